@@ -1,0 +1,231 @@
+"""The nouns of the harness, and the two seams that outside code plugs into. Read this file first.
+
+Searchers propose rules, tasks score them, the harness charges a budget, writes everything down and judges::
+
+    searcher = RandomSearch(space, seed=0)              # a Searcher: factory(space, *, seed, **settings)
+    task = ChildTask(protocol, data)                    # a Task: factory(protocol, data)
+    rules = searcher.ask(5)                             # up to five proposals
+    outcomes = task.evaluate(rules, seed=7)             # one Outcome a rule, never an exception
+    searcher.tell([Trial(i, r, o) for i, (r, o) in enumerate(zip(rules, outcomes))])
+
+Nobody but the loop (``harness.race.loop``) makes these calls in earnest: it owns the budget, the deduplication and the
+store, and a searcher never sees a clock, a store or a worker.
+
+Laws, each with a test:
+
+1. ``Rule`` is the only currency. Every searcher can propose every rule of its space, and nothing outside it.
+2. ``Task.evaluate`` never raises for a bad rule: failure is an ``Outcome``. The same rule, protocol, data and seed give
+   the same outcome, bit for bit, on one machine.
+3. The loop owns the budget, the deduplication and the store.
+4. ``(space, seed, settings, history of asks and tells)`` determines the next ask, so a run resumes by replay.
+5. A run's header pins all that its scores depend on; only equals are ranked together.
+6. A trial is on disk before the searcher hears of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One step of a rule, ``binary(u1(op1), u2(op2))``, in written names (protocol §1)."""
+
+    op1: str
+    op2: str
+    u1: str
+    u2: str
+    binary: str
+
+    @property
+    def tokens(self) -> tuple[str, str, str, str, str]:
+        """The five names in the order of the token string."""
+        return (self.op1, self.op2, self.u1, self.u2, self.binary)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An update rule: the last block's value is Δ, and a step is ``w ← w − λΔ`` ([NOS] §3.1).
+
+    ``str(rule)`` is the token string, which ``Rule.parse`` reads back exactly; ``rule.infix`` is what a person writes,
+    which ``Rule.parse`` reads back as the same function.
+    """
+
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """Read a token string or an infix formula.
+
+        Raises:
+            RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
+        """
+        from harness.space import notation  # upward, and the only two such arrows: Rule is the language's front door
+
+        return notation.parse(text)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The 5n names, n the number of blocks."""
+        return tuple(token for block in self.blocks for token in block.tokens)
+
+    @property
+    def infix(self) -> str:
+        """The formula as a person writes it."""
+        from harness.space import notation
+
+        return notation.infix(self)
+
+    @property
+    def key(self) -> str:
+        """The canonical form: equal for rules that are one function for reasons of algebra, different otherwise."""
+        from harness.space import equivalence
+
+        return equivalence.key(self)
+
+    def __str__(self) -> str:
+        return " ".join(self.tokens)
+
+
+class Status(StrEnum):
+    """How a child ended."""
+
+    OK = "ok"
+    DIVERGED = "diverged"  # its loss became infinite or NaN at the learning rate that counts
+    ERROR = "error"  # it could not be trained at all; Outcome.message says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one child earned.
+
+    Attributes:
+        status: how it ended.
+        score: the reward, validation accuracy in [0, 1]; the protocol's chance unless status is OK.
+        learning_rate: the λ that the sweep chose; None if every λ diverged.
+        examples: training examples consumed, the sweep included.
+        seconds: wall time; reported, never ranked, never compared.
+        sweep: (λ, score after the sweep's epoch) in the protocol's order; chance where λ diverged.
+        curve: validation score after each epoch at the chosen λ.
+        message: empty unless status is ERROR.
+    """
+
+    status: Status
+    score: float
+    learning_rate: float | None
+    examples: int
+    seconds: float
+    sweep: tuple[tuple[float, float], ...] = ()
+    curve: tuple[float, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One proposal with its outcome.
+
+    Attributes:
+        index: its place among the run's proposals, from 0.
+        rule: what was proposed.
+        outcome: what it earned; a duplicate has the outcome of its first appearance.
+        charged: whether it used up one child of the budget; False for a duplicate within the run.
+    """
+
+    index: int
+    rule: Rule
+    outcome: Outcome
+    charged: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildProtocol:
+    """How a rule is scored, with every number that its reward depends on (protocol §2).
+
+    Frozen under ``name`` and ``version``; a change to any field changes ``hash``, and results with different hashes are
+    never ranked together. Named instances are in ``harness.race.protocol``.
+
+    Attributes:
+        name: what ``--protocol`` takes.
+        version: rises whenever any number, or the code behind them, moves a score.
+        task: registry name of the task that reads this protocol.
+        inputs: the kind of data the task wants, ``images`` or ``none``.
+        train_examples: training examples an epoch.
+        validation_examples: size of the fixed held-out set that scores are measured on.
+        batch_size: examples a step; divides ``train_examples``.
+        epochs: epochs trained at the chosen λ, the sweep's epoch included.
+        learning_rates: the sweep, one epoch each.
+        chance: the score of a child that failed.
+        noise_sigma: standard deviation of the ``noise`` operand (**D**).
+        dtype: arithmetic of the network, a torch dtype's name.
+    """
+
+    name: str
+    version: int
+    task: str
+    inputs: str = "images"
+    train_examples: int
+    validation_examples: int
+    batch_size: int
+    epochs: int
+    learning_rates: tuple[float, ...]
+    chance: float
+    noise_sigma: float = 0.01
+    dtype: str = "float32"
+
+    @property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of SHA-256 over the fields as canonical JSON."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Whatever a task reads its examples from; the harness knows only what it is called and what it contains."""
+
+    @property
+    def name(self) -> str:
+        """The registry name it was loaded by, such as ``cifar10``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the decoded arrays: equal fingerprints, equal examples."""
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A method that discovers rules. Built as ``factory(space, *, seed, **settings)``; a fresh one for each run.
+
+    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change.
+    """
+
+    @property
+    def batch(self) -> int:
+        """How many proposals it wants scored before it learns: asked for together, told together."""
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        """Propose 1 to ``count`` rules of the space; none at all means that it has nothing left to propose."""
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Hear what earlier proposals earned, in the order asked (with ``--async``, in the order finished)."""
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What scores rules. Built as ``factory(protocol, data)``; pure but for time.
+
+    A factory may carry ``version: int`` (1 if absent), which rises when any score moves.
+    """
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What else a score depends on: library versions, device, threads. Pinned in the run's header."""
+
+    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule."""

@@ -1,0 +1,110 @@
+"""Every error a user can cause, and the ``check_*`` helpers that give them one voice.
+
+The voice is ``<what was broken>: expected <X>, got <Y>. <What to do>.`` The command line prints that one line and exits
+with ``HarnessError.exit_code``; a traceback is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """Something outside the program is wrong, and the message says what to do about it."""
+
+    exit_code = 2
+
+
+class RuleSyntaxError(HarnessError):
+    """A text is not an update rule."""
+
+
+class SpaceError(HarnessError):
+    """A space is malformed, or a rule lies outside it."""
+
+
+class ProtocolError(HarnessError):
+    """A protocol, budget or seed is malformed or unknown."""
+
+
+class DataError(HarnessError):
+    """A data set is missing, damaged, or not the one that was recorded."""
+
+
+class RegistryError(HarnessError):
+    """A name is not registered, or what it names cannot be loaded."""
+
+
+class SettingError(HarnessError):
+    """A setting is unknown to its searcher or out of range."""
+
+
+class LedgerError(HarnessError):
+    """The store cannot be read or written, or disagrees with the run."""
+
+
+class ReplayError(LedgerError):
+    """A run's replayed history differs from its ledger."""
+
+
+class EngineError(HarnessError):
+    """The place where children train cannot be reached, or lost a child too often."""
+
+
+def message(what: str, *, expected: str, got: object, hint: str) -> str:
+    """Compose one line in the house voice.
+
+    Args:
+        what: the thing that was broken, as the user knows it.
+        expected: what would have been right.
+        got: what was there instead; shortened to 80 characters.
+        hint: what to do, a sentence without its full stop.
+    """
+    shown = str(got).replace("\n", " ")
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    return f"{what}: expected {expected}, got {shown}. {hint}."
+
+
+def check_choice(
+    what: str, got: str, choices: Iterable[str], *, error: type[HarnessError] = SettingError, hint: str = ""
+) -> str:
+    """Return ``got`` if it is one of ``choices``; otherwise raise, naming the nearest choice.
+
+    Raises:
+        HarnessError: of class ``error``.
+    """
+    known = sorted(choices)
+    if got in known:
+        return got
+    near = difflib.get_close_matches(got, known, n=1, cutoff=0.5)
+    advice = f"Did you mean {near[0]!r}?" if near else (hint or "Choose one of these")
+    advice = advice.rstrip(".?") + ("?" if near else "")
+    expected = "one of " + ", ".join(known) if known else "nothing (none is registered)"
+    text = message(what, expected=expected, got=repr(got), hint=advice)
+    raise error(text.removesuffix("?.") + "?" if text.endswith("?.") else text)
+
+
+def check_range(
+    what: str,
+    got: float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    error: type[HarnessError] = SettingError,
+) -> None:
+    """Raise unless ``least <= got <= most``; a bound of None is open.
+
+    Raises:
+        HarnessError: of class ``error``.
+    """
+    if (least is None or got >= least) and (most is None or got <= most):
+        return
+    if most is None:
+        expected = f"at least {least}"
+    elif least is None:
+        expected = f"at most {most}"
+    else:
+        expected = f"{least} to {most}"
+    raise error(message(what, expected=expected, got=got, hint="Change the value"))

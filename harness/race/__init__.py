@@ -1,0 +1,1 @@
+"""How a search is run: protocols, seeds, the loop, the engine and the ledger (protocol §3)."""

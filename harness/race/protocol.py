@@ -1,0 +1,84 @@
+"""Named, frozen, hashed child protocols, and the budget a search is charged against (protocol §2, §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.contracts import ChildProtocol
+from harness.errors import ProtocolError, check_choice, check_range
+
+SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
+PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
+
+PAPER = ChildProtocol(
+    name="paper",
+    version=1,
+    task="child",
+    train_examples=10_000,
+    validation_examples=5_000,
+    batch_size=100,
+    epochs=5,
+    learning_rates=SWEEP,
+    chance=0.1,
+)
+QUICK = ChildProtocol(
+    name="quick",
+    version=1,
+    task="child",
+    train_examples=2_000,
+    validation_examples=1_000,
+    batch_size=100,
+    epochs=5,
+    learning_rates=SWEEP,
+    chance=0.1,
+)
+TOY_QUADRATIC = ChildProtocol(
+    name="toy-quadratic",
+    version=1,
+    task="toy-quadratic",
+    inputs="none",
+    train_examples=100,
+    validation_examples=1,
+    batch_size=10,
+    epochs=5,
+    learning_rates=SWEEP,
+    chance=0.0,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, TOY_QUADRATIC)}
+SUMMARIES = {
+    "paper": "the child of Neural Optimizer Search §4.2, the one to publish with",
+    "quick": "the same network on fewer examples: a whole search in minutes",
+    "toy-quadratic": "noisy quadratics, milliseconds a rule: for tests and for comparing searchers cheaply",
+}
+
+
+def named(name: str) -> ChildProtocol:
+    """Return the protocol called ``name``.
+
+    Raises:
+        ProtocolError: no protocol has that name.
+    """
+    check_choice("protocol", name, PROTOCOLS, error=ProtocolError)
+    return PROTOCOLS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may use: children trained, and proposals made.
+
+    Attributes:
+        children: trainings charged; a rule equal to one already trained in the run is free.
+        proposals: proposals accepted in all, duplicates included.
+    """
+
+    children: int
+    proposals: int
+
+    def __post_init__(self) -> None:
+        check_range("children", self.children, least=1, error=ProtocolError)
+        check_range("proposals", self.proposals, least=self.children, error=ProtocolError)
+
+    @classmethod
+    def of(cls, children: int) -> Budget:
+        """The budget of so many children with the default cap on proposals."""
+        return cls(children, PROPOSALS_PER_CHILD * children)

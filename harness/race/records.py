@@ -1,0 +1,153 @@
+"""What the ledger holds about a run: the header that pins it, its state, and its trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.contracts import ChildProtocol, Trial
+from harness.errors import LedgerError, message
+from harness.race.protocol import Budget
+from harness.space.grammar import Space
+
+Setting = str | int | float | bool
+
+
+class RunState(StrEnum):
+    """Where a run stands. A killed process leaves ``running``; the lock tells whether anyone still is."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"  # cleanly, before its budget was used up; the same command goes on
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """Everything that a run's scores depend on (law 5).
+
+    ``identity`` says which run it is: the same command gives the same identity and so goes on with the same run.
+    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed under
+    another one. ``provenance`` is written down for the reader alone.
+
+    Attributes:
+        searcher: registry name, or ``module:attribute``.
+        searcher_version: the factory's version.
+        settings: the searcher's settings, by name.
+        space: what was searched.
+        protocol: how children are scored.
+        data: registry name of the data set.
+        data_fingerprint: hash of its decoded arrays.
+        budget: what the run may use.
+        seed: decides the searcher's randomness and, with the protocol, the child's.
+        asynchronous: results told as they finish, not as asked.
+        environment: task version, library versions, device, threads.
+        provenance: harness version, commit, hardware, Python, command line.
+    """
+
+    searcher: str
+    searcher_version: int
+    settings: Mapping[str, Setting]
+    space: Space
+    protocol: ChildProtocol
+    data: str
+    data_fingerprint: str
+    budget: Budget
+    seed: int
+    asynchronous: bool
+    environment: Mapping[str, str]
+    provenance: Mapping[str, str]
+
+    @property
+    def comparable(self) -> str:
+        """Hash of space, protocol, data and budget: only equals are ranked together."""
+        return _digest(
+            {
+                "space": self.space.spec(),
+                "protocol": self.protocol.hash,
+                "data": self.data_fingerprint,
+                "budget": dataclasses.asdict(self.budget),
+            }
+        )
+
+    @property
+    def identity(self) -> str:
+        """Hash of ``comparable``, the searcher with its settings, the seed and the order of telling."""
+        return _digest(
+            {
+                "comparable": self.comparable,
+                "searcher": self.searcher,
+                "settings": dict(self.settings),
+                "seed": self.seed,
+                "async": self.asynchronous,
+            }
+        )
+
+    @property
+    def name(self) -> str:
+        """A short readable name, unique by its last part: ``random-s0-quick-1a2b3c4d``."""
+        searcher = self.searcher.rpartition(":")[2] or self.searcher
+        return f"{searcher}-s{self.seed}-{self.protocol.name}-{self.identity[:8]}"
+
+    def to_json(self) -> str:
+        """The header as canonical JSON."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields |= {
+            "settings": dict(self.settings),
+            "space": self.space.spec(),
+            "protocol": dataclasses.asdict(self.protocol),
+            "budget": dataclasses.asdict(self.budget),
+            "environment": dict(self.environment),
+            "provenance": dict(self.provenance),
+        }
+        return json.dumps(fields, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunHeader:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            LedgerError: the text is not a header.
+        """
+        try:
+            fields = json.loads(text)
+            protocol = fields["protocol"]
+            protocol["learning_rates"] = tuple(protocol["learning_rates"])
+            fields |= {
+                "space": Space.from_spec(fields["space"]),
+                "protocol": ChildProtocol(**protocol),
+                "budget": Budget(**fields["budget"]),
+            }
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError) as cause:
+            raise LedgerError(
+                message("run header", expected="the JSON that a run wrote", got=text, hint="The store may be damaged")
+            ) from cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as the boards read it.
+
+    Attributes:
+        header: what pins it.
+        state: where it stands.
+        active: whether a process is working on it now.
+        trials: completed trials in the order proposed; gaps can occur in an unfinished run.
+        started: seconds since the epoch, when it was first begun.
+        seconds: wall time its processes have spent on it.
+    """
+
+    header: RunHeader
+    state: RunState
+    active: bool
+    trials: tuple[Trial, ...]
+    started: float
+    seconds: float
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

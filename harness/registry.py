@@ -1,0 +1,114 @@
+"""Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers, tasks and data.
+
+Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks`` and
+``harness.data``; anything importable can be named as ``module:attribute`` without registration. The first line of the
+loaded object's docstring is its description.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from typing import Any
+
+from harness.errors import RegistryError, check_choice, message
+
+
+class Kind(StrEnum):
+    """What can be registered; the value is the entry-point group's last part."""
+
+    SEARCHER = "searchers"
+    TASK = "tasks"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered name.
+
+    Attributes:
+        target: ``module:attribute`` to load.
+        summary: one line for listings; empty for outside packages.
+        source: where the method comes from.
+    """
+
+    target: str
+    summary: str = ""
+    source: str = ""
+
+
+BUILT_IN: dict[Kind, dict[str, Entry]] = {
+    Kind.SEARCHER: {
+        "random": Entry(
+            "searchers.random_search:RandomSearch",
+            "uniform random search, the baseline every other searcher is measured against",
+            "Bergstra and Bengio 2012",
+        ),
+    },
+    Kind.TASK: {
+        "child": Entry(
+            "tasks.child.scoring:ChildTask", "the two-convolution child on images", "[NOS] §4.2, protocol §2"
+        ),
+        "toy-quadratic": Entry("tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"),
+    },
+    Kind.DATA: {
+        "cifar10": Entry("tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"),
+        "synthetic": Entry(
+            "tasks.data.synthetic:load", "the generated stand-in with CIFAR-10's shapes: no download", "this project"
+        ),
+    },
+}
+
+
+def entries(kind: Kind) -> dict[str, Entry]:
+    """Every registered name of a kind: ours first, then outside packages' in alphabetical order.
+
+    An outside package cannot replace a built-in name: a run recorded under ``random`` must mean ours.
+    """
+    found = dict(BUILT_IN[kind])
+    outside = sorted(metadata.entry_points(group=f"harness.{kind.value}"), key=lambda point: point.name)
+    for point in outside:
+        found.setdefault(point.name, Entry(point.value, source=point.dist.name if point.dist else ""))
+    return found
+
+
+def target(kind: Kind, name: str) -> str:
+    """Return the ``module:attribute`` that a name stands for; such a text stands for itself.
+
+    Raises:
+        RegistryError: the name is not registered; the message suggests the nearest.
+    """
+    if ":" in name:
+        return name
+    known = entries(kind)
+    check_choice(
+        kind.value.removesuffix("s"),
+        name,
+        known,
+        error=RegistryError,
+        hint="Choose one of these, or name your own as module:attribute",
+    )
+    return known[name].target
+
+
+def load(kind: Kind, name: str) -> Any:
+    """Import what a registered name, or a ``module:attribute``, stands for.
+
+    Raises:
+        RegistryError: the name is unknown, or its module or attribute cannot be loaded.
+    """
+    path = target(kind, name)
+    module_name, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as cause:
+        raise RegistryError(
+            message(
+                f"{kind.value.removesuffix('s')} {name!r}",
+                expected="an importable module:attribute",
+                got=f"{path} ({type(cause).__name__}: {cause})",
+                hint="Check the spelling and that the package is installed",
+            )
+        ) from cause

@@ -1,0 +1,1 @@
+"""What is searched: the language of update rules (protocol §1)."""

@@ -1,0 +1,1 @@
+"""The competitors: each proposes rules of a space and learns from what they earn."""

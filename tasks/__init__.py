@@ -1,0 +1,1 @@
+"""What scores rules: the child on images, and toys."""

@@ -1,0 +1,1 @@
+"""Where the child's examples come from."""
