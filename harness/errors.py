@@ -40,6 +40,10 @@ class SettingError(HarnessError):
     """A setting is unknown to its searcher or out of range."""
 
 
+class SearcherError(HarnessError):
+    """A searcher broke the contract of ask and tell."""
+
+
 class LedgerError(HarnessError):
     """The store cannot be read or written, or disagrees with the run."""
 

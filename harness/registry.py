@@ -54,6 +54,9 @@ BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "toy-quadratic": Entry("tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"),
     },
     Kind.DATA: {
+        "auto": Entry(
+            "tasks.data.auto:load", "CIFAR-10 where it is on the machine or can be downloaded, else the stand-in", ""
+        ),
         "cifar10": Entry("tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"),
         "synthetic": Entry(
             "tasks.data.synthetic:load", "the generated stand-in with CIFAR-10's shapes: no download", "this project"

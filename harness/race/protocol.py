@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.contracts import ChildProtocol
 from harness.errors import ProtocolError, check_choice, check_range
+from harness.race.seeds import derive_seed
 
 SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
@@ -25,9 +26,9 @@ QUICK = ChildProtocol(
     name="quick",
     version=1,
     task="child",
-    train_examples=2_000,
+    train_examples=1_000,
     validation_examples=1_000,
-    batch_size=100,
+    batch_size=50,
     epochs=5,
     learning_rates=SWEEP,
     chance=0.1,
@@ -62,6 +63,14 @@ def named(name: str) -> ChildProtocol:
     return PROTOCOLS[name]
 
 
+def child_seed(run_seed: int, protocol: ChildProtocol) -> int:
+    """The seed of every child of a run: the run's seed and the protocol decide it, the searcher does not (protocol §3).
+
+    So every searcher with one seed trains the same initial weights on the same batches, and one evaluation serves all.
+    """
+    return derive_seed(run_seed, "child", protocol.hash)
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What one run may use: children trained, and proposals made.
@@ -82,3 +91,14 @@ class Budget:
     def of(cls, children: int) -> Budget:
         """The budget of so many children with the default cap on proposals."""
         return cls(children, PROPOSALS_PER_CHILD * children)
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """The data set of a protocol that reads none."""
+
+    name: str = "none"
+    fingerprint: str = "none"
+
+
+NO_DATA = NoData()

@@ -12,6 +12,7 @@ from enum import StrEnum
 from harness.contracts import ChildProtocol, Trial
 from harness.errors import LedgerError, message
 from harness.race.protocol import Budget
+from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
 
 Setting = str | int | float | bool
@@ -87,6 +88,16 @@ class RunHeader:
         )
 
     @property
+    def child_seed(self) -> int:
+        """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3)."""
+        return derive_seed(self.seed, "child", self.protocol.hash)
+
+    @property
+    def environment_hash(self) -> str:
+        """Hash of ``environment``: an evaluation serves only runs that share it."""
+        return _digest(self.environment)
+
+    @property
     def name(self) -> str:
         """A short readable name, unique by its last part: ``random-s0-quick-1a2b3c4d``."""
         searcher = self.searcher.rpartition(":")[2] or self.searcher
@@ -148,6 +159,15 @@ class RunRecord:
     started: float
     seconds: float
 
+    @property
+    def standing(self) -> str:
+        """One word for people: finished, running, stopped, or interrupted when its process died."""
+        if self.state is RunState.FINISHED:
+            return "finished"
+        if self.active:
+            return "running"
+        return "stopped" if self.state is RunState.STOPPED else "interrupted"
+
 
 def _digest(content: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:16]

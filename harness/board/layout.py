@@ -1,0 +1,215 @@
+"""A board as short tables of text that fit 80 columns: what the terminal and Markdown both print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.board.statistics import Estimate
+from harness.board.tables import Board, Row
+from harness.contracts import Rule
+from harness.errors import HarnessError
+
+EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
+BIASED = "search scores, biased upward: confirm before believing"
+SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 12  # characters
+SHOWN_DIGITS = 12  # of a hash or fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: its heading.
+        right: whether it holds numbers, set flush right.
+        code: whether it holds formulas or names, to be shown letter by letter.
+    """
+
+    title: str
+    right: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """A titled table of plain text; each row has a cell for each column."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def facts(board: Board) -> tuple[tuple[str, str], ...]:
+    """What all runs of a board share, as (name, text) lines."""
+    protocol, budget = board.protocol, board.budget
+    return (
+        ("space", plain(board.space.describe())),
+        ("protocol", plain(f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})")),
+        ("data", plain(f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})")),
+        ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals, a run"),
+    )
+
+
+def tables(board: Board) -> tuple[TableText, ...]:
+    """The tables of a board, those without rows left out."""
+    every = (_searchers(board), _work(board), _bests(board), _rules(board), _unfinished(board))
+    return tuple(table for table in every if table.rows)
+
+
+def notes(board: Board) -> tuple[str, ...]:
+    """What must be known to read the tables rightly, a sentence or two each."""
+    own = (*board.apart, *board.notes)
+    if board.rows:
+        own = ("Area is the mean of best-so-far over the children of the budget, ± its 95% interval over seeds.", *own)
+    return tuple(plain(note) for note in own)
+
+
+def _searchers(board: Board) -> TableText:
+    columns = (
+        Column("place", right=True),
+        Column("searcher"),
+        Column("seeds"),
+        Column("area", right=True),
+        Column("final best", right=True),
+        Column("best so far"),
+    )
+    low = min((row.curve[0] for row in board.rows), default=0.0)
+    high = max((row.curve[-1] for row in board.rows), default=1.0)
+    rows = (
+        (
+            _span(row.places),
+            plain(row.label),
+            seed_list(row.seeds),
+            _estimated(row.area),
+            _estimated(row.final),
+            sparkline(row.curve, low=low, high=high),
+        )
+        for row in board.rows
+    )
+    return TableText("Searchers", columns, tuple(rows))
+
+
+def _work(board: Board) -> TableText:
+    titles = ("children", "proposals", "duplicates", "diverged", "errors", "time")
+    columns = (Column("searcher"), *(Column(title, right=True) for title in titles))
+    rows = (
+        (
+            plain(row.label),
+            f"{row.children:,}",
+            f"{row.proposals:,}",
+            f"{row.duplicates:,}",
+            _share(row.diverged, row),
+            _share(row.errors, row),
+            duration(row.seconds),
+        )
+        for row in board.rows
+    )
+    return TableText("What it took, over all seeds", columns, tuple(rows))
+
+
+def _bests(board: Board) -> TableText:
+    """The best rule of each; of a lone searcher it would only repeat the head of the list of rules."""
+    shown = () if len(board.rows) == 1 and board.rules else board.rows
+    columns = (Column("searcher"), Column("score", right=True), Column("seed", right=True), Column("rule", code=True))
+    rows = (
+        (plain(row.label), f"{row.best.score:.3f}", str(row.best.seed), formula(row.best.rule))
+        for row in shown
+        if row.best
+    )
+    return TableText(f"Best of each searcher ({BIASED})", columns, tuple(rows))
+
+
+def _rules(board: Board) -> TableText:
+    """The best rules; a column that could only repeat itself is left out, for the formulas need the room."""
+    shared = any(each.children > 1 for each in board.rules)
+    contested = len({name for each in board.rules for name in each.searchers}) > 1
+    columns = [Column(title, right=True) for title in ("", "score", "seed", "found", "λ")]
+    cells = [
+        [
+            str(number),
+            f"{each.score:.3f}",
+            str(each.seed),
+            f"{each.found}×",
+            "none" if each.learning_rate is None else f"{each.learning_rate:g}",
+        ]
+        for number, each in enumerate(board.rules, 1)
+    ]
+    if shared:
+        columns.append(Column("mean", right=True))
+        for row, each in zip(cells, board.rules, strict=True):
+            row.append(f"{each.mean:.3f} of {each.children}" if each.children > 1 else "")
+    if contested:
+        columns.append(Column("by"))
+        for row, each in zip(cells, board.rules, strict=True):
+            row.append(plain(", ".join(each.searchers)))
+    columns.append(Column("rule", code=True))
+    rows = ((*row, formula(each.rule)) for row, each in zip(cells, board.rules, strict=True))
+    return TableText(f"Best distinct rules ({BIASED})", tuple(columns), tuple(rows))
+
+
+def _unfinished(board: Board) -> TableText:
+    columns = (Column("run", code=True), Column("state"), Column("children", right=True), Column("best", right=True))
+    rows = (
+        (
+            plain(each.run),
+            each.state,
+            f"{each.children:,} of {board.budget.children:,}",
+            "none" if each.best is None else f"{each.best:.3f}",
+        )
+        for each in board.unfinished
+    )
+    return TableText("Unfinished, so not ranked", columns, tuple(rows))
+
+
+def plain(text: str) -> str:
+    """One line of printable characters: line breaks become blanks, other control codes a replacement mark."""
+    line = " ".join(text.split())
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
+
+
+def formula(rule: Rule) -> str:
+    """The rule in infix; a string this version of the language cannot read, as its tokens."""
+    try:
+        return plain(rule.infix)
+    except HarnessError:
+        return plain(str(rule))
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Ascending seeds as ``--seeds`` takes them: ``0-4,7``."""
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+def duration(seconds: float) -> str:
+    """A span of time to two or three digits: ``45 s``, ``12 min``, ``3.4 h``."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def sparkline(curve: Sequence[float], *, low: float, high: float) -> str:
+    """A curve in a dozen characters, ``low`` the lowest bar and ``high`` the full one."""
+    width = min(SPARK_WIDTH, len(curve))
+    ends = [(index + 1) * len(curve) // width - 1 for index in range(width)]
+    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(SPARKS[min(len(SPARKS) - 1, max(0, round((curve[end] - low) * scale)))] for end in ends)
+
+
+def _span(places: tuple[int, int]) -> str:
+    return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
+
+
+def _estimated(figure: Estimate) -> str:
+    return f"{figure.mean:.3f}" + (" (n = 1)" if figure.half is None else f" ± {figure.half:.3f}")
+
+
+def _share(count: int, row: Row) -> str:
+    return f"{count / row.children:.0%}" if row.children else "none"

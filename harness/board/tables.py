@@ -1,0 +1,140 @@
+"""What a board holds: plain frozen data, which every format prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.board.statistics import Estimate
+from harness.contracts import ChildProtocol, Rule
+from harness.race.protocol import Budget
+from harness.race.records import Setting
+from harness.space.grammar import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nomination:
+    """A rule that a search put forward, with its search score: the best of many, so biased upward until confirmed.
+
+    Attributes:
+        rule: the first string that earned ``score``; others with its key are the same function.
+        key: its canonical form.
+        score: the best it earned.
+        mean: over the children trained with it, one a seed.
+        seed: the run's seed that ``score`` was earned under.
+        learning_rate: the λ chosen there.
+        children: trainings that ``mean`` is over.
+        found: times it was proposed, duplicates included.
+        searchers: labels of the entrants that proposed it.
+    """
+
+    rule: Rule
+    key: str
+    score: float
+    mean: float
+    seed: int
+    learning_rate: float | None
+    children: int
+    found: int
+    searchers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One entrant: a searcher with its settings, over the seeds it has finished.
+
+    Attributes:
+        label: its name on this board, with what tells it from its namesakes.
+        searcher: its registry name, or ``module:attribute``.
+        version: the factory's version.
+        settings: by name.
+        asynchronous: whether results were told as they finished.
+        environment: what else its scores depend on.
+        places: the best and the worst place it may hold, given the intervals; ``(1, 1)`` leads.
+        seeds: of its finished runs, ascending.
+        areas: normalised area under best-so-far, by seed.
+        finals: final best, by seed.
+        area: mean of ``areas``.
+        final: mean of ``finals``.
+        curve: median over seeds of best-so-far, after each child of the budget.
+        best: its best rule; None if it proposed nothing.
+        children: charged, over all seeds; ``proposals`` less ``duplicates``.
+        proposals: made, over all seeds.
+        duplicates: proposals equal, as functions, to an earlier one of their run.
+        diverged: charged children that diverged.
+        errors: charged children that could not be trained.
+        seconds: wall time of its runs together; never ranked.
+    """
+
+    label: str
+    searcher: str
+    version: int
+    settings: Mapping[str, Setting]
+    asynchronous: bool
+    environment: Mapping[str, str]
+    places: tuple[int, int]
+    seeds: tuple[int, ...]
+    areas: tuple[float, ...]
+    finals: tuple[float, ...]
+    area: Estimate
+    final: Estimate
+    curve: tuple[float, ...]
+    best: Nomination | None
+    children: int
+    proposals: int
+    duplicates: int
+    diverged: int
+    errors: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that has not used up its budget: shown, never ranked.
+
+    Attributes:
+        run: its name.
+        label: its entrant's.
+        seed: the run's.
+        state: ``running``, ``stopped``, or ``interrupted`` when its process died.
+        children: charged so far.
+        best: best score so far; None before the first child that is OK.
+    """
+
+    run: str
+    label: str
+    seed: int
+    state: str
+    children: int
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Runs that may be ranked together: equal space, protocol, data and budget.
+
+    Attributes:
+        comparable: the hash that these runs share.
+        space: what was searched.
+        protocol: how children were scored.
+        data: the data set's name.
+        fingerprint: hash of its decoded arrays.
+        budget: of every run.
+        rows: finished entrants, by mean area, the best first.
+        unfinished: runs without a place.
+        rules: the best distinct rules of all these runs, unfinished ones too.
+        apart: why this board is not merged with each of the boards before it.
+        notes: what must be known to read the rows rightly.
+    """
+
+    comparable: str
+    space: Space
+    protocol: ChildProtocol
+    data: str
+    fingerprint: str
+    budget: Budget
+    rows: tuple[Row, ...]
+    unfinished: tuple[Unfinished, ...]
+    rules: tuple[Nomination, ...]
+    apart: tuple[str, ...]
+    notes: tuple[str, ...]

@@ -1,0 +1,70 @@
+"""Boards as rich tables, made to be read at 80 columns, in a pipe, and without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.rule import Rule as Line
+from rich.table import Table
+from rich.text import Text
+
+from harness.board import layout
+from harness.board.layout import TableText
+from harness.board.tables import Board
+
+# What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
+SIGNS = {"±": "+-", "–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
+ASCII = str.maketrans(SIGNS | dict(zip(layout.SPARKS, "_.-:=+*#", strict=True)))
+
+ROOMY = 72  # columns
+
+
+def show(boards: Sequence[Board], console: Console) -> None:
+    """Print every board; with none, how to get one.
+
+    Nothing that came from outside is read as markup: names and rules are printed letter by letter, and folded rather
+    than cut where they are too long.
+    """
+    if not boards:
+        console.print(Text(layout.EMPTY))
+    for number, board in enumerate(boards, 1):
+        _show(board, number if len(boards) > 1 else 0, console)
+
+
+def _show(board: Board, number: int, console: Console) -> None:
+    def text(content: str, style: str = "") -> Text:
+        if console.options.ascii_only:
+            content = content.translate(ASCII).encode("ascii", "replace").decode()
+        return Text(content, style=style, overflow="fold")
+
+    title = text(f"Leaderboard {number}" if number else "Leaderboard", "bold")
+    console.print(Line(title, align="left", characters="-" if console.options.ascii_only else "─"))
+    heading = Table.grid(padding=(0, 2))
+    for name, content in layout.facts(board):
+        heading.add_row(text(name, "dim"), text(content))
+    console.print(heading)
+    for table in layout.tables(board):
+        console.print()
+        console.print(text(table.title, "bold"))
+        console.print(_table(table, text, roomy=console.width >= ROOMY))
+    if notes := layout.notes(board):
+        console.print()
+        for note in notes:
+            hanging = Table.grid(padding=(0, 1))
+            hanging.add_row(text("*"), text(note, "dim"))
+            console.print(hanging)
+    console.print()
+
+
+def _table(table: TableText, text: Callable[[str], Text], *, roomy: bool) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in table.columns:
+        # numbers keep to one line at the cost of names where there is room for both; nothing is ever cut
+        side: Literal["left", "right"] = "right" if column.right else "left"
+        drawn.add_column(text(column.title), justify=side, overflow="fold", no_wrap=column.right and roomy)
+    for row in table.rows:
+        drawn.add_row(*(text(cell) for cell in row))
+    return drawn

@@ -1,0 +1,82 @@
+"""``harness runs`` and ``harness leaderboard``: what the ledger holds, listed and judged."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import console
+
+
+class BoardFormat(StrEnum):
+    """How a board is printed."""
+
+    TEXT = "text"
+    MD = "md"
+    JSON = "json"
+    CSV = "csv"
+
+
+def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
+    """List every run with its state: finished, running, stopped, or interrupted."""
+    from rich import box
+    from rich.table import Table
+
+    from harness.race.ledger import Ledger
+
+    with Ledger.read(results) as ledger:
+        records = ledger.runs()
+    if not records:
+        console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("run", "state", "children", "best", "data", "space"):
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        header = record.header
+        charged = [trial.outcome.score for trial in record.trials if trial.charged]
+        table.add_row(
+            header.name,
+            record.standing,
+            f"{len(charged)} of {header.budget.children}",
+            f"{max(charged):.3f}" if charged else "",
+            header.data,
+            f"{header.space.edition} n={header.space.blocks}",
+        )
+    console().print(table)
+
+
+def leaderboard(
+    results: options.Results = options.DEFAULT_RESULTS,
+    format: Annotated[BoardFormat, typer.Option(help="How to print it.")] = BoardFormat.TEXT,
+    top: Annotated[int, typer.Option(help="Best rules to list.", min=0)] = 10,
+) -> None:
+    """Compare the searchers, and list the best rules they found; only equals are ranked together."""
+    print_boards(results, format, top=top)
+
+
+def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str = "") -> None:
+    """Print the boards of a store.
+
+    Args:
+        results: folder of the ledger.
+        format: how to print them.
+        top: best rules to list on each.
+        only: a header's ``comparable``, to print that group's board alone; empty for all.
+    """
+    from harness.board.formats import Format, render
+    from harness.board.leaderboard import boards
+    from harness.board.terminal import show
+    from harness.race.ledger import Ledger
+
+    with Ledger.read(results) as ledger:
+        records = ledger.runs()
+    found = boards([record for record in records if only in ("", record.header.comparable)], top=top)
+    if format is BoardFormat.TEXT:
+        show(found, console())
+    else:
+        typer.echo(render(found, Format(format.value)), nl=False)

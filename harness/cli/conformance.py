@@ -1,0 +1,51 @@
+"""``harness conformance``: the suite that every searcher and task must pass, for their authors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import console
+from harness.errors import HarnessError
+
+
+def conformance(
+    searcher: Annotated[str, typer.Argument(help="A searcher's name, or module:attribute.")] = "",
+    task: Annotated[
+        str, typer.Option("--task", help="Check the task of this protocol instead.", metavar="PROTOCOL")
+    ] = "",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as name=value.")] = None,
+    rules: Annotated[int, typer.Option(help="With --task: rules to try, each some eight times.", min=4)] = 24,
+    data: options.DataName = "synthetic",
+    data_root: options.DataRoot = None,
+) -> None:
+    """Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails."""
+    if bool(searcher) == bool(task):
+        raise HarnessError(
+            "conformance: expected a searcher or --task PROTOCOL, got "
+            f"{'both' if searcher else 'neither'}. Name the one to check."
+        )
+    from harness.conformance import Check, check_searcher, check_task, failures
+    from harness.race.protocol import named
+    from harness.registry import Kind, load
+    from harness.settings import parse
+
+    out = console()
+
+    def report(check: Check) -> None:
+        verdict = "pass" if check.passed else "FAIL"
+        out.print(f"{verdict}  {check.seconds:5.1f} s  {check.name.rstrip('.')}: {check.detail}", soft_wrap=True)
+
+    if searcher:
+        factory = load(Kind.SEARCHER, searcher)
+        checks = check_searcher(searcher, settings=parse(factory, settings or []), report=report)
+    else:
+        protocol = named(task)
+        examples = options.dataset(data, data_root, protocol)
+        checks = check_task(protocol.task, protocol=protocol, data=examples, rules=rules, report=report)
+    failed = len(failures(checks))
+    out.print(f"{len(checks) - failed} of {len(checks)} checks passed")
+    if failed:
+        raise typer.Exit(1)

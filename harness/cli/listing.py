@@ -1,0 +1,142 @@
+"""``harness ls``: what there is to choose from, and what each choice is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.output import console
+from harness.errors import HarnessError, check_choice
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    PROTOCOLS = "protocols"
+    SEARCHERS = "searchers"
+    TASKS = "tasks"
+    DATA = "data"
+    RULES = "rules"
+    SPACES = "spaces"
+
+
+def ls(
+    what: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="One of them, in detail: its every number or setting.")] = "",
+) -> None:
+    """List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail."""
+    tables = {
+        Listed.PROTOCOLS: _protocol if name else _protocols,
+        Listed.SEARCHERS: _searcher if name else _registered,
+        Listed.TASKS: _registered,
+        Listed.DATA: _registered,
+        Listed.RULES: _rules,
+        Listed.SPACES: _spaces,
+    }
+    console().print(tables[what](what, name))
+
+
+def _table(*headings: str) -> Table:
+    """A table whose first column is never broken: it is the name that other commands take."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=number == 0)
+    return table
+
+
+def _protocols(_what: Listed, _name: str) -> Table:
+    from harness.race.protocol import PROTOCOLS, SUMMARIES
+
+    table = _table("protocol", "version", "hash", "examples", "epochs", "what it is")
+    table.columns[2].no_wrap = True
+    for protocol in PROTOCOLS.values():
+        examples = f"{protocol.train_examples:,} + {protocol.validation_examples:,}"
+        summary = SUMMARIES[protocol.name]
+        table.add_row(protocol.name, str(protocol.version), protocol.hash, examples, str(protocol.epochs), summary)
+    table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
+    return table
+
+
+def _protocol(_what: Listed, name: str) -> Table:
+    from dataclasses import fields
+
+    from harness.race.protocol import named
+
+    protocol, table = named(name), _table("field", "value")
+    for field in fields(protocol):
+        value = getattr(protocol, field.name)
+        table.add_row(field.name, " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value))
+    table.add_row("hash", protocol.hash)
+    return table
+
+
+def _registered(what: Listed, name: str) -> Table:
+    from harness.errors import RegistryError
+    from harness.registry import Kind, entries
+
+    known = entries(Kind(what.value))
+    if name:
+        check_choice(what.value.removesuffix("s"), name, known, error=RegistryError)
+        known = {name: known[name]}
+    table = _table("name", "what it is", "where" if name else "source")
+    for entry_name, entry in known.items():
+        table.add_row(entry_name, entry.summary, entry.target if name else entry.source)
+    return table
+
+
+def _searcher(_what: Listed, name: str) -> Table:
+    from harness.registry import Kind, entries, load
+    from harness.settings import declared
+
+    factory = load(Kind.SEARCHER, name)
+    entry = entries(Kind.SEARCHER).get(name)
+    table = _table("setting", "default", "allowed", "what it does")
+    described = f"{name}: {entry.summary} ({entry.source})" if entry else name
+    table.caption = f"{described}; set one with --set name=value"
+    settings = declared(factory)
+    for setting in settings.values():
+        default = "required" if setting.required else str(setting.default)
+        table.add_row(setting.name, default, setting.allowed, setting.summary)
+    if not settings:
+        table.caption = f"{described}; it has no settings"
+    return table
+
+
+def _rules(_what: Listed, name: str) -> Table:
+    zoo = import_module("tasks.zoo").ZOO
+    if name:
+        check_choice("rule", name, zoo, error=HarnessError)
+        zoo = {name: zoo[name]}
+    table = _table("name", "rule", "source" if name else "Wide ResNet %")
+    table.caption = "Wide ResNet %: test accuracy after 300 epochs, [NOS] Table 1"
+    for entry_name, entry in zoo.items():
+        accuracy = "" if entry.wide_resnet_accuracy is None else f"{entry.wide_resnet_accuracy:.1f}"
+        table.add_row(entry_name, entry.rule_text, entry.source if name else accuracy)
+    return table
+
+
+def _spaces(_what: Listed, name: str) -> Table:
+    from harness.errors import SpaceError
+    from harness.space.grammar import Space
+    from harness.space.vocabulary import EDITIONS
+
+    if name:
+        check_choice("space", name, EDITIONS, error=SpaceError)
+    table = _table("space", "operands", "unary", "binary", *(f"strings, n={blocks}" for blocks in (1, 2, 3, 4)))
+    for edition in [EDITIONS[name]] if name else EDITIONS.values():
+        sizes = [
+            Space.of(edition.name, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False).size()
+            for blocks in (1, 2, 3, 4)
+        ]
+        counts = [str(len(names)) for names in (edition.operands, edition.unary, edition.binary)]
+        table.add_row(edition.name, *counts, *(f"{size:,}" if size < 10**7 else f"{size:.1e}" for size in sizes))
+    return table

@@ -1,0 +1,123 @@
+"""The options that several commands share, and how their texts become nouns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
+
+if TYPE_CHECKING:
+    from harness.contracts import ChildProtocol, Dataset
+    from harness.space.grammar import Space
+
+CONSTRAINTS = {
+    "distinct-operands": "distinct_operands",
+    "last-not-add": "last_not_add",
+    "connected": "connected",
+}
+
+SpaceName = Annotated[str, typer.Option("--space", help="Edition of the language: icml2017 or arxiv2.")]
+Blocks = Annotated[int, typer.Option("--blocks", help="Blocks a rule has, 1 to 4.")]
+Operands = Annotated[str, typer.Option("--operands", help="Only these operands, comma-separated.")]
+Unary = Annotated[str, typer.Option("--unary", help="Only these unary functions, comma-separated.")]
+Binary = Annotated[str, typer.Option("--binary", help="Only these binary functions, comma-separated.")]
+Constraints = Annotated[
+    str,
+    typer.Option("--constraints", help="all, none, or a list of distinct-operands, last-not-add, connected."),
+]
+ProtocolName = Annotated[str, typer.Option("--protocol", help="How a rule is scored; see `harness ls protocols`.")]
+DataName = Annotated[str, typer.Option("--data", help="auto, cifar10, synthetic, or module:attribute.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Folder that holds CIFAR-10; otherwise $HARNESS_DATA_ROOT or the user's cache."),
+]
+Results = Annotated[
+    Path,
+    typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, written by runs, read by boards."),
+]
+DEFAULT_RESULTS = Path("results")
+
+
+def space(edition: str, blocks: int, operands: str, unary: str, binary: str, constraints: str) -> Space:
+    """Build the space that the shared options describe.
+
+    Raises:
+        SpaceError: a name is unknown, or the space would be empty.
+    """
+    from harness.space.grammar import Space
+
+    if constraints in ("all", "none"):
+        wanted = tuple(CONSTRAINTS) if constraints == "all" else ()
+    else:
+        wanted = _listed(constraints)
+        for name in wanted:
+            check_choice("constraint", name, [*CONSTRAINTS, "all", "none"], error=SpaceError)
+    switches = {field: name in wanted for name, field in CONSTRAINTS.items()}
+    return Space.of(
+        edition,
+        blocks=blocks,
+        operands=_listed(operands) or None,
+        unary=_listed(unary) or None,
+        binary=_listed(binary) or None,
+        **switches,
+    )
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written.
+
+    Raises:
+        ProtocolError: the text is no such list.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ProtocolError(
+                message("seeds", expected="a list such as 0-4 or 0,2,5", got=repr(text), hint="Rewrite --seeds")
+            )
+        low, high = int(first), int(last or first)
+        check_range(f"seeds: the last of {part.strip()}", high, least=low, most=low + 9_999, error=ProtocolError)
+        check_range("seeds: a seed", high, most=2**62, error=ProtocolError)
+        found += range(low, high + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def worker_count(text: str) -> int:
+    """Read ``auto`` (one worker a core) or a number.
+
+    Raises:
+        ProtocolError: the text is neither.
+    """
+    if text == "auto":
+        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
+    if not text.isdecimal() or int(text) < 1:
+        raise ProtocolError(
+            message("workers", expected="auto or a number of at least 1", got=repr(text), hint="Change --workers")
+        )
+    return int(text)
+
+
+def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
+    """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
+
+    Raises:
+        DataError: it is missing or damaged; the message says how to get it.
+        RegistryError: no data set has that name.
+    """
+    from harness.cli.output import announce
+    from harness.race.protocol import NO_DATA
+    from harness.registry import Kind, load
+
+    if protocol.inputs == "none":
+        return NO_DATA
+    found: Dataset = load(Kind.DATA, name)(root, announce)
+    return found
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,29 @@
+"""Where words go: results to standard output, remarks and complaints to standard error, so that pipes stay clean."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def complain(text: str) -> None:
+    """Print one line of complaint to standard error."""
+    print(f"harness: {' '.join(text.splitlines())}", file=sys.stderr)
+
+
+def announce(text: str) -> None:
+    """Print one plain line that the user should know of to standard error."""
+    print(" ".join(text.splitlines()), file=sys.stderr, flush=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
+
+    NO_COLOR and pipes are respected by rich itself.
+    """
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)

@@ -1,0 +1,140 @@
+"""``harness rule``: look at one rule, score one rule."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import console
+
+if TYPE_CHECKING:
+    from harness.contracts import Outcome, Rule
+
+app = typer.Typer(no_args_is_help=True, help="Look at one rule, or score it.")
+
+RuleText = Annotated[
+    str, typer.Argument(metavar="RULE", help="Infix, a token string, or a name from `harness ls rules`.")
+]
+
+
+class ShowFormat(StrEnum):
+    """How ``rule show`` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    LATEX = "latex"
+    TOKENS = "tokens"
+
+
+class ScoreFormat(StrEnum):
+    """How ``rule score`` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command()
+def show(
+    rule: RuleText,
+    format: Annotated[ShowFormat, typer.Option(help="What to print.")] = ShowFormat.TEXT,
+) -> None:
+    """Print a rule in every notation, with the running means it needs."""
+    from harness.space import notation
+
+    parsed = _resolved(rule)
+    facts = _facts(parsed)
+    match format:
+        case ShowFormat.JSON:
+            typer.echo(json.dumps(facts, indent=2))
+        case ShowFormat.LATEX:
+            typer.echo(facts["latex"])
+        case ShowFormat.TOKENS:
+            typer.echo(facts["tokens"])
+        case ShowFormat.TEXT:
+            out = console()
+            for name in ("infix", "tokens", "latex", "key"):
+                out.print(f"{name:<8}{facts[name]}", soft_wrap=True)
+            out.print(f"{'blocks':<8}{len(facts['blocks'])}")
+            out.print(f"{'state':<8}{', '.join(facts['state']) or 'none'}")
+            out.print()
+            out.print(notation.tree(parsed), soft_wrap=True)
+
+
+@app.command()
+def score(
+    rule: RuleText,
+    protocol: options.ProtocolName = "quick",
+    data: options.DataName = "auto",
+    data_root: options.DataRoot = None,
+    seed: Annotated[int, typer.Option(help="The run's seed: a run with it trains this very child.", min=0)] = 0,
+    format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
+) -> None:
+    """Train one child and print its reward, the sweep and the curve."""
+    from harness.cli.live import child_progress
+    from harness.race.protocol import child_seed, named
+    from harness.registry import Kind, load
+
+    parsed, chosen = _resolved(rule), named(protocol)
+    examples = options.dataset(data, data_root, chosen)
+    task = load(Kind.TASK, chosen.task)(chosen, examples)
+    with child_progress(parsed.infix) as watch:
+        (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen), **({"watch": watch} if watch else {}))
+    if format is ScoreFormat.JSON:
+        typer.echo(json.dumps(_scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed), indent=2))
+        return
+    out = console()
+    out.print(f"rule           {parsed.infix}", soft_wrap=True)
+    out.print(f"protocol       {chosen.name} v{chosen.version} ({chosen.hash})")
+    out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}")
+    out.print(f"status         {outcome.status}{f': {outcome.message}' if outcome.message else ''}", soft_wrap=True)
+    out.print(f"reward         {outcome.score:.4f}")
+    out.print(f"learning rate  {'none survived' if outcome.learning_rate is None else f'{outcome.learning_rate:g}'}")
+    out.print(f"examples       {outcome.examples:,} in {outcome.seconds:.1f} s")
+    out.print("sweep          " + "  ".join(f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep))
+    out.print("curve          " + "  ".join(f"{value:.3f}" for value in outcome.curve))
+
+
+def _resolved(text: str) -> Rule:
+    from importlib import import_module
+
+    rule: Rule = import_module("tasks.zoo").resolve(text)
+    return rule
+
+
+def _facts(rule: Rule) -> dict[str, Any]:
+    from harness.space import notation
+    from harness.space.equivalence import canonical
+    from harness.space.expression import state
+
+    return {
+        "tokens": str(rule),
+        "infix": rule.infix,
+        "latex": notation.latex(rule),
+        "key": rule.key,
+        "blocks": [asdict(block) for block in rule.blocks],
+        "state": list(state(canonical(rule))),
+    }
+
+
+def _scored(rule: Rule, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "rule": rule.infix,
+        "tokens": str(rule),
+        "status": outcome.status.value,
+        "score": outcome.score,
+        "learning_rate": outcome.learning_rate,
+        "sweep": [{"learning_rate": rate, "score": value} for rate, value in outcome.sweep],
+        "curve": list(outcome.curve),
+        "examples": outcome.examples,
+        "seconds": outcome.seconds,
+        "message": outcome.message,
+    }
+
+
+def _context(name: str, digest: str, data: Any, seed: int) -> dict[str, Any]:
+    return {"protocol": name, "protocol_hash": digest, "data": data.name, "fingerprint": data.fingerprint, "seed": seed}

@@ -1,0 +1,60 @@
+"""``harness space``: what a space holds, and how many functions its strings are."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import console
+
+app = typer.Typer(no_args_is_help=True, help="What a space of rules holds.")
+
+
+@app.command()
+def show(
+    space: options.SpaceName = "icml2017",
+    blocks: options.Blocks = 2,
+    operands: options.Operands = "",
+    unary: options.Unary = "",
+    binary: options.Binary = "",
+    constraints: options.Constraints = "all",
+) -> None:
+    """Print a space: its names, constraints and exact size."""
+    described = options.space(space, blocks, operands, unary, binary, constraints)
+    out = console()
+    out.print(described.describe(), soft_wrap=True)
+    for name in ("operands", "unary", "binary"):
+        out.print(f"{name:<10}{' '.join(getattr(described, name))}", soft_wrap=True)
+    out.print(f"{'strings':<10}{described.size():,}")
+
+
+@app.command()
+def count(
+    space: options.SpaceName = "icml2017",
+    blocks: options.Blocks = 1,
+    operands: options.Operands = "",
+    unary: options.Unary = "",
+    binary: options.Binary = "",
+    constraints: options.Constraints = "none",
+    seed: Annotated[int, typer.Option(help="Seed of the numeric probe.", min=0)] = 0,
+) -> None:
+    """Count a space's distinct functions twice: by algebra (keys) and by an independent numeric probe."""
+    from harness.cli.live import counting
+    from harness.space.count import count_functions, count_keys
+
+    counted = options.space(space, blocks, operands, unary, binary, constraints)
+    began = time.monotonic()
+    with counting("keys") as progress:
+        keys = count_keys(counted, progress=progress)
+    with counting("functions") as progress:
+        functions = count_functions(counted, seed=seed, progress=progress)
+    out = console()
+    out.print(counted.describe(), soft_wrap=True)
+    out.print(f"strings              {counted.size():>12,}")
+    out.print(f"keys (algebra)       {keys:>12,}")
+    out.print(f"functions (probe)    {functions:>12,}")
+    out.print(f"keys a function      {keys / functions:>12.3f}")
+    out.print(f"seconds              {time.monotonic() - began:>12.0f}")

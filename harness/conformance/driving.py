@@ -1,0 +1,143 @@
+"""A pretended race: asks and tells as the loop's, with made-up outcomes, and everything written down."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from harness.conformance.checks import Broken, require
+from harness.contracts import Outcome, Rule, Searcher, Status, Trial
+from harness.errors import SpaceError
+from harness.space.grammar import SWITCHES, Space
+
+CHANCE = 0.1
+Judge = Callable[[Rule], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One ask, with what it returned."""
+
+    count: int
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One tell."""
+
+    trials: tuple[Trial, ...]
+
+
+@dataclass(slots=True)
+class History:
+    """What passed between the loop and a searcher, in order, and every rule proposed."""
+
+    events: list[Asked | Told] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        """Every proposal as its token string."""
+        return [str(rule) for rule in self.rules]
+
+
+def drive(searcher: Searcher, space: Space, *, proposals: int, judge: Judge | None = None) -> History:
+    """Race a searcher until it has made so many proposals or has none left, checking that each is a rule of the space.
+
+    Raises:
+        Broken: it proposed something else, or too much.
+    """
+    history, known = History(), dict[str, Outcome]()
+    judge = judge or pretended
+    while len(history.rules) < proposals:
+        rules = asked(searcher, space, min(searcher.batch, proposals - len(history.rules)), history)
+        if not rules:
+            break
+        batch = []
+        for index, rule in enumerate(rules, len(history.rules) - len(rules)):
+            charged = rule.key not in known
+            batch.append(Trial(index, rule, known.setdefault(rule.key, judge(rule)), charged))
+        tell(searcher, batch, history)
+    return history
+
+
+def tell(searcher: Searcher, batch: Sequence[Trial], history: History) -> None:
+    """Tell a list of its own, and write it down."""
+    history.events.append(Told(tuple(batch)))
+    searcher.tell(list(batch))
+
+
+def asked(searcher: Searcher, space: Space, count: int, history: History) -> tuple[Rule, ...]:
+    """Ask, check what comes, and write it down.
+
+    Raises:
+        Broken: it is no sequence of at most ``count`` rules of the space.
+    """
+    rules = tuple(searcher.ask(count))
+    require(len(rules) <= count, f"ask({count}) returned {len(rules)} rules")
+    for rule in rules:
+        require(isinstance(rule, Rule), f"ask({count}) returned a {type(rule).__name__} where a Rule was due")
+        try:
+            space.check(rule)
+        except SpaceError as error:
+            raise Broken(f"proposed {rule}, outside the space {space.describe()}: {error}") from error
+    history.events.append(Asked(count, rules))
+    history.rules += rules
+    return rules
+
+
+def latest(history: History, rules: Sequence[Rule], judge: Judge, *, charged: bool = True) -> list[Trial]:
+    """Trials of the rules asked for last, numbered by their places in the history."""
+    start = len(history.rules) - len(rules)
+    return [Trial(index, rule, judge(rule), charged) for index, rule in enumerate(rules, start)]
+
+
+def pretended(rule: Rule) -> Outcome:
+    """A made-up outcome that depends on the rule's string alone: mostly a score, sometimes a failure."""
+    digest = hashlib.sha256(str(rule).encode()).digest()
+    if digest[0] < 26:
+        return failed(rule)
+    return Outcome(
+        status=Status.OK, score=CHANCE + 0.8 * digest[1] / 255, learning_rate=0.01, examples=1000, seconds=0.0
+    )
+
+
+def failed(rule: Rule) -> Outcome:
+    """A failure at chance, of one kind or the other by the rule's string."""
+    error = hashlib.sha256(str(rule).encode()).digest()[1] < 128
+    return Outcome(
+        status=Status.ERROR if error else Status.DIVERGED,
+        score=CHANCE,
+        learning_rate=None,
+        examples=100,
+        seconds=0.0,
+        message="pretended" if error else "",
+    )
+
+
+def equal(_: Rule) -> Outcome:
+    """The same score for everything."""
+    return Outcome(status=Status.OK, score=0.5, learning_rate=0.01, examples=1000, seconds=0.0)
+
+
+def spaces(blocks: Sequence[int]) -> tuple[Space, ...]:
+    """Spaces that differ in everything a space can differ in, each edition at each number of blocks among them."""
+    whole = [Space.of(edition, blocks=count) for edition, count in product(("icml2017", "arxiv2"), blocks)]
+    count = max(blocks)
+    off = unconstrained("icml2017", blocks=count)
+    switched = [off, *(Space.from_spec(off.spec() | {name: True}) for name in SWITCHES)]
+    few = Space.of("arxiv2", blocks=count, operands=("g", "m", "sign(g)"), unary=("exp", "id"), binary=("add", "mul"))
+    return (*whole, *switched, few, tiny())
+
+
+def unconstrained(edition: str, *, blocks: int) -> Space:
+    """A whole edition with every constraint switched off."""
+    return Space.of(edition, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False)
+
+
+def tiny() -> Space:
+    """A space of two rules, to be exhausted."""
+    return Space.of(blocks=1, operands=("g", "m"), unary=("id",), binary=("sub",))

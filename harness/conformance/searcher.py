@@ -1,0 +1,301 @@
+"""The promises of a searcher: contracts.Searcher and the laws, each with a check that can fail."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.conformance import driving
+from harness.conformance.checks import Broken, Check, require, run_checks, same, titled
+from harness.conformance.driving import History, Told, drive
+from harness.conformance.elsewhere import find, importable, in_fresh_process
+from harness.conformance.surroundings import snapshot, stirred, untouched
+from harness.contracts import Searcher
+from harness.errors import HarnessError
+from harness.race.seeds import derive_seed
+from harness.registry import Kind, load
+from harness.settings import declared
+from harness.space.grammar import Space
+
+BATCHES = 3  # learnt from, in a check that needs learning
+SECONDS_A_PROPOSAL = 1.0  # the slowest that leaves the workers, not the searcher, the bottleneck
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The searcher under test: its factory, the seed and settings it is built with, and how long it may take."""
+
+    factory: Callable[..., Searcher]
+    settings: Mapping[str, object]
+    seed: int
+    blocks: Sequence[int]
+    timeout_seconds: float
+    ask_seconds: float
+
+    def fresh(self, space: Space, *, seed: int | None = None) -> Searcher:
+        """A new one."""
+        return self.factory(space, seed=self.seed if seed is None else seed, **self.settings)
+
+    @property
+    def space(self) -> Space:
+        """Where checks are made that need no particular space."""
+        return Space.of(blocks=max(self.blocks))
+
+    def run(self, judge: driving.Judge | None = None, *, space: Space | None = None) -> History:
+        """Race a fresh one over a few of its batches."""
+        searcher = self.fresh(space or self.space)
+        return drive(searcher, space or self.space, proposals=_enough(searcher), judge=judge)
+
+
+def check_searcher(
+    factory: str | Callable[..., Searcher],
+    *,
+    settings: Mapping[str, object] | None = None,
+    seed: int = 0,
+    blocks: Sequence[int] = (1, 2, 3),
+    timeout_seconds: float = 120.0,
+    ask_seconds: float = SECONDS_A_PROPOSAL,
+    report: Callable[[Check], None] | None = None,
+) -> list[Check]:
+    """Check every promise of a searcher.
+
+    Args:
+        factory: registry name, ``module:attribute``, or the factory itself.
+        settings: what to build it with besides space and seed.
+        seed: of the searchers built.
+        blocks: sizes of rule to try it on.
+        timeout_seconds: after which a search of an exhausted space is taken to hang.
+        ask_seconds: the most that one proposal may take, on average.
+        report: hears of each check as it ends.
+
+    Raises:
+        RegistryError: the name is unknown or cannot be loaded.
+    """
+    loaded: Callable[..., Searcher] = load(Kind.SEARCHER, factory) if isinstance(factory, str) else factory
+    subject = Subject(loaded, settings or {}, seed, tuple(blocks), timeout_seconds, ask_seconds)
+    return run_checks(titled(PROMISES, subject), report)
+
+
+def declaration(subject: Subject) -> str:
+    """Declares its settings, and refuses one it does not know."""
+    known = declared(subject.factory)
+    for each in known.values():
+        if each.default is not None:
+            each.check(each.default)
+    version = getattr(subject.factory, "version", 1)
+    require(isinstance(version, int) and version >= 1, f"version is {version!r}, where a whole number from 1 was due")
+    subject.fresh(subject.space)
+    try:
+        subject.factory(subject.space, seed=subject.seed, **subject.settings, no_such_setting=1)
+    except (TypeError, HarnessError):
+        return f"{len(known)} settings, version {version}"
+    raise Broken("took no_such_setting=1 without complaint")
+
+
+def batch(subject: Subject) -> str:
+    """States a batch of one or more."""
+    batch = subject.fresh(subject.space).batch
+    require(type(batch) is int and batch >= 1, f"batch is {batch!r}, where a whole number from 1 was due")
+    return f"batch {batch}"
+
+
+def counts(subject: Subject) -> str:
+    """Returns 1 to count rules, and none when asked for none."""
+    searcher = subject.fresh(subject.space)
+    history = History()
+    for count in (1, 2, 7, searcher.batch, 4 * searcher.batch + 1):
+        rules = driving.asked(searcher, subject.space, count, history)
+        require(len(rules) >= 1, f"ask({count}) returned nothing in a space of {subject.space.size():,} rules")
+        searcher.tell(driving.latest(history, rules, driving.pretended))
+    try:
+        none = searcher.ask(0)
+    except (ValueError, HarnessError):
+        return f"up to {4 * searcher.batch + 1} at once; ask(0) is refused"
+    require(len(none) == 0, f"ask(0) returned {len(none)} rules")
+    return f"up to {4 * searcher.batch + 1} at once"
+
+
+def legal(subject: Subject) -> str:
+    """Proposes only rules of the space, in every kind of space."""
+    seen = 0
+    every = driving.spaces(subject.blocks)
+    for space in every:
+        seen += len(subject.run(space=space).rules)
+    return f"{seen} proposals in {len(every)} spaces"
+
+
+def elsewhere(subject: Subject) -> str:
+    """Proposes the same in another process."""
+    here = subject.run().texts
+    there = in_fresh_process(
+        raced,
+        importable(subject.factory),
+        subject.space,
+        subject.seed,
+        dict(subject.settings),
+        len(here),
+        timeout_seconds=subject.timeout_seconds,
+    )
+    same(here, there, what="proposal")
+    return f"{len(here)} proposals"
+
+
+def replay(subject: Subject) -> str:
+    """Resumes by replay: the same history, the same next proposals."""
+    first, second, space = subject.fresh(subject.space), subject.fresh(subject.space), subject.space
+    history = drive(first, space, proposals=_enough(first))
+    for event in history.events:
+        if isinstance(event, Told):
+            second.tell(list(event.trials))
+        else:
+            same(event.rules, driving.asked(second, space, event.count, History()), what="replayed proposal")
+    more = first.batch
+    after = [driving.asked(searcher, space, more, History()) for searcher in (first, second)]
+    same(*after, what="proposal after the replay,")
+    return f"{len(history.rules)} proposals replayed, {len(after[0])} more agree"
+
+
+def failures(subject: Subject) -> str:
+    """Survives children that all fail."""
+    return f"{len(subject.run(driving.failed).rules)} proposals"
+
+
+def equal_scores(subject: Subject) -> str:
+    """Survives scores that are all equal."""
+    return f"{len(subject.run(driving.equal).rules)} proposals"
+
+
+def order(subject: Subject) -> str:
+    """Hears outcomes in any order and in pieces, as with --async."""
+    space, searcher, history = subject.space, subject.fresh(subject.space), History()
+    for _ in range(BATCHES):
+        rules = driving.asked(searcher, space, max(4, searcher.batch), history)
+        waiting = driving.latest(history, rules, driving.pretended)[::-1]
+        searcher.tell(waiting[:1])
+        early = driving.asked(searcher, space, 1, history)
+        searcher.tell(driving.latest(history, early, driving.pretended))
+        searcher.tell(waiting[1:])
+        searcher.tell([])
+    return f"{len(history.rules)} proposals"
+
+
+def duplicates(subject: Subject) -> str:
+    """Survives being told of free duplicates only."""
+    space, searcher, history = subject.space, subject.fresh(subject.space), History()
+    for _ in range(BATCHES):
+        rules = driving.asked(searcher, space, searcher.batch, history)
+        searcher.tell(driving.latest(history, rules, driving.equal, charged=False))
+    return f"{len(history.rules)} proposals"
+
+
+def exhaustion(subject: Subject) -> str:
+    """Neither hangs nor fails in a space with nothing new left."""
+    space, wanted = driving.tiny(), 50
+    made = in_fresh_process(
+        raced,
+        importable(subject.factory),
+        space,
+        subject.seed,
+        dict(subject.settings),
+        wanted,
+        timeout_seconds=subject.timeout_seconds,
+    )
+    return f"{len(made)} proposals in a space of {space.size()}"
+
+
+def isolation(subject: Subject) -> str:
+    """Keeps two instances apart."""
+    space = subject.space
+    alone = subject.run()
+    one, other = subject.fresh(space), subject.fresh(space, seed=derive_seed(subject.seed, "conformance", "other"))
+    together, beside = History(), History()
+    for event in alone.events:
+        if isinstance(event, Told):
+            one.tell(list(event.trials))
+        else:
+            driving.asked(one, space, event.count, together)
+            rules = driving.asked(other, space, other.batch, beside)
+            other.tell(driving.latest(beside, rules, driving.failed))
+    same(alone.texts, together.texts, what="proposal")
+    return f"{len(together.rules)} proposals beside another's"
+
+
+def arguments(subject: Subject) -> str:
+    """Changes nothing that it is told, and does not hold on to what it returned."""
+    searcher, expected = subject.fresh(subject.space), subject.run()
+    proposed: list[str] = []
+    for event in expected.events:
+        if isinstance(event, Told):
+            told = list(event.trials)
+            before = copy.deepcopy(told)
+            searcher.tell(told)
+            same(before, told, what="trial told")
+        else:
+            returned = searcher.ask(event.count)
+            proposed += (str(rule) for rule in returned)
+            if isinstance(returned, list):
+                returned.clear()
+    same(expected.texts, proposed, what="proposal")
+    return f"in {len(expected.events)} asks and tells"
+
+
+def surroundings(subject: Subject) -> str:
+    """Leaves global state alone: generators, environment, working directory."""
+    subject.run()  # what it imports late is imported now
+    with stirred(3):  # so that putting a generator back where the first run left it shows
+        before = snapshot()
+        subject.run()
+        untouched(before)
+    return f"{len(before)} kinds of state"
+
+
+def independence(subject: Subject) -> str:
+    """Does not listen to the global generators."""
+    seen = []
+    for seed in (1, 2):
+        with stirred(seed):
+            seen.append(subject.run().texts)
+    same(*seen, what="proposal")
+    return f"{len(seen[0])} proposals"
+
+
+def cost(subject: Subject) -> str:
+    """Asks cheaply enough to keep workers busy."""
+    searcher = subject.fresh(subject.space)
+    began = time.perf_counter()
+    made = len(drive(searcher, subject.space, proposals=_enough(searcher)).rules)
+    each = (time.perf_counter() - began) / max(1, made)
+    told = f"{1000 * each:.2f} ms a proposal"
+    require(each <= subject.ask_seconds, f"{told}, above {1000 * subject.ask_seconds:g} ms")
+    return told
+
+
+def raced(target: str, space: Space, seed: int, settings: Mapping[str, object], proposals: int) -> list[str]:
+    """Race a searcher found by its import path: what the checks ask of a fresh process."""
+    return drive(find(target)(space, seed=seed, **settings), space, proposals=proposals).texts
+
+
+def _enough(searcher: Searcher) -> int:
+    return max(20, BATCHES * searcher.batch)
+
+
+PROMISES = (
+    declaration,
+    batch,
+    counts,
+    legal,
+    elsewhere,
+    replay,
+    failures,
+    equal_scores,
+    order,
+    duplicates,
+    exhaustion,
+    isolation,
+    arguments,
+    surroundings,
+    independence,
+    cost,
+)

@@ -1,0 +1,257 @@
+"""The promises of a task: contracts.Task and law 2, each with a check that can fail."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from harness.conformance.checks import Check, require, run_checks, same, titled
+from harness.conformance.driving import unconstrained
+from harness.conformance.elsewhere import find, importable, in_fresh_process
+from harness.conformance.surroundings import snapshot, stirred, untouched
+from harness.contracts import Block, ChildProtocol, Dataset, Outcome, Rule, Status, Task
+from harness.race.protocol import NO_DATA
+from harness.race.seeds import derive_seed
+from harness.registry import Kind, load
+
+PLAIN = "g m id id left"  # gradient descent: a task that cannot train it can train nothing
+NASTY = (
+    "g g id id sub",  # no step at all
+    "1 1 id id add",  # the same step for ever
+    "g 1e-1w neg exp add",  # runs away from 0
+    "1 g id id div",  # 0 in the denominator, but for ε
+    "g3 gamma log log div",
+    "1e-1w 1e-1w exp exp mul #1 #1 exp exp mul #2 #2 exp exp mul",  # infinite within a step
+    "g 1 exp exp mul #1 #1 exp exp mul #2 #1 exp exp sub",  # ∞ − ∞
+    "noise noise log exp pow",
+    "noise g drop5 drop3 div",
+    "g m sqrt sign pow #1 2 exp id pow",
+)
+TWINS = (("g m id id add", "m g id id add"), ("g v neg neg mul", "v g id id mul"))  # one function, two strings
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The task under test, with what it is built from and the rules it is tried on."""
+
+    factory: Callable[..., Task]
+    protocol: ChildProtocol
+    data: Dataset
+    rules: tuple[Rule, ...]
+    seed: int
+    timeout_seconds: float
+
+    def fresh(self) -> Task:
+        """A new one."""
+        return self.factory(self.protocol, self.data)
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What a fresh task says of all rules, asked at once: what other ways of asking are compared with."""
+        return tuple(self.fresh().evaluate(self.rules, seed=self.seed))
+
+
+def check_task(
+    factory: str | Callable[..., Task],
+    *,
+    protocol: ChildProtocol,
+    data: Dataset = NO_DATA,
+    rules: int = 24,
+    seed: int = 0,
+    timeout_seconds: float = 300.0,
+    report: Callable[[Check], None] | None = None,
+) -> list[Check]:
+    """Check every promise of a task. Each rule is evaluated about eight times.
+
+    Args:
+        factory: registry name, ``module:attribute``, or the factory itself.
+        protocol: to build it with; a short one makes a quick check.
+        data: to build it with; small, for it is sent to another process.
+        rules: how many to try: gradient descent, then nasty ones, then random ones of all kinds.
+        seed: of the children, and of the random rules.
+        timeout_seconds: the most that all rules together may take in a fresh process.
+        report: hears of each check as it ends.
+
+    Raises:
+        RegistryError: the name is unknown or cannot be loaded.
+    """
+    loaded: Callable[..., Task] = load(Kind.TASK, factory) if isinstance(factory, str) else factory
+    subject = Subject(loaded, protocol, data, trial_rules(rules, seed=seed), seed, timeout_seconds)
+    return run_checks(titled(PROMISES, subject), report)
+
+
+def trial_rules(count: int, *, seed: int) -> tuple[Rule, ...]:
+    """Gradient descent, the nasty rules, then random ones without constraints, one to four blocks long."""
+    rng = np.random.default_rng(derive_seed(seed, "conformance", "rules"))
+    spaces = [unconstrained("arxiv2", blocks=blocks) for blocks in (1, 2, 3, 4)]
+    chosen = [_rule(text) for text in (PLAIN, *NASTY)]
+    chosen += (spaces[index % 4].sample(rng) for index in range(count - len(chosen)))
+    return tuple(chosen[: max(1, count)])
+
+
+def endurance(subject: Subject) -> str:
+    """Never raises, whatever the rule: one outcome each."""
+    outcomes = subject.outcomes
+    require(len(outcomes) == len(subject.rules), f"{len(subject.rules)} rules gave {len(outcomes)} outcomes")
+    strange = next((each for each in outcomes if not isinstance(each, Outcome)), None)
+    require(strange is None, f"returned a {type(strange).__name__} where an Outcome was due")
+    none = subject.fresh().evaluate([], seed=subject.seed)
+    require(len(none) == 0, f"no rules gave {len(none)} outcomes")
+    failed = sum(each.status is not Status.OK for each in outcomes)
+    return f"{len(outcomes)} rules, {failed} of them failed"
+
+
+def figures(subject: Subject) -> str:
+    """Reports figures that make sense: finite, scores in [0, 1], learning rates of the sweep."""
+    rates = subject.protocol.learning_rates
+    for rule, outcome in zip(subject.rules, subject.outcomes, strict=True):
+        scores = (outcome.score, *outcome.curve, *(score for _, score in outcome.sweep))
+        wrong = [score for score in scores if not (math.isfinite(score) and 0 <= score <= 1)]
+        require(not wrong, f"{rule} has a score of {wrong[:1]}, where [0, 1] was due")
+        require(outcome.learning_rate in (None, *rates), f"{rule} chose λ {outcome.learning_rate}, not of the sweep")
+        swept = tuple(rate for rate, _ in outcome.sweep)
+        require(swept in ((), rates), f"{rule} swept {swept}, where {rates} was due")
+        require(
+            type(outcome.examples) is int and outcome.examples >= 0, f"{rule} consumed {outcome.examples!r} examples"
+        )
+        require(math.isfinite(outcome.seconds) and outcome.seconds >= 0, f"{rule} took {outcome.seconds!r} seconds")
+    return f"{len(subject.outcomes)} outcomes"
+
+
+def statuses(subject: Subject) -> str:
+    """Scores failure at chance and says what failed; gradient descent is no failure."""
+    chance = subject.protocol.chance
+    for rule, outcome in zip(subject.rules, subject.outcomes, strict=True):
+        if outcome.status is Status.OK:
+            require(outcome.learning_rate is not None, f"{rule} is ok without a learning rate")
+        else:
+            require(outcome.score == chance, f"{rule} is {outcome.status} with score {outcome.score}, not {chance}")
+        told = bool(outcome.message)
+        require(
+            told == (outcome.status is Status.ERROR), f"{rule} is {outcome.status} with message {outcome.message!r}"
+        )
+    first = subject.outcomes[0]
+    require(first.status is Status.OK, f"gradient descent is {first.status} {first.message}".rstrip())
+    return f"chance is {chance}, gradient descent {first.score:.3f}"
+
+
+def repetition(subject: Subject) -> str:
+    """Gives the same outcome again, bit for bit."""
+    same(lasting(subject.outcomes), lasting(subject.fresh().evaluate(subject.rules, seed=subject.seed)), what="outcome")
+    return f"{len(subject.outcomes)} outcomes"
+
+
+def grouping(subject: Subject) -> str:
+    """Gives the same outcome in any order and company."""
+    task, lone = subject.fresh(), list[Outcome]()
+    for rule in reversed(subject.rules):
+        lone += task.evaluate([rule], seed=subject.seed)
+    same(lasting(subject.outcomes), lasting(lone[::-1]), what="outcome")
+    doubled = task.evaluate([subject.rules[-1], subject.rules[0], subject.rules[-1]], seed=subject.seed)
+    last, first = lasting([subject.outcomes[-1]])[0], lasting([subject.outcomes[0]])[0]
+    same([last, first, last], lasting(doubled), what="outcome of a repeated rule,")
+    return f"{len(lone)} rules one by one, backwards"
+
+
+def twins(subject: Subject) -> str:
+    """Gives rules of one key one outcome."""
+    pairs = [(_rule(one), _rule(other)) for one, other in TWINS]
+    for one, other in pairs:
+        require(one.key == other.key, f"{one} and {other} should have one key: the language is at fault, not the task")
+        outcomes = lasting(subject.fresh().evaluate([one, other], seed=subject.seed))
+        require(outcomes[0] == outcomes[1], f"{one} gave {outcomes[0]}, {other} gave {outcomes[1]}")
+    return f"{len(pairs)} pairs"
+
+
+def seeds(subject: Subject) -> str:
+    """Gives another outcome for another seed."""
+    other = derive_seed(subject.seed, "conformance", "other")
+    changed = lasting(subject.fresh().evaluate(subject.rules[:1], seed=other))
+    require(
+        changed != lasting(subject.outcomes[:1]), "two seeds gave one outcome of gradient descent, so no seed is used"
+    )
+    return "gradient descent differs"
+
+
+def elsewhere(subject: Subject) -> str:
+    """Gives the same outcome in another process."""
+    target = importable(subject.factory)
+    there = in_fresh_process(
+        evaluated,
+        target,
+        subject.protocol,
+        subject.data,
+        subject.rules,
+        subject.seed,
+        timeout_seconds=subject.timeout_seconds,
+    )
+    same(lasting(subject.outcomes), there, what="outcome")
+    return f"{len(there)} outcomes"
+
+
+def surroundings(subject: Subject) -> str:
+    """Leaves global state alone: generators, environment, working directory."""
+    subject.fresh().evaluate(subject.rules[:1], seed=subject.seed)  # what it imports late is imported now
+    with stirred(3):  # so that putting a generator back where the first run left it shows
+        before = snapshot()
+        subject.fresh().evaluate(subject.rules, seed=subject.seed)
+        untouched(before)
+    return f"{len(before)} kinds of state"
+
+
+def independence(subject: Subject) -> str:
+    """Does not listen to the global generators."""
+    for seed in (1, 2):
+        with stirred(seed):
+            same(
+                lasting(subject.outcomes),
+                lasting(subject.fresh().evaluate(subject.rules, seed=subject.seed)),
+                what="outcome",
+            )
+    return f"{len(subject.outcomes)} outcomes"
+
+
+def environment(subject: Subject) -> str:
+    """States the environment that its scores depend on, as texts."""
+    stated, again = subject.fresh().environment, subject.fresh().environment
+    require(isinstance(stated, Mapping), f"environment is a {type(stated).__name__}, where a mapping was due")
+    wrong = [item for item in stated.items() if not all(isinstance(part, str) for part in item)]
+    require(not wrong, f"environment holds {wrong[:1]}, where texts were due")
+    require(dict(stated) == dict(again), f"environment was {dict(stated)}, then {dict(again)}")
+    return json.dumps(dict(stated))
+
+
+def lasting(outcomes: Sequence[Outcome]) -> list[str]:
+    """Outcomes without their time, exact to the last bit."""
+    return [repr(replace(outcome, seconds=0.0)) for outcome in outcomes]
+
+
+def evaluated(target: str, protocol: ChildProtocol, data: Dataset, rules: Sequence[Rule], seed: int) -> list[str]:
+    """Evaluate by a task found by its import path: what a check asks of a fresh process."""
+    task: Task = find(target)(protocol, data)
+    return lasting(task.evaluate(rules, seed=seed))
+
+
+def _rule(text: str) -> Rule:
+    tokens = text.split()
+    return Rule(tuple(Block(*tokens[start : start + 5]) for start in range(0, len(tokens), 5)))
+
+
+PROMISES = (
+    endurance,
+    figures,
+    statuses,
+    repetition,
+    grouping,
+    twins,
+    seeds,
+    elsewhere,
+    surroundings,
+    independence,
+    environment,
+)

@@ -1,0 +1,237 @@
+"""Children on Dask: worker processes on this machine, or any Dask scheduler by address.
+
+Dask re-runs the children of a dead worker elsewhere; a child is a pure function of rule and seed, so nothing is
+doubled or charged twice by that. Workers build the task themselves, once, and never see the store. TLS and everything
+else about the connection is set in Dask's own configuration (``distributed.comm``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing.resource_tracker
+import queue
+import signal
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from typing import Self
+
+import dask
+from distributed import Client, Future, LocalCluster
+from distributed.scheduler import KilledWorker
+
+from harness.contracts import Outcome, Rule, Task
+from harness.errors import EngineError, message
+from harness.race.engine import TaskSpec, train
+
+ALLOWED_DEATHS = 10  # of workers training one child, before the child is held to be the killer
+_CONNECT_SECONDS = 15.0
+_WORKER_SECONDS = 60.0
+_COLLECT_SECONDS = 5.0
+_STOP_SECONDS = 1.0
+_CONFIGURATION = {
+    "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
+    "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
+}
+
+
+class DaskEngine:
+    """Trains children on the workers of a Dask scheduler. Use ``local`` or ``at``."""
+
+    def __init__(self, spec: TaskSpec, client: Client, resources: contextlib.ExitStack) -> None:
+        self._spec = spec
+        self._client = client
+        self._resources = resources
+        self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
+        self._tickets = 0
+        self._futures: dict[int, Future[Outcome]] = {}
+        self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    @classmethod
+    def local(cls, spec: TaskSpec, workers: int) -> Self:
+        """Start single-threaded worker processes, reachable from this machine alone.
+
+        Raises:
+            EngineError: they do not start.
+        """
+        with contextlib.ExitStack() as resources:
+            resources.enter_context(_silence())
+            try:
+                with _interrupts_held_back(), dask.config.set(_CONFIGURATION):
+                    cluster = LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                        memory_limit=0,  # children are small, and a worker paused for its memory helps nobody
+                        local_directory=tempfile.gettempdir(),
+                    )
+                    resources.callback(cluster.close)
+                    resources.callback(cluster.sync, _stop_workers, cluster)
+                    client = Client(cluster, set_as_default=False)
+                    resources.callback(client.close)
+            except (OSError, RuntimeError) as cause:
+                raise EngineError(
+                    message(
+                        "workers",
+                        expected=f"{workers} processes that start",
+                        got=_described(cause),
+                        hint="Check the memory and process limits of this machine, or use --workers 1",
+                    )
+                ) from cause
+            return cls(spec, client, resources.pop_all())
+
+    @classmethod
+    def at(cls, spec: TaskSpec, address: str) -> Self:
+        """Join a Dask scheduler, such as ``tcp://10.0.0.1:8786``, that has workers or soon will.
+
+        Raises:
+            EngineError: nothing answers there, or no worker shows up.
+        """
+        what = f"cluster {address}"
+        with contextlib.ExitStack() as resources:
+            resources.enter_context(_silence())
+            try:
+                client = Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
+            except (OSError, ValueError, RuntimeError, TypeError) as cause:
+                hint = "Check the address, that the scheduler runs, and Dask's TLS settings"
+                got = _described(cause)
+                raise EngineError(
+                    message(what, expected="a Dask scheduler that answers", got=got, hint=hint)
+                ) from cause
+            resources.callback(client.close)
+            try:
+                client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+            except (OSError, TimeoutError) as cause:
+                hint = "Start some with: dask worker ADDRESS --nthreads 1"
+                raise EngineError(message(what, expected="at least one worker", got="none", hint=hint)) from cause
+            return cls(spec, client, resources.pop_all())
+
+    @property
+    def slots(self) -> int:
+        """Threads of all workers there are now."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def submit(self, rule: Rule, *, seed: int) -> int:
+        """Send a child to the scheduler."""
+        self._tickets += 1
+        ticket = self._tickets
+        future = self._client.submit(
+            train_on_worker, self._spec, rule, seed, key=f"child-{self._name}-{ticket}", pure=False
+        )
+        self._futures[ticket] = future
+        future.add_done_callback(lambda _: self._finished.put(ticket))
+        return ticket
+
+    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
+        """Wait for a finished child.
+
+        Raises:
+            HarnessError: as it was raised on the worker; or an EngineError if the scheduler is gone, or if one child
+                has killed too many workers.
+        """
+        try:
+            ticket = self._finished.get(timeout=timeout_seconds)
+        except queue.Empty:
+            if self._client.status != "running":
+                raise self._gone(self._client.status) from None
+            return None
+        future = self._futures.get(ticket)
+        if future is None:
+            return None  # dropped, or delivered before
+        try:
+            outcome: Outcome = future.result(timeout=_COLLECT_SECONDS)
+        except TimeoutError:
+            if future.status == "error":
+                raise  # the task's own
+            # Its worker died with the outcome unread, and the child trains again.
+            future.add_done_callback(lambda _: self._finished.put(ticket))
+            return None
+        except KilledWorker as cause:
+            hint = "Look for what kills them, memory first; the same command then goes on"
+            got = f"{ALLOWED_DEATHS} or more that died of it"
+            raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from cause
+        except CancelledError as cause:
+            raise self._gone(_described(cause)) from cause
+        del self._futures[ticket]
+        return ticket, outcome
+
+    def drop(self) -> None:
+        """Cancel all children that have not been delivered."""
+        futures, self._futures = list(self._futures.values()), {}
+        if futures and self._client.status == "running":
+            with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone has forgotten them
+                self._client.cancel(futures, force=True)
+
+    def close(self) -> None:
+        """Leave the scheduler; local workers are stopped within a second or so."""
+        self._futures.clear()
+        self._resources.close()
+
+    def _gone(self, finding: str) -> EngineError:
+        hint = "Bring the cluster back; the same command then goes on"
+        return EngineError(message("cluster", expected="a scheduler that stays", got=finding, hint=hint))
+
+
+_tasks: dict[TaskSpec, Task] = {}
+_building = threading.Lock()
+
+
+def train_on_worker(spec: TaskSpec, rule: Rule, seed: int) -> Outcome:
+    """Score one rule in a worker process, which builds the task the first time.
+
+    Raises:
+        HarnessError: the task cannot be built here.
+    """
+    with _building:
+        if spec not in _tasks:
+            _tasks[spec] = spec.build()
+    return train(_tasks[spec], rule, seed=seed)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start workers that do not hear Ctrl-C, which the terminal sends to all processes and this one decides about.
+
+    Processes and threads inherit the mask of whoever starts them, so Dask's own thread and all workers that it will
+    ever start keep it; this thread gets its own back, and hears what came in between.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # its first start would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep Dask's logs off the terminal: what a user can act on is raised."""
+    handlers = [(handler, handler.level) for handler in logging.getLogger("distributed").handlers]
+    for handler, _ in handlers:
+        handler.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler, level in handlers:
+            handler.setLevel(level)
+
+
+async def _stop_workers(cluster: LocalCluster) -> None:
+    """Stop workers without waiting for their children."""
+    await asyncio.gather(
+        *(nanny.close(timeout=_STOP_SECONDS) for nanny in cluster.workers.values()), return_exceptions=True
+    )
+
+
+def _described(cause: BaseException) -> str:
+    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__

@@ -1,0 +1,168 @@
+"""Where children train: the seam between the loop and the hardware, and the engine that needs none.
+
+An engine takes children and gives back outcomes in whatever order they finish. It may deliver a child twice or late;
+the loop sees to it that neither counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Task
+from harness.errors import DataError, EngineError, check_range, message
+from harness.registry import Kind, load
+
+
+class Engine(Protocol):
+    """A place where children train. Whoever opens one closes it; it can serve one run after another."""
+
+    @property
+    def slots(self) -> int:
+        """How many children it trains at once, now; at least 1."""
+
+    def submit(self, rule: Rule, *, seed: int) -> int:
+        """Take a child and return its ticket, a number that this engine never uses twice."""
+
+    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
+        """Wait for a finished child: its ticket and outcome, or None if there is none in time.
+
+        Raises:
+            HarnessError: children cannot train: the data is missing, the cluster is gone, a child kills its workers.
+        """
+
+    def drop(self) -> None:
+        """Forget all children that have not been delivered."""
+
+    def close(self) -> None:
+        """Stop working, and quickly: children in flight are lost."""
+
+
+class InlineEngine:
+    """Trains one child at a time in this process, when its outcome is waited for."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._tickets = 0
+        self._queue: deque[tuple[int, Rule, int]] = deque()
+
+    @property
+    def slots(self) -> int:
+        """One child at a time."""
+        return 1
+
+    def submit(self, rule: Rule, *, seed: int) -> int:
+        """Queue a child."""
+        self._tickets += 1
+        self._queue.append((self._tickets, rule, seed))
+        return self._tickets
+
+    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - a child is not interrupted
+        """Train the child that has waited longest, however long it takes."""
+        if not self._queue:
+            return None
+        ticket, rule, seed = self._queue.popleft()
+        return ticket, train(self._task, rule, seed=seed)
+
+    def drop(self) -> None:
+        """Empty the queue."""
+        self._queue.clear()
+
+    def close(self) -> None:
+        """Empty the queue; there is nothing else to close."""
+        self.drop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """A task by name, small enough to send to another machine and build there.
+
+    Attributes:
+        task: registry name, or ``module:attribute``.
+        protocol: how it scores.
+        data: registry name of its data set; None for a task that reads none.
+        root: where the data set is on the machine that builds it; None for its usual place.
+        fingerprint: what the data must hash to; empty to accept any.
+        environment: what ``Task.environment`` must equal, as sorted pairs; empty to accept any.
+    """
+
+    task: str
+    protocol: ChildProtocol
+    data: str | None = None
+    root: Path | None = None
+    fingerprint: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+
+    def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
+        """Load the data, build the task, and check that both are the ones that were meant.
+
+        Args:
+            announce: told in one line when something takes long, such as a download.
+
+        Raises:
+            RegistryError: the task or data set is not installed here.
+            DataError: the data is missing, damaged, or not what the fingerprint says.
+            EngineError: this machine has other versions than the environment says.
+        """
+        data: Dataset | None = None
+        if self.data is not None:
+            data = load(Kind.DATA, self.data)(self.root, announce)
+            if self.fingerprint and data.fingerprint != self.fingerprint:
+                raise DataError(
+                    message(
+                        f"data set {self.data}",
+                        expected=f"fingerprint {self.fingerprint}",
+                        got=data.fingerprint,
+                        hint="Give every machine the same copy",
+                    )
+                )
+        task: Task = load(Kind.TASK, self.task)(self.protocol, data)
+        here, expected = dict(task.environment), dict(self.environment)
+        for name in sorted(here.keys() | expected.keys()) if expected else ():
+            if here.get(name) != expected.get(name):
+                raise EngineError(
+                    message(
+                        f"worker's {name}",
+                        expected=expected.get(name, "none"),
+                        got=here.get(name, "none"),
+                        hint="Install the same versions on every machine that trains children",
+                    )
+                )
+        return task
+
+
+def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:
+    """Open the engine for so many workers: this process for one, Dask for more or for a cluster.
+
+    Args:
+        spec: what to train with.
+        workers: how many processes, at least 1; ignored with a cluster.
+        cluster: address of a Dask scheduler.
+        task: what ``spec.build()`` gave, to save this process from building it again.
+
+    Raises:
+        HarnessError: the task cannot be built, or the workers or the cluster cannot be reached.
+    """
+    check_range("workers", workers, least=1, error=EngineError)
+    if workers == 1 and cluster is None:
+        return InlineEngine(task if task is not None else spec.build())
+    from harness.race.dask_engine import DaskEngine  # half a second to import, and only needed here
+
+    return DaskEngine.at(spec, cluster) if cluster is not None else DaskEngine.local(spec, workers)
+
+
+def train(task: Task, rule: Rule, *, seed: int) -> Outcome:
+    """Score one rule, and hold the task to its contract of one outcome a rule.
+
+    Raises:
+        EngineError: the task gave something else.
+    """
+    outcomes = task.evaluate([rule], seed=seed)
+    if len(outcomes) != 1 or not isinstance(outcomes[0], Outcome):
+        what = f"task {type(task).__name__}"
+        hint = "Run `harness conformance` on it"
+        raise EngineError(message(what, expected="one Outcome a rule", got=repr(outcomes), hint=hint))
+    return outcomes[0]

@@ -1,0 +1,173 @@
+"""The right to write one run: what the loop holds while it works.
+
+The loop promises the order: ``propose`` before a child trains, ``complete`` before the searcher hears of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock
+
+from harness.contracts import Outcome, Status
+from harness.errors import LedgerError, message
+from harness.race.entries import (
+    ENTRY_COLUMNS,
+    OUTCOME_COLUMNS,
+    RUN_COLUMNS,
+    Entry,
+    Source,
+    entry_cells,
+    entry_from,
+    outcome_cells,
+    outcome_from,
+    run_from,
+)
+from harness.race.records import RunHeader, RunState
+from harness.race.storage import guarded, transaction
+
+EVALUATION_KEY = ("key", "protocol", "data", "seed", "environment")
+SELECT_ENTRIES = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? ORDER BY number"
+SELECT_RUN = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs WHERE identity = ?"
+
+
+class RunHandle:
+    """The right to write one run. ``Ledger.begin`` gives it; ``close`` gives it back.
+
+    Attributes:
+        header: as first begun, whose provenance stays.
+        recorded: the proposals that earlier processes wrote, in order.
+        state: where earlier processes left the run.
+        exhausted: the logical step at which the searcher had nothing left to propose; None if it never happened.
+    """
+
+    def __init__(self, writer: sqlite3.Connection, path: Path, header: RunHeader, lock: FileLock) -> None:
+        self._writer = writer
+        self._path = path
+        self._lock = lock
+        self._begun = time.monotonic()
+        with transaction(writer):
+            writer.execute(
+                "INSERT OR IGNORE INTO runs (identity, header, state, started) VALUES (?, ?, ?, ?)",
+                (header.identity, header.to_json(), RunState.RUNNING.value, time.time()),
+            )
+            row = run_from(writer.execute(SELECT_RUN, (header.identity,)).fetchone())
+            _check_pins(row.header, header)
+            recorded = tuple(map(entry_from, writer.execute(SELECT_ENTRIES, (header.identity,))))
+            if [entry.index for entry in recorded] != list(range(len(recorded))):
+                hint = "The store is damaged: restore a copy"
+                what = f"run {header.name}"
+                raise LedgerError(message(what, expected="every proposal in turn", got="a gap", hint=hint))
+            if row.state is not RunState.FINISHED:
+                writer.execute(
+                    "UPDATE runs SET state = ? WHERE identity = ?", (RunState.RUNNING.value, header.identity)
+                )
+        self.header = row.header
+        self.recorded = recorded
+        self.state = row.state
+        self.exhausted = row.exhausted
+        self._seconds_before = row.seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time that processes have spent on the run, this one included."""
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def evaluation(self, key: str) -> Outcome | None:
+        """What a rule of this key earned in another run under the same conditions; None if nobody has trained it."""
+        with guarded(self._path):
+            return stored_evaluation(self._writer, self.header, key)
+
+    def propose(self, entries: Sequence[Entry]) -> None:
+        """Write proposals down, pending or (duplicates, shared evaluations) complete; all or none of them.
+
+        Raises:
+            LedgerError: they cannot be written.
+        """
+        columns = ("run", *ENTRY_COLUMNS)
+        statement = f"INSERT INTO trials ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        with guarded(self._path), transaction(self._writer):
+            self._writer.executemany(statement, [(self.header.identity, *entry_cells(entry)) for entry in entries])
+
+    def complete(self, entries: Sequence[Entry]) -> None:
+        """Write the outcomes of pending proposals, and of trained ones the evaluation; all or none of them.
+
+        A trial that has an outcome keeps it: writing it a second time changes nothing. An evaluation that failed by
+        error is not shared, as another machine or hour may do better.
+
+        Raises:
+            LedgerError: they cannot be written.
+        """
+        settings = ", ".join(f"{column} = ?" for column in ("told", *OUTCOME_COLUMNS))
+        trial = f"UPDATE trials SET {settings} WHERE run = ? AND number = ? AND status IS NULL"
+        columns = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
+        shared = f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        with guarded(self._path), transaction(self._writer):
+            for entry in entries:
+                cells = outcome_cells(entry.outcome)
+                self._writer.execute(trial, (entry.told, *cells, self.header.identity, entry.index))
+                failed = entry.outcome is None or entry.outcome.status is Status.ERROR
+                if entry.source is Source.TRAINED and not failed:
+                    self._writer.execute(shared, (*_conditions(self.header, entry.key), *cells))
+            self._writer.execute("UPDATE runs SET seconds = ? WHERE identity = ?", (self.seconds, self.header.identity))
+
+    def exhaust(self, step: int) -> None:
+        """Write down that the searcher had nothing left to propose at a logical step."""
+        with guarded(self._path), transaction(self._writer):
+            self._writer.execute("UPDATE runs SET exhausted = ? WHERE identity = ?", (step, self.header.identity))
+        self.exhausted = step
+
+    def finish(self, state: RunState) -> None:
+        """Leave the run in a state, with the wall time spent on it."""
+        with guarded(self._path), transaction(self._writer):
+            self._writer.execute(
+                "UPDATE runs SET state = ?, seconds = ? WHERE identity = ?",
+                (state.value, self.seconds, self.header.identity),
+            )
+        self.state = state
+
+    def close(self) -> None:
+        """Let another process work on the run."""
+        self._lock.release()
+
+
+def _conditions(header: RunHeader, key: str) -> tuple[str | int, ...]:
+    """The values of ``EVALUATION_KEY``."""
+    return (key, header.protocol.hash, header.data_fingerprint, header.child_seed, header.environment_hash)
+
+
+def stored_evaluation(connection: sqlite3.Connection, header: RunHeader, key: str) -> Outcome | None:
+    """What the store holds under a rule's key and the header's protocol, data, child seed and environment."""
+    where = " AND ".join(f"{column} = ?" for column in EVALUATION_KEY)
+    query = f"SELECT {', '.join(OUTCOME_COLUMNS)} FROM evaluations WHERE {where}"
+    row = connection.execute(query, _conditions(header, key)).fetchone()
+    return None if row is None else outcome_from(row)
+
+
+def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
+    """Refuse to go on with a run under conditions that could give its children other scores (law 5)."""
+    before, now = dict(recorded.environment), dict(asked.environment)
+    before["searcher version"], now["searcher version"] = str(recorded.searcher_version), str(asked.searcher_version)
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise LedgerError(
+                message(
+                    f"run {asked.name}, {name}",
+                    expected=f"{before.get(name, 'none')}, as when it was begun",
+                    got=now.get(name, "none"),
+                    hint="Go back to that, or begin the run anew in another folder with --results",
+                )
+            )

@@ -1,0 +1,242 @@
+"""The store: every run, proposal and evaluation in one SQLite file, crash-safe, many readers (law 6).
+
+::
+
+    with Ledger.open(folder) as ledger, ledger.begin(header) as run:   # one writer a run, any number of runs at once
+        run.propose(entries)                  # before their children train
+        run.complete(entries)                 # before the searcher hears of them
+        run.finish(RunState.FINISHED)
+    Ledger.read(folder).runs()                # any time, from any process, while runs write
+
+One process at a time works on a run: it holds a lock file that the operating system releases however the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from harness.contracts import Outcome, Trial
+from harness.errors import LedgerError, message
+from harness.race import schema, storage
+from harness.race.entries import ENTRY_COLUMNS, RUN_COLUMNS, entry_from, run_from
+from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, stored_evaluation
+from harness.race.records import RunHeader, RunRecord, RunState
+from harness.race.storage import guarded, snapshot
+
+FILE_NAME = "ledger.sqlite"
+LOCK_FOLDER = "locks"
+_LOCK_PATIENCE_SECONDS = 2.0  # a reader that asks whether a run is active holds its lock for an instant
+
+
+class Ledger:
+    """A store in a results folder. Use ``open`` to write runs into it and ``read`` to look at it."""
+
+    def __init__(self, folder: Path, writer: sqlite3.Connection | None) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+        self._writer = writer
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a store for writing: made if there is none, migrated if an older version wrote it.
+
+        Raises:
+            LedgerError: the folder cannot be written, or holds no store of ours, a damaged or a newer one.
+        """
+        folder = Path(folder)
+        path = folder / FILE_NAME
+        with guarded(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _store_lock(folder):
+                if not path.exists():
+                    _create(path)
+                writer = storage.connect_writer(path)
+                try:
+                    schema.migrate(writer, path)
+                    storage.quick_check(writer, path)
+                except BaseException:
+                    writer.close()
+                    raise
+        return cls(folder, writer)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Open a store for reading, which never disturbs its writers; an older version's is migrated first.
+
+        Raises:
+            LedgerError: there is no store, or it cannot be read.
+        """
+        folder = Path(folder)
+        path = folder / FILE_NAME
+        if not cls.exists(folder):
+            hint = "Name the folder with --results, or start a run there"
+            raise LedgerError(message(f"results folder {folder}", expected="a ledger", got="none", hint=hint))
+        ledger = cls(folder, None)
+        with guarded(path), ledger._reading() as connection:
+            version = schema.stored_version(connection, path)
+        if version < schema.VERSION:
+            cls.open(folder).close()
+        return ledger
+
+    @staticmethod
+    def exists(folder: str | Path) -> bool:
+        """Whether the folder holds a store, readable or not."""
+        return (Path(folder) / FILE_NAME).exists()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._writer is not None:
+            with guarded(self.path):
+                self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, header: RunHeader) -> RunHandle:
+        """Start a run, or go on with it if its identity is known.
+
+        Raises:
+            LedgerError: another process is at work on it, or it was made under another environment or by another
+                version of its searcher.
+        """
+        assert self._writer is not None, "a ledger opened for reading begins no run"
+        lock = FileLock(self._lock_path(header.identity))
+        with guarded(self.path):
+            lock_folder = self.folder / LOCK_FOLDER
+            lock_folder.mkdir(exist_ok=True)
+            try:
+                lock.acquire(timeout=_LOCK_PATIENCE_SECONDS, poll_interval=0.01)
+            except Timeout as cause:
+                hint = "Wait until it ends or stop it; the same command then goes on"
+                what = f"run {header.name}"
+                got = "another one that is working on it now"
+                raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
+        try:
+            with guarded(self.path):
+                return RunHandle(self._writer, self.path, header, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def runs(self) -> list[RunRecord]:
+        """Every run with its completed trials, in the order they were begun.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        trials: dict[str, list[Trial]] = {}
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            query = f"SELECT run, {', '.join(ENTRY_COLUMNS)} FROM trials WHERE status IS NOT NULL ORDER BY run, number"
+            for identity, *cells in connection.execute(query):
+                trials.setdefault(identity, []).append(entry_from(cells).trial)
+            query = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs ORDER BY started, identity"
+            rows = [run_from(cells) for cells in connection.execute(query)]
+        return [
+            RunRecord(
+                header=row.header,
+                state=row.state,
+                active=row.state is RunState.RUNNING and self._locked(row.identity),
+                trials=tuple(trials.get(row.identity, ())),
+                started=row.started,
+                seconds=row.seconds,
+            )
+            for row in rows
+        ]
+
+    def evaluation(self, header: RunHeader, key: str) -> Outcome | None:
+        """What a rule of this key earned in any run under the header's protocol, data, child seed and environment."""
+        with guarded(self.path), self._reading() as connection:
+            return stored_evaluation(connection, header, key)
+
+    def dump(self, identity: str) -> str:
+        """Everything the store holds about a run that a repetition must reproduce: all but times and provenance.
+
+        Returns:
+            JSON Lines: the run, then its proposals in order.
+
+        Raises:
+            LedgerError: the run is unknown.
+        """
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            run = connection.execute(SELECT_RUN, (identity,)).fetchone()
+            rows = connection.execute(SELECT_ENTRIES, (identity,)).fetchall()
+        if run is None:
+            hint = "List the runs with `harness runs`"
+            raise LedgerError(message("run", expected="one that the ledger holds", got=identity, hint=hint))
+        _, text, state, _, _, exhausted = run
+        header = json.loads(text)
+        del header["provenance"]
+        lines: list[dict[str, object]] = [{"header": header, "state": state, "exhausted": exhausted}]
+        for row in rows:
+            fields = dict(zip(ENTRY_COLUMNS, row, strict=True))
+            del fields["seconds"]
+            lines.append(fields)
+        return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if self._writer is not None:
+            yield self._writer
+            return
+        connection = storage.connect_reader(self.path)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _lock_path(self, identity: str) -> Path:
+        return self.folder / LOCK_FOLDER / f"{identity}.lock"
+
+    def _locked(self, identity: str) -> bool:
+        path = self._lock_path(identity)
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path).acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False  # a reader who may not touch the lock cannot know
+
+
+def _store_lock(folder: Path) -> FileLock:
+    """Creation and migration, one process at a time; everything else SQLite sees to."""
+    (folder / LOCK_FOLDER).mkdir(exist_ok=True)
+    return FileLock(folder / LOCK_FOLDER / "store.lock", timeout=storage.PATIENCE_SECONDS)
+
+
+def _create(path: Path) -> None:
+    """Make the store beside its place and move it there whole, so that a reader never meets half of one."""
+    unborn = path.with_name(path.name + ".new")
+    _remove(unborn)
+    try:
+        connection = storage.connect_writer(unborn)
+        try:
+            schema.create(connection)
+        finally:
+            connection.close()
+        os.replace(unborn, path)
+    finally:
+        with suppress(OSError):
+            _remove(unborn)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

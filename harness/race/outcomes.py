@@ -1,0 +1,42 @@
+"""What a task hands in, checked before it counts."""
+
+from __future__ import annotations
+
+import math
+
+from harness.contracts import ChildProtocol, Outcome, Status
+
+
+def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
+    """Return the outcome in plain finite numbers, as the ledger takes it.
+
+    A failure scores chance, whatever it says. An outcome that is malformed, or whose scores are NaN or outside [0, 1],
+    is a failure.
+    """
+    try:
+        plain = Outcome(
+            status=Status(outcome.status),
+            score=float(outcome.score) if outcome.status == Status.OK else protocol.chance,
+            learning_rate=None if outcome.learning_rate is None else float(outcome.learning_rate),
+            examples=int(outcome.examples),
+            seconds=float(outcome.seconds),
+            sweep=tuple((float(rate), float(score)) for rate, score in outcome.sweep),
+            curve=tuple(float(score) for score in outcome.curve),
+            message=str(outcome.message),
+        )
+    except (TypeError, ValueError, OverflowError) as cause:
+        return _failure(protocol, f"the task gave a malformed outcome: {cause}")
+    scores = [plain.score, *plain.curve, *(score for _, score in plain.sweep)]
+    if not all(0 <= score <= 1 for score in scores):
+        strange = next(score for score in scores if not 0 <= score <= 1)
+        return _failure(protocol, f"the task gave a score of {strange}, outside [0, 1]")
+    numbers = [plain.seconds, plain.learning_rate or 0.0, *(rate for rate, _ in plain.sweep)]
+    if not all(map(math.isfinite, numbers)):
+        return _failure(protocol, "the task gave a learning rate or time that is not finite")
+    return plain
+
+
+def _failure(protocol: ChildProtocol, note: str) -> Outcome:
+    return Outcome(
+        status=Status.ERROR, score=protocol.chance, learning_rate=None, examples=0, seconds=0.0, message=note
+    )

@@ -1,0 +1,137 @@
+"""What a live display shows of a run, and what is known when it ends."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.contracts import Rule, Status, Trial
+from harness.race.entries import Entry, Source
+from harness.race.protocol import Budget
+from harness.race.records import RunHeader, RunState
+
+_WINDOW = 20  # children whose pace is averaged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A run at one moment.
+
+    Attributes:
+        header: which run it is.
+        children: children charged and completed.
+        budget: what the run may use.
+        proposals: proposals completed, duplicates included.
+        duplicates: of these, the free ones.
+        replayed: proposals whose outcomes were in the ledger when this process began.
+        best_score: best score so far; None before the first child that is OK.
+        best_rule: the rule that earned it, the earliest proposed among equals.
+        children_per_minute: pace of this process over its last children; None before it has trained one.
+        seconds_left: at that pace, until the children are used up; None without a pace.
+    """
+
+    header: RunHeader
+    children: int
+    budget: Budget
+    proposals: int
+    duplicates: int
+    replayed: int
+    best_score: float | None
+    best_rule: Rule | None
+    children_per_minute: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A run as one process leaves it.
+
+    Attributes:
+        header: which run it is.
+        state: finished, or stopped on request.
+        trials: completed trials in the order proposed.
+        children: children charged and completed.
+        trained: children that this process trained.
+        replayed: proposals whose outcomes were in the ledger when this process began.
+        best: the best trial, the earliest among equals; None if no child was OK.
+        seconds: wall time that processes have spent on it.
+    """
+
+    header: RunHeader
+    state: RunState
+    trials: tuple[Trial, ...]
+    children: int
+    trained: int
+    replayed: int
+    best: Trial | None
+    seconds: float
+
+
+class Meter:
+    """Counts completed proposals as they come."""
+
+    def __init__(self, header: RunHeader) -> None:
+        self._header = header
+        self._finished_at: deque[float] = deque([time.monotonic()], maxlen=_WINDOW + 1)
+        self.children = 0
+        self.proposals = 0
+        self.replayed = 0
+        self.trained = 0
+        self.best: Trial | None = None
+
+    def count(self, entry: Entry, *, replayed: bool = False) -> None:
+        """Count one completed proposal."""
+        trial = entry.trial
+        self.proposals += 1
+        self.children += trial.charged
+        self.replayed += replayed
+        if entry.source is Source.TRAINED and not replayed:
+            self.trained += 1
+            self._finished_at.append(time.monotonic())
+        if trial.outcome.status is Status.OK and self._beats_best(trial):
+            self.best = trial
+
+    def progress(self) -> Progress:
+        """The run now."""
+        pace = None
+        if self.trained:
+            pace = (len(self._finished_at) - 1) / max(1e-9, time.monotonic() - self._finished_at[0])
+        left = self._header.budget.children - self.children
+        return Progress(
+            header=self._header,
+            children=self.children,
+            budget=self._header.budget,
+            proposals=self.proposals,
+            duplicates=self.proposals - self.children,
+            replayed=self.replayed,
+            best_score=self.best.outcome.score if self.best else None,
+            best_rule=self.best.rule if self.best else None,
+            children_per_minute=None if pace is None else 60 * pace,
+            seconds_left=None if pace is None else left / pace,
+        )
+
+    def summary(self, state: RunState, entries: Sequence[Entry], *, seconds: float) -> RunSummary:
+        """The run as it is left.
+
+        Args:
+            state: finished or stopped.
+            entries: its proposals in order, pending ones included.
+            seconds: wall time spent on it.
+        """
+        return RunSummary(
+            header=self._header,
+            state=state,
+            trials=tuple(entry.trial for entry in entries if entry.outcome is not None),
+            children=self.children,
+            trained=self.trained,
+            replayed=self.replayed,
+            best=self.best,
+            seconds=seconds,
+        )
+
+    def _beats_best(self, trial: Trial) -> bool:
+        if self.best is None:
+            return True
+        return (-trial.outcome.score, trial.index) < (-self.best.outcome.score, self.best.index)

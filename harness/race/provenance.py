@@ -1,0 +1,53 @@
+"""Where a run came from: code, commit, machine. Written in the header for the reader, never compared."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import harness
+
+
+def provenance() -> dict[str, str]:
+    """Describe this process: harness version, commit, Python, system, processor, cores, command line."""
+    return {
+        "harness": harness.__version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": processor(),
+        "cores": str(os.cpu_count() or 0),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def commit() -> str:
+    """The commit of the checkout this package runs from, with ``+changes`` if it is dirty; ``unknown`` elsewhere."""
+    root = Path(harness.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return "unknown"
+    try:
+        revision = _git(root, "rev-parse", "HEAD")
+        dirty = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return revision + ("+changes" if dirty else "")
+
+
+def processor() -> str:
+    """The processor's model as the system names it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

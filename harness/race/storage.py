@@ -1,0 +1,148 @@
+"""How the store's file is opened, and how its troubles become one clear line.
+
+One SQLite file in WAL mode: readers see the last commit while writers write. Writers wait for each other up to
+``PATIENCE_SECONDS``. ``synchronous = FULL`` puts every commit on the disk before it returns, so a trial is there before
+the searcher hears of it even if the machine loses power (law 6).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from filelock import Timeout
+
+from harness.errors import LedgerError, message
+
+PATIENCE_SECONDS = 60.0
+SYNCHRONOUS = "FULL"
+_UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
+_FULL = "Free some space; the same command then goes on, and what is written stays readable"
+_ACCESS = "Check the permissions, or choose another folder with --results"
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn every SQLite and file-system error inside into a ``LedgerError`` that says what to do.
+
+    Raises:
+        LedgerError: the store at ``path`` cannot be read or written.
+    """
+    try:
+        yield
+    except sqlite3.Error as cause:
+        raise LedgerError(_sqlite_trouble(path, cause)) from cause
+    except UnicodeDecodeError as cause:  # sqlite3's own, when names or messages hold stray bytes
+        raise LedgerError(_damaged(path, "text that is not UTF-8")) from cause
+    except OSError as cause:
+        raise LedgerError(_file_trouble(path, cause)) from cause
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the statements inside, or none of them; waits for its turn to write."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read everything inside as of one moment; a reader keeps nobody waiting."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open the file for writing, creating an empty one if there is none."""
+    connection = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the file for reading only.
+
+    A WAL reader needs a small index file beside the store. Where none can be made (a read-only or full disk) and no
+    writer has left unmerged commits, the store is read as the unchanging file that it then is.
+    """
+    try:
+        return _opened(path, "mode=ro")
+    except sqlite3.OperationalError as cause:
+        journal = path.with_name(path.name + "-wal")
+        unmerged = journal.exists() and journal.stat().st_size > 0
+        if cause.sqlite_errorcode & 0xFF not in _UNREADABLE or unmerged or not path.is_file():
+            raise
+        return _opened(path, "immutable=1")
+
+
+def quick_check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise unless the file is sound, so that nothing is ever written into a damaged one.
+
+    Raises:
+        LedgerError: it is not.
+    """
+    finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if finding != "ok":
+        raise LedgerError(_damaged(path, finding))
+
+
+def _opened(path: Path, query: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?{query}"
+    connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE_SECONDS, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone touches nothing
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _sqlite_trouble(path: Path, cause: sqlite3.Error) -> str:
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    text = f"{getattr(cause, 'sqlite_errorname', type(cause).__name__)} ({cause})"
+    what = f"ledger {path}"
+    if code == sqlite3.SQLITE_FULL:
+        return message(what, expected="room on the disk", got="a full disk", hint=_FULL)
+    if code == sqlite3.SQLITE_IOERR:
+        hint = f"Check the disk: full, over quota or failing. {_FULL}"
+        return message(what, expected="a disk that reads and writes", got=text, hint=hint)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return message(what, expected="a folder and file that can be opened", got=text, hint=_ACCESS)
+    if code == sqlite3.SQLITE_NOTADB:
+        hint = "Move it away, or choose another folder with --results"
+        return message(what, expected="a store that this program wrote", got="some other file", hint=hint)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
+        hint = "Look for a stopped process that has the store open"
+        return message(what, expected=f"a turn within {PATIENCE_SECONDS:.0f} seconds", got=text, hint=hint)
+    return _damaged(path, text)
+
+
+def _damaged(path: Path, finding: str) -> str:
+    hint = "Restore a copy, or save what is left with: sqlite3 FILE .recover"
+    return message(f"ledger {path}", expected="a sound store", got=f"a damaged one: {finding}", hint=hint)
+
+
+def _file_trouble(path: Path, cause: OSError) -> str:
+    if isinstance(cause, Timeout):
+        hint = f"If no other harness is starting, remove {cause.lock_file}"
+        return message(f"ledger {path}", expected="its turn to be opened", got="no turn within a minute", hint=hint)
+    got = cause.strerror or str(cause)
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return message(f"ledger {path}", expected="room on the disk", got=got, hint=_FULL)
+    where = os.fspath(cause.filename) if isinstance(cause.filename, str | os.PathLike) else path.parent
+    return message(f"ledger {path}", expected="a folder that can be written", got=f"{got}: {where}", hint=_ACCESS)

@@ -1,0 +1,230 @@
+"""What may be set on a searcher: read from its factory's signature, so that the signature is the only declaration.
+
+A factory is called as ``factory(space, *, seed, **settings)``: each keyword-only parameter besides ``seed`` is a
+setting. Its annotation (``bool``, ``int``, ``float``, ``str`` or ``Literal[...]``) says how ``name=value`` is read, and
+may narrow it; its line in the docstring's ``Args`` is its description::
+
+    def __init__(self, space: Space, *, seed: int, population: Annotated[int, Range(2, 10_000)] = 100) -> None: ...
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from harness.errors import SettingError, check_choice, check_range, message
+
+Value = bool | int | float | str
+
+TRUE = ("true", "yes", "on", "1")
+FALSE = ("false", "no", "off", "0")
+EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Annotation of a number that must lie in ``[least, most]``; a bound of None is open."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def __str__(self) -> str:
+        if self.least is None or self.most is None:
+            known = [f"at least {self.least}"] if self.least is not None else []
+            return known[0] if known else (f"at most {self.most}" if self.most is not None else "any")
+        return f"{self.least} to {self.most}"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Choice:
+    """Annotation of a text that must be one of ``names``; ``Literal["a", "b"]`` means the same."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One declared setting.
+
+    Attributes:
+        name: what ``--set`` takes.
+        type: bool, int, float or str.
+        default: its value if not set; None where a factory's own default is None, and where it must be set.
+        required: whether it must be set.
+        limits: what a value must obey beyond its type; None if nothing.
+        summary: its line in the factory's docstring, if there is one.
+    """
+
+    name: str
+    type: type[Value]
+    default: Value | None = None
+    required: bool = False
+    limits: Range | Choice | None = None
+    summary: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What a value must be, in words: ``a whole number, 2 to 10000``."""
+        return EXPECTED[self.type] + (f", {self.limits}" if self.limits else "")
+
+    def check(self, value: object) -> Value:
+        """Return ``value`` in the setting's type; a whole number will do for a float.
+
+        Raises:
+            SettingError: it is of another type, not finite, or outside the limits.
+        """
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type or (isinstance(value, float) and not math.isfinite(value)):
+            raise self._refusal(repr(value))
+        if isinstance(self.limits, Range) and isinstance(value, int | float):
+            check_range(f"setting {self.name}", value, least=self.limits.least, most=self.limits.most)
+        if isinstance(self.limits, Choice):
+            check_choice(f"setting {self.name}", str(value), self.limits.names)
+        return value
+
+    def parse(self, text: str) -> Value:
+        """Read a value as the command line gives it.
+
+        Raises:
+            SettingError: the text is no such value.
+        """
+        text = text.strip()
+        if self.type is bool:
+            if text.lower() not in TRUE + FALSE:
+                raise self._refusal(repr(text))
+            return text.lower() in TRUE
+        try:
+            return self.check(self.type(text))
+        except ValueError:
+            raise self._refusal(repr(text)) from None
+
+    def _refusal(self, got: str) -> SettingError:
+        return SettingError(message(f"setting {self.name}", expected=self.allowed, got=got, hint="Change the value"))
+
+
+def declared(factory: Callable[..., object]) -> dict[str, Setting]:
+    """Every setting of a factory, in the order of its signature.
+
+    Raises:
+        SettingError: a setting's type is not one of the four, so that it could be neither given nor written down.
+    """
+    hints, lines = _hints(factory), _documented(factory)
+    found = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name == "seed":
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        default = None if required else parameter.default
+        annotation = hints.get(name, parameter.annotation if hints else type(default))
+        kind, limits = _read(annotation)
+        if kind is None:
+            raise SettingError(
+                message(
+                    f"setting {name}",
+                    expected="a parameter annotated bool, int, float, str or a Literal of texts",
+                    got=annotation,
+                    hint="Change the annotation in the factory's signature",
+                )
+            )
+        found[name] = Setting(name, kind, default, required, limits, lines.get(name, ""))
+    return found
+
+
+def check(factory: Callable[..., object], given: Mapping[str, object]) -> dict[str, Value]:
+    """Return the settings given, checked, each in its declared type.
+
+    Raises:
+        SettingError: one is unknown or bad, or one without a default is missing.
+    """
+    known = declared(factory)
+    checked = {name: _known(known, name).check(value) for name, value in given.items()}
+    _complain_of_missing(known, checked)
+    return checked
+
+
+def parse(factory: Callable[..., object], texts: Sequence[str]) -> dict[str, Value]:
+    """Read ``name=value`` texts, as ``--set`` gives them; of two for one name the later counts.
+
+    Raises:
+        SettingError: a text has no ``=``, its name is unknown, its value bad, or a needed one missing.
+    """
+    known, found = declared(factory), {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(
+                message("setting", expected="name=value", got=repr(text), hint="Write the name, =, and the value")
+            )
+        found[name.strip()] = _known(known, name.strip()).parse(value)
+    _complain_of_missing(known, found)
+    return found
+
+
+def complete(factory: Callable[..., object], given: Mapping[str, Value]) -> dict[str, Value]:
+    """The settings given with every default filled in: what a record should hold, since defaults may change."""
+    defaults = {name: each.default for name, each in declared(factory).items() if each.default is not None}
+    return {**defaults, **given}
+
+
+def _known(known: Mapping[str, Setting], name: str) -> Setting:
+    check_choice("setting", name, known, hint="This one takes no settings" if not known else "Choose one of these")
+    return known[name]
+
+
+def _complain_of_missing(known: Mapping[str, Setting], found: Mapping[str, Value]) -> None:
+    for name, each in known.items():
+        if each.required and name not in found:
+            raise SettingError(
+                message(
+                    f"setting {name}", expected=each.allowed, got="none", hint=f"Give {name}=..., it has no default"
+                )
+            )
+
+
+def _hints(factory: Callable[..., object]) -> dict[str, Any]:
+    """Resolved annotations; those of a class are its constructor's."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]  # read, never called
+    try:
+        return get_type_hints(target, include_extras=True)
+    except (NameError, TypeError):  # a name imported under TYPE_CHECKING only: settle for the types of the defaults
+        return {}
+
+
+def _read(annotation: object) -> tuple[type[Value] | None, Range | Choice | None]:
+    limits: Range | Choice | None = None
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        limits = next((each for each in extras if isinstance(each, Range | Choice)), None)
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        annotation = parts[0] if len(parts) == 1 else None
+    if get_origin(annotation) is Literal:
+        names = get_args(annotation)
+        return (str, Choice(*names)) if all(isinstance(name, str) for name in names) else (None, None)
+    return next(((kind, limits) for kind in (bool, int, float, str) if annotation is kind), (None, None))
+
+
+def _documented(factory: Callable[..., object]) -> dict[str, str]:
+    """The ``Args`` of a factory's docstrings, each on one line."""
+    found = {}
+    init = getattr(factory, "__init__", None) if isinstance(factory, type) else None
+    for doc in (inspect.getdoc(factory), inspect.getdoc(init)):
+        section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)*)", doc or "", re.MULTILINE)
+        for match in re.finditer(r"^    (\w+):((?:.*)(?:\n {5,}.*)*)", section[1] if section else "", re.MULTILINE):
+            found[match[1]] = " ".join(match[2].split())
+    return found

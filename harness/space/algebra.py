@@ -1,0 +1,316 @@
+"""Sums and products in canonical form.
+
+A product is a scale, factors with whole exponents, and divisors (each d standing for 1/(d+ε)); a sum is terms with
+coefficients, and a constant. Equal parts are merged, and what remains is sorted by its text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from harness.space.expression import CONSTANT, Node, constant
+from harness.space.facts import CACHED, nonnegative, tame, zeros
+from harness.space.factors import (
+    Product,
+    disguised,
+    number,
+    operand_product,
+    raised,
+    sign_factor,
+    text,
+    tidy,
+    under_sign,
+)
+from harness.space.vocabulary import DROP_RATES, EPSILON
+
+SCALED_INSIDE = (CONSTANT, "add", "mul", "div")  # forms that can hold a minus sign of their own
+LARGEST_CONSTANT_EXPONENT = 700.0
+REPEATED = ("sqrt", *DROP_RATES)  # functions whose own powers are simpler than they look
+
+
+@lru_cache(maxsize=CACHED)
+def product_of(node: Node) -> Product:
+    """Take a canonical node apart into factors."""
+    token = node.token
+    if token == CONSTANT:
+        return Product(node.value, (), ())
+    if token == "neg":
+        inner = product_of(node.args[0])
+        return Product(-inner.scale, inner.powers, inner.divisors)
+    if token == "mul":
+        return _joined(node.args)
+    if token == "div":
+        numerator = product_of(node.args[0])
+        return Product(numerator.scale, numerator.powers, (*numerator.divisors, node.args[1]))
+    if token == "add":
+        scale = _content(node)
+        body = node if scale == 1.0 else total([(tidy(1 / scale), node)])
+        return Product(scale, ((body, 1),), ())
+    return operand_product(node) or Product(1.0, ((node, 1),), ())
+
+
+def times(*factors: Node) -> Node:
+    """The product of canonical nodes."""
+    joined = _joined(factors)
+    return assemble(joined.scale, dict(joined.powers), joined.divisors)
+
+
+def scaled(scale: float, node: Node) -> Node:
+    """A multiple of a canonical node."""
+    if scale == 1.0:
+        return node
+    if scale == -1.0:
+        if node.token == "neg":
+            return node.args[0]
+        if node.token not in SCALED_INSIDE:
+            return Node("neg", (node,))
+    parts = product_of(node)
+    return assemble(scale * parts.scale, dict(parts.powers), parts.divisors)
+
+
+def over(numerator: Node, divisor: Node) -> Node:
+    """``numerator / (divisor + ε)`` of canonical nodes."""
+    parts = product_of(numerator)
+    return assemble(parts.scale, dict(parts.powers), (*parts.divisors, divisor))
+
+
+def assemble(scale: float, powers: Mapping[Node, int], divisors: Sequence[Node]) -> Node:
+    """The canonical node of a product."""
+    left = {factor: exponent for factor, exponent in powers.items() if exponent}
+    scale, kept = _reduce(scale, left, divisors)
+    if scale == 0.0 and all(tame(part) for part in (*left, *kept)):
+        return constant(0.0)
+    if not left and not kept:
+        return number(scale)
+    if len(left) == 1 and not kept:
+        ((only, exponent),) = left.items()
+        if only.token == "add" and exponent == 1:
+            return total([(scale, only)])
+    scale, factors = disguised(tidy(scale), left, kept)
+    factors.sort(key=text)
+    core = constant(1.0) if not factors else factors[0] if len(factors) == 1 else Node("mul", tuple(factors))
+    if not factors:
+        core, scale = number(scale), 1.0
+    for divisor in sorted(kept, key=text):
+        core = Node("div", (core, divisor))
+    if scale == 1.0:
+        return core
+    if scale == -1.0:
+        return Node("neg", (core,))
+    return Node("mul", (number(scale), *(core.args if core.token == "mul" else (core,))))
+
+
+def total(terms: Iterable[tuple[float, Node]]) -> Node:
+    """The sum of multiples of canonical nodes, as ``(coefficient, node)``."""
+    offset = 0.0
+    bodies: dict[Node, list[float]] = {}  # coefficients, apart by sign where the body may be infinite: ∞ − ∞ is not 0
+
+    def collect(coefficient: float, node: Node) -> None:
+        nonlocal offset
+        if node.token == CONSTANT:
+            offset += coefficient * node.value
+        elif node.token == "add":
+            for arg in node.args:
+                collect(coefficient, arg)
+        else:
+            parts = product_of(node)
+            body = node if parts.scale == 1.0 else assemble(1.0, dict(parts.powers), parts.divisors)
+            if body.token == "add":  # a sum in disguise, such as −(a + b)
+                collect(coefficient * parts.scale, body)
+                return
+            coefficient *= parts.scale
+            kept = bodies.setdefault(body, [0.0, 0.0])
+            kept[0 if coefficient > 0 or tame(body) else 1] += coefficient
+
+    for coefficient, node in terms:
+        collect(coefficient, node)
+    addends = [
+        scaled(tidy(coefficient), body)
+        for body in sorted(bodies, key=text)
+        for coefficient in bodies[body]
+        if tidy(coefficient) != 0.0
+    ]
+    if tidy(offset) != 0.0 or not addends:
+        addends.append(number(offset))
+    return addends[0] if len(addends) == 1 else Node("add", tuple(addends))
+
+
+def _joined(factors: Iterable[Node]) -> Product:
+    scale = 1.0
+    powers: dict[Node, int] = {}
+    divisors: list[Node] = []
+    for factor in factors:
+        parts = product_of(factor)
+        scale *= parts.scale
+        divisors += parts.divisors
+        for base, exponent in parts.powers:
+            powers[base] = powers.get(base, 0) + exponent
+    return Product(scale, tuple(powers.items()), tuple(divisors))
+
+
+def _content(node: Node) -> float:
+    """What a sum is a multiple of: the sign of its first term, times the size of its coefficients if all agree."""
+    coefficients = [product_of(arg).scale for arg in node.args]
+    sizes = {abs(coefficient) for coefficient in coefficients}
+    size = sizes.pop() if len(sizes) == 1 else 1.0
+    return math.copysign(size, coefficients[0])
+
+
+def exponential(node: Node) -> Node:
+    """e to a canonical node; constants in the exponent come outside where that cannot overflow."""
+    if node.token == CONSTANT and node.value < LARGEST_CONSTANT_EXPONENT:
+        return number(math.exp(node.value))
+    if node.token == "add" and node.args[-1].token == CONSTANT and tame(Node("exp", (node,))):
+        rest = total([(1.0, arg) for arg in node.args[:-1]])
+        return scaled(math.exp(node.args[-1].value), Node("exp", (rest,)))
+    return Node("exp", (node,))
+
+
+def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> tuple[float, list[Node]]:
+    """Merge factors in place; return the new scale and the divisors that remain."""
+    left = list(divisors)
+    repeated = [factor for factor, exponent in powers.items() if exponent > 1]
+    while repeated:
+        scale *= _merge(repeated.pop(), powers, left, repeated)
+    scale *= _merge_exponentials(powers)
+    for factor in list(powers):
+        value = under_sign(factor)
+        if value is not None and powers[factor] > 1:
+            # s³ = s, and s² = s where s is 0 or 1
+            powers[factor] = 1 if nonnegative(value) else 2 - powers[factor] % 2
+    for factor in [factor for factor, exponent in powers.items() if exponent and _mentions_sign(factor)]:
+        others = _zeros_of(other for other, exponent in powers.items() if exponent and other != factor)
+        settled = _settled_power(factor, powers[factor], others)
+        if settled is not None:
+            scale *= settled
+            powers[factor] = 0
+    kept = []
+    for divisor in left:
+        divisor = _undropped(divisor, powers)
+        settled = _settled(divisor, _zeros_of(factor for factor, exponent in powers.items() if exponent))
+        if settled is not None and settled + EPSILON != 0.0:
+            scale /= settled + EPSILON
+        else:
+            kept.append(divisor)
+    for factor in [factor for factor, exponent in powers.items() if not exponent]:
+        del powers[factor]
+    return scale, kept
+
+
+def _merge(factor: Node, powers: dict[Node, int], divisors: list[Node], repeated: list[Node]) -> float:
+    """Write a repeated root, or a repeated drop, by what it is made of; return what comes outside."""
+    exponent = powers[factor]
+    if factor.token not in REPEATED or exponent < 2:
+        return 1.0
+    value = factor.args[0]
+    inner = product_of(value)
+    if factor.token == "sqrt":
+        if value.token in ("mul", "div") and not nonnegative(value):
+            return 1.0
+        times_over, powers[factor] = divmod(exponent, 2)
+        if times_over % 2 and not nonnegative(value):  # |x| = x · sign(x)
+            mark = sign_factor(value)
+            powers[mark] = powers.get(mark, 0) + 1
+    else:
+        if not tame(factor):
+            return 1.0
+        times_over, powers[factor] = exponent - 1, 1  # the mask is its own square
+    for base, count in inner.powers:
+        powers[base] = powers.get(base, 0) + count * times_over
+        repeated.append(base)
+    divisors += list(inner.divisors) * times_over
+    return raised(inner.scale, times_over)
+
+
+def _merge_exponentials(powers: dict[Node, int]) -> float:
+    """Merge exponentials whose product overflows exactly where one of them does; return what comes outside."""
+    found = [factor for factor, exponent in powers.items() if factor.token == "exp" and exponent]
+    if not found or (len(found) == 1 and powers[found[0]] == 1):
+        return 1.0
+    grouped: dict[tuple[Node, bool], float] = {}  # by direction of growth: e^x · e^−x may be ∞ · 0
+    for factor in found:
+        parts = product_of(factor.args[0])
+        body = assemble(1.0, dict(parts.powers), parts.divisors)
+        group = (body, parts.scale > 0)
+        grouped[group] = grouped.get(group, 0.0) + parts.scale * powers.pop(factor)
+    exponents = [scaled(tidy(coefficient), body) for (body, _), coefficient in grouped.items()]
+    small = [exponent for exponent in exponents if tame(Node("exp", (exponent,)))]
+    if len(small) > 1:
+        merged = total([(1.0, exponent) for exponent in small])
+        if tame(Node("exp", (merged,))):
+            exponents = [exponent for exponent in exponents if exponent not in small] + [merged]
+    outside = 1.0
+    for exponent in exponents:
+        parts = product_of(exponential(exponent))
+        outside *= parts.scale
+        for base, count in parts.powers:
+            powers[base] = powers.get(base, 0) + count
+    return outside
+
+
+@lru_cache(maxsize=CACHED)
+def _mentions_sign(node: Node) -> bool:
+    return under_sign(node) is not None or any(_mentions_sign(arg) for arg in node.args)
+
+
+def _zeros_of(factors: Iterable[Node]) -> frozenset[Node]:
+    return frozenset().union(*(zeros(factor) for factor in factors))
+
+
+def _settled(node: Node, nonzero: frozenset[Node]) -> float | None:
+    """The one number that a canonical node is wherever none of some values is 0; None if it has no such number."""
+    if node.token == CONSTANT:
+        return node.value
+    if not _mentions_sign(node):
+        return None
+    parts = product_of(node)
+    if len(parts.powers) == 1 and not parts.divisors and parts.powers[0][0].token == "add":
+        sums = [_settled(arg, nonzero) for arg in node.args] if node.token == "add" else [None]
+        return None if None in sums else sum(value for value in sums if value is not None)
+    result = parts.scale
+    for factor, exponent in parts.powers:
+        settled = _settled_power(factor, exponent, nonzero)
+        if settled is None:
+            return None
+        result *= settled
+    for divisor in parts.divisors:
+        settled = _settled(divisor, nonzero)
+        if settled is None or settled + EPSILON == 0.0:
+            return None
+        result /= settled + EPSILON
+    return result
+
+
+def _settled_power(factor: Node, exponent: int, nonzero: frozenset[Node]) -> float | None:
+    value = under_sign(factor)
+    if value is not None:
+        return 1.0 if value in nonzero and (exponent % 2 == 0 or nonnegative(value)) else None
+    if factor.token == "log":
+        even = [(base, 2 * count) for base, count in product_of(factor.args[0]).powers]
+        if all(_settled_power(base, count, nonzero) == 1.0 for base, count in even if under_sign(base)):
+            if all(under_sign(base) for base, _ in even) and not product_of(factor.args[0]).divisors:
+                return math.log(abs(product_of(factor.args[0]).scale) + EPSILON) ** exponent
+        return None
+    if factor.token == "exp":
+        # Where the others are 0 this one must be finite, for 0 · ∞ is not 0.
+        settled = _settled(factor.args[0], nonzero) if tame(factor) else None
+        return None if settled is None else raised(math.exp(settled), exponent)
+    if factor.token == "add":
+        settled = _settled(factor, nonzero)
+        return None if settled is None else settled**exponent
+    return None
+
+
+def _undropped(divisor: Node, powers: Mapping[Node, int]) -> Node:
+    """A divisor without the drops that its numerator has: where they drop, the quotient is 0 either way."""
+    parts = product_of(divisor)
+    shared = [factor for factor, _ in parts.powers if factor.token in DROP_RATES and powers.get(factor)]
+    if not shared or not tame(divisor):
+        return divisor
+    bases = [factor.args[0] if factor in shared else factor for factor, count in parts.powers for _ in range(count)]
+    rest = times(number(parts.scale), *bases)
+    for inner in parts.divisors:
+        rest = over(rest, inner)
+    return rest

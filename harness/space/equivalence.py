@@ -1,0 +1,69 @@
+"""When two strings are one function: the canonical form of a rule, and its key.
+
+``simplify`` rewrites by what holds exactly in real arithmetic, ε as written, and does not change for which inputs the
+value is finite: commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like terms
+and equal factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, ``adam`` and
+``rmsprop`` as the quotients they are. What it does not do: distribute products over sums, merge exponentials (they
+overflow apart from each other), or pull a sign out of a divisor, where ε makes the two sides different.
+
+Forms that come out:
+
+- an operand by name, but ``1`` and ``2`` as ``const``, and √v̂'s quotients as ``adam`` and ``rmsprop``;
+- ``const``;
+- ``exp log sqrt sign`` and the clips and drops of one node; ``pow`` of two;
+- ``neg`` of anything but a constant, a sum, another ``neg`` or a product with a constant;
+- ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, a power as repeated factors;
+- ``div`` of a numerator without a constant factor (or of a constant), innermost divisor first by text;
+- ``add`` of two or more terms sorted by text, coefficients inside as ``neg`` or ``mul``, a constant last.
+
+``sub``, ``left`` and ``id`` never come out.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from harness.contracts import Rule
+from harness.space.algebra import times, total
+from harness.space.expression import CONSTANT, Node, constant, expression
+from harness.space.factors import number, text
+from harness.space.facts import CACHED
+from harness.space.functions import apply_binary, apply_unary
+from harness.space.vocabulary import NUMBERS
+
+
+@lru_cache(maxsize=CACHED)
+def simplify(node: Node) -> Node:
+    """The canonical form of an expression, literal or canonical already."""
+    token, args = node.token, node.args
+    if token == CONSTANT:
+        return number(node.value)
+    if not args:
+        return constant(NUMBERS[token]) if token in NUMBERS else node
+    if token == "left":
+        return simplify(args[0])
+    simple = [simplify(arg) for arg in args]
+    if len(simple) == 1:
+        return apply_unary(token, simple[0])
+    if len(simple) == 2:
+        return apply_binary(token, simple[0], simple[1])
+    return times(*simple) if token == "mul" else total([(1.0, arg) for arg in simple])
+
+
+def canonical(rule: Rule) -> Node:
+    """The canonical form of a rule's function, equal for equal functions; what ``tasks.update_rule`` executes.
+
+    Raises:
+        RuleSyntaxError: a block refers to a result that does not exist yet.
+    """
+    return simplify(expression(rule))
+
+
+@lru_cache(maxsize=CACHED)
+def key(rule: Rule) -> str:
+    """The canonical form as readable text, equal exactly when the canonical forms are.
+
+    Raises:
+        RuleSyntaxError: a block refers to a result that does not exist yet.
+    """
+    return text(canonical(rule))

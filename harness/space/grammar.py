@@ -1,0 +1,419 @@
+"""A space of rules: words, blocks and constraints; its masks, its size, uniform sampling, and rules as integers.
+
+Every constraint looks at one block alone (op1 ≠ op2; one operand is an earlier result; the last binary is not addition),
+so blocks are independent of each other: the space is a product, its size is a product, and drawing each block uniformly
+draws the rule uniformly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contracts import Block, Rule
+from harness.errors import SpaceError, check_range, message
+from harness.space.vocabulary import edition as edition_named
+from harness.space.vocabulary import subset
+
+MAX_BLOCKS = 4
+SLOTS = ("op1", "op2", "u1", "u2", "binary")
+SWITCHES = ("distinct_operands", "last_not_add", "connected")
+
+Mask = NDArray[np.bool_]
+Picks = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Space:
+    """All rules of ``blocks`` blocks over some words, under some constraints (protocol §1).
+
+    Positions run from 0 to ``5 * blocks − 1`` in the order of the token string. What can stand at a position,
+    ``choices(position)``, is numbered from 0; a rule as integers is the number of each of its picks.
+
+    Attributes:
+        edition: ``icml2017`` or ``arxiv2``.
+        blocks: n, 1 to 4.
+        operands: the operand bank without earlier results, in the edition's order.
+        unary: functions of one value.
+        binary: functions of two values.
+        distinct_operands: op1 ≠ op2 in every block.
+        last_not_add: the last block's binary is not addition.
+        connected: from block 2 on, at least one operand is an earlier block's result.
+
+    Raises:
+        SpaceError: a word is not the edition's, a count is out of range, or no rule satisfies the constraints.
+    """
+
+    edition: str
+    blocks: int
+    operands: tuple[str, ...]
+    unary: tuple[str, ...]
+    binary: tuple[str, ...]
+    distinct_operands: bool
+    last_not_add: bool
+    connected: bool
+
+    def __post_init__(self) -> None:
+        words = edition_named(self.edition)
+        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int):
+            raise SpaceError(
+                message("blocks", expected="a whole number", got=repr(self.blocks), hint=f"Choose 1 to {MAX_BLOCKS}")
+            )
+        check_range("blocks", self.blocks, least=1, most=MAX_BLOCKS, error=SpaceError)
+        object.__setattr__(self, "operands", subset("operand", self.operands, words.operands))
+        object.__setattr__(self, "unary", subset("unary", self.unary, words.unary))
+        object.__setattr__(self, "binary", subset("binary", self.binary, words.binary))
+        for switch in SWITCHES:
+            if not isinstance(getattr(self, switch), bool):
+                raise SpaceError(
+                    message(
+                        switch, expected="true or false", got=repr(getattr(self, switch)), hint="Switch it on or off"
+                    )
+                )
+        if self.distinct_operands and len(self.operands) == 1:
+            raise SpaceError(
+                message(
+                    "operand subset",
+                    expected="two operands or more, since block 1 needs op1 ≠ op2",
+                    got=f"only {self.operands[0]}",
+                    hint="Add an operand or switch distinct_operands off",
+                )
+            )
+        if self.last_not_add and self.binary == ("add",):
+            raise SpaceError(
+                message(
+                    "binary subset",
+                    expected="something besides add, since the last block may not add",
+                    got="only add",
+                    hint="Add a binary function or switch last_not_add off",
+                )
+            )
+
+    @classmethod
+    def of(
+        cls,
+        edition: str = "icml2017",
+        *,
+        blocks: int = 2,
+        operands: Sequence[str] | None = None,
+        unary: Sequence[str] | None = None,
+        binary: Sequence[str] | None = None,
+        distinct_operands: bool = True,
+        last_not_add: bool = True,
+        connected: bool = True,
+    ) -> Space:
+        """Build a space; a subset left out is all that the edition has.
+
+        Args:
+            edition: ``icml2017`` or ``arxiv2``.
+            blocks: n, 1 to 4.
+            operands: operands by name, or by group (``vocabulary.GROUPS``), in any order.
+            unary: unary functions likewise.
+            binary: binary functions likewise.
+            distinct_operands: demand op1 ≠ op2.
+            last_not_add: forbid addition in the last block.
+            connected: demand an earlier result in every block from the second on.
+
+        Raises:
+            SpaceError: as the class says.
+        """
+        words = edition_named(edition)
+        return cls(
+            edition=edition,
+            blocks=blocks,
+            operands=words.operands if operands is None else subset("operand", operands, words.operands),
+            unary=words.unary if unary is None else subset("unary", unary, words.unary),
+            binary=words.binary if binary is None else subset("binary", binary, words.binary),
+            distinct_operands=distinct_operands,
+            last_not_add=last_not_add,
+            connected=connected,
+        )
+
+    @property
+    def positions(self) -> int:
+        """How many picks make a rule, five a block."""
+        return len(SLOTS) * self.blocks
+
+    def choices(self, position: int) -> tuple[str, ...]:
+        """Everything that can stand at a position, whatever stands before it, in the order it is numbered.
+
+        Raises:
+            SpaceError: there is no such position.
+        """
+        self._check_position(position)
+        return self._choices[position]
+
+    def mask(self, prefix: Sequence[int]) -> Mask:
+        """Which choices may follow a legal prefix. Each of them can be completed to a rule of the space.
+
+        Args:
+            prefix: the picks so far, position by position, fewer than ``positions``.
+
+        Returns:
+            One truth value for each of ``choices(len(prefix))``, shape ``(choices,)``.
+
+        Raises:
+            SpaceError: the prefix is too long, or itself not legal.
+        """
+        picks = [int(pick) for pick in prefix]
+        self._check_position(len(picks))
+        for position, pick in enumerate(picks):
+            allowed = self._allowed(position, picks)
+            if not 0 <= pick < allowed.size or not allowed[pick]:
+                raise SpaceError(
+                    message(
+                        f"prefix at position {position}",
+                        expected=f"a legal choice, 0 to {allowed.size - 1}",
+                        got=pick,
+                        hint="Pick only what the mask allows",
+                    )
+                )
+        return self._allowed(len(picks), picks).copy()
+
+    def encode(self, rule: Rule) -> Picks:
+        """The rule as integers, shape ``(blocks, 5)``, each the number of a choice.
+
+        Raises:
+            SpaceError: the rule is outside the space; the message says why.
+        """
+        self.check(rule)
+        picks = [self._numbers[position][token] for position, token in enumerate(rule.tokens)]
+        return np.array(picks, dtype=np.int64).reshape(self.blocks, len(SLOTS))
+
+    def decode(self, array: NDArray[np.integer] | Sequence[Sequence[int]]) -> Rule:
+        """The rule of an integer array of shape ``(blocks, 5)``; a flat array of ``positions`` integers also will do.
+
+        Raises:
+            SpaceError: the array has another shape, a number is out of range, or the rule is outside the space.
+        """
+        try:
+            picks = np.asarray(array)
+        except ValueError:
+            picks = np.empty(0)
+        if picks.size != self.positions or picks.dtype.kind not in "iu":
+            raise SpaceError(
+                message(
+                    "encoded rule",
+                    expected=f"integers of shape ({self.blocks}, {len(SLOTS)})",
+                    got=f"{picks.dtype} of shape {picks.shape}",
+                    hint="Encode with the same space",
+                )
+            )
+        tokens: list[str] = []
+        for position, pick in enumerate(picks.reshape(-1).tolist()):
+            choices = self._choices[position]
+            if not 0 <= pick < len(choices):
+                raise SpaceError(
+                    message(
+                        f"encoded rule at position {position}",
+                        expected=f"0 to {len(choices) - 1}",
+                        got=pick,
+                        hint="Encode with the same space",
+                    )
+                )
+            tokens.append(choices[pick])
+        rule = _rule(tokens)
+        self.check(rule)
+        return rule
+
+    def sample(self, rng: np.random.Generator) -> Rule:
+        """Draw a rule, every rule of the space equally likely."""
+        tokens: list[str] = []
+        for number in range(self.blocks):
+            start = number * len(SLOTS)
+            pairs = self._pairs[number]
+            op1, op2 = pairs[int(rng.integers(len(pairs)))].tolist()
+            tokens += [self._choices[start][op1], self._choices[start + 1][op2]]
+            tokens += [self.unary[int(rng.integers(len(self.unary)))] for _ in range(2)]
+            binaries = self.binaries(number)
+            tokens.append(binaries[int(rng.integers(len(binaries)))])
+        return _rule(tokens)
+
+    def size(self) -> int:
+        """How many rules (token strings, not functions) the space has, exactly."""
+        return math.prod(
+            len(self._pairs[number]) * len(self.unary) ** 2 * len(self.binaries(number))
+            for number in range(self.blocks)
+        )
+
+    def check(self, rule: Rule) -> None:
+        """Say nothing if the rule lies in the space.
+
+        Raises:
+            SpaceError: it does not; the message names the block and the constraint or word.
+        """
+        if len(rule.blocks) != self.blocks:
+            raise SpaceError(
+                message(
+                    "rule",
+                    expected=f"{self.blocks} block{'s' if self.blocks > 1 else ''}",
+                    got=f"{len(rule.blocks)}",
+                    hint="Choose a space with as many blocks",
+                )
+            )
+        for number, block in enumerate(rule.blocks):
+            self._check_block(number, block)
+
+    def contains(self, rule: Rule) -> bool:
+        """Whether the rule lies in the space."""
+        try:
+            self.check(rule)
+        except SpaceError:
+            return False
+        return True
+
+    def spec(self) -> dict[str, object]:
+        """The space as JSON can hold it; ``from_spec`` reads it back as an equal space."""
+        return {
+            "edition": self.edition,
+            "blocks": self.blocks,
+            "operands": list(self.operands),
+            "unary": list(self.unary),
+            "binary": list(self.binary),
+            **{switch: getattr(self, switch) for switch in SWITCHES},
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, object]) -> Space:
+        """Read what ``spec`` wrote.
+
+        Raises:
+            SpaceError: a field is missing, unknown or wrong.
+        """
+        fields = ("edition", "blocks", "operands", "unary", "binary", *SWITCHES)
+        wrong = sorted(set(spec) ^ set(fields)) if isinstance(spec, Mapping) else ["everything"]
+        lists = [name for name in ("operands", "unary", "binary") if name not in wrong]
+        wrong += [name for name in lists if not isinstance(spec[name], list | tuple)]
+        if wrong or not isinstance(spec["edition"], str):
+            raise SpaceError(
+                message(
+                    "space",
+                    expected="the fields " + ", ".join(fields),
+                    got="something wrong with " + (", ".join(wrong) or "edition"),
+                    hint="Store what Space.spec gives",
+                )
+            )
+        words = {name: tuple(spec[name]) for name in lists}  # type: ignore[arg-type]
+        return cls(**{**spec, **words})  # type: ignore[arg-type]
+
+    def describe(self) -> str:
+        """The space in one line."""
+        words = edition_named(self.edition)
+        parts = [f"{self.edition}, {self.blocks} block{'s' if self.blocks > 1 else ''}"]
+        for kind, chosen, known in (
+            ("operands", self.operands, words.operands),
+            ("unary", self.unary, words.unary),
+            ("binary", self.binary, words.binary),
+        ):
+            if chosen != known:
+                parts.append(f"{kind} {' '.join(chosen)}")
+        off = [switch.replace("_", " ") for switch in SWITCHES if not getattr(self, switch)]
+        if off:
+            parts.append("not " + ", not ".join(off))
+        return "; ".join(parts) + f": {self.size():,} rules"
+
+    def pairs(self, number: int) -> list[tuple[str, str]]:
+        """The legal (op1, op2) of a block, counted from 0."""
+        bank = self._choices[number * len(SLOTS)]
+        return [(bank[op1], bank[op2]) for op1, op2 in self._pairs[number].tolist()]
+
+    def binaries(self, number: int) -> tuple[str, ...]:
+        """The legal binaries of a block, counted from 0."""
+        if self.last_not_add and number == self.blocks - 1:
+            return tuple(name for name in self.binary if name != "add")
+        return self.binary
+
+    @cached_property
+    def _choices(self) -> tuple[tuple[str, ...], ...]:
+        """Choices by position."""
+        table: list[tuple[str, ...]] = []
+        for number in range(self.blocks):
+            bank = self.operands + tuple(f"#{earlier}" for earlier in range(1, number + 1))
+            table += [bank, bank, self.unary, self.unary, self.binary]
+        return tuple(table)
+
+    @cached_property
+    def _numbers(self) -> tuple[dict[str, int], ...]:
+        """Number of each choice, by position."""
+        return tuple({token: number for number, token in enumerate(choices)} for choices in self._choices)
+
+    @cached_property
+    def _operand_pairs(self) -> tuple[Mask, ...]:
+        """By block, whether (op1, op2) is legal, shape ``(bank, bank)``."""
+        tables = []
+        for number in range(self.blocks):
+            bank = len(self.operands) + number
+            legal = np.ones((bank, bank), dtype=np.bool_)
+            if self.distinct_operands:
+                np.fill_diagonal(legal, False)
+            if self.connected and number > 0:
+                legal[: len(self.operands), : len(self.operands)] = False
+            tables.append(legal)
+        return tuple(tables)
+
+    @cached_property
+    def _pairs(self) -> tuple[NDArray[np.intp], ...]:
+        """By block, the legal (op1, op2), shape ``(pairs, 2)``."""
+        return tuple(np.argwhere(legal) for legal in self._operand_pairs)
+
+    def _allowed(self, position: int, picks: Sequence[int]) -> Mask:
+        """The mask at a position after picks that are legal."""
+        number, slot = divmod(position, len(SLOTS))
+        legal = self._operand_pairs[number]
+        if SLOTS[slot] == "op1":
+            return np.asarray(legal.any(axis=1))
+        if SLOTS[slot] == "op2":
+            return np.asarray(legal[picks[position - 1]])
+        if SLOTS[slot] == "binary":
+            allowed = self.binaries(number)
+            return np.array([name in allowed for name in self.binary], dtype=np.bool_)
+        return np.ones(len(self.unary), dtype=np.bool_)
+
+    def _check_position(self, position: int) -> None:
+        if not 0 <= position < self.positions:
+            raise SpaceError(
+                message(
+                    "position",
+                    expected=f"0 to {self.positions - 1}",
+                    got=position,
+                    hint=f"A rule of {self.blocks} blocks has {self.positions} picks",
+                )
+            )
+
+    def _check_block(self, number: int, block: Block) -> None:
+        place = f"block {number + 1}"
+        for slot, token in enumerate(block.tokens):
+            choices = self._choices[number * len(SLOTS) + slot]
+            if token not in choices:
+                raise SpaceError(
+                    message(
+                        f"{SLOTS[slot]} of {place}",
+                        expected="one of " + ", ".join(choices),
+                        got=token,
+                        hint="Choose a space that has it",
+                    )
+                )
+        broken = self._broken(number, block)
+        if broken:
+            switch, expected, got = broken
+            raise SpaceError(message(place, expected=expected, got=got, hint=f"Change it or switch {switch} off"))
+
+    def _broken(self, number: int, block: Block) -> tuple[str, str, str] | None:
+        """The constraint that a block breaks: its switch, what it wants and what it got."""
+        operands = f"{block.op1} and {block.op2}"
+        if self.distinct_operands and block.op1 == block.op2:
+            return "distinct_operands", "two different operands", operands
+        if self.connected and number > 0 and not (block.op1.startswith("#") or block.op2.startswith("#")):
+            return "connected", "an earlier block's result among its operands", operands
+        if self.last_not_add and number == self.blocks - 1 and block.binary == "add":
+            return "last_not_add", "a last binary that is not add", "add"
+        return None
+
+
+def _rule(tokens: Sequence[str]) -> Rule:
+    return Rule(tuple(Block(*tokens[start : start + len(SLOTS)]) for start in range(0, len(tokens), len(SLOTS))))

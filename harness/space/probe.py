@@ -1,0 +1,197 @@
+"""Rules as numbers: a literal interpreter of token strings, and a numeric probe that tells functions apart.
+
+This is the second opinion on ``equivalence``, and shares nothing with it: no rewriting, only float64 arithmetic on the
+tokens as they stand (protocol §1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contracts import Rule
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, NUMBERS, WEIGHT_SCALES
+
+Values = NDArray[np.float64]
+
+TOLERANCE = 1e-9  # between projections of logarithms, so about the relative difference that counts as one
+PROJECTIONS = 6
+STEPS = 8  # gradients in an entry's history
+
+
+@dataclass(slots=True)
+class RunningMeans:
+    """m̂, v̂ and γ̂ of a stream of gradients, with β₁ = 0.9 and β₂ = β₃ = 0.999 (protocol §1).
+
+    Attributes:
+        steps: gradients seen.
+        sums: the uncorrected means by name.
+    """
+
+    steps: int = 0
+    sums: dict[str, Values] = field(default_factory=dict)
+
+    def see(self, gradient: Values) -> None:
+        """Take in one more gradient, any shape, the same each time."""
+        self.steps += 1
+        for name, decay, power in (("m", 0.9, 1), ("v", 0.999, 2), ("gamma", 0.999, 3)):
+            old = self.sums.get(name, np.zeros_like(gradient))
+            self.sums[name] = decay * old + (1 - decay) * gradient**power
+
+    def corrected(self) -> dict[str, Values]:
+        """The bias-corrected means by operand name."""
+        decays = {"m": 0.9, "v": 0.999, "gamma": 0.999}
+        return {name: self.sums[name] / (1 - decay**self.steps) for name, decay in decays.items()}
+
+
+def operand_values(gradient: Values, means: RunningMeans, weights: Values, noise: Values) -> dict[str, Values]:
+    """Every operand's value, by name, all of one shape; ``means`` have seen ``gradient``."""
+    values = {"g": gradient, "g2": gradient * gradient, "g3": gradient * gradient * gradient, "noise": noise}
+    values |= means.corrected()
+    values |= {"sign(g)": np.sign(gradient), "sign(m)": np.sign(values["m"])}
+    values |= {name: np.full_like(gradient, value) for name, value in NUMBERS.items()}
+    values |= {name: scale * weights for name, scale in WEIGHT_SCALES.items()}
+    root = np.sqrt(values["v"]) + EPSILON
+    return values | {"adam": values["m"] / root, "rmsprop": gradient / root}
+
+
+def apply_unary(token: str, x: Values) -> Values:
+    """A unary function, entry by entry. A drop's mask is decided by its rate and by the whole of ±x."""
+    if token in CLIP_LIMITS:
+        return np.clip(x, -CLIP_LIMITS[token], CLIP_LIMITS[token])
+    if token in DROP_RATES:
+        return np.where(_draws(x, token) < DROP_RATES[token], 0.0, x)
+    match token:
+        case "neg":
+            return -x
+        case "exp":
+            return np.exp(x)
+        case "log":
+            return np.log(np.abs(x) + EPSILON)
+        case "sign":
+            return np.sign(x)
+        case "sqrt":
+            return np.sqrt(np.abs(x))
+    return x
+
+
+def apply_binary(token: str, x: Values, y: Values) -> Values:
+    """A binary function, entry by entry; the shapes may broadcast."""
+    match token:
+        case "add":
+            return x + y
+        case "sub":
+            return x - y
+        case "mul":
+            return x * y
+        case "div":
+            return x / (y + EPSILON)
+        case "pow":
+            return np.sign(x) * np.abs(x) ** y
+    return np.broadcast_arrays(x, y)[0]
+
+
+def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
+    """Δ of a rule, block by block as written.
+
+    Args:
+        rule: any rule whose references are to earlier blocks.
+        operands: value by operand name (``operand_values``).
+
+    Returns:
+        One value for each entry, infinite or NaN where the arithmetic says so.
+    """
+    bank = dict(operands)
+    with np.errstate(all="ignore"):
+        for number, block in enumerate(rule.blocks, start=1):
+            left, right = apply_unary(block.u1, bank[block.op1]), apply_unary(block.u2, bank[block.op2])
+            bank[f"#{number}"] = apply_binary(block.binary, left, right)
+    return bank[f"#{len(rule.blocks)}"]
+
+
+class Probe:
+    """Generic random inputs that tell functions apart, the exact zeros that occur in training among them.
+
+    Every entry has a history of gradients, so that the running means are ones that can occur. Magnitudes are spread
+    over many decades, so that each clip cuts some entries and spares others, and exponentials overflow somewhere. Among
+    the entries are some whose m̂ is much smaller than √v̂, some whose gradient is, some whose gradient is 0 after others
+    that were not, some whose gradients were all 0, some whose m̂ alone is 0, and some whose weight is 0.
+
+    Attributes:
+        operands: value by operand name, shape ``(entries,)``.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        entries = 240
+        history = _magnitudes(rng, -5, 2, entries) * rng.standard_normal((STEPS, entries))
+        history[-1, 96:128] *= 10 ** rng.uniform(-6, 0, 32)
+        decays = 0.9 ** np.arange(STEPS - 1, 0, -1)
+        # The last gradient cancels the others' share of m̂ but for a remainder.
+        history[-1, 128:160] = history[-1, 128:160] * 10 ** rng.uniform(-6, 0, 32) - decays @ history[:-1, 128:160]
+        history[-1, 160:184] = 0.0
+        history[:, 184:200] = 0.0
+        weights = _magnitudes(rng, -4, 2, entries) * rng.standard_normal(entries)
+        weights[200:216] = 0.0
+        noise = _magnitudes(rng, -6, 1, entries) * rng.standard_normal(entries)
+        means = RunningMeans()
+        for gradient in history:
+            means.see(gradient)
+        means.sums["m"][216:] = 0.0  # as when it cancels, or fades away faster than the others after many zeros
+        history[-1, 216:228] = 0.0
+        self.operands = operand_values(history[-1], means, weights, noise)
+        self._directions = rng.standard_normal((entries, PROJECTIONS))
+
+    def project(self, values: Values) -> Values:
+        """Signatures of values of shape ``(functions, entries)``: shape ``(functions, projections)``.
+
+        Values enter by sign and logarithm, so a difference counts by how large it is relative to the entry.
+        """
+        with np.errstate(all="ignore"):
+            coded = np.copysign(np.log(np.abs(values)) + 1_000.0, values)
+        coded[values == 0] = 0.0
+        coded[np.isinf(values)] = np.copysign(4_000.0, values[np.isinf(values)])
+        coded[np.isnan(values)] = 9_000.0
+        return np.asarray(coded @ self._directions)
+
+
+def classes(signatures: Values) -> NDArray[np.int64]:
+    """Sort signatures into classes of equals, by single linkage along each projection in turn.
+
+    Args:
+        signatures: shape ``(functions, projections)``.
+
+    Returns:
+        A class number for each function, from 0, shape ``(functions,)``.
+    """
+    labels = np.zeros(len(signatures), dtype=np.int64)
+    count = 0
+    while len(signatures):
+        for column in signatures.T:
+            order = np.lexsort((column, labels))
+            new = (np.diff(labels[order]) != 0) | (np.diff(column[order]) > TOLERANCE)
+            labels[order] = np.concatenate(([0], np.cumsum(new)))
+        found = int(labels.max()) + 1
+        if found == count:
+            break
+        count = found
+    return labels
+
+
+def _magnitudes(rng: np.random.Generator, least: float, most: float, entries: int) -> Values:
+    return np.asarray(10 ** rng.uniform(least, most, entries))
+
+
+def _draws(x: Values, token: str) -> Values:
+    """Uniform numbers that are a function of ±x, to nine digits, and of the token."""
+    rounded = np.array([float(f"{value:.9e}") for value in x.ravel()])
+    nonzero = rounded[rounded != 0]
+    if nonzero.size and nonzero[0] < 0:
+        rounded = -rounded
+    content = (rounded + 0.0).tobytes() + token.encode()
+    seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
+    return np.random.default_rng(seed).random(x.shape)

@@ -1,0 +1,59 @@
+"""The child: two 3×3 convolutions of 32 filters and a linear layer ([NOS] §4.2, protocol §2)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FILTERS = 32
+
+
+class ConvNet(nn.Module):
+    """conv 3×3, batch norm, max pool 2×2, ReLU, twice; then linear to the classes.
+
+    Pooling before ReLU is the same function as after it, ReLU being monotone, at a quarter of the work. The
+    convolutions have no bias, which the batch norm after them would take out again (**D**). Padding keeps the image's
+    size, batch norm has PyTorch's defaults (**D**).
+
+    Args:
+        size: height and width of the images, a multiple of 4.
+        channels: of the images.
+        classes: how many there are to tell apart.
+        seed: decides the initial weights: PyTorch's default distributions, drawn from a generator of our own.
+    """
+
+    def __init__(self, size: int, *, channels: int, classes: int, seed: int) -> None:
+        super().__init__()
+        # On the meta device nothing is drawn from the global generator.
+        with torch.device("meta"):
+            self.conv1 = nn.Conv2d(channels, FILTERS, 3, padding=1)
+            self.norm1 = nn.BatchNorm2d(FILTERS)
+            self.conv2 = nn.Conv2d(FILTERS, FILTERS, 3, padding=1)
+            self.norm2 = nn.BatchNorm2d(FILTERS)
+            self.linear = nn.Linear(FILTERS * (size // 4) ** 2, classes)
+        self.to_empty(device="cpu")
+        generator = torch.Generator().manual_seed(seed)
+        for norm in (self.norm1, self.norm2):
+            norm.reset_parameters()
+        for layer in (self.conv1, self.conv2, self.linear):
+            # PyTorch's default, kaiming_uniform_ with a = √5, is uniform within ±1/√fan_in; so is its bias.
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute logits.
+
+        Args:
+            images: (batch, channels, size, size), best in channels-last layout.
+
+        Returns:
+            (batch, classes).
+        """
+        x = nn.functional.max_pool2d(self.norm1(self.conv1(images)), 2).relu_()
+        x = nn.functional.max_pool2d(self.norm2(self.conv2(x)), 2).relu_()
+        logits: Tensor = self.linear(x.flatten(1))
+        return logits

@@ -1,0 +1,96 @@
+"""The examples of one protocol, chosen once and kept as the network reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.contracts import ChildProtocol
+from tasks.data.images import Bytes, ImageData
+from tasks.data.split import split
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """The raw examples that a protocol uses: small enough to travel to a worker.
+
+    Attributes:
+        pool_images: (train_examples, height, width, channels), uint8.
+        pool_labels: (train_examples,), uint8.
+        validation_images: (validation_examples, height, width, channels), uint8.
+        validation_labels: (validation_examples,), uint8.
+        classes: how many classes the data set has.
+    """
+
+    pool_images: Bytes
+    pool_labels: Bytes
+    validation_images: Bytes
+    validation_labels: Bytes
+    classes: int
+
+    @classmethod
+    def of(cls, protocol: ChildProtocol, data: ImageData) -> Choice:
+        """Choose by ``tasks.data.split``; the test images are not looked at.
+
+        Raises:
+            ProtocolError: the data has too few images.
+        """
+        pool, validation = split(protocol, data)
+        images, labels = data.train_images, data.train_labels
+        classes = int(labels.max()) + 1
+        return cls(images[pool], labels[pool], images[validation], labels[validation], classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Normalised examples.
+
+    Attributes:
+        images: (examples, channels, height, width), stored channels-last.
+        labels: (examples,), int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What a child is trained and scored on.
+
+    Attributes:
+        pool: the training pool.
+        validation: the held-out set.
+        classes: how many classes there are.
+    """
+
+    pool: Part
+    validation: Part
+    classes: int
+
+    @classmethod
+    def of(cls, choice: Choice, dtype: torch.dtype) -> Examples:
+        """Normalise each channel by the training pool's mean and standard deviation (**D**: the pool's alone)."""
+        # From histograms, so that the sums are exact whatever the order.
+        channels = choice.pool_images.reshape(-1, choice.pool_images.shape[3]).T
+        counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
+        values = np.arange(256)
+        mean = counts @ values / counts.sum(1)
+        deviation = np.sqrt(counts @ values**2 / counts.sum(1) - mean**2)
+        shift, scale = torch.from_numpy(mean).float(), torch.from_numpy(1 / np.maximum(deviation, 1.0)).float()
+
+        def part(images: Bytes, labels: Bytes) -> Part:
+            normal = torch.from_numpy(images).float().sub_(shift).mul_(scale).to(dtype)
+            return Part(normal.permute(0, 3, 1, 2), torch.from_numpy(labels).long())
+
+        return cls(
+            part(choice.pool_images, choice.pool_labels),
+            part(choice.validation_images, choice.validation_labels),
+            choice.classes,
+        )

@@ -1,0 +1,115 @@
+"""The child task: a rule's reward is the validation accuracy of the small network that it trains (protocol §2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from harness.contracts import ChildProtocol, Outcome, Rule, Status
+from harness.errors import ProtocolError, check_choice, message
+from tasks.child.examples import Choice, Examples
+from tasks.child.training import Child, reproducible_arithmetic
+from tasks.data.images import ImageData
+from tasks.sweep import sweep_then_train
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+Watch = Callable[[int, int], None]
+
+
+class ChildTask:
+    """Train a small convolutional network with each rule, and score its validation accuracy.
+
+    It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises
+    them once.
+
+    Args:
+        protocol: how to score.
+        data: where the examples come from; its test images are not looked at.
+        watch: hears (examples done, examples in all) after every epoch of the rule in training; an epoch that diverged
+            counts whole. It stays behind when the task is sent to another process.
+
+    Raises:
+        ProtocolError: the protocol does not fit the data or the network.
+    """
+
+    version = 1
+
+    def __init__(self, protocol: ChildProtocol, data: ImageData, *, watch: Watch | None = None) -> None:
+        check_choice(f"dtype of protocol {protocol.name!r}", protocol.dtype, DTYPES, error=ProtocolError)
+        if protocol.train_examples % protocol.batch_size:
+            raise ProtocolError(
+                message(
+                    f"train_examples of protocol {protocol.name!r}",
+                    expected=f"a multiple of its batch size, {protocol.batch_size}",
+                    got=protocol.train_examples,
+                    hint="Change one of them",
+                )
+            )
+        height, width = data.train_images.shape[1:3]
+        if height != width or height % 4:
+            raise ProtocolError(
+                message(
+                    f"images of {data.name}",
+                    expected="square ones whose side is a multiple of 4, for two poolings",
+                    got=f"{width}×{height}",
+                    hint="Choose another data set",
+                )
+            )
+        self._protocol = protocol
+        self._choice = Choice.of(protocol, data)
+        self._examples: Examples | None = None
+        self._watch = watch
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_examples": None, "_watch": None}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What else a score depends on: another CPU's vector units round differently."""
+        return {
+            "task": f"child {self.version}",
+            "torch": torch.__version__,
+            "device": "cpu",
+            "cpu capability": torch.backends.cpu.get_cpu_capability(),
+            "threads": "1",
+        }
+
+    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        """Score each rule by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
+
+        Returns:
+            an outcome for each rule; ERROR, with the message, where training raised anything.
+        """
+        return [self._score(rule, seed) for rule in rules]
+
+    def _score(self, rule: Rule, seed: int) -> Outcome:
+        protocol = self._protocol
+        if self._examples is None:
+            self._examples = Examples.of(self._choice, DTYPES[protocol.dtype])
+        examples = self._examples
+        total = (len(protocol.learning_rates) + protocol.epochs - 1) * protocol.train_examples
+        epochs: list[int] = []
+
+        def report(consumed: int) -> None:
+            epochs.append(consumed)
+            if self._watch is not None:
+                self._watch(len(epochs) * protocol.train_examples, total)
+
+        def start(learning_rate: float) -> Child:
+            return Child(rule, learning_rate, protocol=protocol, examples=examples, seed=seed, report=report)
+
+        began = time.perf_counter()
+        try:
+            with reproducible_arithmetic():
+                return sweep_then_train(protocol, start)
+        except Exception as cause:  # a bad rule must not end a search, whatever it breaks
+            return Outcome(
+                status=Status.ERROR,
+                score=protocol.chance,
+                learning_rate=None,
+                examples=sum(epochs),
+                seconds=time.perf_counter() - began,
+                message=f"{type(cause).__name__}: {cause}",
+            )

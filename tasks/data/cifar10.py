@@ -1,0 +1,139 @@
+"""CIFAR-10 (Krizhevsky 2009) from where it is on this machine, or from torchvision's download.
+
+Where it is looked for, first found first taken: the folder that was given, else the one that ``HARNESS_DATA_ROOT``
+names, else the data folder of the user's cache. A folder that somebody named must hold it: only the cache is filled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from harness.errors import DataError, message
+from tasks.data import cache, download, image_folder
+from tasks.data.images import ImageData
+
+NAME = "cifar10"
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+ROOT_VARIABLE = "HARNESS_DATA_ROOT"
+LAYOUT = image_folder.Layout(
+    classes=CLASSES,
+    counts={"train": 5_000, "test": 1_000},
+    size=32,
+    hint=f"Get a whole copy, or leave out --data-root and {ROOT_VARIABLE} to have torchvision download it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place that holds CIFAR-10.
+
+    Attributes:
+        folder: of an image tree, or the one that holds torchvision's files.
+        is_tree: which of the two.
+    """
+
+    folder: Path
+    is_tree: bool
+
+
+def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
+    """CIFAR-10, downloaded by torchvision if no folder is named and the cache has none.
+
+    Args:
+        root: a folder with torchvision's copy or an image tree, in itself or in its subfolder ``cifar10``; None for
+            the usual places.
+        announce: takes one line for the user.
+
+    Raises:
+        DataError: the named folder does not hold a whole CIFAR-10, or it cannot be downloaded.
+    """
+    found = find(root)
+    if found is None:
+        target = default_root()
+        download.fetch(target)
+        found = Found(target, is_tree=False)
+    return _load_tree(found.folder, announce) if found.is_tree else _load_torchvision(found.folder, announce)
+
+
+def find(root: Path | None) -> Found | None:
+    """Find CIFAR-10 on this machine; None if nobody named a folder and the cache has none.
+
+    Raises:
+        DataError: the folder that was named does not hold it.
+    """
+    variable = os.environ.get(ROOT_VARIABLE)
+    named = root if root is not None else Path(variable) if variable else None
+    if named is None:
+        return _inspect(default_root(), trust_archive=False)
+    named = named.expanduser().absolute()
+    found = _inspect(named, trust_archive=True)
+    if found is None:
+        origin = "--data-root" if root is not None else ROOT_VARIABLE
+        raise DataError(
+            message(
+                f"CIFAR-10 in {named}",
+                expected=f"{download.FOLDER} (torchvision's copy) or an image tree train/<class>/*.jpg, test/<class>/*.jpg",
+                got="neither" if named.is_dir() else "no such folder",
+                hint=f"Correct {origin}, or leave it out to have torchvision download CIFAR-10",
+            )
+        )
+    return found
+
+
+def default_root() -> Path:
+    """The data folder of the user's cache, which downloads fill."""
+    return cache.folder() / "data"
+
+
+def _inspect(root: Path, *, trust_archive: bool) -> Found | None:
+    if root.name in (download.FOLDER, download.ARCHIVE):
+        root = root.parent
+    for folder in (root, root / NAME):
+        if (folder / download.FOLDER).is_dir() or (trust_archive and (folder / download.ARCHIVE).is_file()):
+            return Found(folder, is_tree=False)
+        if any((folder / part).is_dir() for part in LAYOUT.counts):
+            return Found(folder, is_tree=True)
+    return None
+
+
+def _load_tree(folder: Path, announce: Callable[[str], None]) -> ImageData:
+    files = image_folder.listing(folder, LAYOUT)
+    total = sum(len(entries) for classes in files.values() for entries in classes)
+
+    def decode() -> ImageData:
+        with _progress(f"Decoding CIFAR-10 from {folder}", total) as advance:
+            train, test = (image_folder.decode(files[part], LAYOUT, advance) for part in ("train", "test"))
+        return ImageData.of(NAME, train=train, test=test, source=str(folder))
+
+    signature = f"{folder} {image_folder.signature(folder, LAYOUT, files)}"
+    return cache.remembered(NAME, signature, str(folder), decode, announce)
+
+
+def _load_torchvision(folder: Path, announce: Callable[[str], None]) -> ImageData:
+    source = str(folder / download.FOLDER)
+    unpacked = folder / download.FOLDER
+    if not unpacked.is_dir():
+        download.unpack(folder)
+    try:
+        stats = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in unpacked.iterdir())
+    except OSError as cause:
+        raise DataError(
+            message(
+                f"folder {unpacked}", expected="a readable folder", got=cause.strerror or cause, hint=LAYOUT.hint
+            )
+        ) from cause
+    return cache.remembered(NAME, f"{source} {stats}", source, lambda: download.read(folder), announce)
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda: progress.advance(task)

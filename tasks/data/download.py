@@ -1,0 +1,113 @@
+"""CIFAR-10 by way of torchvision: its download, its check of the files, its reader."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from harness.errors import DataError, message
+from tasks.data.images import Bytes, ImageData
+
+FOLDER = "cifar-10-batches-py"
+ARCHIVE = "cifar-10-python.tar.gz"
+ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"  # torchvision's; known here to spare its import
+PATIENCE_SECONDS = 5.0
+ELSEWHERE = (
+    f"Get {ARCHIVE} from {ADDRESS} by other means and name its folder with --data-root, or choose --data synthetic"
+)
+
+
+def obstacle() -> str:
+    """Say in a few words why CIFAR-10 cannot be downloaded now; empty if its server answers within five seconds."""
+    answers: list[str] = []
+
+    def knock() -> None:
+        try:
+            request = urllib.request.Request(ADDRESS, method="HEAD")
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
+                answers.append("")
+        except urllib.error.URLError as cause:
+            answers.append(str(cause.reason))
+        except OSError as cause:
+            answers.append(str(cause))
+
+    # Looking up the name may block past any timeout of a socket, so the wait is on a thread.
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    return answers[0] if answers else f"no answer within {PATIENCE_SECONDS:.0f} seconds"
+
+
+def fetch(root: Path) -> None:
+    """Download and unpack CIFAR-10 into ``root``, with torchvision's progress bar; whole files there are kept.
+
+    Raises:
+        DataError: the server cannot be reached, or the folder cannot be written.
+    """
+    reason = obstacle()
+    if reason:
+        raise _failure("CIFAR-10's download", f"an answer from {ADDRESS}", reason, ELSEWHERE)
+    _through_torchvision(root)
+
+
+def unpack(root: Path) -> None:
+    """Unpack the archive in ``root``, checked first.
+
+    Raises:
+        DataError: the archive is damaged, or the folder cannot be written.
+    """
+    module = _datasets()
+    if not module.utils.check_integrity(str(root / ARCHIVE), module.CIFAR10.tgz_md5):
+        raise _failure(f"archive {root / ARCHIVE}", "the published file", "another content", "Download it again")
+    _through_torchvision(root)
+
+
+def read(root: Path) -> ImageData:
+    """Read torchvision's copy in ``root``, every file checked by MD5 first.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    parts = {part: _part(root, train=part == "train") for part in ("train", "test")}
+    return ImageData.of("cifar10", train=parts["train"], test=parts["test"], source=str(root / FOLDER))
+
+
+def _part(root: Path, *, train: bool) -> tuple[Bytes, Bytes]:
+    try:
+        dataset = _datasets().CIFAR10(str(root), train=train, download=False)
+    except (RuntimeError, OSError, EOFError, KeyError, ValueError) as cause:
+        raise _failure(
+            f"CIFAR-10 in {root / FOLDER}",
+            "the published files, whole",
+            "missing or damaged ones",
+            f"Delete that folder and unpack {ARCHIVE} again, or leave out --data-root to download it",
+        ) from cause
+    return np.ascontiguousarray(dataset.data), np.asarray(dataset.targets, dtype=np.uint8)
+
+
+def _through_torchvision(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        # Some versions print what they do; standard output is for results.
+        with filelock.FileLock(root / f".{ARCHIVE}.lock"), contextlib.redirect_stdout(sys.stderr):
+            _datasets().CIFAR10(str(root), train=True, download=True)
+    except (OSError, RuntimeError, EOFError) as cause:
+        raise _failure("CIFAR-10's download", f"its files in {root}", cause, ELSEWHERE) from cause
+
+
+def _datasets() -> Any:
+    from tasks.data import torchvision_import  # here and not above: it takes two seconds, and a cached start needs none
+
+    return torchvision_import.datasets()
+
+
+def _failure(what: str, expected: str, got: object, hint: str) -> DataError:
+    return DataError(message(what, expected=expected, got=got, hint=hint))

@@ -1,0 +1,120 @@
+"""Read labelled images from a tree of folders, ``train/<class>/*.jpg`` and ``test/<class>/*.jpg``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from harness.errors import DataError, message
+from tasks.data.images import Bytes
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+LOOK_AT_EACH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a tree must hold.
+
+    Attributes:
+        classes: names of the class folders, in the order of the class indices.
+        counts: images of each class, by name of the part.
+        size: height and width of every image, in pixels.
+        hint: how to get a complete copy, a sentence without its full stop.
+    """
+
+    classes: Sequence[str]
+    counts: Mapping[str, int]
+    size: int
+    hint: str
+
+
+def listing(root: Path, layout: Layout) -> dict[str, list[list[os.DirEntry[str]]]]:
+    """List each part's images, a list for each class, sorted by file name.
+
+    Raises:
+        DataError: a class folder is missing, unknown or unreadable, or holds a wrong number of images.
+    """
+    return {part: _part(root / part, layout, layout.counts[part]) for part in layout.counts}
+
+
+def signature(root: Path, layout: Layout, files: Mapping[str, list[list[os.DirEntry[str]]]]) -> str:
+    """Hash what tells that the images may have changed, without a look at each of them.
+
+    These are all names, the times at which the class folders changed (a file added, removed or replaced by another
+    changes its folder), and size and time of one file in ``LOOK_AT_EACH``, for copies written over in place. To look
+    at all 60,000 files of CIFAR-10 would take longer than to read the decoded images.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part, classes in files.items():
+        for name, entries in zip(layout.classes, classes, strict=True):
+            stats = [entry.stat() for entry in entries[::LOOK_AT_EACH]]
+            times = [os.stat(root / part / name).st_mtime_ns, *((s.st_size, s.st_mtime_ns) for s in stats)]
+            digest.update(repr((part, name, [entry.name for entry in entries], times)).encode())
+    return digest.hexdigest()
+
+
+def decode(
+    classes: Sequence[Sequence[os.DirEntry[str]]], layout: Layout, advance: Callable[[], None]
+) -> tuple[Bytes, Bytes]:
+    """Decode one part: the first class's images, then the second's, and so on.
+
+    Args:
+        classes: files of each class.
+        layout: what they must be.
+        advance: called after each image.
+
+    Returns:
+        images (n, size, size, 3) and labels (n,), uint8.
+
+    Raises:
+        DataError: an image cannot be decoded, or has another size.
+    """
+    count = sum(map(len, classes))
+    images = np.empty((count, layout.size, layout.size, 3), np.uint8)
+    labels = np.repeat(np.arange(len(classes), dtype=np.uint8), [len(entries) for entries in classes])
+    for index, entry in enumerate(entry for entries in classes for entry in entries):
+        try:
+            with Image.open(entry.path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+            raise _refusal(f"image {entry.path}", "a whole image file", cause, layout) from cause
+        if pixels.shape != images.shape[1:]:
+            size = f"{pixels.shape[1]}×{pixels.shape[0]}"
+            raise _refusal(f"image {entry.path}", f"{layout.size}×{layout.size} pixels", size, layout)
+        images[index] = pixels
+        advance()
+    return images, labels
+
+
+def _part(folder: Path, layout: Layout, count: int) -> list[list[os.DirEntry[str]]]:
+    present = {entry.name for entry in _visible(folder, layout) if entry.is_dir()}
+    strangers = present - set(layout.classes)
+    if strangers:
+        raise _refusal(f"folder {folder / min(strangers)}", "only the class folders beside it", "one more", layout)
+    classes = []
+    for name in layout.classes:
+        entries = _visible(folder / name, layout)
+        files = sorted((e for e in entries if e.name.lower().endswith(SUFFIXES)), key=lambda entry: entry.name)
+        if len(files) != count:
+            raise _refusal(f"class folder {folder / name}", f"{count:,} images", f"{len(files):,}", layout)
+        classes.append(files)
+    return classes
+
+
+def _visible(folder: Path, layout: Layout) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as cause:
+        raise _refusal(f"folder {folder}", "a readable folder", cause.strerror or cause, layout) from cause
+
+
+def _refusal(what: str, expected: str, got: object, layout: Layout) -> DataError:
+    return DataError(message(what, expected=expected, got=got, hint=layout.hint))

@@ -1,0 +1,97 @@
+"""What other programs read: every format is parsed back, with hostile names in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from harness.board.formats import Format, render
+from harness.board.leaderboard import boards
+from harness.contracts import Status
+from harness.race.protocol import PAPER
+from harness.race.records import RunState
+
+HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
+
+
+@pytest.fixture
+def several(run):
+    return boards(
+        [
+            *(run(0.2, 0.4, 0.5 + seed / 100, seed=seed) for seed in range(3)),
+            run(0.3, 0.3, searcher=HOSTILE, data=HOSTILE, settings={"a": HOSTILE}, environment={HOSTILE: HOSTILE}),
+            run(0.1, seed=8, state=RunState.STOPPED, searcher=HOSTILE),
+            run(0.6, protocol=PAPER, started=2.0),
+        ]
+    )
+
+
+def test_json_holds_what_its_schema_says(several) -> None:
+    document = json.loads(render(several, Format.JSON))
+    assert document["schema"] == 1
+    first, second = document["boards"]
+    assert set(first) == {
+        *("comparable", "space", "protocol", "data", "budget", "entrants", "rules", "unfinished", "notes"),
+    }
+    row = first["entrants"][0]
+    assert (row["searcher"], row["seeds"], row["best"]["score"]) == ("random", [0, 1, 2], 0.52)
+    assert row["area"]["low"] < row["area"]["mean"] < row["area"]["high"]
+    assert len(row["curve"]) == first["budget"]["children"]
+    assert first["entrants"][1]["searcher"] == HOSTILE
+    assert first["entrants"][1]["area"]["low"] is None
+    assert second["protocol"]["name"] == "paper"
+    assert "Not ranked with board 1: another protocol." in second["notes"]
+
+
+def test_csv_has_one_line_an_entrant_that_reads_back(several) -> None:
+    text = render(several, Format.CSV)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert text.count("\n") == 1 + len(rows)
+    assert [(row["board"], row["searcher"][:4]) for row in rows] == [("1", "rand"), ("1", "evil"), ("2", "rand")]
+    assert all(None not in row and None not in row.values() for row in rows)
+    assert rows[0]["seeds"] == "0 1 2"
+    assert float(rows[0]["area_low"]) < float(rows[0]["area"])
+    assert rows[1]["area_low"] == ""
+    assert json.loads(rows[1]["settings"]) == {"a": HOSTILE}
+    assert "\x1b" not in text
+
+
+def test_csv_of_a_run_without_a_good_rule(run, trial) -> None:
+    (row,) = csv.DictReader(io.StringIO(render(boards([run(trials=(trial(0.1, status=Status.ERROR),))]), Format.CSV)))
+    assert (row["best_rule"], row["errors"]) == ("", "1")
+
+
+def test_markdown_tables_stay_whole(several) -> None:
+    text = render(several, Format.MD)
+    tables = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
+    assert len(tables) >= 6
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+    assert "\x1b" not in text
+    prose = re.sub(
+        r"(?<!\\)(`+) .*? \1|(?<!\\)`[^`]+`", "", text
+    )  # without code spans, which are shown letter by letter
+    assert "evil" in prose
+    assert "<b>" not in prose
+    assert "[red]" not in prose
+
+
+def test_markdown_shows_formulas_letter_by_letter(run, rules) -> None:
+    assert f"| `{rules[0].infix}` |" in render(boards([run(0.5)]), Format.MD)
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_no_boards_is_a_valid_document(format) -> None:
+    text = render((), format)
+    assert text.endswith("\n")
+    if format is Format.JSON:
+        assert json.loads(text)["boards"] == []
+    elif format is Format.CSV:
+        assert list(csv.DictReader(io.StringIO(text))) == []
+    else:
+        assert "harness run" in text

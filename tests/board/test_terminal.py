@@ -1,0 +1,146 @@
+"""What a person reads: at 80 columns, in a pipe, without colour, without Unicode, with hostile names."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from harness.board import layout
+from harness.board.leaderboard import boards
+from harness.board.terminal import show
+from harness.contracts import Block, Rule
+from harness.race.protocol import PAPER
+from harness.race.records import RunState
+
+
+def printed(found, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
+    console = Console(
+        file=file, width=width, markup=True, force_terminal=colour, color_system="truecolor" if colour else None
+    )
+    show(found, console)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.fixture
+def found(run):
+    return boards(
+        [
+            *(run(0.2, 0.4, 0.5 + seed / 100, seed=seed) for seed in range(3)),
+            *(run(0.25, 0.4, 0.5 + seed / 100, seed=seed, searcher="evolution") for seed in range(3)),
+            run(0.1, seed=8, state=RunState.STOPPED),
+            run(0.6, protocol=PAPER, started=2.0),
+        ]
+    )
+
+
+def test_it_says_what_matters(found, rules) -> None:
+    text = printed(found)
+    for wanted in (
+        "Leaderboard 1",
+        "quick v1",
+        "synthetic (ffffffffffff)",
+        "4 children, at most 8 proposals",
+        "icml2017, 2 blocks",
+        "0-2",
+        "1–2",
+        "biased upward: confirm before believing",
+        "Not a strict ranking",
+        "Unfinished, so not ranked",
+        "Not ranked with board 1: another protocol.",
+        rules[2].infix,
+    ):
+        assert wanted in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(found, width) -> None:
+    text = printed(found, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+
+
+def test_a_long_rule_is_folded_whole(run, trial) -> None:
+    blocks = [Block("rmsprop", "sign(m)", "clip5", "drop5", "add")]
+    blocks += [Block(f"#{number}", "rmsprop", "clip4", "drop3", "mul") for number in (1, 2, 3)]
+    rule = Rule(tuple(blocks))
+    text = printed(boards([run(trials=(trial(0.5, rule=rule),))]))
+    assert rule.infix.replace(" ", "") in "".join(text.split())
+
+
+def test_a_pipe_gets_no_escapes(found) -> None:
+    assert "\x1b" not in printed(found)
+
+
+def test_hostile_names_are_neither_markup_nor_escapes(run) -> None:
+    name = "[bold red]x[/] :smile: \x1b[31m\nnext"
+    text = printed(boards([run(0.5, searcher=name, data="[blink]d")]), width=200)
+    assert "[bold red]x[/] :smile: \ufffd[31m next" in text
+    assert "[blink]d" in text
+    assert "\x1b" not in text
+
+
+def test_a_terminal_without_unicode_is_served(found, run) -> None:
+    text = printed([*found, *boards([run(0.5, searcher="größe")])], encoding="ascii")
+    assert "+-" in text
+    assert "gr??e" in text
+
+
+def test_an_empty_store_says_what_to_do() -> None:
+    assert "harness run --searcher random" in printed(())
+
+
+def test_colour_is_used_where_it_can_be_seen(found) -> None:
+    assert "\x1b[1m" in printed(found, colour=True)
+
+
+def test_a_rule_of_another_language_is_shown_as_its_tokens(run, trial) -> None:
+    rule = Rule((Block("#7", "wavelet", "id", "id", "mul"),))
+    assert "#7 wavelet id id mul" in printed(boards([run(trials=(trial(0.5, rule=rule),))]))
+
+
+@pytest.mark.parametrize(("seeds", "text"), [((), ""), ((3,), "3"), ((0, 1, 2), "0-2"), ((0, 2, 3, 9), "0,2-3,9")])
+def test_seeds_read_as_the_command_takes_them(seeds, text) -> None:
+    assert layout.seed_list(seeds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0.0 s"), (45.2, "45 s"), (99.6, "2 min"), (3600, "60 min"), (12240, "3.4 h")]
+)
+def test_durations(seconds, text) -> None:
+    assert layout.duration(seconds) == text
+
+
+def test_sparkline_spans_its_scale() -> None:
+    assert layout.sparkline([0.0, 0.5, 1.0], low=0.0, high=1.0) == "▁▅█"
+    assert layout.sparkline([0.3] * 100, low=0.3, high=0.3) == "▁" * 12
+    assert layout.sparkline([*([0.0] * 99), 1.0], low=0.0, high=1.0)[-2:] == "▁█"
+
+
+def test_columns_that_only_repeat_themselves_are_left_out(found, run) -> None:
+    def columns(board) -> list[str]:
+        (table,) = [each for each in layout.tables(board) if each.title.startswith("Best distinct")]
+        return [column.title for column in table.columns]
+
+    assert columns(found[0]) == ["", "score", "seed", "found", "λ", "mean", "by", "rule"]
+    assert columns(boards([run(0.1)])[0]) == ["", "score", "seed", "found", "λ", "rule"]
+
+
+def test_a_lone_searchers_best_rule_is_not_printed_twice(found, run) -> None:
+    def titles(board) -> list[str]:
+        return [table.title.partition(" (")[0] for table in layout.tables(board)]
+
+    assert "Best of each searcher" in titles(found[0])
+    assert "Best of each searcher" not in titles(boards([run(0.1)])[0])
+    assert "Best of each searcher" in titles(boards([run(0.1)], top=0)[0])
+
+
+def test_a_child_without_a_surviving_rate_is_shown(run, trial) -> None:
+    odd = trial(0.5)
+    text = printed(boards([run(trials=(replace(odd, outcome=replace(odd.outcome, learning_rate=None)),))]))
+    assert "none" in text

@@ -1,0 +1,156 @@
+"""Commands in this process: what they print, and that every mistake is one line with exit status 2."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import options
+from harness.cli.main import app, main
+from harness.errors import HarnessError, ProtocolError
+from harness.race.protocol import PROTOCOLS
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def complaint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """The one line that a mistake earns."""
+    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    printed = capsys.readouterr()
+    assert left.value.code == 2
+    assert printed.out == ""
+    assert printed.err.startswith("harness: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_rule_show_prints_every_notation_as_json() -> None:
+    shown = json.loads(invoke("rule", "show", "g * exp(sign(g) * sign(m))", "--format", "json"))
+    assert set(shown) == {"tokens", "infix", "latex", "key", "blocks", "state"}
+    assert shown["tokens"] == "sign(g) sign(m) id id mul g #1 id exp mul"
+    assert shown["state"] == ["m"]
+    assert len(shown["blocks"]) == 2
+    assert shown["blocks"][1] == {"op1": "g", "op2": "#1", "u1": "id", "u2": "exp", "binary": "mul"}
+    by_name = json.loads(invoke("rule", "show", "powersign", "--format", "json"))
+    assert by_name["key"] == shown["key"]
+
+
+def test_rule_show_prints_text_latex_and_tokens() -> None:
+    text = invoke("rule", "show", "adam * exp(-m)")
+    assert "adam * exp(-m)" in text
+    assert "state   m, v" in text
+    assert invoke("rule", "show", "g", "--format", "latex").strip() == "g"
+    assert len(invoke("rule", "show", "g", "--format", "tokens").split()) == 5
+
+
+def test_lists_name_what_there_is() -> None:
+    protocols = invoke("ls", "protocols")
+    for protocol in PROTOCOLS.values():
+        assert protocol.name in protocols
+        assert protocol.hash in protocols
+    assert "random" in invoke("ls", "searchers")
+    assert "powersign" in invoke("ls", "rules")
+    assert "154,880" in invoke("ls", "spaces")
+    assert "child" in invoke("ls", "tasks")
+    assert "synthetic" in invoke("ls", "data")
+    assert "batch_size" in invoke("ls", "protocols", "paper")
+
+
+def test_a_small_space_is_counted_both_ways() -> None:
+    printed = invoke("space", "count", "--operands", "g,m,1", "--unary", "id,neg", "--binary", "add,mul")
+    figures = [line.split()[-1] for line in printed.splitlines() if line.startswith(("strings", "keys (", "functions"))]
+    strings, keys, functions = (int(figure.replace(",", "")) for figure in figures)
+    assert strings == 3 * 3 * 2 * 2 * 2
+    # By hand: sums ±x±y of three operands, with x+x=2x and x−x=0, and products up to sign, with 1·x=x.
+    assert keys == functions
+    assert 1 < keys < strings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["rule", "show", "powersin"], "Did you mean 'powersign'?"),
+        (["rule", "show", "g * exp("], "column"),
+        (["run", "--searcher", "randm"], "Did you mean 'random'?"),
+        (["run", "--searcher", "no.such:thing"], "module:attribute"),
+        (["run", "--protocol", "papr"], "Did you mean 'paper'?"),
+        (["run", "--space", "icml2018"], "Did you mean 'icml2017'?"),
+        (["run", "--blocks", "5"], "1 to 4"),
+        (["run", "--children", "0"], "at least 1"),
+        (["run", "--children", "5", "--proposals", "4"], "at least 5"),
+        (["run", "--seeds", "4-1"], "seeds"),
+        (["run", "--seeds", "one"], "0-4"),
+        (["run", "--workers", "none"], "auto"),
+        (["run", "--set", "x=1"], "setting"),
+        (["run", "--constraints", "connect"], "Did you mean 'connected'?"),
+        (["run", "--operands", "g,q"], "operand"),
+        (["ls", "searchers", "randon"], "Did you mean 'random'?"),
+        (["leaderboard", "--results", "no/such/folder"], "expected a ledger"),
+        (["runs", "--results", "no/such/folder"], "expected a ledger"),
+        (["conformance"], "expected a searcher"),
+        (["space", "count", "--blocks", "3"], "rules"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: object,
+    arguments: list[str],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    assert expected in complaint(capsys, monkeypatch, *arguments)
+
+
+def test_a_missing_data_set_says_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    line = complaint(capsys, monkeypatch, "rule", "score", "g", "--data", "cifar10", "--data-root", str(tmp_path))
+    assert str(tmp_path) in line
+    assert "CIFAR-10" in line
+
+
+def test_results_under_a_file_are_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    file = f"{tmp_path}/file"
+    with open(file, "w") as stream:
+        stream.write("in the way")
+    line = complaint(capsys, monkeypatch, "run", "--protocol", "toy-quadratic", "--results", f"{file}/results")
+    assert "--results" in line or "folder" in line
+
+
+def test_seeds_are_read_in_order_without_repeats() -> None:
+    assert options.seeds("0-2,7,1") == (0, 1, 2, 7)
+    with pytest.raises(ProtocolError):
+        options.seeds("3-")
+
+
+def test_help_and_lists_start_without_heavy_imports() -> None:
+    """Start-up cost is imports: none of these may be loaded to print help or list names."""
+    code = (
+        "import sys; from harness.cli.main import app\n"
+        "from typer.testing import CliRunner\n"
+        "for words in (['--help'], ['ls', 'searchers'], ['ls', 'rules'], ['ls', 'protocols']):\n"
+        "    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0\n"
+        "print([name for name in ('torch', 'distributed', 'scipy', 'torchvision') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_module_and_the_command_are_one() -> None:
+    done = subprocess.run([sys.executable, "-m", "harness", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("harness ")
+
+
+def test_errors_exit_with_two() -> None:
+    assert HarnessError.exit_code == 2

@@ -1,0 +1,117 @@
+"""Every registered searcher keeps every promise, and every promise's check catches a searcher that does not."""
+
+from __future__ import annotations
+
+import os
+
+import broken_searchers as broken
+import pytest
+
+from harness.conformance import check_searcher, failures, searcher
+from harness.conformance.checks import run_checks, titled
+from harness.conformance.searcher import PROMISES, Subject
+from harness.errors import RegistryError
+from harness.registry import Kind, entries
+
+# (promise, a searcher that breaks it, what the check says)
+BREACHES = [
+    (searcher.declaration, broken.TakesAnySetting, "took no_such_setting=1"),
+    (searcher.declaration, broken.BadDefault, "SettingError: setting sizes"),
+    (searcher.declaration, broken.VersionText, "version is '1.0'"),
+    (searcher.batch, broken.NoBatch, "batch is 0"),
+    (searcher.counts, broken.TooMany, "ask(1) returned 2 rules"),
+    (searcher.counts, broken.NothingAtOnce, "ask(1) returned nothing"),
+    (searcher.counts, broken.SomethingForNothing, "ask(0) returned 1 rules"),
+    (searcher.legal, broken.EndsOnAddition, "outside the space"),
+    (searcher.legal, broken.ProposesTexts, "returned a str where a Rule was due"),
+    (searcher.elsewhere, broken.HashOrder, "proposal"),
+    (searcher.replay, broken.ClassState, "was"),
+    (searcher.replay, broken.Unseeded, "replayed proposal 0 was"),
+    (searcher.failures, broken.TrustsStatus, "RuntimeError: no child of mine fails"),
+    (searcher.equal_scores, broken.NeedsSpread, "ZeroDivisionError"),
+    (searcher.order, broken.NeedsOrder, "RuntimeError: this is not what I asked for first"),
+    (searcher.duplicates, broken.DividesByCharged, "ZeroDivisionError"),
+    (searcher.exhaustion, broken.NeverRepeats, "it hangs"),
+    (searcher.exhaustion, broken.GivesUpLoudly, "RuntimeError: nothing is left"),
+    (searcher.isolation, broken.ClassState, "proposal"),
+    (searcher.arguments, broken.SortsWhatItIsTold, "trial told"),
+    (searcher.arguments, broken.KeepsItsAnswer, "proposal"),
+    (searcher.surroundings, broken.SeedsPython, "changed Python's random"),
+    (searcher.surroundings, broken.SeedsNumpy, "changed numpy.random"),
+    (searcher.surroundings, broken.SetsEnvironment, "changed os.environ"),
+    (searcher.independence, broken.ListensToPython, "proposal 0 was"),
+    (searcher.cost, broken.Slow, "above 1 ms"),
+]
+
+
+def subject(factory, *, timeout_seconds: float = 60.0, ask_seconds: float = 1.0) -> Subject:
+    return Subject(factory, {}, 0, (2,), timeout_seconds, ask_seconds)
+
+
+@pytest.fixture(autouse=True)
+def _tidy_environment():
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize("name", entries(Kind.SEARCHER))
+def test_registered_searchers_conform(name) -> None:
+    assert failures(check_searcher(name)) == []
+
+
+def test_a_sound_searcher_that_learns_conforms() -> None:
+    heard: list[str] = []
+    checks = check_searcher("broken_searchers:Sound", blocks=(1, 2), report=lambda check: heard.append(check.name))
+    assert failures(checks) == []
+    assert heard == [check.name for check in checks]
+    assert len(set(heard)) == len(PROMISES)
+    assert all(check.detail and check.seconds >= 0 for check in checks)
+
+
+@pytest.mark.parametrize(("promise", "factory", "said"), BREACHES)
+def test_every_breach_is_caught(promise, factory, said) -> None:
+    patience = 3.0 if factory is broken.NeverRepeats else 60.0
+    limit = 0.001 if factory is broken.Slow else 1.0
+    (check,) = run_checks(titled([promise], subject(factory, timeout_seconds=patience, ask_seconds=limit)))
+    assert not check.passed, check.detail
+    assert said in check.detail
+
+
+def test_no_promise_is_without_its_breach() -> None:
+    assert {promise for promise, _, _ in BREACHES} == set(PROMISES)
+
+
+def test_a_searcher_that_no_other_process_can_find_is_told_so() -> None:
+    class Hidden(broken.Sound):
+        pass
+
+    (check,) = run_checks(titled([searcher.elsewhere], subject(Hidden)))
+    assert not check.passed
+    assert "define it at the top level of a module" in check.detail
+
+
+def test_what_a_searcher_prints_breaks_nothing() -> None:
+    checks = run_checks(titled([searcher.elsewhere, searcher.exhaustion], subject(broken.Chatty)))
+    assert failures(checks) == []
+
+
+def test_a_broken_constructor_fails_checks_and_not_the_suite() -> None:
+    checks = check_searcher(lambda space, *, seed: 1 / 0)  # noqa: ARG005
+    assert len(failures(checks)) == len(PROMISES)
+    assert "ZeroDivisionError" in failures(checks)[1]
+
+
+def test_settings_reach_the_searcher() -> None:
+    def factory(space, *, seed: int, size: int):
+        assert size == 3
+        return broken.Sound(space, seed=seed)
+
+    checks = run_checks(titled([searcher.batch], Subject(factory, {"size": 3}, 0, (1,), 60.0, 1.0)))
+    assert failures(checks) == []
+
+
+def test_an_unknown_name_is_an_error_of_the_user() -> None:
+    with pytest.raises(RegistryError, match="Did you mean 'random'"):
+        check_searcher("randon")

@@ -1,0 +1,111 @@
+"""The toy task keeps every promise, and every promise's check catches a task that does not."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import broken_tasks as broken
+import numpy as np
+import pytest
+
+from harness.conformance import check_task, failures, task
+from harness.conformance.checks import run_checks, titled
+from harness.conformance.task import PROMISES, Subject, trial_rules
+from harness.race.protocol import NO_DATA, QUICK, TOY_QUADRATIC
+
+BREACHES = [
+    (task.endurance, broken.Raises, "OverflowError: too large"),
+    (task.endurance, broken.LosesOne, "16 rules gave 15 outcomes"),
+    (task.endurance, broken.ScoresAlone, "returned a float where an Outcome was due"),
+    (task.endurance, broken.NeedsRules, "ValueError"),
+    (task.figures, broken.ScoresNan, "has a score of [nan]"),
+    (task.figures, broken.ScoresPercent, "has a score of [55.0]"),
+    (task.figures, broken.OwnRates, "chose λ 0.123, not of the sweep"),
+    (task.figures, broken.SweepsElse, "swept (0.1,)"),
+    (task.figures, broken.CountsBackwards, "consumed -1 examples"),
+    (task.figures, broken.StopsClock, "took inf seconds"),
+    (task.statuses, broken.NoRate, "is ok without a learning rate"),
+    (task.statuses, broken.Talks, "with message 'well done'"),
+    (task.statuses, broken.RewardsFailure, "is diverged with score 0.5, not 0.0"),
+    (task.statuses, broken.FailsAll, "gradient descent is error no"),
+    (task.repetition, broken.Unseeded, "outcome 0 was"),
+    (task.grouping, broken.DependsOnCompany, "outcome"),
+    (task.twins, broken.DependsOnString, "g m id id add gave"),
+    (task.seeds, broken.OneSeed, "so no seed is used"),
+    (task.elsewhere, broken.DependsOnHash, "outcome"),
+    (task.surroundings, broken.ChangesFolder, "changed the working directory"),
+    (task.surroundings, broken.SeedsNumpy, "changed numpy.random"),
+    (task.surroundings, broken.SeedsTorch, "changed torch's generator"),
+    (task.independence, broken.ListensToPython, "outcome 0 was"),
+    (task.environment, broken.NumbersForTexts, "where texts were due"),
+    (task.environment, broken.MovingEnvironment, "environment was"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _tidy_surroundings():
+    folder, python, numpy = os.getcwd(), random.getstate(), np.random.get_state()  # noqa: NPY002
+    yield
+    os.chdir(folder)
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002
+
+
+def subject(factory) -> Subject:
+    return Subject(factory, TOY_QUADRATIC, NO_DATA, trial_rules(16, seed=0), 0, 60.0)
+
+
+def test_the_toy_task_conforms() -> None:
+    brief = replace(TOY_QUADRATIC, train_examples=20, epochs=2)
+    assert failures(check_task("toy-quadratic", protocol=brief, rules=12)) == []
+
+
+def test_the_child_conforms() -> None:
+    from tasks.data.images import ImageData
+
+    rng = np.random.default_rng(0)
+    parts = [
+        (rng.integers(256, size=(size, 8, 8, 3), dtype=np.uint8), np.arange(size, dtype=np.uint8) % 10)
+        for size in (120, 10)
+    ]
+    data = ImageData.of("drawn", train=parts[0], test=parts[1], source="this test")
+    brief = replace(
+        QUICK, train_examples=40, validation_examples=40, batch_size=20, epochs=2, learning_rates=(1e-3, 1e-1, 10.0)
+    )
+    assert failures(check_task("child", protocol=brief, data=data, rules=8)) == []
+
+
+def test_a_sound_task_conforms() -> None:
+    checks = check_task("broken_tasks:Sound", protocol=TOY_QUADRATIC, rules=40)
+    assert failures(checks) == []
+    assert len({check.name for check in checks}) == len(PROMISES)
+
+
+@pytest.mark.parametrize(("promise", "factory", "said"), BREACHES)
+def test_every_breach_is_caught(promise, factory, said) -> None:
+    (check,) = run_checks(titled([promise], subject(factory)))
+    assert not check.passed, check.detail
+    assert said in check.detail
+
+
+def test_no_promise_is_without_its_breach() -> None:
+    assert {promise for promise, _, _ in BREACHES} == set(PROMISES)
+
+
+def test_trial_rules_are_of_every_kind() -> None:
+    rules = trial_rules(60, seed=0)
+    assert len(rules) == 60
+    assert str(rules[0]) == "g m id id left"
+    assert {len(rule.blocks) for rule in rules} == {1, 2, 3, 4}
+    assert rules == trial_rules(60, seed=0)
+    assert rules != trial_rules(60, seed=1)
+    assert len(trial_rules(2, seed=0)) == 2
+
+
+def test_nasty_rules_really_diverge_somewhere() -> None:
+    # the towers of exponentials must be more than their simplified forms, or the check would try nothing
+    keys = [rule.key for rule in trial_rules(11, seed=0)]
+    assert len(set(keys)) == 11
+    assert any(key.count("exp") >= 4 for key in keys)

@@ -1,0 +1,112 @@
+"""The real command, in processes of its own: run, kill, resume, stop, compare."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.race.ledger import Ledger
+
+TOY = ("run", "--protocol", "toy-quadratic", "--workers", "1")
+
+
+def start(*arguments: str, results: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "harness", *arguments, "--results", str(results)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def harness(*arguments: str, results: Path) -> tuple[str, str]:
+    process = start(*arguments, results=results)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def dumps(results: Path) -> list[str]:
+    with Ledger.read(results) as ledger:
+        return [ledger.dump(record.header.identity) for record in ledger.runs()]
+
+
+def test_a_run_ends_with_a_leaderboard_and_the_same_command_adds_nothing(tmp_path: Path) -> None:
+    out, err = harness(*TOY, "--children", "6", "--seeds", "0-1", results=tmp_path)
+    assert "Leaderboard" in out
+    assert "random" in out
+    assert "6 of 6 children" in err
+    before = dumps(tmp_path)
+    again, remarks = harness(*TOY, "--children", "6", "--seeds", "0-1", results=tmp_path)
+    assert "2 of 2 runs are finished already" in remarks
+    assert again == out
+    assert dumps(tmp_path) == before
+    listed, _ = harness("runs", results=tmp_path)
+    assert listed.count("finished") == 2
+    board = json.loads(harness("leaderboard", "--format", "json", results=tmp_path)[0])["boards"]
+    assert [entrant["seeds"] for entrant in board[0]["entrants"]] == [[0, 1]]
+
+
+def test_runs_that_must_not_be_compared_are_not(tmp_path: Path) -> None:
+    harness(*TOY, "--children", "3", "--seeds", "0", results=tmp_path)
+    harness(*TOY, "--children", "4", "--seeds", "0", results=tmp_path)
+    harness(*TOY, "--children", "3", "--seeds", "0", "--blocks", "1", results=tmp_path)
+    board = harness("leaderboard", results=tmp_path)[0]
+    assert "Leaderboard 3" in board
+    assert "another budget" in board
+    assert "another space" in board
+
+
+def test_a_killed_run_goes_on_to_the_same_ledger(tmp_path: Path) -> None:
+    plain, killed = tmp_path / "plain", tmp_path / "killed"
+    harness(*TOY, "--children", "30", "--seeds", "3", results=plain)
+    process = start(*TOY, "--children", "30", "--seeds", "3", results=killed)
+    wait_for_trials(killed, 5)
+    process.kill()
+    process.communicate()
+    (record,) = records(killed)
+    assert record.standing == "interrupted"
+    kept = len(record.trials)
+    assert 5 <= kept < 30
+    listed, _ = harness("runs", results=killed)
+    assert "interrupted" in listed
+    harness(*TOY, "--children", "30", "--seeds", "3", results=killed)
+    assert dumps(killed) == dumps(plain)
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = start(*TOY, "--children", "200", "--seeds", "0", results=tmp_path)
+    wait_for_trials(tmp_path, 3)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "To go on: harness run --protocol toy-quadratic" in err
+    assert "Traceback" not in err
+    assert out == ""
+    (record,) = records(tmp_path)
+    assert record.standing == "stopped"
+
+
+def test_two_workers_write_the_same_ledger_as_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    harness(*TOY, "--children", "8", "--seeds", "0", results=one)
+    harness("run", "--protocol", "toy-quadratic", "--workers", "2", "--children", "8", "--seeds", "0", results=two)
+    assert dumps(one) == dumps(two)
+
+
+def test_an_asynchronous_run_says_so(tmp_path: Path) -> None:
+    out, _ = harness(*TOY, "--children", "4", "--seeds", "0", "--async", results=tmp_path)
+    assert "async" in out
+
+
+def records(results: Path) -> list:
+    with Ledger.read(results) as ledger:
+        return ledger.runs()
+
+
+def wait_for_trials(results: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if Ledger.exists(results) and any(len(record.trials) >= count for record in records(results)):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"fewer than {count} trials in time")

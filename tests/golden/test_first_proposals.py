@@ -1,0 +1,47 @@
+"""The first proposals of every registered searcher, as they were when its version was set.
+
+A difference means that recorded runs no longer resume, and that old and new runs are not one searcher's. If it is
+meant, raise the searcher's ``version``, say so in the changelog, and write the files anew from the repository's root:
+``PYTHONPATH=. python tests/golden/test_first_proposals.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.conformance.driving import drive
+from harness.registry import BUILT_IN, Kind, load
+from harness.space.grammar import Space
+
+FOLDER = Path(__file__).parent
+SPACE = Space.of("icml2017", blocks=2)
+COUNT = 20
+
+
+def first_proposals(name: str) -> dict[str, object]:
+    """What the golden file of a searcher should hold."""
+    factory = load(Kind.SEARCHER, name)
+    history = drive(factory(SPACE, seed=0), SPACE, proposals=COUNT)
+    return {
+        "searcher": name,
+        "version": getattr(factory, "version", 1),
+        "space": SPACE.spec(),
+        "seed": 0,
+        "proposals": history.texts,
+    }
+
+
+@pytest.mark.parametrize("name", BUILT_IN[Kind.SEARCHER])
+def test_first_proposals_are_unchanged(name) -> None:
+    golden = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    assert len(golden["proposals"]) == COUNT
+    assert first_proposals(name) == golden
+
+
+if __name__ == "__main__":
+    for each in BUILT_IN[Kind.SEARCHER]:
+        text = json.dumps(first_proposals(each), indent=1) + "\n"
+        (FOLDER / f"{each}.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,150 @@
+"""Children in worker processes: the same ledger as without, whatever dies."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from distributed import LocalCluster
+from racing import SPACE, dump, fake_outcome, header, run, spec
+
+from harness.errors import DataError, EngineError
+from harness.race import dask_engine
+from harness.race.dask_engine import DaskEngine
+from harness.race.engine import open_engine
+from harness.race.ledger import Ledger
+from harness.race.records import RunState
+
+RULES = [SPACE.sample(np.random.default_rng(seed)) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def deaths(tmp_path_factory):
+    """A folder where each file ``1``, ``2``, … makes one child kill its worker half-way."""
+    return tmp_path_factory.mktemp("deaths")
+
+
+@pytest.fixture(scope="module")
+def engine(deaths):
+    os.environ["FAKE_DEATHS"] = str(deaths)  # workers inherit it
+    os.environ["FAKE_SECONDS"] = "0.02"
+    try:
+        made = open_engine(spec(), workers=2)
+        yield made
+    finally:
+        del os.environ["FAKE_DEATHS"], os.environ["FAKE_SECONDS"]
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The run, trained in this process."""
+    folder = tmp_path_factory.mktemp("plain")
+    run(folder, header(20))
+    return dump(folder, header(20))
+
+
+def collect(engine: DaskEngine, count: int, *, patience_seconds: float = 60) -> dict[int, float]:
+    found: dict[int, float] = {}
+    limit = time.monotonic() + patience_seconds
+    while len(found) < count and time.monotonic() < limit:
+        if delivery := engine.next(timeout_seconds=1):
+            found[delivery[0]] = delivery[1].score
+    return found
+
+
+def test_workers_train_what_this_process_would(engine):
+    assert engine.slots == 2
+    tickets = {engine.submit(rule, seed=7): fake_outcome(rule.key, 7).score for rule in RULES}
+    assert collect(engine, 4) == tickets
+
+
+def test_two_workers_leave_the_same_ledger_as_one(engine, plain, tmp_path):
+    run(tmp_path, header(20), engine=engine)
+    assert dump(tmp_path, header(20)) == plain
+
+
+def test_workers_killed_mid_child_change_nothing(engine, deaths, plain, tmp_path):
+    for name in ("1", "2", "3"):
+        (deaths / name).touch()
+    run(tmp_path, header(20), engine=engine)
+    assert not list(deaths.iterdir()), "all three deaths have happened"
+    assert dump(tmp_path, header(20)) == plain
+
+
+def test_children_that_are_dropped_are_never_delivered(engine):
+    dropped = {engine.submit(rule, seed=1) for rule in RULES}
+    engine.drop()
+    kept = engine.submit(RULES[0], seed=2)
+    assert collect(engine, 1) == {kept: fake_outcome(RULES[0].key, 2).score}
+    assert engine.next(timeout_seconds=0.5) is None
+    assert kept not in dropped
+
+
+def test_async_on_workers_uses_the_budget_exactly(engine, tmp_path):
+    made = header(20, asynchronous=True)
+    summary = run(tmp_path, made, engine=engine)
+    assert (summary.state, summary.children, summary.trained) == (RunState.FINISHED, 20, 20)
+    (record,) = Ledger.read(tmp_path).runs()
+    assert len({trial.rule.key for trial in record.trials}) == 20
+
+
+def test_a_child_that_kills_every_worker_ends_the_run_resumably(engine, deaths, plain, tmp_path):
+    for number in range(dask_engine.ALLOWED_DEATHS + 5):
+        (deaths / f"{number:02}").touch()
+    with pytest.raises(EngineError, match=r"^child: expected workers that survive it, got 10 or more") as error:
+        run(tmp_path, header(20), engine=engine)
+    assert "\n" not in str(error.value)
+    for left in deaths.iterdir():
+        left.unlink()
+    assert Ledger.read(tmp_path).runs()[0].state is RunState.STOPPED
+    run(tmp_path, header(20))
+    assert dump(tmp_path, header(20)) == plain
+
+
+def test_any_scheduler_will_do_and_errors_come_back_as_they_were(monkeypatch):
+    monkeypatch.setattr(dask_engine, "_CONNECT_SECONDS", 2.0)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        engine = open_engine(spec(), cluster=address)
+        ticket = engine.submit(RULES[0], seed=7)
+        assert collect(engine, 1) == {ticket: fake_outcome(RULES[0].key, 7).score}
+        other = open_engine(dataclasses.replace(spec(), environment=(("fake", "2"),)), cluster=address)
+        other.submit(RULES[0], seed=7)
+        with pytest.raises(EngineError, match="worker's fake: expected 2, got 1"):
+            collect(other, 1)
+        other.close()
+        lost = open_engine(dataclasses.replace(spec(), data="racing:no_data"), cluster=address)
+        lost.submit(RULES[0], seed=7)
+        with pytest.raises(DataError, match="the tests have no data"):
+            collect(lost, 1)
+        lost.close()
+    with pytest.raises(EngineError, match="^cluster: expected a scheduler that stays"):
+        collect(engine, 1)
+    engine.close()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "127.0.0.1:99999999", "gopher://x:1", ""])
+def test_an_address_where_no_scheduler_answers_is_one_line(address, monkeypatch):
+    monkeypatch.setattr(dask_engine, "_CONNECT_SECONDS", 1.0)
+    with pytest.raises(EngineError, match="expected a Dask scheduler that answers") as error:
+        open_engine(spec(), cluster=address)
+    assert "\n" not in str(error.value)
+
+
+def test_a_scheduler_without_workers_is_one_line(monkeypatch):
+    monkeypatch.setattr(dask_engine, "_WORKER_SECONDS", 0.5)
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(EngineError, match="expected at least one worker, got none"),
+    ):
+        open_engine(spec(), cluster=cluster.scheduler_address)
+
+
+def test_starting_workers_leaves_interrupts_as_they_were(engine):
+    assert engine.slots == 2
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())

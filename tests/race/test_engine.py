@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from racing import ENVIRONMENT, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
+
+from harness.errors import DataError, EngineError, RegistryError
+from harness.race.engine import InlineEngine, open_engine, train
+
+RULE = SPACE.sample(np.random.default_rng(0))
+
+
+@dataclasses.dataclass
+class Digits:
+    name: str = "digits"
+    fingerprint: str = "abc"
+    root: Path | None = None
+
+
+@pytest.fixture
+def data_module(monkeypatch):
+    module = types.ModuleType("digits_data")
+    module.load = lambda root, announce: announce("loading") or Digits(root=root)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "digits_data", module)
+
+
+def test_inline_trains_when_waited_for_and_in_turn():
+    engine = InlineEngine(FakeTask(PROTOCOL, None))
+    assert engine.slots == 1
+    assert engine.next(timeout_seconds=0) is None
+    tickets = [engine.submit(RULE, seed=seed) for seed in (1, 2)]
+    for ticket, seed in zip(tickets, (1, 2), strict=True):
+        delivered, outcome = engine.next(timeout_seconds=0)
+        assert (delivered, outcome.score) == (ticket, fake_outcome(RULE.key, seed).score)
+    assert engine.next(timeout_seconds=0) is None
+
+
+def test_inline_forgets_what_is_dropped_and_never_repeats_a_ticket():
+    engine = InlineEngine(FakeTask(PROTOCOL, None))
+    first = engine.submit(RULE, seed=1)
+    engine.drop()
+    assert engine.next(timeout_seconds=0) is None
+    assert engine.submit(RULE, seed=1) != first
+    engine.close()
+    assert engine.next(timeout_seconds=0) is None
+
+
+@pytest.mark.parametrize(
+    "answer", [[], [None], [fake_outcome("a", 1), fake_outcome("b", 1)]], ids=["none", "no outcome", "two"]
+)
+def test_a_task_that_breaks_its_contract_is_named(answer):
+    task = FakeTask(PROTOCOL, None)
+    task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
+    with pytest.raises(EngineError, match="^task FakeTask: expected one Outcome a rule"):
+        train(task, RULE, seed=0)
+
+
+def test_a_spec_builds_its_task_with_its_data(data_module, tmp_path):
+    heard: list[str] = []
+    made = dataclasses.replace(spec(), data="digits_data:load", root=tmp_path, fingerprint="abc")
+    task = made.build(heard.append)
+    assert task.data == Digits(root=tmp_path)
+    assert heard == ["loading"]
+
+
+def test_other_data_than_recorded_is_refused(data_module):
+    made = dataclasses.replace(spec(), data="digits_data:load", fingerprint="xyz")
+    with pytest.raises(DataError, match="expected fingerprint xyz, got abc. Give every machine the same copy"):
+        made.build()
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ({"fake": "2"}, "worker's fake: expected 2, got 1"),
+        (ENVIRONMENT | {"torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
+    ],
+)
+def test_other_versions_than_recorded_are_refused(expected, said):
+    made = dataclasses.replace(spec(), environment=tuple(expected.items()))
+    with pytest.raises(EngineError, match=said):
+        made.build()
+
+
+def test_a_task_that_is_not_installed_is_refused():
+    with pytest.raises(RegistryError):
+        dataclasses.replace(spec(), task="racing:Missing").build()
+
+
+def test_one_worker_needs_no_cluster_and_uses_the_task_given():
+    task = FakeTask(PROTOCOL, None)
+    engine = open_engine(spec(), task=task)
+    assert isinstance(engine, InlineEngine)
+    assert engine._task is task
+    with pytest.raises(EngineError, match="workers"):
+        open_engine(spec(), workers=0)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import sqlite3
+
+import pytest
+from racing import PROTOCOL, completed, dump, entry, header, poll, run
+
+from harness.contracts import Outcome, Status
+from harness.errors import LedgerError
+from harness.race import ledger
+from harness.race.ledger import Ledger
+from harness.race.records import RunState
+
+
+def test_a_commit_is_on_disk_before_it_returns(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    with Ledger.open(tmp_path) as store:
+        assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL"
+        assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_run_is_read_back_as_it_was_written(tmp_path):
+    made = header(5, settings={"rate": 0.1, "name": "x", "deep": True})
+    with Ledger.open(tmp_path) as store, store.begin(made) as writer:
+        first, second = entry(0), entry(1)
+        writer.propose([first, second])
+        writer.complete([completed(first)])
+        (record,) = Ledger.read(tmp_path).runs()
+        assert (record.header, record.state, record.active) == (made, RunState.RUNNING, True)
+        assert record.trials == (completed(first).trial,), "the pending one is not there yet"
+        writer.finish(RunState.FINISHED)
+    (record,) = Ledger.read(tmp_path).runs()
+    assert (record.state, record.active) == (RunState.FINISHED, False)
+    assert record.seconds > 0
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(status=Status.OK, score=0.1 + 0.2, learning_rate=1e-5, examples=2**40, seconds=1 / 3),
+        Outcome(status=Status.OK, score=1.0, learning_rate=10.0, examples=0, seconds=5e-324, curve=(0.1, 1 / 3)),
+        Outcome(status=Status.OK, score=0, learning_rate=1, examples=0, seconds=0, sweep=((1e-5, 1 / 7), (10.0, 0.1))),
+        Outcome(status=Status.ERROR, score=0.1, learning_rate=None, examples=0, seconds=0.0, message='no "λ"\n\x00;'),
+    ],
+    ids=["floats", "subnormal", "whole numbers", "message"],
+)
+def test_outcomes_are_kept_to_the_last_bit(tmp_path, outcome):
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
+        pending = entry(0)
+        writer.propose([pending])
+        writer.complete([dataclasses.replace(pending, told=1, outcome=outcome)])
+        assert Ledger.read(tmp_path).runs()[0].trials[0].outcome == outcome
+
+
+def test_a_completed_trial_keeps_its_outcome(tmp_path):
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
+        pending = entry(0)
+        writer.propose([pending])
+        writer.complete([completed(pending)])
+        writer.complete([completed(pending, score=0.99, status=Status.OK)])
+        assert store.runs()[0].trials == (completed(pending).trial,)
+
+
+def test_proposals_and_outcomes_are_written_whole_or_not_at_all(tmp_path):
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
+        pending = entry(0)
+        writer.propose([pending])
+        with pytest.raises(LedgerError):
+            writer.propose([entry(1), entry(0)])
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
+        assert writer.recorded == (pending,)
+
+
+def test_dump_leaves_out_times_and_provenance_only(tmp_path):
+    made = header(5)
+    for folder, seconds in (("a", 1.0), ("b", 2.0)):
+        with Ledger.open(tmp_path / folder) as store:
+            changed = dataclasses.replace(made, provenance={"harness": folder})
+            with store.begin(changed) as writer:
+                pending = entry(0)
+                writer.propose([pending])
+                writer.complete([completed(pending, seconds=seconds)])
+    assert dump(tmp_path / "a", made) == dump(tmp_path / "b", made)
+    run_line, trial = map(json.loads, dump(tmp_path / "a", made).splitlines())
+    assert run_line["header"].keys() == {field.name for field in dataclasses.fields(made)} - {"provenance"}
+    fields = {field.name for field in dataclasses.fields(Outcome)} - {"seconds"}
+    assert trial.keys() == fields | {"number", "rule", "key", "source", "asked", "told"}
+
+
+def test_dump_of_an_unknown_run_is_refused(tmp_path):
+    Ledger.open(tmp_path).close()
+    with pytest.raises(LedgerError, match="harness runs"):
+        Ledger.read(tmp_path).dump("0" * 16)
+
+
+def test_an_evaluation_is_found_under_its_conditions_alone(tmp_path):
+    made = header(5)
+    with Ledger.open(tmp_path) as store, store.begin(made) as writer:
+        pending = entry(0)
+        writer.propose([pending])
+        writer.complete([completed(pending)])
+        assert store.evaluation(made, pending.key) == completed(pending).outcome
+        assert store.evaluation(made, entry(1).key) is None
+        others = [
+            {"seed": 1},
+            {"data_fingerprint": "other"},
+            {"environment": {"fake": "2"}},
+            {"protocol": dataclasses.replace(PROTOCOL, epochs=3)},
+        ]
+        for changes in others:
+            assert store.evaluation(dataclasses.replace(made, **changes), pending.key) is None
+        assert store.evaluation(dataclasses.replace(made, searcher="other:One"), pending.key) is not None
+
+
+def test_one_process_at_a_time_works_on_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "_LOCK_PATIENCE_SECONDS", 0.05)
+    with Ledger.open(tmp_path) as first, Ledger.open(tmp_path) as second:
+        with first.begin(header(5)):
+            with pytest.raises(LedgerError, match=r"^run Learner-s0-fake-\w+: expected no other process, got another"):
+                second.begin(header(5))
+            second.begin(header(5, seed=1)).close()
+        second.begin(header(5)).close()
+
+
+def test_asking_who_is_active_keeps_nobody_from_beginning(tmp_path):
+    made = header(5)
+    run(tmp_path, made)
+    with Ledger.open(tmp_path) as store, store.begin(made) as writer:
+        writer.finish(RunState.RUNNING)
+    context = multiprocessing.get_context("spawn")
+    done = context.Event()
+    pollers = [context.Process(target=poll, args=(tmp_path, done)) for _ in range(2)]
+    for poller in pollers:
+        poller.start()
+    with Ledger.open(tmp_path) as store:
+        for _ in range(200):
+            store.begin(made).close()
+    done.set()
+    for poller in pollers:
+        poller.join()
+        assert poller.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"environment": {"fake": "2"}}, "fake: expected 1, as when it was begun, got 2"),
+        ({"environment": {"fake": "1", "torch": "2.13.0"}}, "torch: expected none, .* got 2.13.0"),
+        ({"environment": {}}, "fake: expected 1, .* got none"),
+        ({"searcher_version": 2}, "searcher version: expected 1, .* got 2"),
+    ],
+)
+def test_a_run_goes_on_only_under_the_conditions_it_was_begun_with(tmp_path, changes, named):
+    made = header(5)
+    with Ledger.open(tmp_path) as store:
+        store.begin(made).close()
+        changed = dataclasses.replace(made, **changes)
+        assert changed.identity == made.identity
+        with pytest.raises(LedgerError, match=rf"^run Learner-s0-fake-\w+, {named}\. Go back to that, or begin"):
+            store.begin(changed)
+        store.begin(made).close()
+
+
+def test_reading_where_there_is_no_store_is_refused(tmp_path):
+    assert not Ledger.exists(tmp_path)
+    with pytest.raises(LedgerError, match=r"expected a ledger, got none\. Name the folder with --results"):
+        Ledger.read(tmp_path)
+
+
+def test_runs_are_listed_in_the_order_begun(tmp_path):
+    with Ledger.open(tmp_path) as store:
+        for seed in (3, 1, 2):
+            store.begin(header(5, seed=seed)).close()
+        assert [record.header.seed for record in store.runs()] == [3, 1, 2]
+
+
+def test_a_gap_among_the_proposals_is_damage(tmp_path):
+    made = header(5)
+    with Ledger.open(tmp_path) as store:
+        with store.begin(made) as writer:
+            writer.propose([entry(0), entry(1)])
+        with sqlite3.connect(store.path) as other:
+            other.execute("DELETE FROM trials WHERE number = 0")
+        with pytest.raises(LedgerError, match="every proposal in turn"):
+            store.begin(made)
+
+
+def test_the_header_that_a_run_was_begun_with_stays(tmp_path):
+    made = header(5)
+    with Ledger.open(tmp_path) as store:
+        store.begin(made).close()
+        with store.begin(dataclasses.replace(made, provenance={"harness": "later"})) as writer:
+            assert writer.header.provenance == {"harness": "test"}
+
+
+def test_headers_are_read_once_however_often_a_board_polls(tmp_path):
+    with Ledger.open(tmp_path) as store:
+        store.begin(header(5)).close()
+        first, second = store.runs()[0], store.runs()[0]
+    assert first.header is second.header

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from racing import PROTOCOL
+
+from harness.contracts import Outcome, Status
+from harness.race.outcomes import checked
+
+SOUND = Outcome(
+    status=Status.OK,
+    score=0.5,
+    learning_rate=0.1,
+    examples=300,
+    seconds=1.5,
+    sweep=((0.1, 0.4), (1.0, 0.1)),
+    curve=(0.4, 0.5),
+)
+
+
+def test_a_sound_outcome_passes_unchanged():
+    assert checked(SOUND, PROTOCOL) == SOUND
+
+
+def test_numbers_of_other_libraries_become_plain():
+    strange = dataclasses.replace(
+        SOUND,
+        score=np.float32(0.5),
+        learning_rate=np.float64(0.1),
+        examples=np.int64(300),
+        curve=[np.float64(0.4), 0.5],
+        sweep=[[0.1, 0.4], np.array([1.0, 0.1])],
+    )
+    plain = checked(strange, PROTOCOL)
+    assert plain == SOUND
+    assert {type(plain.score), type(plain.learning_rate), type(plain.curve[0])} == {float}
+    assert (type(plain.examples), type(plain.curve), type(plain.sweep[0])) == (int, tuple, tuple)
+
+
+@pytest.mark.parametrize("status", [Status.DIVERGED, Status.ERROR])
+@pytest.mark.parametrize("score", [0.9, math.nan])
+def test_a_failure_scores_chance_whatever_it_says(status, score):
+    failed = checked(dataclasses.replace(SOUND, status=status, score=score), PROTOCOL)
+    assert (failed.status, failed.score, failed.examples) == (status, PROTOCOL.chance, 300)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"score": math.nan}, "score of nan"),
+        ({"score": 1.0000001}, "score of 1.0000001"),
+        ({"score": -0.1}, "score of -0.1"),
+        ({"curve": (0.1, math.nan)}, "score of nan"),
+        ({"sweep": ((0.1, math.inf),)}, "score of inf"),
+        ({"sweep": ((math.nan, 0.1),)}, "not finite"),
+        ({"learning_rate": math.inf}, "not finite"),
+        ({"seconds": math.nan}, "not finite"),
+        ({"score": "high"}, "malformed"),
+        ({"score": None}, "malformed"),
+        ({"sweep": ((0.1,),)}, "malformed"),
+        ({"examples": math.inf}, "malformed"),
+        ({"status": "fine"}, "malformed"),
+    ],
+)
+def test_a_malformed_outcome_is_a_failure_that_says_why(changes, said):
+    failed = checked(dataclasses.replace(SOUND, **changes), PROTOCOL)
+    assert (failed.status, failed.score) == (Status.ERROR, PROTOCOL.chance)
+    assert said in failed.message
+
+
+def test_the_ends_of_the_scale_are_scores():
+    for score in (0.0, 1.0):
+        assert checked(dataclasses.replace(SOUND, score=score), PROTOCOL).score == score

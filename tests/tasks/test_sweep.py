@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+import gc
+import math
+import weakref
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.contracts import ChildProtocol, Status
+from tasks.sweep import sweep_then_train
+
+PROTOCOL = ChildProtocol(
+    name="test",
+    version=1,
+    task="test",
+    inputs="none",
+    train_examples=20,
+    validation_examples=1,
+    batch_size=10,
+    epochs=3,
+    learning_rates=(0.01, 0.1, 1.0),
+    chance=0.25,
+)
+DIVERGES = None
+
+
+@dataclasses.dataclass(eq=False)
+class Scripted:
+    """A run that plays back one score an epoch; None makes the epoch end after half its examples."""
+
+    rate: float
+    scores: Sequence[float | None]
+    examples: int = 0
+    epoch: int = 0
+
+    def train_epoch(self) -> bool:
+        finite = self.scores[self.epoch] is not DIVERGES
+        self.examples += 20 if finite else 10
+        self.epoch += 1
+        return finite
+
+    def score(self) -> float:
+        value = self.scores[self.epoch - 1]
+        assert value is not None
+        return value
+
+
+def scripted(**scores: Sequence[float | None]) -> tuple[Callable[[float], Scripted], list[Scripted]]:
+    """Runs for the three rates, and the list they are noted in as they start."""
+    started: list[Scripted] = []
+    by_rate = dict(zip(PROTOCOL.learning_rates, scores.values(), strict=True))
+
+    def start(rate: float) -> Scripted:
+        started.append(Scripted(rate, by_rate[rate]))
+        return started[-1]
+
+    return start, started
+
+
+def test_the_best_rate_goes_on_and_its_first_epoch_is_not_trained_again() -> None:
+    start, started = scripted(low=(0.3,), middle=(0.4, 0.45, 0.6), high=(0.35,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert [run.epoch for run in started] == [1, 3, 1]
+    assert outcome.status is Status.OK
+    assert outcome.learning_rate == 0.1
+    assert outcome.curve == (0.4, 0.45, 0.6)
+    assert outcome.score == 0.6
+    assert outcome.sweep == ((0.01, 0.3), (0.1, 0.4), (1.0, 0.35))
+    assert outcome.examples == 5 * 20
+    assert outcome.seconds >= 0.0
+    assert outcome.message == ""
+
+
+@pytest.mark.parametrize("rates", [(0.01, 0.1, 1.0), (1.0, 0.1, 0.01)])
+def test_a_tie_goes_to_the_smaller_rate_whatever_their_order(rates: tuple[float, ...]) -> None:
+    start, _ = scripted(low=(0.4, 0.4, 0.4), middle=(0.4, 0.5, 0.5), high=(0.3,))
+    outcome = sweep_then_train(dataclasses.replace(PROTOCOL, learning_rates=rates), start)
+    assert outcome.learning_rate == 0.01
+
+
+def test_a_diverged_rate_scores_chance_and_counts_only_what_it_consumed() -> None:
+    start, _ = scripted(low=(0.3, 0.4, 0.5), middle=(DIVERGES,), high=(DIVERGES,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert outcome.sweep == ((0.01, 0.3), (0.1, 0.25), (1.0, 0.25))
+    assert outcome.examples == 3 * 20 + 2 * 10
+
+
+def test_a_diverged_rate_never_wins_even_over_a_finite_one_below_chance() -> None:
+    start, _ = scripted(low=(DIVERGES,), middle=(0.2, 0.21, 0.22), high=(DIVERGES,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert (outcome.learning_rate, outcome.status, outcome.score) == (0.1, Status.OK, 0.22)
+
+
+def test_all_rates_diverged() -> None:
+    start, _ = scripted(low=(DIVERGES,), middle=(DIVERGES,), high=(DIVERGES,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert outcome.status is Status.DIVERGED
+    assert outcome.learning_rate is None
+    assert outcome.score == PROTOCOL.chance
+    assert outcome.curve == ()
+    assert outcome.examples == 30
+
+
+def test_the_winner_may_diverge_later() -> None:
+    start, started = scripted(low=(0.3,), middle=(0.4, DIVERGES, 0.9), high=(0.35,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert outcome.status is Status.DIVERGED
+    assert outcome.learning_rate == 0.1
+    assert outcome.score == PROTOCOL.chance
+    assert outcome.curve == (0.4, PROTOCOL.chance)
+    assert started[1].epoch == 2
+    assert outcome.examples == 20 + 30 + 20
+
+
+def test_a_score_that_is_not_finite_counts_as_divergence() -> None:
+    start, _ = scripted(low=(math.nan,), middle=(0.4, 0.4, math.inf), high=(math.nan,))
+    outcome = sweep_then_train(PROTOCOL, start)
+    assert outcome.sweep == ((0.01, 0.25), (0.1, 0.4), (1.0, 0.25))
+    assert outcome.status is Status.DIVERGED
+    assert outcome.score == PROTOCOL.chance
+
+
+def test_one_epoch_trains_nothing_beyond_the_sweep() -> None:
+    start, started = scripted(low=(0.3,), middle=(0.4,), high=(0.35,))
+    outcome = sweep_then_train(dataclasses.replace(PROTOCOL, epochs=1), start)
+    assert [run.epoch for run in started] == [1, 1, 1]
+    assert outcome.curve == (0.4,)
+
+
+def test_a_run_that_lost_is_released_before_the_next_starts() -> None:
+    alive: list[weakref.ref[Scripted]] = []
+    most = 0
+
+    def start(rate: float) -> Scripted:
+        nonlocal most
+        gc.collect()
+        most = max(most, sum(ref() is not None for ref in alive))
+        run = Scripted(rate, (rate / 2, 0.5, 0.5))  # every rate beats the one before
+        alive.append(weakref.ref(run))
+        return run
+
+    sweep_then_train(dataclasses.replace(PROTOCOL, learning_rates=(0.1, 0.2, 0.3, 0.4)), start)
+    assert most == 1
+
+
+def test_an_exception_of_a_run_passes_through() -> None:
+    def start(rate: float) -> Scripted:
+        raise RuntimeError(f"no child at {rate}")
+
+    with pytest.raises(RuntimeError, match="no child at 0.01"):
+        sweep_then_train(PROTOCOL, start)

@@ -1,0 +1,516 @@
+"""RuleOptimizer as a citizen of torch.optim, and the known optimizers step for step."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer, lr_scheduler
+
+from harness.contracts import Rule
+from harness.errors import RuleSyntaxError, SettingError
+from tasks.update_rule import RuleOptimizer
+from tasks.zoo import ZOO, named
+
+RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
+
+
+def network(dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    layers = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for param in layers.parameters():
+            param.copy_(torch.randn(param.shape, generator=generator) / 2)
+    return layers.to(dtype)
+
+
+def batch(step: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1_000 + step)
+    inputs = torch.randn(16, 6, generator=generator, dtype=torch.float64)
+    return inputs.to(dtype), inputs.sin().sum(1, keepdim=True).to(dtype)
+
+
+def train(model: nn.Module, optimizer: Optimizer, steps: range | int) -> None:
+    dtype = next(model.parameters()).dtype
+    for step in range(steps) if isinstance(steps, int) else steps:
+        inputs, targets = batch(step, dtype)
+        optimizer.zero_grad()
+        (model(inputs) - targets).square().mean().backward()
+        optimizer.step()
+
+
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([param.detach().flatten() for param in model.parameters()])
+
+
+class Reference(Optimizer):
+    """The known optimizers written out a parameter at a time; RMSProp and momentum with bias correction."""
+
+    def __init__(self, params: Any, name: str, lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+        self.name, self.count = name, 0
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        self.count += 1
+        for group in self.param_groups:
+            for param in group["params"]:
+                g, state = param.grad, self.state[param]
+                state["m"] = 0.9 * state.get("m", 0.0) + 0.1 * g
+                state["v"] = 0.999 * state.get("v", 0.0) + 0.001 * g * g
+                m, v = state["m"] / (1 - 0.9**self.count), state["v"] / (1 - 0.999**self.count)
+                root = v.sqrt() + 1e-8
+                delta = {"sgd": g, "momentum": m, "adam": m / root, "rmsprop": g / root, "sign(g)": g.sign()}[self.name]
+                param.data -= group["lr"] * delta
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "rmsprop", "sign(g)"])
+def test_known_optimizers_match_a_reference_step_for_step(name: str) -> None:
+    ours, theirs = network(), network()
+    optimizer, reference = RuleOptimizer(ours.parameters(), name, 0.01), Reference(theirs.parameters(), name, 0.01)
+    for step in range(80):
+        train(ours, optimizer, range(step, step + 1))
+        train(theirs, reference, range(step, step + 1))
+        torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("sgd", lambda params: torch.optim.SGD(params, lr=0.01)),
+        ("adam", lambda params: torch.optim.Adam(params, lr=0.01, betas=(0.9, 0.999), eps=1e-8)),
+    ],
+)
+def test_sgd_and_adam_match_torch(name: str, build: Callable[[Any], Optimizer]) -> None:
+    ours, theirs = network(), network()
+    optimizer, reference = RuleOptimizer(ours.parameters(), name, 0.01), build(theirs.parameters())
+    for step in range(80):
+        train(ours, optimizer, range(step, step + 1))
+        train(theirs, reference, range(step, step + 1))
+        torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("rule", "means"),
+    [("sgd", set()), ("sign(g)", set()), ("momentum", {"m"}), ("rmsprop", {"v"}), ("adam", {"m", "v"})]
+    + [("gamma * g", {"gamma"}), ("m + v * gamma", {"m", "v", "gamma"}), ("noise", set()), ("1", set())],
+)
+def test_only_the_state_that_the_rule_needs(rule: str, means: set[str]) -> None:
+    model = network()
+    optimizer = RuleOptimizer(model.parameters(), rule, 0.01)
+    train(model, optimizer, 2)
+    for param in model.parameters():
+        state = optimizer.state.get(param, {})
+        assert state.keys() - {"step"} == means
+        assert all(state[name].shape == param.shape for name in means)
+
+
+def test_a_block_nobody_needs_costs_no_state() -> None:
+    rule = Rule.parse("v gamma id id mul g 1 id id left")
+    model = network()
+    optimizer = RuleOptimizer(model.parameters(), rule)
+    train(model, optimizer, 1)
+    assert not any(optimizer.state.values())
+
+
+def test_rules_with_one_key_train_bit_identically() -> None:
+    one, other = network(), network()
+    train(one, RuleOptimizer(one.parameters(), "g * exp(m) + drop(v, 0.3)", 0.01), 20)
+    train(other, RuleOptimizer(other.parameters(), "drop(v, 0.3) + exp(m) * g", 0.01), 20)
+    assert torch.equal(weights(one), weights(other))
+
+
+def test_groups_have_their_own_settings() -> None:
+    settings = [
+        {"lr": 0.1, "betas": (0.5, 0.9, 0.99), "eps": 1e-2},
+        {"lr": 0.01, "betas": (0.9, 0.99, 0.999), "eps": 1e-4},
+    ]
+    together, apart = network(), network()
+    groups = [
+        {"params": layer.parameters(), **own} for layer, own in zip((together[0], together[2]), settings, strict=True)
+    ]
+    train(together, RuleOptimizer(groups, "adam / exp(gamma)"), 10)
+    optimizers = [
+        RuleOptimizer(layer.parameters(), "adam / exp(gamma)", **own)  # type: ignore[arg-type]
+        for layer, own in zip((apart[0], apart[2]), settings, strict=True)
+    ]
+    for step in range(10):
+        inputs, targets = batch(step)
+        apart.zero_grad()
+        (apart(inputs) - targets).square().mean().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.equal(weights(together), weights(apart))
+
+
+def test_the_noise_of_a_group_has_its_own_sigma() -> None:
+    quiet, loud = torch.zeros(1_000), torch.zeros(1_000)
+    optimizer = RuleOptimizer([{"params": [quiet], "noise_sigma": 0.0}, {"params": [loud]}], "noise", 1.0)
+    quiet.grad, loud.grad = torch.zeros(1_000), torch.zeros(1_000)
+    optimizer.step()
+    assert quiet.abs().max() == 0.0
+    assert loud.abs().max() > 0.0
+
+
+def test_a_group_added_later_counts_its_own_steps() -> None:
+    first, late = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    optimizer = RuleOptimizer([first], "adam", 0.1)
+    first.grad = torch.tensor([1.0, -2.0, 3.0])
+    optimizer.step()
+    optimizer.add_param_group({"params": [late], "lr": 0.5})
+    late.grad = torch.tensor([1.0, -2.0, 3.0])
+    optimizer.step()
+    torch.testing.assert_close(late.detach(), torch.tensor([0.5, 1.5, 0.5]))  # ADAM's first step is the gradient's sign
+
+
+def test_parameters_without_a_gradient_are_left_alone_and_catch_up() -> None:
+    idle, fresh, busy = (torch.ones(4, requires_grad=True) for _ in range(3))
+    optimizer, alone = RuleOptimizer([busy, idle], "adam + m", 0.1), RuleOptimizer([fresh], "adam + m", 0.1)
+    for step in range(6):
+        busy.grad = torch.full((4,), 1.0 + step)
+        if step >= 3:  # from here on the two parameters of one bucket differ in their bias correction
+            idle.grad, fresh.grad = torch.full((4,), 2.0 - step), torch.full((4,), 2.0 - step)
+            alone.step()
+        optimizer.step()
+        if step < 3:
+            assert torch.equal(idle, torch.ones(4))
+            assert idle not in optimizer.state
+    torch.testing.assert_close(idle, fresh, rtol=1e-6, atol=0.0)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: lr_scheduler.StepLR(o, 3, 0.5),
+        lambda o: lr_scheduler.ExponentialLR(o, 0.9),
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 7),
+        lambda o: lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)),
+        lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=30, cycle_momentum=False),
+        lambda o: lr_scheduler.CyclicLR(o, 0.001, 0.1, step_size_up=4, cycle_momentum=False),
+        lambda o: lr_scheduler.SequentialLR(
+            o, [lr_scheduler.LinearLR(o, 0.1, total_iters=4), lr_scheduler.CosineAnnealingLR(o, 10)], [4]
+        ),
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1),
+    ],
+)
+def test_schedulers_work_as_they_do_on_torch_sgd(build: Callable[[Optimizer], Any]) -> None:
+    ours, theirs = network(), network()
+    ends = []
+    for model, optimizer in (
+        (ours, RuleOptimizer(ours.parameters(), "g", 0.05)),
+        (theirs, torch.optim.SGD(theirs.parameters(), 0.05)),
+    ):
+        scheduler = build(optimizer)
+        for step in range(20):
+            train(model, optimizer, range(step, step + 1))
+            plateau = isinstance(scheduler, lr_scheduler.ReduceLROnPlateau)
+            scheduler.step(*([1.0] if plateau else []))
+        ends.append(optimizer.param_groups[0]["lr"])
+    assert ends[0] == ends[1] != 0.05
+    torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-12, atol=0.0)
+
+
+def test_a_scheduler_may_cycle_the_first_beta() -> None:
+    model = network()
+    optimizer = RuleOptimizer(model.parameters(), "adam", 0.05)
+    scheduler = lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10, base_momentum=0.8, max_momentum=0.95)
+    betas = set()
+    for step in range(10):
+        train(model, optimizer, range(step, step + 1))
+        betas.add(optimizer.param_groups[0]["betas"])
+        scheduler.step() if step < 9 else None
+    assert len(betas) > 5
+    assert weights(model).isfinite().all()
+
+
+@pytest.mark.parametrize("rule", ["momentum", "adam", "m + v * gamma", *RANDOM_RULES])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_run_saved_and_loaded_halfway_goes_on_bit_identically(rule: str, dtype: torch.dtype) -> None:
+    whole = network(dtype)
+    train(whole, RuleOptimizer(whole.parameters(), rule, 0.01, seed=5), 30)
+
+    model = network(dtype)
+    optimizer = RuleOptimizer(model.parameters(), rule, 0.01, seed=5)
+    train(model, optimizer, 13)
+    file = io.BytesIO()
+    torch.save((model.state_dict(), optimizer.state_dict()), file)
+    train(model, optimizer, 2)  # what happens after the save must not leak into it
+    file.seek(0)
+    model_state, optimizer_state = torch.load(file, weights_only=True)
+    resumed = network(dtype)
+    resumed.load_state_dict(model_state)
+    fresh = RuleOptimizer(resumed.parameters(), rule, 0.5, seed=99)
+    fresh.load_state_dict(optimizer_state)
+    train(resumed, fresh, range(13, 30))
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_loaded_state_is_a_copy() -> None:
+    one, other = network(), network()
+    optimizer, loaded = RuleOptimizer(one.parameters(), "adam"), RuleOptimizer(other.parameters(), "adam")
+    train(one, optimizer, 3)
+    loaded.load_state_dict(optimizer.state_dict())
+    before = [state["m"].clone() for state in optimizer.state.values()]
+    train(other, loaded, 3)
+    assert all(torch.equal(a, s["m"]) for a, s in zip(before, optimizer.state.values(), strict=True))
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+@pytest.mark.parametrize("rule", ["adam", *RANDOM_RULES])
+def test_copies_and_pickles_go_on_bit_identically(rule: str, clone: Callable[[Any], Any]) -> None:
+    model = network()
+    optimizer = RuleOptimizer(model.parameters(), rule, 0.01)
+    train(model, optimizer, 7)
+    twin, its_optimizer = clone((model, optimizer))
+    train(model, optimizer, range(7, 15))
+    train(twin, its_optimizer, range(7, 15))
+    assert torch.equal(weights(model), weights(twin))
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        (lambda: RuleOptimizer([torch.ones(2)], "m").state_dict(), "saved by the rule"),
+        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "none of a rule"),
+    ],
+)
+def test_the_state_of_another_rule_is_refused(state: Callable[[], dict[str, Any]], complaint: str) -> None:
+    with pytest.raises(SettingError, match=complaint):
+        RuleOptimizer([torch.ones(2)], "adam").load_state_dict(state())
+
+
+def test_the_state_of_an_equal_rule_is_welcome_and_of_another_shape_is_not() -> None:
+    param = torch.ones(2)
+    param.grad = torch.ones(2)
+    optimizer = RuleOptimizer([param], "g * exp(m)")
+    optimizer.step()
+    RuleOptimizer([torch.ones(2)], "exp(m) * g").load_state_dict(optimizer.state_dict())
+    with pytest.raises(SettingError, match=r"expected shape \(3,\), got \(2,\)"):
+        RuleOptimizer([torch.ones(3)], "g * exp(m)").load_state_dict(optimizer.state_dict())
+
+
+@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_every_dtype(name: str, dtype: torch.dtype) -> None:
+    exact, model = network(), network(dtype)
+    train(exact, RuleOptimizer(exact.parameters(), name, 1e-3, eps=1e-4), 5)
+    train(model, RuleOptimizer(model.parameters(), name, 1e-3, eps=1e-4), 5)
+    assert weights(model).dtype is dtype
+    tolerance = 0.06 if dtype.itemsize == 2 else 0.02  # drops and noise differ from dtype to dtype
+    torch.testing.assert_close(weights(model).double(), weights(exact), rtol=0.0, atol=tolerance)
+
+
+def test_a_model_of_two_dtypes() -> None:
+    single, double = torch.ones(3), torch.ones(3, dtype=torch.float64)
+    optimizer = RuleOptimizer([single, double], "adam + noise", 0.1)
+    single.grad, double.grad = torch.ones(3), torch.ones(3, dtype=torch.float64)
+    optimizer.step()
+    assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
+    assert optimizer.state[double]["v"].dtype == torch.float64
+    torch.testing.assert_close(single.double(), double, rtol=0.0, atol=0.02)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["adam", "powersign", *RANDOM_RULES])
+def test_a_cuda_device_agrees_with_the_cpu_and_resumes(name: str) -> None:
+    host, model = network(), network().cuda()
+    optimizers = RuleOptimizer(host.parameters(), name, 0.01), RuleOptimizer(model.parameters(), name, 0.01)
+    for step in range(10):
+        inputs, targets = batch(step)
+        for place, (net, optimizer) in zip(("cpu", "cuda"), zip((host, model), optimizers, strict=True), strict=True):
+            optimizer.zero_grad()
+            (net(inputs.to(place)) - targets.to(place)).square().mean().backward()
+            optimizer.step()
+    if name not in RANDOM_RULES:
+        torch.testing.assert_close(weights(model).cpu(), weights(host), rtol=1e-8, atol=1e-10)
+    twin, its_optimizer = copy.deepcopy((model, optimizers[1]))
+    for net, optimizer in ((model, optimizers[1]), (twin, its_optimizer)):
+        for param in net.parameters():
+            param.grad = torch.ones_like(param)
+        optimizer.step()
+    assert torch.equal(weights(model), weights(twin))
+
+
+def test_other_memory_layouts_train_the_same() -> None:
+    plain, strided = torch.randn(4, 3, 2, 2), torch.empty(4, 3, 2, 2).to(memory_format=torch.channels_last)
+    strided.copy_(plain)
+    optimizers = RuleOptimizer([plain], "drop(adam, 0.3) + noise"), RuleOptimizer([strided], "drop(adam, 0.3) + noise")
+    for _ in range(5):
+        plain.grad = torch.randn(4, 3, 2, 2)
+        strided.grad = plain.grad.to(memory_format=torch.channels_last)
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(plain, strided)
+    assert strided.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_stacked_children_each_with_its_own_rate() -> None:
+    rates = torch.tensor([0.1, 0.01, 0.001])
+    for rule in ("adam", "1"):
+        stack, alone = torch.ones(3, 4), [torch.ones(4) for _ in rates]
+        together = RuleOptimizer([stack], rule, rates[:, None])
+        each = [RuleOptimizer([row], rule, rate) for row, rate in zip(alone, rates.tolist(), strict=True)]
+        for step in range(5):
+            stack.grad = torch.full((3, 4), 1.0 + step)
+            together.step()
+            for row, optimizer in zip(alone, each, strict=True):
+                row.grad = torch.full((4,), 1.0 + step)
+                optimizer.step()
+        torch.testing.assert_close(stack, torch.stack(alone))
+
+
+def test_closures_hooks_and_zero_grad() -> None:
+    param = torch.ones(2, requires_grad=True)
+    optimizer = RuleOptimizer([param], "g", 0.1)
+    order = []
+    optimizer.register_step_pre_hook(lambda *_: order.append("before"))
+    optimizer.register_step_post_hook(lambda *_: order.append("after"))
+
+    def closure() -> Any:
+        order.append("closure")
+        optimizer.zero_grad()
+        loss = param.square().sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure) == 2.0
+    assert order == ["before", "closure", "after"]
+    torch.testing.assert_close(param.detach(), torch.full((2,), 0.8))
+    assert optimizer.step() is None
+    optimizer.zero_grad()
+    assert param.grad is None
+
+
+@pytest.mark.parametrize("rule", RANDOM_RULES)
+def test_the_seed_decides_and_the_global_generator_is_left_alone(rule: str) -> None:
+    models = [network() for _ in range(3)]  # whose layers draw from the global generator
+    before = torch.get_rng_state()
+    ends = []
+    for seed, model in zip((0, 0, 1), models, strict=True):
+        train(model, RuleOptimizer(model.parameters(), rule, 0.01, seed=seed), 5)
+        ends.append(weights(model))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def delta(rule: str, gradient: Tensor, **settings: Any) -> Tensor:
+    """Δ of one step from zero weights."""
+    param = torch.zeros_like(gradient)
+    optimizer = RuleOptimizer([param], rule, 1.0, **settings)
+    param.grad = gradient
+    optimizer.step()
+    return -param
+
+
+COUNT = 1_000_000
+
+
+def share_is(dropped: Tensor, probability: float) -> bool:
+    """Within five standard errors: a false alarm once in 1.7 million calls."""
+    spread = math.sqrt(probability * (1 - probability) / COUNT)
+    return abs(float(dropped.double().mean()) - probability) < 5 * spread
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_drop_zeroes_the_given_share_and_does_not_rescale(probability: float, dtype: torch.dtype) -> None:
+    result = delta(f"drop(g, {probability})", torch.full((COUNT,), 3.0, dtype=dtype))
+    assert set(result.unique().tolist()) == {0.0, 3.0}
+    assert share_is(result == 0.0, probability)
+
+
+def test_different_drops_are_independent_and_equal_ones_share_a_mask() -> None:
+    ones = torch.ones(COUNT)
+    result = delta("drop(g, 0.3) + drop(g2, 0.5)", ones)
+    assert share_is(result == 0.0, 0.3 * 0.5)
+    assert share_is(result == 2.0, 0.7 * 0.5)
+    assert delta("exp(drop(g, 0.3)) * drop(g, 0.3)", ones).unique().tolist() == [0.0, pytest.approx(math.e)]
+
+
+def test_a_fresh_mask_for_each_step_and_each_tensor() -> None:
+    first, second = torch.zeros(COUNT), torch.zeros(COUNT)
+    first.grad, second.grad = torch.ones(COUNT), torch.ones(COUNT)
+    optimizer = RuleOptimizer([first, second], "drop(g, 0.5)", 1.0)
+    optimizer.step()
+    assert share_is((first == 0) & (second == 0), 0.25)
+    optimizer.step()
+    assert share_is(first == 0, 0.25)
+
+
+def test_a_dropped_infinity_is_zero() -> None:
+    gradient = torch.tensor([math.inf, -math.inf, math.nan, 1.0]).repeat(1_000)
+    result = delta("drop(g, 0.5)", gradient)
+    assert not torch.equal(result.nan_to_num(), (-gradient).nan_to_num())
+    assert (result[0::4] == 0).any()
+    assert set(result[0::4].tolist()) == {0.0, math.inf}
+    assert set(result[1::4].tolist()) == {0.0, -math.inf}
+    assert (result[2::4] == 0).any()
+
+
+def test_a_dropped_number() -> None:
+    assert share_is(delta("drop(1, 0.3)", torch.ones(COUNT)) == 0.0, 0.3)
+
+
+def test_noise_is_normal_with_its_sigma_and_one_tensor_a_step() -> None:
+    for settings, sigma in (({}, 0.01), ({"noise_sigma": 2.0}, 2.0)):
+        noise = delta("noise", torch.ones(COUNT), **settings).double()
+        # Five standard errors each: a false alarm once in 1.7 million.
+        assert abs(float(noise.mean())) < 5 * sigma / math.sqrt(COUNT)
+        assert abs(float(noise.std()) / sigma - 1) < 5 / math.sqrt(2 * COUNT)
+        assert abs(float((noise.abs() < sigma).double().mean()) - 0.6827) < 5 * math.sqrt(0.6827 * 0.3173 / COUNT)
+    product = delta("noise * exp(noise)", torch.ones(1_000))
+    noise = delta("noise", torch.ones(1_000))
+    torch.testing.assert_close(product, noise * noise.exp())
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"lr": -0.1}, "lr: expected at least 0"),
+        ({"lr": math.nan}, "lr: expected at least 0"),
+        ({"lr": torch.tensor([0.1, -0.1])}, "lr: expected at least 0"),
+        ({"eps": -1e-8}, "eps: expected at least 0"),
+        ({"noise_sigma": -1.0}, "noise_sigma: expected at least 0"),
+        ({"betas": (0.9, 0.999)}, "betas: expected three numbers"),
+        ({"betas": (0.9, 0.999, 1.0)}, "betas: expected three numbers"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SettingError, match=complaint):
+        RuleOptimizer([torch.ones(2)], "g", **settings)
+    optimizer = RuleOptimizer([torch.ones(2)], "g")
+    with pytest.raises(SettingError, match=complaint):
+        optimizer.add_param_group({"params": [torch.ones(3)], **settings})
+    assert len(optimizer.param_groups) == 1
+
+
+def test_sparse_and_complex_are_refused_and_change_nothing() -> None:
+    table = nn.Embedding(4, 2, sparse=True)
+    table(torch.tensor([1])).sum().backward()
+    other = torch.ones(2)
+    other.grad = torch.ones(2)
+    optimizer = RuleOptimizer([other, *table.parameters()], "adam")
+    with pytest.raises(SettingError, match="dense real tensor, got torch.sparse_coo"):
+        optimizer.step()
+    assert torch.equal(other, torch.ones(2))
+    assert not optimizer.state
+    with pytest.raises(SettingError, match="real floating-point tensor, got torch.complex64"):
+        RuleOptimizer([torch.ones(2, dtype=torch.complex64)], "g")
+
+
+def test_a_text_that_is_no_rule() -> None:
+    with pytest.raises(RuleSyntaxError, match="powersign"):
+        RuleOptimizer([torch.ones(2)], "powrsign")
+
+
+def test_its_name_says_the_rule() -> None:
+    assert repr(RuleOptimizer([torch.ones(2)], named("powersign"))).startswith(
+        "RuleOptimizer g * exp(sign(g) * sign(m)) ("
+    )
