@@ -99,7 +99,7 @@ def _commutative(name: str) -> Kernel:
 
     def kernel(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
         (left, right), (left_owned, right_owned) = args, owned
-        if isinstance(left, float) or (right_owned and not left_owned):
+        if isinstance(left, float) or right_owned:
             left, right, left_owned = right, left, right_owned
         return _into(fresh, inplace, left, left_owned, right)
 

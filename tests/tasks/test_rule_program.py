@@ -181,10 +181,24 @@ def run_once(node: Node, gradient: torch.Tensor) -> list[torch.Tensor]:
     return delta
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_a_number_too_large_for_the_dtype_is_infinite(dtype: torch.dtype) -> None:
-    (delta,) = run_once(Node("mul", (Node("g"), constant(1.7e308))), torch.tensor([10.0, -10.0, 0.0], dtype=dtype))
-    assert delta.tolist()[:2] == [math.inf, -math.inf]
+    large, gradient = constant(1.7e308), torch.tensor([10.0, -10.0, 0.5], dtype=dtype)
+    (product,) = run_once(Node("mul", (Node("g"), large)), gradient)
+    assert product.tolist()[:2] == [math.inf, -math.inf]
+    (power,) = run_once(Node("pow", (Node("g"), large)), gradient)
+    assert power.tolist() == [math.inf, -math.inf, 0.0]
+    (dropped,) = run_once(Node("drop5", (large,)), torch.ones(100, dtype=dtype))
+    assert set(dropped.tolist()) == {0.0, 1.7e308 if dtype is torch.float64 else math.inf}
+
+
+@pytest.mark.parametrize("base", [0.0, 2.0, -2.0])
+def test_a_power_of_a_number_keeps_its_sign(base: float) -> None:
+    exponent = torch.tensor([0.5, 1.0, 0.0, -1.0], dtype=torch.float64)
+    (power,) = run_once(Node("pow", (constant(base), Node("g"))), exponent)
+    with np.errstate(all="ignore"):
+        expected = BINARY["pow"](np.full(4, base), exponent.numpy(), 0.0)
+    np.testing.assert_allclose(power.numpy(), expected, rtol=1e-14)
 
 
 class Recorder(TorchDispatchMode):

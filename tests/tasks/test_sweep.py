@@ -149,5 +149,5 @@ def test_an_exception_of_a_run_passes_through() -> None:
     def start(rate: float) -> Scripted:
         raise RuntimeError(f"no child at {rate}")
 
-    with pytest.raises(RuntimeError, match="no child at 0.01"):
+    with pytest.raises(RuntimeError, match=r"no child at 0\.01"):
         sweep_then_train(PROTOCOL, start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-import math
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
 from harness.contracts import Rule
-from harness.errors import RuleSyntaxError, SettingError
 from tasks.update_rule import RuleOptimizer
-from tasks.zoo import ZOO, named
+from tasks.zoo import ZOO
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
 
@@ -57,7 +55,7 @@ class Reference(Optimizer):
         super().__init__(params, {"lr": lr})
         self.name, self.count = name, 0
 
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, _: None = None) -> None:
         self.count += 1
         for group in self.param_groups:
             for param in group["params"]:
@@ -98,8 +96,17 @@ def test_sgd_and_adam_match_torch(name: str, build: Callable[[Any], Optimizer]) 
 
 @pytest.mark.parametrize(
     ("rule", "means"),
-    [("sgd", set()), ("sign(g)", set()), ("momentum", {"m"}), ("rmsprop", {"v"}), ("adam", {"m", "v"})]
-    + [("gamma * g", {"gamma"}), ("m + v * gamma", {"m", "v", "gamma"}), ("noise", set()), ("1", set())],
+    [
+        ("sgd", set()),
+        ("sign(g)", set()),
+        ("noise", set()),
+        ("1", set()),
+        ("momentum", {"m"}),
+        ("rmsprop", {"v"}),
+        ("gamma * g", {"gamma"}),
+        ("adam", {"m", "v"}),
+        ("m + v * gamma", {"m", "v", "gamma"}),
+    ],
 )
 def test_only_the_state_that_the_rule_needs(rule: str, means: set[str]) -> None:
     model = network()
@@ -230,14 +237,14 @@ def test_a_scheduler_may_cycle_the_first_beta() -> None:
 
 
 @pytest.mark.parametrize("rule", ["momentum", "adam", "m + v * gamma", *RANDOM_RULES])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_run_saved_and_loaded_halfway_goes_on_bit_identically(rule: str, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("dtype", "saved"), [(torch.float32, 13), (torch.bfloat16, 13), (torch.float32, 0)])
+def test_a_run_saved_and_loaded_goes_on_bit_identically(rule: str, dtype: torch.dtype, saved: int) -> None:
     whole = network(dtype)
     train(whole, RuleOptimizer(whole.parameters(), rule, 0.01, seed=5), 30)
 
     model = network(dtype)
     optimizer = RuleOptimizer(model.parameters(), rule, 0.01, seed=5)
-    train(model, optimizer, 13)
+    train(model, optimizer, saved)
     file = io.BytesIO()
     torch.save((model.state_dict(), optimizer.state_dict()), file)
     train(model, optimizer, 2)  # what happens after the save must not leak into it
@@ -247,7 +254,7 @@ def test_a_run_saved_and_loaded_halfway_goes_on_bit_identically(rule: str, dtype
     resumed.load_state_dict(model_state)
     fresh = RuleOptimizer(resumed.parameters(), rule, 0.5, seed=99)
     fresh.load_state_dict(optimizer_state)
-    train(resumed, fresh, range(13, 30))
+    train(resumed, fresh, range(saved, 30))
     assert torch.equal(weights(resumed), weights(whole))
 
 
@@ -271,28 +278,6 @@ def test_copies_and_pickles_go_on_bit_identically(rule: str, clone: Callable[[An
     train(model, optimizer, range(7, 15))
     train(twin, its_optimizer, range(7, 15))
     assert torch.equal(weights(model), weights(twin))
-
-
-@pytest.mark.parametrize(
-    ("state", "complaint"),
-    [
-        (lambda: RuleOptimizer([torch.ones(2)], "m").state_dict(), "saved by the rule"),
-        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "none of a rule"),
-    ],
-)
-def test_the_state_of_another_rule_is_refused(state: Callable[[], dict[str, Any]], complaint: str) -> None:
-    with pytest.raises(SettingError, match=complaint):
-        RuleOptimizer([torch.ones(2)], "adam").load_state_dict(state())
-
-
-def test_the_state_of_an_equal_rule_is_welcome_and_of_another_shape_is_not() -> None:
-    param = torch.ones(2)
-    param.grad = torch.ones(2)
-    optimizer = RuleOptimizer([param], "g * exp(m)")
-    optimizer.step()
-    RuleOptimizer([torch.ones(2)], "exp(m) * g").load_state_dict(optimizer.state_dict())
-    with pytest.raises(SettingError, match=r"expected shape \(3,\), got \(2,\)"):
-        RuleOptimizer([torch.ones(3)], "g * exp(m)").load_state_dict(optimizer.state_dict())
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -385,132 +370,3 @@ def test_closures_hooks_and_zero_grad() -> None:
     assert optimizer.step() is None
     optimizer.zero_grad()
     assert param.grad is None
-
-
-@pytest.mark.parametrize("rule", RANDOM_RULES)
-def test_the_seed_decides_and_the_global_generator_is_left_alone(rule: str) -> None:
-    models = [network() for _ in range(3)]  # whose layers draw from the global generator
-    before = torch.get_rng_state()
-    ends = []
-    for seed, model in zip((0, 0, 1), models, strict=True):
-        train(model, RuleOptimizer(model.parameters(), rule, 0.01, seed=seed), 5)
-        ends.append(weights(model))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(ends[0], ends[1])
-    assert not torch.equal(ends[0], ends[2])
-
-
-def delta(rule: str, gradient: Tensor, **settings: Any) -> Tensor:
-    """Δ of one step from zero weights."""
-    param = torch.zeros_like(gradient)
-    optimizer = RuleOptimizer([param], rule, 1.0, **settings)
-    param.grad = gradient
-    optimizer.step()
-    return -param
-
-
-COUNT = 1_000_000
-
-
-def share_is(dropped: Tensor, probability: float) -> bool:
-    """Within five standard errors: a false alarm once in 1.7 million calls."""
-    spread = math.sqrt(probability * (1 - probability) / COUNT)
-    return abs(float(dropped.double().mean()) - probability) < 5 * spread
-
-
-@pytest.mark.parametrize("probability", [0.1, 0.3, 0.5])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_drop_zeroes_the_given_share_and_does_not_rescale(probability: float, dtype: torch.dtype) -> None:
-    result = delta(f"drop(g, {probability})", torch.full((COUNT,), 3.0, dtype=dtype))
-    assert set(result.unique().tolist()) == {0.0, 3.0}
-    assert share_is(result == 0.0, probability)
-
-
-def test_different_drops_are_independent_and_equal_ones_share_a_mask() -> None:
-    ones = torch.ones(COUNT)
-    result = delta("drop(g, 0.3) + drop(g2, 0.5)", ones)
-    assert share_is(result == 0.0, 0.3 * 0.5)
-    assert share_is(result == 2.0, 0.7 * 0.5)
-    assert delta("exp(drop(g, 0.3)) * drop(g, 0.3)", ones).unique().tolist() == [0.0, pytest.approx(math.e)]
-
-
-def test_a_fresh_mask_for_each_step_and_each_tensor() -> None:
-    first, second = torch.zeros(COUNT), torch.zeros(COUNT)
-    first.grad, second.grad = torch.ones(COUNT), torch.ones(COUNT)
-    optimizer = RuleOptimizer([first, second], "drop(g, 0.5)", 1.0)
-    optimizer.step()
-    assert share_is((first == 0) & (second == 0), 0.25)
-    optimizer.step()
-    assert share_is(first == 0, 0.25)
-
-
-def test_a_dropped_infinity_is_zero() -> None:
-    gradient = torch.tensor([math.inf, -math.inf, math.nan, 1.0]).repeat(1_000)
-    result = delta("drop(g, 0.5)", gradient)
-    assert not torch.equal(result.nan_to_num(), (-gradient).nan_to_num())
-    assert (result[0::4] == 0).any()
-    assert set(result[0::4].tolist()) == {0.0, math.inf}
-    assert set(result[1::4].tolist()) == {0.0, -math.inf}
-    assert (result[2::4] == 0).any()
-
-
-def test_a_dropped_number() -> None:
-    assert share_is(delta("drop(1, 0.3)", torch.ones(COUNT)) == 0.0, 0.3)
-
-
-def test_noise_is_normal_with_its_sigma_and_one_tensor_a_step() -> None:
-    for settings, sigma in (({}, 0.01), ({"noise_sigma": 2.0}, 2.0)):
-        noise = delta("noise", torch.ones(COUNT), **settings).double()
-        # Five standard errors each: a false alarm once in 1.7 million.
-        assert abs(float(noise.mean())) < 5 * sigma / math.sqrt(COUNT)
-        assert abs(float(noise.std()) / sigma - 1) < 5 / math.sqrt(2 * COUNT)
-        assert abs(float((noise.abs() < sigma).double().mean()) - 0.6827) < 5 * math.sqrt(0.6827 * 0.3173 / COUNT)
-    product = delta("noise * exp(noise)", torch.ones(1_000))
-    noise = delta("noise", torch.ones(1_000))
-    torch.testing.assert_close(product, noise * noise.exp())
-
-
-@pytest.mark.parametrize(
-    ("settings", "complaint"),
-    [
-        ({"lr": -0.1}, "lr: expected at least 0"),
-        ({"lr": math.nan}, "lr: expected at least 0"),
-        ({"lr": torch.tensor([0.1, -0.1])}, "lr: expected at least 0"),
-        ({"eps": -1e-8}, "eps: expected at least 0"),
-        ({"noise_sigma": -1.0}, "noise_sigma: expected at least 0"),
-        ({"betas": (0.9, 0.999)}, "betas: expected three numbers"),
-        ({"betas": (0.9, 0.999, 1.0)}, "betas: expected three numbers"),
-    ],
-)
-def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(SettingError, match=complaint):
-        RuleOptimizer([torch.ones(2)], "g", **settings)
-    optimizer = RuleOptimizer([torch.ones(2)], "g")
-    with pytest.raises(SettingError, match=complaint):
-        optimizer.add_param_group({"params": [torch.ones(3)], **settings})
-    assert len(optimizer.param_groups) == 1
-
-
-def test_sparse_and_complex_are_refused_and_change_nothing() -> None:
-    table = nn.Embedding(4, 2, sparse=True)
-    table(torch.tensor([1])).sum().backward()
-    other = torch.ones(2)
-    other.grad = torch.ones(2)
-    optimizer = RuleOptimizer([other, *table.parameters()], "adam")
-    with pytest.raises(SettingError, match="dense real tensor, got torch.sparse_coo"):
-        optimizer.step()
-    assert torch.equal(other, torch.ones(2))
-    assert not optimizer.state
-    with pytest.raises(SettingError, match="real floating-point tensor, got torch.complex64"):
-        RuleOptimizer([torch.ones(2, dtype=torch.complex64)], "g")
-
-
-def test_a_text_that_is_no_rule() -> None:
-    with pytest.raises(RuleSyntaxError, match="powersign"):
-        RuleOptimizer([torch.ones(2)], "powrsign")
-
-
-def test_its_name_says_the_rule() -> None:
-    assert repr(RuleOptimizer([torch.ones(2)], named("powersign"))).startswith(
-        "RuleOptimizer g * exp(sign(g) * sign(m)) ("
-    )
