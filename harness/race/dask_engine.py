@@ -17,34 +17,39 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Self
 
 import dask
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future, LocalCluster, Security
+from distributed.comm.core import connect
 from distributed.scheduler import KilledWorker
 
 from harness.contracts import Outcome, Rule, Task
 from harness.errors import EngineError, message
 from harness.race.engine import TaskSpec, train
 
-ALLOWED_DEATHS = 10  # of workers training one child, before the child is held to be the killer
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
 _COLLECT_SECONDS = 5.0
 _STOP_SECONDS = 1.0
 _CONFIGURATION = {
-    "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
+    "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
 
 
 class DaskEngine:
     """Trains children on the workers of a Dask scheduler. Use ``local`` or ``at``."""
 
-    def __init__(self, spec: TaskSpec, client: Client, resources: contextlib.ExitStack) -> None:
+    def __init__(
+        self, spec: TaskSpec, client: Client, resources: contextlib.ExitStack, *, cluster: LocalCluster | None = None
+    ) -> None:
         self._spec = spec
         self._client = client
+        self._cluster = cluster
+        self._workers = 0 if cluster is None else len(cluster.workers)
         self._resources = resources
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
@@ -60,13 +65,15 @@ class DaskEngine:
         """
         with contextlib.ExitStack() as resources:
             resources.enter_context(_silence())
+            resources.enter_context(dask.config.set(_CONFIGURATION))
             try:
-                with _interrupts_held_back(), dask.config.set(_CONFIGURATION):
+                with _interrupts_held_back():
                     cluster = LocalCluster(
                         n_workers=workers,
                         threads_per_worker=1,
                         host="127.0.0.1",
                         dashboard_address=None,
+                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                         silence_logs=logging.CRITICAL,
                         memory_limit=0,  # children are small, and a worker paused for its memory helps nobody
                         local_directory=tempfile.gettempdir(),
@@ -84,7 +91,7 @@ class DaskEngine:
                         hint="Check the memory and process limits of this machine, or use --workers 1",
                     )
                 ) from cause
-            return cls(spec, client, resources.pop_all())
+            return cls(spec, client, resources.pop_all(), cluster=cluster)
 
     @classmethod
     def at(cls, spec: TaskSpec, address: str) -> Self:
@@ -97,6 +104,8 @@ class DaskEngine:
         with contextlib.ExitStack() as resources:
             resources.enter_context(_silence())
             try:
+                with ThreadPoolExecutor(1) as pool:  # a notebook has a loop running in this thread
+                    pool.submit(asyncio.run, _probe(address)).result()
                 client = Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
             except (OSError, ValueError, RuntimeError, TypeError) as cause:
                 hint = "Check the address, that the scheduler runs, and Dask's TLS settings"
@@ -141,6 +150,7 @@ class DaskEngine:
         except queue.Empty:
             if self._client.status != "running":
                 raise self._gone(self._client.status) from None
+            self._replace_workers()
             return None
         future = self._futures.get(ticket)
         if future is None:
@@ -155,7 +165,7 @@ class DaskEngine:
             return None
         except KilledWorker as cause:
             hint = "Look for what kills them, memory first; the same command then goes on"
-            got = f"{ALLOWED_DEATHS} or more that died of it"
+            got = f"{cause.allowed_failures + 1} that died of it"
             raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from cause
         except CancelledError as cause:
             raise self._gone(_described(cause)) from cause
@@ -173,6 +183,11 @@ class DaskEngine:
         """Leave the scheduler; local workers are stopped within a second or so."""
         self._futures.clear()
         self._resources.close()
+
+    def _replace_workers(self) -> None:
+        """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
+        if self._cluster is not None and len(self._cluster.workers) < self._workers:
+            self._cluster.scale(self._workers)
 
     def _gone(self, finding: str) -> EngineError:
         hint = "Bring the cluster back; the same command then goes on"
@@ -224,6 +239,14 @@ def _silence() -> Iterator[None]:
     finally:
         for handler, level in handlers:
             handler.setLevel(level)
+
+
+async def _probe(address: str) -> None:
+    """Connect once and part: a Dask client that fails to connect can lock up the process when it is collected."""
+    arguments = Security().get_connection_args("client")
+    async with asyncio.timeout(_CONNECT_SECONDS):  # connect's own limit does not cover a peer that keeps silent
+        comm = await connect(address, timeout=_CONNECT_SECONDS, **arguments)
+    comm.abort()
 
 
 async def _stop_workers(cluster: LocalCluster) -> None:

@@ -93,9 +93,10 @@ class Ledger:
         return (Path(folder) / FILE_NAME).exists()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, complete without its journal even if a reader is still looking."""
         if self._writer is not None:
             with guarded(self.path):
+                storage.merge_journal(self._writer)
                 self._writer.close()
             self._writer = None
 

@@ -26,10 +26,10 @@ QUICK = ChildProtocol(
     name="quick",
     version=1,
     task="child",
-    train_examples=1_000,
+    train_examples=2_000,
     validation_examples=1_000,
     batch_size=50,
-    epochs=5,
+    epochs=3,
     learning_rates=SWEEP,
     chance=0.1,
 )

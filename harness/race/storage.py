@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from filelock import Timeout
 from harness.errors import LedgerError, message
 
 PATIENCE_SECONDS = 60.0
+_MERGE_SECONDS = 1.0
 SYNCHRONOUS = "FULL"
 _UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
 _FULL = "Free some space; the same command then goes on, and what is written stays readable"
@@ -88,6 +89,16 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         if cause.sqlite_errorcode & 0xFF not in _UNREADABLE or unmerged or not path.is_file():
             raise
         return _opened(path, "immutable=1")
+
+
+def merge_journal(connection: sqlite3.Connection) -> None:
+    """Put all commits into the file itself, so that it can be copied alone; what cannot be merged now stays journaled.
+
+    The last connection to close does so anyway, but a reader, which writes nothing, may be the last.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA busy_timeout = {int(1000 * _MERGE_SECONDS)}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def quick_check(connection: sqlite3.Connection, path: Path) -> None:

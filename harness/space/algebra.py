@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from harness.space.expression import CONSTANT, Node, constant
-from harness.space.facts import CACHED, nonnegative, tame, zeros
 from harness.space.factors import (
     Product,
     disguised,
+    is_number,
     number,
     operand_product,
     raised,
@@ -23,8 +23,11 @@ from harness.space.factors import (
     tidy,
     under_sign,
 )
-from harness.space.vocabulary import DROP_RATES, EPSILON
+from harness.space.facts import CACHED, interval, nonnegative, positive, steady, tame, ternary, zeros
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
 
+ONE = constant(1.0)
+LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number above 0
 SCALED_INSIDE = (CONSTANT, "add", "mul", "div")  # forms that can hold a minus sign of their own
 LARGEST_CONSTANT_EXPONENT = 700.0
 REPEATED = ("sqrt", *DROP_RATES)  # functions whose own powers are simpler than they look
@@ -46,7 +49,7 @@ def product_of(node: Node) -> Product:
         return Product(numerator.scale, numerator.powers, (*numerator.divisors, node.args[1]))
     if token == "add":
         scale = _content(node)
-        body = node if scale == 1.0 else total([(tidy(1 / scale), node)])
+        body = node if scale == 1.0 else total([(1 / scale, node)])
         return Product(scale, ((body, 1),), ())
     return operand_product(node) or Product(1.0, ((node, 1),), ())
 
@@ -80,11 +83,12 @@ def assemble(scale: float, powers: Mapping[Node, int], divisors: Sequence[Node])
     """The canonical node of a product."""
     left = {factor: exponent for factor, exponent in powers.items() if exponent}
     scale, kept = _reduce(scale, left, divisors)
-    if scale == 0.0 and all(tame(part) for part in (*left, *kept)):
-        return constant(0.0)
+    if scale == 0.0:  # 0 · ∞ is not 0, and 0/∞ is
+        left = {factor: 1 for factor in left if not tame(factor)}
+        kept = [divisor for divisor in kept if not steady(divisor)]
     if not left and not kept:
         return number(scale)
-    if len(left) == 1 and not kept:
+    if len(left) == 1 and not kept and scale:
         ((only, exponent),) = left.items()
         if only.token == "add" and exponent == 1:
             return total([(scale, only)])
@@ -116,6 +120,8 @@ def total(terms: Iterable[tuple[float, Node]]) -> Node:
                 collect(coefficient, arg)
         else:
             parts = product_of(node)
+            if parts.scale == 0.0:  # 0 times what may be infinite
+                parts = Product(1.0, ((node, 1),), ())
             body = node if parts.scale == 1.0 else assemble(1.0, dict(parts.powers), parts.divisors)
             if body.token == "add":  # a sum in disguise, such as −(a + b)
                 collect(coefficient * parts.scale, body)
@@ -155,11 +161,64 @@ def _content(node: Node) -> float:
     coefficients = [product_of(arg).scale for arg in node.args]
     sizes = {abs(coefficient) for coefficient in coefficients}
     size = sizes.pop() if len(sizes) == 1 else 1.0
+    if size == 0.0 or not math.isfinite(size):
+        size = 1.0
     return math.copysign(size, coefficients[0])
 
 
+def sign(node: Node) -> Node:
+    """The sign of a canonical node, factor by factor where that cannot hide ∞ · 0."""
+    if is_number(node):
+        return number(float((node.value > 0) - (node.value < 0)))
+    if positive(node) and steady(node):
+        return ONE
+    if ternary(node):
+        return node
+    parts = product_of(node)
+    outside = math.copysign(1.0, parts.scale)
+    if parts.scale == 0.0 or not tame(node):
+        body = scaled(outside, node)
+        inner = sign(body.args[0]) if body.token in CLIP_LIMITS else Node("sign", (body,))
+        return scaled(outside, inner)
+    signs = [number(outside)]
+    for factor, exponent in parts.powers:
+        signs += [_factor_sign(factor)] * exponent
+    signs += [sign(total([(1.0, divisor), (EPSILON, ONE)])) for divisor in parts.divisors if not nonnegative(divisor)]
+    return times(*signs)
+
+
+def _factor_sign(factor: Node) -> Node:
+    """The sign of something that is neither a constant nor a product."""
+    if positive(factor):
+        return ONE
+    if ternary(factor):
+        return factor
+    if factor.token in CLIP_LIMITS:
+        return sign(factor.args[0])
+    if factor.token == "sqrt":
+        return times(sign(factor.args[0]), sign(factor.args[0]))
+    if factor.token in DROP_RATES and is_number(factor.args[0]):
+        return scaled(1 / factor.args[0].value, factor)
+    if factor.token == "pow" and tame(factor.args[1]) and max(map(abs, interval(factor.args[1]))) <= LARGEST_POWER:
+        return sign_power(sign(factor.args[0]), factor.args[1])
+    return sign_factor(factor)
+
+
+def sign_power(signs: Node, exponent: Node) -> Node:
+    """The power of a node that is −1, 0 or 1: only where it is 0 does the exponent matter, and there only its sign."""
+    mark = sign(exponent)
+    harmless = nonnegative(mark) or _vanishes_with(mark, signs)
+    return signs if harmless and steady(exponent) else Node("pow", (signs, mark))
+
+
+def _vanishes_with(node: Node, signs: Node) -> bool:
+    """Whether a node is 0 wherever a product of signs is."""
+    values = [under_sign(factor) for factor, _ in product_of(signs).powers]
+    return bool(values) and all(value is not None and value in zeros(node) for value in values)
+
+
 def exponential(node: Node) -> Node:
-    """e to a canonical node; constants in the exponent come outside where that cannot overflow."""
+    """The exponential of a canonical node; constants in the exponent come outside where that cannot overflow."""
     if node.token == CONSTANT and node.value < LARGEST_CONSTANT_EXPONENT:
         return number(math.exp(node.value))
     if node.token == "add" and node.args[-1].token == CONSTANT and tame(Node("exp", (node,))):
@@ -204,24 +263,27 @@ def _merge(factor: Node, powers: dict[Node, int], divisors: list[Node], repeated
     exponent = powers[factor]
     if factor.token not in REPEATED or exponent < 2:
         return 1.0
-    value = factor.args[0]
+    value, outside = factor.args[0], 1.0
     inner = product_of(value)
     if factor.token == "sqrt":
         if value.token in ("mul", "div") and not nonnegative(value):
             return 1.0
-        times_over, powers[factor] = divmod(exponent, 2)
-        if times_over % 2 and not nonnegative(value):  # |x| = x · sign(x)
-            mark = sign_factor(value)
-            powers[mark] = powers.get(mark, 0) + 1
+        repeats, powers[factor] = divmod(exponent, 2)
+        if repeats % 2 and not nonnegative(value):  # |x| = x · sign(x)
+            mark = product_of(sign(value))
+            outside = mark.scale
+            for base, count in mark.powers:
+                powers[base] = powers.get(base, 0) + count
+                repeated.append(base)
     else:
         if not tame(factor):
             return 1.0
-        times_over, powers[factor] = exponent - 1, 1  # the mask is its own square
+        repeats, powers[factor] = exponent - 1, 1  # the mask is its own square
     for base, count in inner.powers:
-        powers[base] = powers.get(base, 0) + count * times_over
+        powers[base] = powers.get(base, 0) + count * repeats
         repeated.append(base)
-    divisors += list(inner.divisors) * times_over
-    return raised(inner.scale, times_over)
+    divisors += list(inner.divisors) * repeats
+    return outside * raised(inner.scale, repeats)
 
 
 def _merge_exponentials(powers: dict[Node, int]) -> float:
@@ -288,11 +350,11 @@ def _settled_power(factor: Node, exponent: int, nonzero: frozenset[Node]) -> flo
     if value is not None:
         return 1.0 if value in nonzero and (exponent % 2 == 0 or nonnegative(value)) else None
     if factor.token == "log":
-        even = [(base, 2 * count) for base, count in product_of(factor.args[0]).powers]
-        if all(_settled_power(base, count, nonzero) == 1.0 for base, count in even if under_sign(base)):
-            if all(under_sign(base) for base, _ in even) and not product_of(factor.args[0]).divisors:
-                return math.log(abs(product_of(factor.args[0]).scale) + EPSILON) ** exponent
-        return None
+        inner = product_of(factor.args[0])
+        even = all(
+            under_sign(base) and _settled_power(base, 2 * count, nonzero) is not None for base, count in inner.powers
+        )
+        return math.log(abs(inner.scale) + EPSILON) ** exponent if even and not inner.divisors else None
     if factor.token == "exp":
         # Where the others are 0 this one must be finite, for 0 · ∞ is not 0.
         settled = _settled(factor.args[0], nonzero) if tame(factor) else None
@@ -313,4 +375,4 @@ def _undropped(divisor: Node, powers: Mapping[Node, int]) -> Node:
     rest = times(number(parts.scale), *bases)
     for inner in parts.divisors:
         rest = over(rest, inner)
-    return rest
+    return _undropped(rest, powers)  # what was dropped may itself hold a drop that the numerator has

@@ -2,6 +2,10 @@
 
 A space of ``size`` strings holds fewer functions, since many strings are one. ``count_keys`` counts canonical forms;
 ``count_functions`` evaluates every string on random inputs and counts the results, with no algebra at all.
+
+Both find some 75,500 functions among the 154,880 strings of ``icml2017`` at n = 1: 75,510 keys, 75,495 by the probe.
+The protocol's "about 42,000 on generic gradients" is what a probe of a few gradients of size 1 sees (``generic=True``),
+where every clip saturates: a lower bound, which rises with each entry added.
 """
 
 from __future__ import annotations
@@ -48,19 +52,20 @@ def count_keys(space: Space, *, progress: Progress | None = None) -> int:
     return len(histories)
 
 
-def count_functions(space: Space, *, seed: int = 0, progress: Progress | None = None) -> int:
+def count_functions(space: Space, *, seed: int = 0, generic: bool = False, progress: Progress | None = None) -> int:
     """Count the distinct functions among a space's rules by evaluating every string (``probe.Probe``).
 
     Args:
         space: at most 2 million strings.
         seed: decides the probe's inputs.
+        generic: look at eight gradients of size 1 only, and so see fewer functions (``probe.Probe``).
         progress: called now and then.
 
     Raises:
         SpaceError: the space is too large to enumerate.
     """
     _check_size(space)
-    judge = probe.Probe(seed)
+    judge = probe.Probe(seed, generic=generic)
     signatures = np.empty((space.size(), probe.PROJECTIONS))
     done = 0
     with np.errstate(all="ignore"):

@@ -1,10 +1,13 @@
 """When two strings are one function: the canonical form of a rule, and its key.
 
 ``simplify`` rewrites by what holds exactly in real arithmetic, ε as written, and does not change for which inputs the
-value is finite: commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like terms
-and equal factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, ``adam`` and
-``rmsprop`` as the quotients they are. What it does not do: distribute products over sums, merge exponentials (they
-overflow apart from each other), or pull a sign out of a divisor, where ε makes the two sides different.
+value is finite: commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like
+terms and equal factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, and
+``adam`` and ``rmsprop`` as the quotients they are. It does not distribute products over sums, merge exponentials that
+may overflow apart from each other, or pull a sign out of a divisor, where ε makes the two sides different. sign(x)² is
+not 1, since gradients hold exact zeros.
+
+Random values are values like others (``expression``): a drop's mask belongs to its rate and its argument up to sign.
 
 Forms that come out:
 
@@ -12,11 +15,12 @@ Forms that come out:
 - ``const``;
 - ``exp log sqrt sign`` and the clips and drops of one node; ``pow`` of two;
 - ``neg`` of anything but a constant, a sum, another ``neg`` or a product with a constant;
-- ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, a power as repeated factors;
-- ``div`` of a numerator without a constant factor (or of a constant), innermost divisor first by text;
-- ``add`` of two or more terms sorted by text, coefficients inside as ``neg`` or ``mul``, a constant last.
+- ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, powers as repeated factors;
+- ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;
+- ``add`` of two or more terms sorted by text, their coefficients inside as ``neg`` or ``mul``, a constant last.
 
-``sub``, ``left`` and ``id`` never come out.
+``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``algebra`` for sums and products,
+``functions`` for the rest, ``facts`` for when a rewrite is allowed.
 """
 
 from __future__ import annotations

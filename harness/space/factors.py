@@ -28,6 +28,11 @@ def number(value: float) -> Node:
     return NOT_A_NUMBER if math.isnan(value) else constant(tidy(value))
 
 
+def is_number(node: Node) -> bool:
+    """Whether a node is a finite constant."""
+    return node.token == CONSTANT and math.isfinite(node.value)
+
+
 def tidy(value: float) -> float:
     """Round to 12 significant digits."""
     return float(f"{value:.12g}")

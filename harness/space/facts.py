@@ -1,7 +1,7 @@
 """What is known about the value of a canonical expression: its range, whether it stays finite, where it is zero.
 
-Rewrites that discard a part of an expression (x − x = 0, sign(eˣ) = 1, a clip that always saturates) ask here first. The
-answers err on the side of "unknown": a fact that is not established costs at most one rewrite.
+Rewrites that discard a part of an expression (x − x = 0, sign(eˣ) = 1, a clip that always saturates) ask here first.
+The answers err on the side of "unknown": a fact that is not established costs at most one rewrite.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ G, M, V = Node("g"), Node("m"), Node("v")
 SIGN_G, SIGN_M = Node("sign(g)"), Node("sign(m)")
 _RANGES = {"v": (0.0, math.inf), "g2": (0.0, math.inf), "sign(g)": (-1.0, 1.0), "sign(m)": (-1.0, 1.0)}
 # An operand is zero where these are: v is a mean of squares, so where it is 0 every gradient so far was 0.
-_ZEROS = {"g": (G, V), "g2": (G, V), "g3": (G, V), "sign(g)": (G, V), "rmsprop": (G, V)}
+_ZEROS: dict[str, tuple[Node, ...]] = {"g": (G, V), "g2": (G, V), "g3": (G, V), "sign(g)": (G, V), "rmsprop": (G, V)}
 _ZEROS |= {"m": (M, V), "sign(m)": (M, V), "adam": (M, V), "v": (V,), "gamma": (Node("gamma"), V)}
 _ZEROS |= {name: (Node("1e-1w"),) for name in ("1e-1w", "1e-2w", "1e-3w", "1e-4w")}
 
@@ -33,7 +33,7 @@ def interval(node: Node) -> Interval:
     """Bounds of the value for all finite operands, possibly infinite ones."""
     token = node.token
     if token == CONSTANT:
-        return (node.value, node.value)
+        return _known(node.value, node.value)
     if not node.args:
         return _RANGES.get(token, EVERYTHING)
     low, high = interval(node.args[0])

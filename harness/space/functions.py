@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 
-from harness.space.algebra import assemble, exponential, over, product_of, scaled, times, total
+from harness.space.algebra import ONE, assemble, exponential, over, product_of, scaled, sign, sign_power, times, total
 from harness.space.expression import CONSTANT, Node, constant
-from harness.space.facts import interval, nonnegative, positive, steady, tame, ternary, zeros
-from harness.space.factors import Product, number, raised, sign_factor, tidy, under_sign
+from harness.space.factors import Product, is_number, number, raised, tidy, under_sign
+from harness.space.facts import interval, nonnegative, steady, tame, ternary, zeros
 from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
-
-ONE = constant(1.0)
-LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number above 0
 
 
 def apply_unary(token: str, node: Node) -> Node:
@@ -28,11 +25,11 @@ def apply_unary(token: str, node: Node) -> Node:
         case "exp":
             return exponential(node)
         case "log":
-            return number(math.log(abs(node.value) + EPSILON)) if _is_number(node) else Node("log", (_modulus(node),))
+            return number(math.log(abs(node.value) + EPSILON)) if is_number(node) else Node("log", (_modulus(node),))
         case "sqrt":
             return _sqrt(node)
         case "sign":
-            return _sign(node)
+            return sign(node)
     return _clip(token, node) if token in CLIP_LIMITS else _drop(token, node)
 
 
@@ -57,30 +54,22 @@ def apply_binary(token: str, left: Node, right: Node) -> Node:
 def power(base: Node, exponent: Node) -> Node:
     """The canonical form of ``sign(base)·|base|^exponent`` of canonical nodes."""
     parts = product_of(base)
-    if base.token == "exp" and tame(base):
+    if base.token == "exp" and tame(base) and tame(exponent):  # 1^∞ is 1, and e^(0 · ∞) is not
         return exponential(times(base.args[0], exponent))
     if parts.scale < 0:
         return scaled(-1.0, power(scaled(-1.0, base), exponent))
-    if _is_number(exponent):
+    if is_number(exponent):
         return _constant_power(base, parts, exponent.value)
     if base == ONE:
         return ONE  # 1 to the NaN is 1 too
-    if _is_number(base) and base.value > 0 and tidy(math.log(base.value)).is_integer():
+    if is_number(base) and base.value > 0 and tidy(math.log(base.value)).is_integer():
         return exponential(scaled(tidy(math.log(base.value)), exponent))
-    if ternary(base):  # only where the base is 0 does the exponent matter, and there only its sign
-        mark = _sign(exponent)
-        harmless = nonnegative(mark) or _vanishes_with(mark, base)
-        return base if harmless and steady(exponent) else Node("pow", (base, mark))
+    if ternary(base):
+        return sign_power(base, exponent)
     indicated = _indicated(exponent)
     if indicated is not None and indicated in zeros(base):  # where the exponent is 0, so is the base
         return base
     return Node("pow", (base, exponent))
-
-
-def _vanishes_with(node: Node, signs: Node) -> bool:
-    """Whether a node is 0 wherever a product of signs is."""
-    values = [under_sign(factor) for factor, _ in product_of(signs).powers]
-    return bool(values) and all(value is not None and value in zeros(node) for value in values)
 
 
 def _indicated(node: Node) -> Node | None:
@@ -93,50 +82,9 @@ def _indicated(node: Node) -> Node | None:
     return value if value is not None and (exponent == 2 or nonnegative(value)) else None
 
 
-def _is_number(node: Node) -> bool:
-    return node.token == CONSTANT and math.isfinite(node.value)
-
-
-def _sign(node: Node) -> Node:
-    if _is_number(node):
-        return number(float((node.value > 0) - (node.value < 0)))
-    if positive(node) and steady(node):
-        return ONE
-    if ternary(node):
-        return node
-    if node.token in CLIP_LIMITS:
-        return _sign(node.args[0])
-    parts = product_of(node)
-    outside = math.copysign(1.0, parts.scale)
-    if parts.scale == 0.0 or not tame(node):
-        return scaled(outside, Node("sign", (scaled(outside, node),)))
-    signs = [number(outside)]
-    for factor, exponent in parts.powers:
-        signs += [_factor_sign(factor)] * exponent
-    signs += [_sign(total([(1.0, divisor), (EPSILON, ONE)])) for divisor in parts.divisors if not nonnegative(divisor)]
-    return times(*signs)
-
-
-def _factor_sign(factor: Node) -> Node:
-    """The sign of something that is neither a constant nor a product."""
-    if positive(factor):
-        return ONE
-    if ternary(factor):
-        return factor
-    if factor.token in CLIP_LIMITS:
-        return _sign(factor.args[0])
-    if factor.token == "sqrt":
-        return times(_sign(factor.args[0]), _sign(factor.args[0]))
-    if factor.token in DROP_RATES and _is_number(factor.args[0]):
-        return scaled(1 / factor.args[0].value, factor)
-    if factor.token == "pow" and tame(factor.args[1]) and max(map(abs, interval(factor.args[1]))) <= LARGEST_POWER:
-        return power(_sign(factor.args[0]), factor.args[1])
-    return sign_factor(factor)
-
-
 def _clip(token: str, node: Node) -> Node:
     limit = CLIP_LIMITS[token]
-    if _is_number(node):
+    if is_number(node):
         return number(min(max(node.value, -limit), limit))
     low, high = interval(node)
     if -limit <= low and high <= limit:
@@ -150,7 +98,7 @@ def _clip(token: str, node: Node) -> Node:
         return scaled(-1.0, _clip(token, scaled(-1.0, node)))
     if parts.scale > limit and all(ternary(factor) for factor, _ in parts.powers) and not parts.divisors:
         return scaled(limit / parts.scale, node)
-    if node.token in DROP_RATES and _is_number(node.args[0]):
+    if node.token in DROP_RATES and is_number(node.args[0]):
         return scaled(limit / node.args[0].value, node)
     if node.token in CLIP_LIMITS:
         return _clip(token, node.args[0])  # the narrower of the two, since the interval did not settle it
@@ -176,7 +124,7 @@ def _modulus(node: Node) -> Node:
 
 
 def _sqrt(node: Node) -> Node:
-    if _is_number(node):
+    if is_number(node):
         return number(math.sqrt(abs(node.value)))
     parts = product_of(node)
     if not tame(node) or not math.isfinite(parts.scale):
@@ -185,7 +133,7 @@ def _sqrt(node: Node) -> Node:
     for factor, exponent in parts.powers:
         roots += [factor] * (exponent // 2)
         if exponent // 2 % 2:
-            roots.append(_sign(factor))
+            roots.append(sign(factor))
         if exponent % 2:
             roots.append(_factor_root(factor))
     roots += [Node("sqrt", (Node("div", (ONE, divisor)),)) for divisor in parts.divisors]
@@ -196,24 +144,24 @@ def _factor_root(factor: Node) -> Node:
     """The root of the absolute value of something that is neither a constant nor a product."""
     if ternary(factor):
         return times(factor, factor)
-    if factor.token in DROP_RATES and _is_number(factor.args[0]):
+    if factor.token in DROP_RATES and is_number(factor.args[0]):
         return scaled(1 / math.sqrt(factor.args[0].value), factor)
     return Node("sqrt", (factor,))
 
 
 def _constant_power(base: Node, parts: Product, exponent: float) -> Node:
-    if _is_number(base):
+    if is_number(base):
         if base.value == 0.0:
             return number(0.0 if exponent >= 0 else math.nan)
         return number(raised(base.value, exponent))
     if ternary(base):
         return base if exponent >= 0 else Node("pow", (base, constant(-1.0)))
     if exponent == 0.0 and tame(base):
-        return _sign(base)
+        return sign(base)
     if exponent in (1.0, 2.0, 3.0, 4.0):
         whole = int(exponent)
-        return times(*[base] * whole, *([] if nonnegative(base) or whole % 2 else [_sign(base)]))
+        return times(*[base] * whole, *([] if nonnegative(base) or whole % 2 else [sign(base)]))
     if parts.scale > 0 and parts.scale != 1.0:
         body = assemble(1.0, dict(parts.powers), parts.divisors)
-        return scaled(raised(parts.scale, exponent), _constant_power(body, product_of(body), exponent))
+        return scaled(raised(parts.scale, exponent), power(body, constant(exponent)))
     return Node("pow", (base, constant(exponent)))

@@ -1,8 +1,7 @@
 """A space of rules: words, blocks and constraints; its masks, its size, uniform sampling, and rules as integers.
 
-Every constraint looks at one block alone (op1 ≠ op2; one operand is an earlier result; the last binary is not addition),
-so blocks are independent of each other: the space is a product, its size is a product, and drawing each block uniformly
-draws the rule uniformly.
+Every constraint looks at one block alone, so blocks are independent of each other: the space is a product, its size is
+a product, and drawing each block uniformly draws the rule uniformly.
 """
 
 from __future__ import annotations
@@ -11,20 +10,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Block, Rule
 from harness.errors import SpaceError, check_range, message
+from harness.space.constraints import SWITCHES, Constraints, Mask
 from harness.space.vocabulary import edition as edition_named
 from harness.space.vocabulary import subset
 
+__all__ = ["MAX_BLOCKS", "SLOTS", "SWITCHES", "Picks", "Space"]
+
 MAX_BLOCKS = 4
 SLOTS = ("op1", "op2", "u1", "u2", "binary")
-SWITCHES = ("distinct_operands", "last_not_add", "connected")
-
-Mask = NDArray[np.bool_]
 Picks = NDArray[np.int64]
 
 
@@ -75,24 +75,7 @@ class Space:
                         switch, expected="true or false", got=repr(getattr(self, switch)), hint="Switch it on or off"
                     )
                 )
-        if self.distinct_operands and len(self.operands) == 1:
-            raise SpaceError(
-                message(
-                    "operand subset",
-                    expected="two operands or more, since block 1 needs op1 ≠ op2",
-                    got=f"only {self.operands[0]}",
-                    hint="Add an operand or switch distinct_operands off",
-                )
-            )
-        if self.last_not_add and self.binary == ("add",):
-            raise SpaceError(
-                message(
-                    "binary subset",
-                    expected="something besides add, since the last block may not add",
-                    got="only add",
-                    hint="Add a binary function or switch last_not_add off",
-                )
-            )
+        self._constraints.check_possible(self.operands, self.binary)
 
     @classmethod
     def of(
@@ -286,10 +269,11 @@ class Space:
             SpaceError: a field is missing, unknown or wrong.
         """
         fields = ("edition", "blocks", "operands", "unary", "binary", *SWITCHES)
-        wrong = sorted(set(spec) ^ set(fields)) if isinstance(spec, Mapping) else ["everything"]
-        lists = [name for name in ("operands", "unary", "binary") if name not in wrong]
-        wrong += [name for name in lists if not isinstance(spec[name], list | tuple)]
-        if wrong or not isinstance(spec["edition"], str):
+        wrong = sorted(set(spec) ^ set(fields))
+        words = {name: spec.get(name) for name in ("operands", "unary", "binary")}
+        wrong += [name for name, chosen in words.items() if name not in wrong and not isinstance(chosen, list | tuple)]
+        edition = spec.get("edition")
+        if wrong or not isinstance(edition, str):
             raise SpaceError(
                 message(
                     "space",
@@ -298,8 +282,9 @@ class Space:
                     hint="Store what Space.spec gives",
                 )
             )
-        words = {name: tuple(spec[name]) for name in lists}  # type: ignore[arg-type]
-        return cls(**{**spec, **words})  # type: ignore[arg-type]
+        rest: dict[str, Any] = {name: spec[name] for name in ("blocks", *SWITCHES)}
+        chosen_words: dict[str, Any] = {name: tuple(spec[name]) for name in words}  # type: ignore[arg-type]
+        return cls(edition=edition, **chosen_words, **rest)
 
     def describe(self) -> str:
         """The space in one line."""
@@ -324,9 +309,11 @@ class Space:
 
     def binaries(self, number: int) -> tuple[str, ...]:
         """The legal binaries of a block, counted from 0."""
-        if self.last_not_add and number == self.blocks - 1:
-            return tuple(name for name in self.binary if name != "add")
-        return self.binary
+        return self._constraints.binaries(self.binary, last=number == self.blocks - 1)
+
+    @cached_property
+    def _constraints(self) -> Constraints:
+        return Constraints(self.distinct_operands, self.last_not_add, self.connected)
 
     @cached_property
     def _choices(self) -> tuple[tuple[str, ...], ...]:
@@ -345,16 +332,7 @@ class Space:
     @cached_property
     def _operand_pairs(self) -> tuple[Mask, ...]:
         """By block, whether (op1, op2) is legal, shape ``(bank, bank)``."""
-        tables = []
-        for number in range(self.blocks):
-            bank = len(self.operands) + number
-            legal = np.ones((bank, bank), dtype=np.bool_)
-            if self.distinct_operands:
-                np.fill_diagonal(legal, False)
-            if self.connected and number > 0:
-                legal[: len(self.operands), : len(self.operands)] = False
-            tables.append(legal)
-        return tuple(tables)
+        return tuple(self._constraints.operand_pairs(len(self.operands), earlier) for earlier in range(self.blocks))
 
     @cached_property
     def _pairs(self) -> tuple[NDArray[np.intp], ...]:
@@ -398,21 +376,10 @@ class Space:
                         hint="Choose a space that has it",
                     )
                 )
-        broken = self._broken(number, block)
+        broken = self._constraints.broken(block, first=number == 0, last=number == self.blocks - 1)
         if broken:
             switch, expected, got = broken
             raise SpaceError(message(place, expected=expected, got=got, hint=f"Change it or switch {switch} off"))
-
-    def _broken(self, number: int, block: Block) -> tuple[str, str, str] | None:
-        """The constraint that a block breaks: its switch, what it wants and what it got."""
-        operands = f"{block.op1} and {block.op2}"
-        if self.distinct_operands and block.op1 == block.op2:
-            return "distinct_operands", "two different operands", operands
-        if self.connected and number > 0 and not (block.op1.startswith("#") or block.op2.startswith("#")):
-            return "connected", "an earlier block's result among its operands", operands
-        if self.last_not_add and number == self.blocks - 1 and block.binary == "add":
-            return "last_not_add", "a last binary that is not add", "add"
-        return None
 
 
 def _rule(tokens: Sequence[str]) -> Rule:

@@ -1,8 +1,8 @@
 """Notation: token strings, infix formulas, LaTeX and drawings of rules (protocol §1).
 
 ``parse`` reads the first two. A token string is the rule, name for name, and reading it back gives the equal rule. A
-formula is the rule's *function*: keep-left's dead branches and unused blocks are not in it, so ``parse(infix(rule))`` is a
-rule with the same key, not always with the same blocks. ``parser`` documents the formula's grammar and precedence.
+formula is the rule's *function*: keep-left's dead branches and unused blocks are not in it, so ``parse(infix(rule))``
+is a rule with the same key, not always with the same blocks. ``parser`` documents the formula's grammar and precedence.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from harness.contracts import Block, Rule
 from harness.errors import RuleSyntaxError, message
 from harness.space import printer
 from harness.space.expression import Node, expression
-from harness.space.parser import fail, parse_infix, suggestion
+from harness.space.parser import MAX_BLOCKS, fail, parse_infix, suggestion
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 
 MAX_TEXT = 10_000  # characters
-MAX_BLOCKS = 32  # far beyond any space, so that rules by hand are free and recursion is not
 MAX_NODES = 2_000  # of the tree: blocks that use a result twice double it
 
 _KINDS = (("operand", ALL_OPERANDS), ("operand", ALL_OPERANDS), ("unary", ALL_UNARY), ("unary", ALL_UNARY))

@@ -9,9 +9,9 @@ The grammar, loosest first; each level may be enclosed in parentheses::
     function  exp(a)  log(a)  sqrt(a)  sign(a)  neg(a)  clip(a, 1e-4)  drop(a, 0.3)  left(a, b)
     operand   g g2 g3 m v gamma sign(g) sign(m) 1 2 noise 1e-4w … 1e-1w adam rmsprop
 
-``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and ``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w`` reads
-as ``1e-3w``, and ``e^a`` as ``exp(a)``. Note that ``g^2`` is |g|²·sign(g), by the protocol's definition of a power, and
-that the square of g is the operand ``g2``.
+``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and ``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w``
+reads as ``1e-3w``, and ``e^a`` as ``exp(a)``. ``g^2`` is |g|²·sign(g), by the protocol's definition of a power; the
+square of g is the operand ``g2``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from harness.space.expression import Node
 from harness.space.printer import CLIP_TEXT
 from harness.space.vocabulary import ALL_OPERANDS, ALL_UNARY, CLIP_LIMITS, DROP_RATES, NUMBERS, WEIGHT_SCALES
 
+MAX_BLOCKS = 32  # far beyond any space, so that rules by hand are free and recursion is not
 MAX_DEPTH = 100  # parentheses, functions, minus signs and exponents inside each other
 MAX_OPERATIONS = 1_000  # functions and operators in one formula
 
@@ -100,6 +101,7 @@ class _Reader:
         self._lexemes = lexemes
         self._next = 0
         self._operations = 0
+        self._heights: dict[int, int] = {}  # of the nodes made so far, all kept alive by their parents
 
     def expression(self, least: int, depth: int) -> Node:
         """An operand followed by operators that bind at least so tightly."""
@@ -211,7 +213,13 @@ class _Reader:
                 got="more",
                 hint="Write a shorter formula",
             )
-        return Node(token, args)
+        node = Node(token, args)
+        height = 1 + max(self._heights.get(id(arg), 0) for arg in args)
+        if height > 2 * MAX_BLOCKS:  # a block is at most two operations high
+            expected = f"at most {MAX_BLOCKS} blocks"
+            fail(self._peek().column, expected=expected, got="more", hint="Write a shorter formula")
+        self._heights[id(node)] = height
+        return node
 
     def _peek(self) -> _Lexeme:
         return self._lexemes[self._next]

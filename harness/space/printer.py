@@ -1,7 +1,7 @@
 """Printing expressions: infix formulas, LaTeX, and a drawing of the tree.
 
-All three print ``Node`` trees, so they serve rules and canonical forms alike. Infix and LaTeX leave out keep-left's dead
-branch, which the function does not depend on; the drawing shows it.
+All three print ``Node`` trees, so they serve rules and canonical forms alike. Infix and LaTeX leave out keep-left's
+dead branch, which the function does not depend on; the drawing shows it.
 """
 
 from __future__ import annotations
@@ -77,25 +77,7 @@ def _chain(node: Node) -> tuple[str, int]:
     """An operator between two arguments, or between many for the ``add`` and ``mul`` of canonical forms."""
     operator, binding = OPERATORS[node.token]
     first, *rest = node.args
-    text = _wrapped(first, binding)
-    for arg in rest:
-        mark, shown = operator, arg
-        if node.token == "add" and len(node.args) > 2 or node.token == "add" and _is_minus(arg):
-            mark, shown = ("-", _opposite(arg)) if _is_minus(arg) else ("+", arg)
-        text += f" {mark} {_wrapped(shown, binding + 1)}"
-    return text, binding
-
-
-def _is_minus(node: Node) -> bool:
-    if node.token == "mul":
-        return node.args[0].token == CONSTANT and node.args[0].value < 0
-    return node.token == CONSTANT and node.value < 0
-
-
-def _opposite(node: Node) -> Node:
-    if node.token == CONSTANT:
-        return Node(CONSTANT, (), -node.value)
-    return Node("mul", (_opposite(node.args[0]), *node.args[1:]))
+    return f" {operator} ".join([_wrapped(first, binding), *(_wrapped(arg, binding + 1) for arg in rest)]), binding
 
 
 def latex(node: Node) -> str:
@@ -108,23 +90,21 @@ def _latex(node: Node) -> tuple[str, int]:
     if token == CONSTANT:
         return _latex_number(node.value), NEGATION if node.value < 0 else ATOM
     if not args:
-        # A product or a power by its looks: brackets keep 10^{-3} w ^ 2 and g^{2} ^ 2 from being misread.
-        binding = PRODUCT if token.endswith("w") else POWER if token in ("g2", "g3") else ATOM
-        return LATEX_OPERANDS.get(token, token), binding
+        return LATEX_OPERANDS.get(token, token), ATOM
     first = args[0]
     if token == "left":
         return _latex(first)
     if token == "neg":
         return "-" + _latex_wrapped(first, PRODUCT), NEGATION
     if token in ("add", "sub"):
-        mark = "+" if token == "add" else "-"
-        rest = "".join(f" {mark} {_latex_wrapped(arg, PRODUCT)}" for arg in args[1:])
-        return _latex_wrapped(first, SUM) + rest, SUM
+        mark, binding = ("+", SUM) if token == "add" else ("-", PRODUCT)
+        return f" {mark} ".join([_latex_wrapped(first, SUM), *(_latex_later(arg, binding) for arg in args[1:])]), SUM
     if token == "mul":
-        parts = [_latex_wrapped(first, PRODUCT), *(_latex_wrapped(arg, POWER) for arg in args[1:])]
-        return r" \cdot ".join(parts), PRODUCT
+        return r" \cdot ".join(
+            [_latex_wrapped(first, PRODUCT), *(_latex_later(arg, PRODUCT) for arg in args[1:])]
+        ), PRODUCT
     if token == "div":
-        return rf"\frac{{{latex(first)}}}{{{_latex_wrapped(args[1], SUM)} + \epsilon}}", ATOM
+        return rf"\frac{{{latex(first)}}}{{{latex(args[1])} + \epsilon}}", ATOM
     return _latex_function(token, args)
 
 
@@ -151,6 +131,12 @@ def _latex_function(token: str, args: Sequence[Node]) -> tuple[str, int]:
 def _latex_wrapped(node: Node, least: int) -> str:
     text, binding = _latex(node)
     return text if binding >= least else rf"\left({text}\right)"
+
+
+def _latex_later(node: Node, least: int) -> str:
+    """An argument after an operator, where a minus sign in front needs brackets."""
+    text = _latex_wrapped(node, least)
+    return rf"\left({text}\right)" if text.startswith("-") else text
 
 
 def _latex_number(value: float) -> str:

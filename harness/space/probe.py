@@ -114,37 +114,26 @@ def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
 
 
 class Probe:
-    """Generic random inputs that tell functions apart, the exact zeros that occur in training among them.
+    """Random inputs that tell functions apart.
 
     Every entry has a history of gradients, so that the running means are ones that can occur. Magnitudes are spread
     over many decades, so that each clip cuts some entries and spares others, and exponentials overflow somewhere. Among
     the entries are some whose m̂ is much smaller than √v̂, some whose gradient is, some whose gradient is 0 after others
     that were not, some whose gradients were all 0, some whose m̂ alone is 0, and some whose weight is 0.
 
+    Args:
+        seed: decides the inputs.
+        generic: take eight gradients of size 1 instead, as a first look would. They tell far fewer functions apart:
+            every clip saturates, so that clip(g, 1e-5) looks like a multiple of sign(g), and drops often drop nothing.
+
     Attributes:
         operands: value by operand name, shape ``(entries,)``.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, generic: bool = False) -> None:
         rng = np.random.default_rng(seed)
-        entries = 240
-        history = _magnitudes(rng, -5, 2, entries) * rng.standard_normal((STEPS, entries))
-        history[-1, 96:128] *= 10 ** rng.uniform(-6, 0, 32)
-        decays = 0.9 ** np.arange(STEPS - 1, 0, -1)
-        # The last gradient cancels the others' share of m̂ but for a remainder.
-        history[-1, 128:160] = history[-1, 128:160] * 10 ** rng.uniform(-6, 0, 32) - decays @ history[:-1, 128:160]
-        history[-1, 160:184] = 0.0
-        history[:, 184:200] = 0.0
-        weights = _magnitudes(rng, -4, 2, entries) * rng.standard_normal(entries)
-        weights[200:216] = 0.0
-        noise = _magnitudes(rng, -6, 1, entries) * rng.standard_normal(entries)
-        means = RunningMeans()
-        for gradient in history:
-            means.see(gradient)
-        means.sums["m"][216:] = 0.0  # as when it cancels, or fades away faster than the others after many zeros
-        history[-1, 216:228] = 0.0
-        self.operands = operand_values(history[-1], means, weights, noise)
-        self._directions = rng.standard_normal((entries, PROJECTIONS))
+        self.operands = _generic_operands(rng) if generic else _telling_operands(rng)
+        self._directions = rng.standard_normal((self.operands["g"].size, PROJECTIONS))
 
     def project(self, values: Values) -> Values:
         """Signatures of values of shape ``(functions, entries)``: shape ``(functions, projections)``.
@@ -182,16 +171,53 @@ def classes(signatures: Values) -> NDArray[np.int64]:
     return labels
 
 
+def _generic_operands(rng: np.random.Generator) -> dict[str, Values]:
+    history = rng.standard_normal((STEPS, 8))
+    weights, noise = rng.standard_normal(8), 0.01 * rng.standard_normal(8)
+    return operand_values(history[-1], _means_of(history), weights, noise)
+
+
+def _telling_operands(rng: np.random.Generator) -> dict[str, Values]:
+    entries = 240
+    history = _magnitudes(rng, -5, 2, entries) * rng.standard_normal((STEPS, entries))
+    history[-1, 96:128] *= 10 ** rng.uniform(-6, 0, 32)
+    decays = 0.9 ** np.arange(STEPS - 1, 0, -1)
+    # The last gradient cancels the others' share of m̂ but for a remainder.
+    history[-1, 128:160] = history[-1, 128:160] * 10 ** rng.uniform(-6, 0, 32) - decays @ history[:-1, 128:160]
+    history[-1, 160:184] = 0.0
+    history[:, 184:200] = 0.0
+    weights = _magnitudes(rng, -4, 2, entries) * rng.standard_normal(entries)
+    weights[200:216] = 0.0
+    noise = _magnitudes(rng, -6, 1, entries) * rng.standard_normal(entries)
+    means = _means_of(history)
+    means.sums["m"][216:] = 0.0  # as when it cancels, or fades away faster than the others after many zeros
+    history[-1, 216:228] = 0.0
+    return operand_values(history[-1], means, weights, noise)
+
+
+def _means_of(history: Values) -> RunningMeans:
+    means = RunningMeans()
+    for gradient in history:
+        means.see(gradient)
+    return means
+
+
 def _magnitudes(rng: np.random.Generator, least: float, most: float, entries: int) -> Values:
     return np.asarray(10 ** rng.uniform(least, most, entries))
 
 
 def _draws(x: Values, token: str) -> Values:
     """Uniform numbers that are a function of ±x, to nine digits, and of the token."""
-    rounded = np.array([float(f"{value:.9e}") for value in x.ravel()])
-    nonzero = rounded[rounded != 0]
-    if nonzero.size and nonzero[0] < 0:
-        rounded = -rounded
-    content = (rounded + 0.0).tobytes() + token.encode()
+    nonzero = x[(x != 0) & ~np.isnan(x)]
+    oriented = -x if nonzero.size and nonzero[0] < 0 else x
+    decimals = np.zeros_like(x)
+    regular = np.isfinite(x) & (x != 0)
+    decimals[regular] = 8 - np.floor(np.log10(np.abs(x[regular])))
+    digits = np.where(np.isnan(x), 0.0, oriented)  # NaN has many bit patterns
+    digits[regular] = np.rint(oriented[regular] * 10.0 ** decimals[regular])
+    carried = np.abs(digits) == 10.0**9  # 0.9999999999 and 1 are equal to nine digits
+    digits[carried] /= 10
+    decimals[carried] -= 1
+    content = (digits + 0.0).tobytes() + decimals.tobytes() + np.isnan(x).tobytes() + token.encode()
     seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
     return np.random.default_rng(seed).random(x.shape)

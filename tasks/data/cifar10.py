@@ -79,7 +79,7 @@ def find(root: Path | None) -> Found | None:
         raise DataError(
             message(
                 f"CIFAR-10 in {named}",
-                expected=f"{download.FOLDER} (torchvision's copy) or an image tree train/<class>/*.jpg, test/<class>/*.jpg",
+                expected=f"{download.FOLDER} (torchvision's) or images in train/<class>/ and test/<class>/",
                 got="neither" if named.is_dir() else "no such folder",
                 hint=f"Correct {origin}, or leave it out to have torchvision download CIFAR-10",
             )
@@ -125,9 +125,7 @@ def _load_torchvision(folder: Path, announce: Callable[[str], None]) -> ImageDat
         stats = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in unpacked.iterdir())
     except OSError as cause:
         raise DataError(
-            message(
-                f"folder {unpacked}", expected="a readable folder", got=cause.strerror or cause, hint=LAYOUT.hint
-            )
+            message(f"folder {unpacked}", expected="a readable folder", got=cause.strerror or cause, hint=LAYOUT.hint)
         ) from cause
     return cache.remembered(NAME, f"{source} {stats}", source, lambda: download.read(folder), announce)
 

@@ -15,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -203,11 +204,12 @@ def no_data(root: Path | None, announce: Callable[[str], None]) -> Dataset:  # n
     raise DataError("the tests have no data")
 
 
-def poll(folder: Path, done: StopRequest) -> None:
-    """Read all runs over and over, in a process of its own."""
+def poll(folder: Path, identity: str, begun: Barrier, done: StopRequest) -> None:
+    """Ask over and over whether a run is active, in a process of its own."""
     store = Ledger.read(folder)
+    begun.wait()
     while not done.is_set():
-        store.runs()
+        store._locked(identity)
 
 
 def main() -> int:

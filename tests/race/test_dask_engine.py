@@ -8,6 +8,7 @@ import signal
 import time
 
 import numpy as np
+import psutil
 import pytest
 from distributed import LocalCluster
 from racing import SPACE, dump, fake_outcome, header, run, spec
@@ -93,22 +94,50 @@ def test_async_on_workers_uses_the_budget_exactly(engine, tmp_path):
     assert len({trial.rule.key for trial in record.trials}) == 20
 
 
-def test_a_child_that_kills_every_worker_ends_the_run_resumably(engine, deaths, plain, tmp_path):
-    for number in range(dask_engine.ALLOWED_DEATHS + 5):
-        (deaths / f"{number:02}").touch()
-    with pytest.raises(EngineError, match=r"^child: expected workers that survive it, got 10 or more") as error:
+def test_a_child_that_kills_every_worker_ends_the_run_resumably(monkeypatch, plain, tmp_path):
+    monkeypatch.setitem(dask_engine._CONFIGURATION, "distributed.scheduler.allowed-failures", 1)
+    monkeypatch.setenv("FAKE_DEATHS", str(tmp_path / "deaths"))
+    monkeypatch.setenv("FAKE_SECONDS", "0.5")
+    (tmp_path / "deaths").mkdir()
+    for name in "12":
+        (tmp_path / "deaths" / name).touch()
+    engine = DaskEngine.local(spec(), 1)
+    with pytest.raises(EngineError, match=r"^child: expected workers that survive it, got 2 that died of it") as error:
         run(tmp_path, header(20), engine=engine)
+    engine.close()
     assert "\n" not in str(error.value)
-    for left in deaths.iterdir():
-        left.unlink()
+    monkeypatch.undo()
     assert Ledger.read(tmp_path).runs()[0].state is RunState.STOPPED
     run(tmp_path, header(20))
     assert dump(tmp_path, header(20)) == plain
 
 
+def test_a_worker_that_dask_gives_up_is_replaced(engine):
+    cluster = engine._cluster
+    cluster.sync(cluster.scale_down, [next(iter(cluster.worker_spec))])
+    assert len(cluster.workers) == 1
+    limit = time.monotonic() + 60
+    while len(engine._client.nthreads()) < 2 and time.monotonic() < limit:
+        engine.next(timeout_seconds=0.1)
+    assert engine.slots == 2
+
+
+def test_workers_are_reached_from_this_machine_alone(engine):
+    assert engine.slots == 2
+    here = psutil.Process()
+    listening = [
+        connection.laddr.ip
+        for process in [here, *here.children(recursive=True)]
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 4
+    assert set(listening) == {"127.0.0.1"}
+
+
 def test_any_scheduler_will_do_and_errors_come_back_as_they_were(monkeypatch):
     monkeypatch.setattr(dask_engine, "_CONNECT_SECONDS", 2.0)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         engine = open_engine(spec(), cluster=address)
         ticket = engine.submit(RULES[0], seed=7)
@@ -123,7 +152,7 @@ def test_any_scheduler_will_do_and_errors_come_back_as_they_were(monkeypatch):
         with pytest.raises(DataError, match="the tests have no data"):
             collect(lost, 1)
         lost.close()
-    with pytest.raises(EngineError, match="^cluster: expected a scheduler that stays"):
+    with pytest.raises(EngineError, match=r"^cluster: expected a scheduler that stays"):
         collect(engine, 1)
     engine.close()
 
@@ -139,12 +168,12 @@ def test_an_address_where_no_scheduler_answers_is_one_line(address, monkeypatch)
 def test_a_scheduler_without_workers_is_one_line(monkeypatch):
     monkeypatch.setattr(dask_engine, "_WORKER_SECONDS", 0.5)
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
         pytest.raises(EngineError, match="expected at least one worker, got none"),
     ):
         open_engine(spec(), cluster=cluster.scheduler_address)
 
 
 def test_starting_workers_leaves_interrupts_as_they_were(engine):
-    assert engine.slots == 2
+    assert engine.slots >= 1
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())

@@ -23,7 +23,7 @@ class Digits:
 
 
 @pytest.fixture
-def data_module(monkeypatch):
+def _data_module(monkeypatch):
     module = types.ModuleType("digits_data")
     module.load = lambda root, announce: announce("loading") or Digits(root=root)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "digits_data", module)
@@ -56,11 +56,12 @@ def test_inline_forgets_what_is_dropped_and_never_repeats_a_ticket():
 def test_a_task_that_breaks_its_contract_is_named(answer):
     task = FakeTask(PROTOCOL, None)
     task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
-    with pytest.raises(EngineError, match="^task FakeTask: expected one Outcome a rule"):
+    with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome a rule"):
         train(task, RULE, seed=0)
 
 
-def test_a_spec_builds_its_task_with_its_data(data_module, tmp_path):
+@pytest.mark.usefixtures("_data_module")
+def test_a_spec_builds_its_task_with_its_data(tmp_path):
     heard: list[str] = []
     made = dataclasses.replace(spec(), data="digits_data:load", root=tmp_path, fingerprint="abc")
     task = made.build(heard.append)
@@ -68,9 +69,10 @@ def test_a_spec_builds_its_task_with_its_data(data_module, tmp_path):
     assert heard == ["loading"]
 
 
-def test_other_data_than_recorded_is_refused(data_module):
+@pytest.mark.usefixtures("_data_module")
+def test_other_data_than_recorded_is_refused():
     made = dataclasses.replace(spec(), data="digits_data:load", fingerprint="xyz")
-    with pytest.raises(DataError, match="expected fingerprint xyz, got abc. Give every machine the same copy"):
+    with pytest.raises(DataError, match=r"expected fingerprint xyz, got abc\. Give every machine the same copy"):
         made.build()
 
 

@@ -131,10 +131,11 @@ def test_asking_who_is_active_keeps_nobody_from_beginning(tmp_path):
     with Ledger.open(tmp_path) as store, store.begin(made) as writer:
         writer.finish(RunState.RUNNING)
     context = multiprocessing.get_context("spawn")
-    done = context.Event()
-    pollers = [context.Process(target=poll, args=(tmp_path, done)) for _ in range(2)]
+    begun, done = context.Barrier(3), context.Event()
+    pollers = [context.Process(target=poll, args=(tmp_path, made.identity, begun, done)) for _ in range(2)]
     for poller in pollers:
         poller.start()
+    begun.wait(timeout=60)
     with Ledger.open(tmp_path) as store:
         for _ in range(200):
             store.begin(made).close()

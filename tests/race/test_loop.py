@@ -1,102 +1,20 @@
+"""Budget, charging, order, and what a searcher or a task must not do."""
+
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from racing import SPACE, FakeTask, Learner, dump, fake_outcome, header, run, spec, swapped
+from doubles import CountingEngine, LastFirstEngine, Scripted, StutteringEngine, rules
+from racing import SPACE, Learner, dump, header, run, swapped
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.errors import ReplayError, SearcherError, SpaceError
-from harness.race.engine import InlineEngine
+from harness.errors import SearcherError, SpaceError
 from harness.race.ledger import Ledger
 from harness.race.progress import Progress
 from harness.race.records import RunState
 from harness.space.grammar import Space
-
-
-class Scripted:
-    """Proposes given rules in turn, and remembers what it was asked and told."""
-
-    def __init__(self, rules: Sequence[Rule], *, batch: int = 1) -> None:
-        self.batch = batch
-        self.rules = deque(rules)
-        self.asked: list[int] = []
-        self.told: list[list[Trial]] = []
-
-    def ask(self, count: int) -> Sequence[Rule]:
-        self.asked.append(count)
-        return [self.rules.popleft() for _ in range(min(count, len(self.rules)))]
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self.told.append(list(trials))
-
-
-class CountingEngine(InlineEngine):
-    """Counts the children it trains, and can be told to stop the run after so many."""
-
-    def __init__(self, *, slots: int = 1, stop_after: int | None = None) -> None:
-        super().__init__(FakeTask(spec().protocol, None))
-        self.trained = 0
-        self.stop = threading.Event()
-        self._slots = slots
-        self._stop_after = stop_after
-
-    @property
-    def slots(self) -> int:
-        return self._slots
-
-    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
-        delivery = super().next(timeout_seconds=timeout_seconds)
-        self.trained += delivery is not None
-        if self.trained == self._stop_after:
-            self.stop.set()
-        return delivery
-
-
-class LastFirstEngine(CountingEngine):
-    """Finishes the child that was submitted last."""
-
-    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
-        self._queue.reverse()
-        delivery = super().next(timeout_seconds=timeout_seconds)
-        self._queue.reverse()
-        return delivery
-
-
-class StutteringEngine(CountingEngine):
-    """Delivers every child twice, once more much later with another outcome, and tickets that it never gave."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._deliveries: deque[tuple[int, Outcome]] = deque()
-        self._late: deque[tuple[int, Outcome]] = deque()
-
-    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
-        if not self._deliveries:
-            delivery = super().next(timeout_seconds=timeout_seconds)
-            if delivery is None:
-                return None
-            ticket, outcome = delivery
-            self._late.append((ticket, fake_outcome("late", ticket)))
-            self._deliveries.extend([delivery, delivery, (ticket + 1_000_000, outcome)])
-            if len(self._late) > 3:
-                self._deliveries.append(self._late.popleft())
-        return self._deliveries.popleft()
-
-
-def rules(count: int, *, seed: int = 0) -> list[Rule]:
-    """Distinct functions that are OK, and whose operands can be swapped."""
-    found: dict[str, Rule] = {}
-    learner = Learner(SPACE, seed=seed)
-    while len(found) < count:
-        (rule,) = learner.ask(1)
-        made = header(seed=seed)
-        if rule.blocks[0].binary == "mul" and fake_outcome(rule.key, made.child_seed).status is Status.OK:
-            found.setdefault(rule.key, rule)
-    return list(found.values())
 
 
 def test_a_run_uses_exactly_its_children(tmp_path):
@@ -182,6 +100,33 @@ def test_an_error_is_not_shared(tmp_path):
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_trial_is_on_disk_before_the_searcher_hears_of_it(tmp_path, asynchronous):
+    class Suspicious(Learner):
+        def tell(self, trials: Sequence[Trial]) -> None:
+            (record,) = Ledger.read(tmp_path).runs()
+            assert set(trials) <= set(record.trials)
+            super().tell(trials)
+
+    searcher = Suspicious(SPACE, seed=0)
+    run(tmp_path, header(9, asynchronous=asynchronous), searcher=searcher, engine=CountingEngine(slots=2))
+    assert len(searcher.told) >= 9
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_proposal_is_on_disk_before_its_child_trains(tmp_path, asynchronous):
+    made = header(9, asynchronous=asynchronous)
+
+    class Suspicious(CountingEngine):
+        def submit(self, rule: Rule, *, seed: int) -> int:
+            pending = [line for line in dump(tmp_path, made).splitlines()[1:] if '"status": null' in line]
+            assert any(f'"{rule}"' in line for line in pending)
+            assert seed == made.child_seed
+            return super().submit(rule, seed=seed)
+
+    assert run(tmp_path, made, engine=Suspicious(slots=2)).trained == 9
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
 def test_repeated_and_late_deliveries_change_nothing(tmp_path, asynchronous):
     made = header(15, asynchronous=asynchronous)
     run(tmp_path / "plain", made)
@@ -202,86 +147,6 @@ def test_results_are_told_in_the_order_asked(tmp_path):
     run(tmp_path / "forward", made)
     run(tmp_path / "backward", made, engine=LastFirstEngine())
     assert dump(tmp_path / "forward", made) == dump(tmp_path / "backward", made)
-
-
-@pytest.mark.parametrize("stop_after", [1, 2, 5, 11])
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, stop_after):
-    made = header(15)
-    run(tmp_path / "whole", made)
-    engine = CountingEngine(stop_after=stop_after)
-    first = run(tmp_path / "parts", made, engine=engine, stop=engine.stop)
-    assert (first.state, first.trained) == (RunState.STOPPED, stop_after)
-    second = run(tmp_path / "parts", made)
-    assert (second.state, second.trained) == (RunState.FINISHED, 15 - stop_after)
-    assert second.replayed == len(first.trials)
-    assert dump(tmp_path / "whole", made) == dump(tmp_path / "parts", made)
-
-
-def test_a_finished_run_is_not_run_again(tmp_path):
-    made = header(5)
-    whole = run(tmp_path, made)
-    again = run(tmp_path, made, searcher=Scripted([]))
-    assert (again.trained, again.trials, again.best) == (0, whole.trials, whole.best)
-
-
-def test_an_interrupt_leaves_the_run_stopped_and_resumable(tmp_path):
-    class Interrupted(CountingEngine):
-        def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
-            if self.trained == 4:
-                raise KeyboardInterrupt
-            return super().next(timeout_seconds=timeout_seconds)
-
-    made = header(9)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", made, engine=Interrupted())
-    (record,) = Ledger.read(tmp_path / "parts").runs()
-    assert (record.state, record.active) == (RunState.STOPPED, False)
-    assert sum(trial.charged for trial in record.trials) == 4
-    run(tmp_path / "parts", made)
-    run(tmp_path / "whole", made)
-    assert dump(tmp_path / "whole", made) == dump(tmp_path / "parts", made)
-
-
-def stopped(folder, made, *, after=5):
-    engine = CountingEngine(stop_after=after, slots=2)
-    run(folder, made, engine=engine, stop=engine.stop)
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_another_searcher_cannot_go_on_with_a_run(tmp_path, asynchronous):
-    made = header(15, asynchronous=asynchronous)
-    stopped(tmp_path, made)
-    before = dump(tmp_path, made)
-    with pytest.raises(ReplayError, match=r"^replay of run Learner-s0-fake-\w+, proposal 0: expected .* as recorded"):
-        run(tmp_path, made, searcher=Learner(SPACE, seed=5))
-    assert dump(tmp_path, made) == before
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_searcher_that_is_not_deterministic_is_found_out(tmp_path, asynchronous):
-    made = header(15, asynchronous=asynchronous)
-    stopped(tmp_path, made)
-    with pytest.raises(ReplayError):
-        run(tmp_path, made, searcher=Learner(SPACE, seed=0, moody=True))
-
-
-@pytest.mark.parametrize("batch", [1, 2, 4, 9])
-def test_another_batch_size_is_found_out(tmp_path, batch):
-    proposals = rules(15)
-    engine = CountingEngine(stop_after=7)
-    run(tmp_path, header(15), searcher=Scripted(proposals, batch=3), engine=engine, stop=engine.stop)
-    with pytest.raises(ReplayError, match="step"):
-        run(tmp_path, header(15), searcher=Scripted(proposals, batch=batch))
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_searcher_that_ends_before_its_record_is_found_out(tmp_path, asynchronous):
-    made = header(15, asynchronous=asynchronous)
-    proposals = rules(15)
-    engine = CountingEngine(stop_after=6)
-    run(tmp_path, made, searcher=Scripted(proposals), engine=engine, stop=engine.stop)
-    with pytest.raises(ReplayError, match="none left"):
-        run(tmp_path, made, searcher=Scripted(proposals[:4]))
 
 
 def test_a_rule_outside_the_space_stops_the_run_and_keeps_it(tmp_path):
@@ -329,56 +194,6 @@ def test_a_score_that_is_none_counts_as_a_failure_at_chance(tmp_path, score):
         assert str(score) in trial.outcome.message
 
 
-def test_async_fills_every_slot_and_tells_as_results_come(tmp_path):
-    searcher = Scripted(rules(9))
-    made = header(9, asynchronous=True)
-    summary = run(tmp_path, made, searcher=searcher, engine=LastFirstEngine(slots=3))
-    told = [trial.index for (trial,) in searcher.told]
-    assert sorted(told) == list(range(9))
-    assert told[0] == 2, "with three in flight, the last of them finishes first"
-    assert summary.state is RunState.FINISHED
-    assert set(searcher.asked) == {1}
-
-
-@pytest.mark.parametrize("stop_after", [1, 4, 7, 12])
-@pytest.mark.parametrize("slots", [1, 2, 5])
-def test_async_history_replays_whatever_the_slots(tmp_path, stop_after, slots):
-    made = header(15, asynchronous=True)
-    engine = LastFirstEngine(slots=3, stop_after=stop_after)
-    before = Learner(SPACE, seed=0)
-    run(tmp_path, made, searcher=before, engine=engine, stop=engine.stop)
-    after = Learner(SPACE, seed=0)
-    summary = run(tmp_path, made, searcher=after, engine=CountingEngine(slots=slots))
-    assert (summary.state, summary.children) == (RunState.FINISHED, 15)
-    assert after.told[: len(before.told)] == before.told
-    assert summary.trained + stop_after == 15
-    # A third searcher, led through the finished record, must agree with every step of it.
-    with Ledger.open(tmp_path) as ledger, ledger.begin(made) as handle:
-        handle.finish(RunState.STOPPED)
-    third = Learner(SPACE, seed=0)
-    assert run(tmp_path, made, searcher=third, engine=CountingEngine(slots=1)).trained == 0
-    assert third.told == after.told
-
-
-def test_async_records_that_the_searcher_had_nothing_left(tmp_path):
-    made = header(9, asynchronous=True)
-    proposals = rules(4)
-    engine = CountingEngine(slots=6, stop_after=2)
-    run(tmp_path, made, searcher=Scripted(proposals), engine=engine, stop=engine.stop)
-    searcher = Scripted(proposals)
-    summary = run(tmp_path, made, searcher=searcher)
-    assert (summary.state, summary.children) == (RunState.FINISHED, 4)
-    assert searcher.asked == [1] * 5, "after an empty answer nothing is asked for again"
-
-
-def test_async_duplicates_of_a_child_in_flight_wait_for_it(tmp_path):
-    a, b = rules(2)
-    searcher = Scripted([a, swapped(a), b])
-    summary = run(tmp_path, header(2, asynchronous=True), searcher=searcher, engine=CountingEngine(slots=2))
-    assert [trial.charged for trial in summary.trials] == [True, False, True]
-    assert [trial.index for (trial,) in searcher.told] == [0, 1, 2]
-
-
 def test_progress_counts_up_to_the_budget(tmp_path):
     seen: list[Progress] = []
     made = header(12)
@@ -391,17 +206,3 @@ def test_progress_counts_up_to_the_budget(tmp_path):
     (record,) = Ledger.read(tmp_path).runs()
     best = max(record.trials, key=lambda trial: trial.outcome.score)
     assert (last.best_score, last.best_rule) == (best.outcome.score, best.rule)
-
-
-def test_replayed_children_do_not_count_for_the_pace(tmp_path):
-    made = header(12)
-    stopped(tmp_path, made, after=6)
-    seen: list[Progress] = []
-    engine = CountingEngine(stop_after=1)
-    run(tmp_path, made, watch=seen.append, engine=engine, stop=engine.stop)
-    replaying = [progress for progress in seen if progress.children <= 6]
-    assert len(replaying) > 6
-    assert all(progress.children_per_minute is None for progress in replaying)
-    assert seen[-1].children == 7
-    assert seen[-1].children_per_minute > 0
-    assert seen[-1].replayed >= 6

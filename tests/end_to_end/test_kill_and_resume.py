@@ -1,0 +1,185 @@
+"""Runs are killed with SIGKILL, over and over, and leave the ledger that an undisturbed run leaves.
+
+The program under test is ``tests/race/racing.py``: the real loop, ledger and engines, around a task that takes
+milliseconds. ``test_run_command.py`` and its like do the same, once, to the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.race.ledger import FILE_NAME, Ledger
+from harness.race.records import RunRecord, RunState
+
+PROGRAM = Path(__file__).parents[1] / "race" / "racing.py"
+KILLS = 30
+
+
+def start(folder: Path, *options: str, seconds: float = 0.0, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(PROGRAM.parent), "FAKE_SECONDS": str(seconds)} | variables,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a process that must end well; its last line."""
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, ""), out + err
+    return out.splitlines()[-1]
+
+
+def dumps(folder: Path) -> list[str]:
+    """What the store holds of every run, times and order of beginning aside."""
+    with Ledger.read(folder) as store:
+        return sorted(store.dump(record.header.identity) for record in store.runs())
+
+
+def only(folder: Path) -> RunRecord:
+    (record,) = Ledger.read(folder).runs()
+    return record
+
+
+def group(leader: int) -> list[int]:
+    """The living processes that a process started in its own session has left, itself included."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if os.getpgid(pid) == leader and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+def completed(folder: Path) -> int:
+    """Completed trials of a store that may not be there yet."""
+    return sum(len(record.trials) for record in Ledger.read(folder).runs()) if Ledger.exists(folder) else 0
+
+
+def test_thirty_kills_leave_the_ledger_of_an_undisturbed_run(tmp_path):
+    children = ["--children", "130"]
+    rng = random.Random(0)
+    journal = tmp_path / "journal"
+    for kill in range(KILLS):
+        if kill % 2:  # inside the writing of the ledger: just before its n-th statement
+            process = start(tmp_path / "killed", *children, "--die-at", str(rng.randint(1, 25)), seconds=0.02)
+        else:  # any moment, from before the store is opened
+            process = start(tmp_path / "killed", *children, seconds=0.02, FAKE_JOURNAL=str(journal))
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(rng.uniform(0.0, 0.2))
+            process.kill()
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, f"life {kill} ended before it was killed"
+    survived = only(tmp_path / "killed")
+    assert (survived.state, survived.active) == (RunState.RUNNING, False)
+    assert 0 < sum(trial.charged for trial in survived.trials) < 130
+    state, charged, trained = finish(start(tmp_path / "killed", *children)).split()
+    assert (state, charged) == ("finished", "130")
+    assert int(trained) == 130 - sum(trial.charged for trial in survived.trials), "nothing completed is trained again"
+    finish(start(tmp_path / "whole", *children))
+    assert dumps(tmp_path / "killed") == dumps(tmp_path / "whole")
+    repeated = [count - 1 for count in Counter(journal.read_text().splitlines()).values()]
+    assert sum(repeated) <= KILLS, "a kill may cost the child in flight and no more"
+
+
+@pytest.mark.parametrize("how", ["--workers=1", "--workers=2", "--async"])
+def test_a_killed_run_is_finished_by_any_number_of_workers(tmp_path, how):
+    options = ["--children", "30", *(["--async"] if how == "--async" else [])]
+    process = start(tmp_path, *options, "--workers", "2", seconds=0.05)
+    wait_for(lambda: completed(tmp_path) >= 5)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not group(process.pid))  # its workers notice, and end
+    before = only(tmp_path)
+    assert (before.state, before.active) == (RunState.RUNNING, False)
+    state, charged, trained = finish(start(tmp_path, *options, *([how] if "=" in how else []))).split()
+    kept = sum(trial.charged for trial in before.trials)
+    assert (state, int(charged), int(trained)) == ("finished", 30, 30 - kept)
+    after = {trial.index: trial for trial in only(tmp_path).trials}
+    assert all(after[trial.index] == trial for trial in before.trials)
+    if how != "--async":
+        finish(start(tmp_path / "whole", *options))
+        assert dumps(tmp_path) == dumps(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupt_from_the_terminal_stops_cleanly(tmp_path, workers):
+    options = ["--children", "30", "--workers", workers]
+    process = start(tmp_path, *options, seconds=0.1)
+    wait_for(lambda: completed(tmp_path) >= 3)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers too
+    assert finish(process).startswith("stopped ")
+    stopped = only(tmp_path)
+    assert (stopped.state, stopped.active) == (RunState.STOPPED, False)
+    assert 3 <= len(stopped.trials) < 30
+    finish(start(tmp_path, *options[:2]))
+    finish(start(tmp_path / "whole", *options[:2]))
+    assert dumps(tmp_path) == dumps(tmp_path / "whole")
+
+
+def test_a_second_process_on_the_same_run_is_told_so(tmp_path):
+    first = start(tmp_path, "--children", "400", seconds=0.05)
+    wait_for(lambda: completed(tmp_path) >= 1)
+    assert only(tmp_path).active
+    second = start(tmp_path, "--children", "400")
+    out, err = second.communicate(timeout=60)
+    first.kill()
+    first.communicate(timeout=60)
+    assert (second.returncode, err) == (2, "")
+    assert "expected no other process, got another one that is working on it now" in out.splitlines()[-1]
+
+
+def test_readers_never_meet_a_locked_store(tmp_path):
+    """Two runs write, one of them is killed twice and goes on; a reader looks every 50 ms all the while."""
+    options = [["--seed", str(seed), "--children", "60"] for seed in (0, 1)]
+    running = [start(tmp_path, *option, seconds=0.03) for option in options]
+    wait_for(lambda: Ledger.exists(tmp_path))
+    kept_open = Ledger.read(tmp_path)
+    seen: Counter[str] = Counter()
+    kills, looks = [15, 30], 0
+    while any(process.poll() is None for process in running):
+        for store in (kept_open, Ledger.read(tmp_path)):
+            for record in store.runs():
+                assert len(record.trials) >= seen[record.header.identity], "what was seen once is never lost"
+                seen[record.header.identity] = len(record.trials)
+                assert [trial.index for trial in record.trials] == sorted({trial.index for trial in record.trials})
+                if record.header.seed == 0 and kills and len(record.trials) > kills[0]:
+                    kills.pop(0)
+                    running[0].kill()
+                    running[0].communicate(timeout=60)
+                    running[0] = start(tmp_path, *options[0], seconds=0.03)
+        looks += 1
+        time.sleep(0.05)
+    for process in running:
+        assert finish(process).startswith("finished 60")
+    assert not kills
+    assert looks > 20
+    for option in options:
+        finish(start(tmp_path / "alone", *option))
+    assert dumps(tmp_path) == dumps(tmp_path / "alone")
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / FILE_NAME, tmp_path / "copy")
+    assert dumps(tmp_path / "copy") == dumps(tmp_path), "the file is whole without its journal"
+
+
+def wait_for(condition, *, patience_seconds: float = 60.0) -> None:
+    limit = time.monotonic() + patience_seconds
+    while not condition():
+        assert time.monotonic() < limit, "nothing happened"
+        time.sleep(0.01)

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
+from harness.errors import ProtocolError
+from harness.race.protocol import PAPER, child_seed
+from tasks.child import scoring
+from tasks.child.scoring import ChildTask
+from tasks.data import cifar10
+from tasks.data.images import ImageData
+
+RULES = tuple(Rule.parse(text) for text in ("g", "m", "drop(adam, 0.3)", "g + noise"))
+REAL_ROOT = os.environ.get(cifar10.ROOT_VARIABLE)
+
+
+@pytest.fixture(scope="module")
+def task(protocol: ChildProtocol, data: ImageData) -> ChildTask:
+    return ChildTask(protocol, data)
+
+
+@pytest.fixture(scope="module")
+def outcomes(task: ChildTask) -> list[Outcome]:
+    return list(task.evaluate(RULES, seed=3))
+
+
+def timeless(outcome: Outcome) -> Outcome:
+    return dataclasses.replace(outcome, seconds=0.0)
+
+
+def test_a_child_is_swept_then_trained_and_no_epoch_is_trained_twice(
+    outcomes: list[Outcome], protocol: ChildProtocol
+) -> None:
+    for outcome in outcomes:
+        assert outcome.status is Status.OK
+        assert [rate for rate, _ in outcome.sweep] == list(protocol.learning_rates)
+        sweep = dict(outcome.sweep)
+        assert outcome.learning_rate is not None
+        assert sweep[outcome.learning_rate] == max(sweep.values()) == outcome.curve[0]
+        assert len(outcome.curve) == protocol.epochs
+        assert outcome.score == outcome.curve[-1]
+        assert outcome.examples == (3 + 2) * protocol.train_examples
+        assert outcome.seconds > 0
+    assert max(outcome.score for outcome in outcomes) > 0.4
+
+
+def test_the_same_child_has_the_same_outcome_bit_for_bit(
+    task: ChildTask, outcomes: list[Outcome], protocol: ChildProtocol, data: ImageData
+) -> None:
+    # Another order, another number of threads, another task, a task that has travelled.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for other in (task, ChildTask(protocol, data), pickle.loads(pickle.dumps(task))):
+            again = other.evaluate(RULES[::-1], seed=3)[::-1]
+            assert list(map(timeless, again)) == list(map(timeless, outcomes))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_another_seed_is_another_child(task: ChildTask, outcomes: list[Outcome]) -> None:
+    other = task.evaluate(RULES, seed=4)
+    assert all(a.sweep != b.sweep for a, b in zip(other, outcomes, strict=True))
+
+
+def test_the_global_generator_is_left_alone(task: ChildTask) -> None:
+    before = torch.random.get_rng_state()
+    task.evaluate(RULES[-1:], seed=3)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_rule_that_diverges_everywhere_scores_chance(protocol: ChildProtocol, data: ImageData) -> None:
+    wild = dataclasses.replace(protocol, learning_rates=(1e37, 1e38))
+    (outcome,) = ChildTask(wild, data).evaluate([Rule.parse("g")], seed=0)
+    assert outcome.status is Status.DIVERGED
+    assert (outcome.score, outcome.learning_rate, outcome.curve) == (0.1, None, ())
+    assert outcome.sweep == ((1e37, 0.1), (1e38, 0.1))
+    assert outcome.examples < 2 * protocol.train_examples
+
+
+def test_a_learning_rate_that_diverges_does_not_hurt_the_others(protocol: ChildProtocol, data: ImageData) -> None:
+    mixed = dataclasses.replace(protocol, learning_rates=(1e-2, 1e38))
+    (outcome,) = ChildTask(mixed, data).evaluate([Rule.parse("g")], seed=0)
+    assert outcome.status is Status.OK
+    assert outcome.learning_rate == 1e-2
+    assert outcome.sweep[1] == (1e38, 0.1)
+
+
+def test_whatever_training_raises_is_an_outcome(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(self: object) -> bool:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(scoring.Child, "train_epoch", out_of_memory)
+    (outcome,) = task.evaluate(RULES[:1], seed=0)
+    assert outcome.status is Status.ERROR
+    assert (outcome.score, outcome.learning_rate) == (0.1, None)
+    assert outcome.message == "RuntimeError: can't allocate memory"
+
+
+def test_a_rule_that_refers_to_nothing_is_an_outcome(task: ChildTask) -> None:
+    bad, good = task.evaluate([Rule((Block("#1", "g", "id", "id", "mul"),)), RULES[0]], seed=3)
+    assert bad.status is Status.ERROR
+    assert "#1" in bad.message
+    assert good.status is Status.OK
+
+
+def test_ctrl_c_passes_through(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring.Child, "train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        task.evaluate(RULES[:1], seed=0)
+
+
+def test_progress_is_told_epoch_by_epoch(protocol: ChildProtocol, data: ImageData) -> None:
+    told: list[tuple[int, int]] = []
+    watched = ChildTask(protocol, data, watch=lambda done, total: told.append((done, total)))
+    watched.evaluate(RULES[:1], seed=0)
+    assert told == [(60 * epoch, 300) for epoch in range(1, 6)]
+    told.clear()
+    pickle.loads(pickle.dumps(watched)).evaluate(RULES[:1], seed=0)
+    assert told == []
+
+
+def test_a_task_that_travels_is_light(task: ChildTask, protocol: ChildProtocol) -> None:
+    pixels = (protocol.train_examples + protocol.validation_examples) * 8 * 8 * 3
+    assert len(pickle.dumps(task)) < pixels + 4_000
+
+
+def test_what_a_score_depends_on_is_told(task: ChildTask) -> None:
+    assert isinstance(task, Task)
+    assert task.environment["torch"] == torch.__version__
+    assert task.environment["threads"] == "1"
+    assert all(isinstance(value, str) for value in task.environment.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dtype": "float16"}, "float16"),
+        ({"batch_size": 7}, "a multiple of its batch size, 7"),
+        ({"train_examples": 1_000}, "at most 150 images"),
+    ],
+)
+def test_a_protocol_that_does_not_fit_is_refused(
+    change: dict[str, str | int], said: str, protocol: ChildProtocol, data: ImageData
+) -> None:
+    with pytest.raises(ProtocolError, match=said):
+        ChildTask(dataclasses.replace(protocol, **change), data)  # type: ignore[arg-type]
+
+
+def test_images_that_cannot_be_pooled_twice_are_refused(protocol: ChildProtocol, data: ImageData) -> None:
+    odd = dataclasses.replace(data, train_images=np.zeros((150, 10, 10, 3), np.uint8))
+    with pytest.raises(ProtocolError, match="multiple of 4"):
+        ChildTask(protocol, odd)
+
+
+@pytest.mark.skipif(not REAL_ROOT, reason=f"{cifar10.ROOT_VARIABLE} names no CIFAR-10")
+@pytest.mark.timeout(1200)
+def test_sgd_earns_what_the_protocol_says_on_cifar10() -> None:
+    assert REAL_ROOT is not None
+    real = ChildTask(PAPER, cifar10.load(Path(REAL_ROOT), lambda line: None))
+    for outcome in real.evaluate([Rule.parse("g"), Rule.parse("m")], seed=child_seed(0, PAPER)):
+        assert abs(outcome.score - 0.55) <= 0.03
+        assert outcome.learning_rate == 0.01

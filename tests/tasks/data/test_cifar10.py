@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import DataError
+from tasks.data import cifar10, download
+from tasks.data.images import Bytes
+from tasks.data.torchvision_import import datasets
+
+Write = Callable[[Path], Path]
+# Read before the fixture hides it from the tests below.
+REAL_ROOT = os.environ.get(cifar10.ROOT_VARIABLE)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "obstacle", lambda: "the cable is cut")
+
+
+def silence(line: str) -> None:
+    raise AssertionError(f"nothing to announce: {line}")
+
+
+def test_a_tree_is_found_in_the_folder_named_or_below_it(write_tree: Write, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "data" / "cifar10")
+    data = cifar10.load(tree, silence)
+    assert data.name == "cifar10"
+    assert data.source == str(tree)
+    assert data.train_images.shape == (6, 8, 8, 3)
+    assert data.test_labels.tolist() == [0, 0, 1, 1]
+    assert cifar10.load(tmp_path / "data", silence).fingerprint == data.fingerprint
+
+
+def test_the_environment_names_a_folder_and_the_command_line_overrules_it(
+    write_tree: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = write_tree(tmp_path / "tree")
+    monkeypatch.setenv(cifar10.ROOT_VARIABLE, str(tree))
+    assert cifar10.load(None, silence).source == str(tree)
+    with pytest.raises(DataError, match="--data-root"):
+        cifar10.load(tmp_path / "nowhere", silence)
+    monkeypatch.setenv(cifar10.ROOT_VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match=rf"got no such folder. Correct {cifar10.ROOT_VARIABLE}"):
+        cifar10.load(None, silence)
+
+
+def test_the_cache_is_looked_in_last(write_tree: Write) -> None:
+    assert cifar10.find(None) is None
+    tree = write_tree(cifar10.default_root() / "cifar10")
+    assert cifar10.load(None, silence).source == str(tree)
+
+
+def test_a_second_start_does_not_decode(
+    write_tree: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = write_tree(tmp_path / "tree")
+    first = cifar10.load(tree, silence)
+
+    def never(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(cifar10.image_folder, "decode", never)
+    second = cifar10.load(tree, silence)
+    np.testing.assert_array_equal(second.train_images, first.train_images)
+    assert second.fingerprint == first.fingerprint
+
+
+def test_a_folder_named_that_holds_nothing_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refusal:
+        cifar10.load(tmp_path, silence)
+    text = str(refusal.value)
+    assert "cifar-10-batches-py" in text
+    assert "got neither" in text
+    assert "leave it out to have torchvision download" in text
+
+
+def test_without_a_copy_or_a_network_the_error_says_how_to_get_one() -> None:
+    with pytest.raises(DataError) as refusal:
+        cifar10.load(None, silence)
+    text = str(refusal.value)
+    assert "the cable is cut" in text
+    assert download.ADDRESS in text
+    assert "--data synthetic" in text
+
+
+@pytest.fixture
+def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy in torchvision's format, of 2 images a file, with the checksums that torchvision is to expect."""
+    folder = tmp_path / "torchvision" / download.FOLDER
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    reader = datasets().CIFAR10
+
+    def write(name: str, content: object) -> list[str]:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return [name, hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()]
+
+    def batch(name: str) -> list[str]:
+        return write(name, {"data": rng.integers(0, 256, (2, 3072), dtype=np.uint8), "labels": [3, 7]})
+
+    monkeypatch.setattr(reader, "train_list", [batch(f"data_batch_{number}") for number in range(1, 6)])
+    monkeypatch.setattr(reader, "test_list", [batch("test_batch")])
+    meta = write("batches.meta", {"label_names": list(cifar10.CLASSES)})
+    monkeypatch.setattr(reader, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    return folder
+
+
+def planes(folder: Path, name: str) -> Bytes:
+    with (folder / name).open("rb") as file:
+        data: Bytes = pickle.load(file)["data"]
+    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def test_torchvisions_format_is_read(batches: Path) -> None:
+    data = cifar10.load(batches.parent, silence)
+    np.testing.assert_array_equal(data.train_images[8:], planes(batches, "data_batch_5"))
+    np.testing.assert_array_equal(data.test_images, planes(batches, "test_batch"))
+    assert data.train_labels.tolist() == [3, 7] * 5
+    assert cifar10.load(batches, silence).fingerprint == data.fingerprint
+
+
+def test_a_damaged_batch_is_an_error(batches: Path) -> None:
+    (batches / "data_batch_3").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="missing or damaged"):
+        cifar10.load(batches, silence)
+
+
+def test_an_archive_is_checked_and_unpacked(batches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = batches.parent / download.ARCHIVE
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(batches, download.FOLDER)
+    expected = cifar10.load(batches, silence).fingerprint
+    for path in batches.iterdir():
+        path.unlink()
+    batches.rmdir()
+    with pytest.raises(DataError, match="expected the published file"):
+        cifar10.load(batches.parent, silence)
+    checksum = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(datasets().CIFAR10, "tgz_md5", checksum)
+    assert cifar10.load(batches.parent, silence).fingerprint == expected
+
+
+@pytest.mark.skipif(not REAL_ROOT, reason=f"{cifar10.ROOT_VARIABLE} names no CIFAR-10")
+def test_the_real_thing_is_whole() -> None:
+    assert REAL_ROOT is not None
+    data = cifar10.load(Path(REAL_ROOT), lambda line: None)
+    assert data.train_images.shape == (50_000, 32, 32, 3)
+    assert data.test_images.shape == (10_000, 32, 32, 3)
+    assert np.bincount(data.train_labels).tolist() == [5_000] * 10
+    assert np.bincount(data.test_labels).tolist() == [1_000] * 10
+    # Frogs are green, ships and airplanes blue: the classes are in their standard order.
+    tint = np.stack([data.train_images[data.train_labels == label].mean((0, 1, 2)) for label in range(10)])
+    assert set(np.argsort(tint[:, 2] - tint[:, 0])[-2:]) == {0, 8}
