@@ -19,6 +19,7 @@ from torch import Tensor
 from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice
 from harness.race.seeds import derive_seed
+from harness.space.expression import LANGUAGE_VERSION
 from tasks.sweep import sweep_then_train
 from tasks.update_rule import RuleOptimizer
 
@@ -55,7 +56,13 @@ class QuadraticTask:
     @property
     def environment(self) -> Mapping[str, str]:
         """What a score depends on besides protocol and seed; it always runs on one thread."""
-        return {"task": f"toy-quadratic {self.version}", "torch": torch.__version__, "device": "cpu"}
+        return {
+            "task": f"toy-quadratic {self.version}",
+            "language": str(LANGUAGE_VERSION),
+            "torch": torch.__version__,
+            "cpu capability": torch.backends.cpu.get_cpu_capability(),
+            "device": "cpu",
+        }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
         """Score each rule on the problems of ``seed``; a rule that cannot run is an ERROR outcome."""

@@ -1,7 +1,7 @@
 """A rule as an expression tree: what its tokens mean, before any simplification.
 
 The tree is what notation prints, equivalence simplifies and ``tasks.update_rule`` executes. It is referentially
-transparent: equal sub-expressions are one value within a step, the random ones too (**D**). So ``noise − noise`` is 0, and
+transparent: equal sub-expressions are one value within a step, the random ones too (**D**). So ``noise − noise`` is 0;
 ``drop(g, 0.1)`` written twice drops the same entries, while ``drop(g, 0.1)`` and ``drop(m, 0.1)`` draw separate masks.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
 
+LANGUAGE_VERSION = 1  # rises when the value of any rule moves, rounding included; every task records it
 CONSTANT = "const"
 STATE_OF = {"m": "m", "sign(m)": "m", "v": "v", "gamma": "gamma", "rmsprop": "v", "adam": "mv"}
 

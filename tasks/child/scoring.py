@@ -9,6 +9,7 @@ import torch
 
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
+from harness.space.expression import LANGUAGE_VERSION
 from tasks.child.examples import Choice, Examples
 from tasks.child.training import Child, reproducible_arithmetic
 from tasks.data.images import ImageData
@@ -70,6 +71,7 @@ class ChildTask:
         """What else a score depends on: another CPU's vector units round differently."""
         return {
             "task": f"child {self.version}",
+            "language": str(LANGUAGE_VERSION),
             "torch": torch.__version__,
             "device": "cpu",
             "cpu capability": torch.backends.cpu.get_cpu_capability(),

@@ -132,7 +132,7 @@ def test_asking_who_is_active_keeps_nobody_from_beginning(tmp_path):
         writer.finish(RunState.RUNNING)
     context = multiprocessing.get_context("spawn")
     begun, done = context.Barrier(3), context.Event()
-    pollers = [context.Process(target=poll, args=(tmp_path, made.identity, begun, done)) for _ in range(2)]
+    pollers = [context.Process(daemon=True, target=poll, args=(tmp_path, made.identity, begun, done)) for _ in range(2)]
     for poller in pollers:
         poller.start()
     begun.wait(timeout=60)

@@ -12,8 +12,8 @@ import torch
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import ProtocolError
 from harness.race.protocol import PAPER, child_seed
-from tasks.child import scoring
 from tasks.child.scoring import ChildTask
+from tasks.child.training import Child
 from tasks.data import cifar10
 from tasks.data.images import ImageData
 
@@ -94,10 +94,10 @@ def test_a_learning_rate_that_diverges_does_not_hurt_the_others(protocol: ChildP
 
 
 def test_whatever_training_raises_is_an_outcome(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def out_of_memory(self: object) -> bool:
+    def out_of_memory(_: object) -> bool:
         raise RuntimeError("can't allocate memory")
 
-    monkeypatch.setattr(scoring.Child, "train_epoch", out_of_memory)
+    monkeypatch.setattr(Child, "train_epoch", out_of_memory)
     (outcome,) = task.evaluate(RULES[:1], seed=0)
     assert outcome.status is Status.ERROR
     assert (outcome.score, outcome.learning_rate) == (0.1, None)
@@ -112,10 +112,10 @@ def test_a_rule_that_refers_to_nothing_is_an_outcome(task: ChildTask) -> None:
 
 
 def test_ctrl_c_passes_through(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: object) -> bool:
+    def interrupted(_: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scoring.Child, "train_epoch", interrupted)
+    monkeypatch.setattr(Child, "train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         task.evaluate(RULES[:1], seed=0)
 
@@ -167,7 +167,7 @@ def test_images_that_cannot_be_pooled_twice_are_refused(protocol: ChildProtocol,
 @pytest.mark.timeout(1200)
 def test_sgd_earns_what_the_protocol_says_on_cifar10() -> None:
     assert REAL_ROOT is not None
-    real = ChildTask(PAPER, cifar10.load(Path(REAL_ROOT), lambda line: None))
+    real = ChildTask(PAPER, cifar10.load(Path(REAL_ROOT), lambda _: None))
     for outcome in real.evaluate([Rule.parse("g"), Rule.parse("m")], seed=child_seed(0, PAPER)):
         assert abs(outcome.score - 0.55) <= 0.03
         assert outcome.learning_rate == 0.01

@@ -18,7 +18,7 @@ Start = Callable[..., Child]
 def start(protocol: ChildProtocol, data: ImageData) -> Start:
     examples = Examples.of(Choice.of(protocol, data), torch.float32)
 
-    def begin(learning_rate: float, seed: int = 0, report: Callable[[int], None] = lambda count: None) -> Child:
+    def begin(learning_rate: float, seed: int = 0, report: Callable[[int], None] = lambda _: None) -> Child:
         rule = Rule.parse("g")
         return Child(rule, learning_rate, protocol=protocol, examples=examples, seed=seed, report=report)
 
@@ -116,13 +116,17 @@ def test_arithmetic_is_put_back_whatever_happens() -> None:
             float(torch.tensor(1e-38) * 0.01) == 0.0,
         )
 
+    def interrupted() -> None:
+        with reproducible_arithmetic():
+            assert state() == (1, True, True)
+            raise KeyboardInterrupt
+
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     before = state()
     try:
-        with pytest.raises(KeyboardInterrupt), reproducible_arithmetic():
-            assert state() == (1, True, True)
-            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert state() == before == (2, False, False)
     finally:
         torch.set_num_threads(threads)

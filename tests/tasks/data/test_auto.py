@@ -20,7 +20,7 @@ STAND_IN = ImageData.of(
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthetic, "load", lambda root, announce: STAND_IN)
+    monkeypatch.setattr(synthetic, "load", lambda *_: STAND_IN)
     monkeypatch.setattr(download, "obstacle", lambda: "no route to host")
 
 
@@ -40,7 +40,7 @@ def test_the_stand_in_is_announced_in_one_line() -> None:
 
 
 def test_a_download_that_fails_half_way_ends_with_the_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(root: Path) -> None:
+    def broken(_: Path) -> None:
         raise DataError("The disk is full.")
 
     monkeypatch.setattr(download, "obstacle", lambda: "")
@@ -56,11 +56,11 @@ def test_a_folder_that_was_named_is_never_replaced(by: str, tmp_path: Path, monk
     missing = tmp_path / "typo"
     monkeypatch.setenv(cifar10.ROOT_VARIABLE, str(missing) if by == "environment" else "")
     with pytest.raises(DataError, match="typo"):
-        auto.load(missing if by == "argument" else None, lambda line: None)
+        auto.load(missing if by == "argument" else None, lambda _: None)
 
 
 def test_a_damaged_tree_is_never_replaced(write_tree: Callable[[Path], Path], tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree")
     (tree / "train" / "ant" / "0000.png").unlink()
     with pytest.raises(DataError, match="train/ant"):
-        auto.load(tree, lambda line: None)
+        auto.load(tree, lambda _: None)

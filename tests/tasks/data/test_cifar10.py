@@ -58,9 +58,7 @@ def test_the_cache_is_looked_in_last(write_tree: Write) -> None:
     assert cifar10.load(None, silence).source == str(tree)
 
 
-def test_a_second_start_does_not_decode(
-    write_tree: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_start_does_not_decode(write_tree: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = write_tree(tmp_path / "tree")
     first = cifar10.load(tree, silence)
 
@@ -151,7 +149,7 @@ def test_an_archive_is_checked_and_unpacked(batches: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(not REAL_ROOT, reason=f"{cifar10.ROOT_VARIABLE} names no CIFAR-10")
 def test_the_real_thing_is_whole() -> None:
     assert REAL_ROOT is not None
-    data = cifar10.load(Path(REAL_ROOT), lambda line: None)
+    data = cifar10.load(Path(REAL_ROOT), lambda _: None)
     assert data.train_images.shape == (50_000, 32, 32, 3)
     assert data.test_images.shape == (10_000, 32, 32, 3)
     assert np.bincount(data.train_labels).tolist() == [5_000] * 10

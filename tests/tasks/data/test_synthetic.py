@@ -55,7 +55,7 @@ def test_load_remembers_what_it_generated(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(synthetic, "TEST", 10)
     lines: list[str] = []
     first = synthetic.load(None, lines.append)
-    monkeypatch.setattr(synthetic, "generate", lambda train, test: pytest.fail("generated again"))
+    monkeypatch.setattr(synthetic, "generate", lambda *_: pytest.fail("generated again"))
     assert synthetic.load(None, lines.append).fingerprint == first.fingerprint
     assert lines == []
 
