@@ -35,7 +35,7 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("run", "state", "children", "best", "data", "space"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "run")  # the name is for copying
     for record in records:
         header = record.header
         charged = [trial.outcome.score for trial in record.trials if trial.charged]

@@ -41,7 +41,7 @@ def count(
     constraints: options.Constraints = "none",
     seed: Annotated[int, typer.Option(help="Seed of the numeric probe.", min=0)] = 0,
 ) -> None:
-    """Count a space's distinct functions twice: by algebra (keys) and by an independent numeric probe."""
+    """Count a space's distinct functions by algebra (keys) and by an independent numeric probe."""
     from harness.cli.live import counting
     from harness.space.count import count_functions, count_keys
 
@@ -51,10 +51,13 @@ def count(
         keys = count_keys(counted, progress=progress)
     with counting("functions") as progress:
         functions = count_functions(counted, seed=seed, progress=progress)
+    with counting("functions, coarsely") as progress:
+        coarse = count_functions(counted, seed=seed, generic=True, progress=progress)
     out = console()
     out.print(counted.describe(), soft_wrap=True)
     out.print(f"strings              {counted.size():>12,}")
     out.print(f"keys (algebra)       {keys:>12,}")
     out.print(f"functions (probe)    {functions:>12,}")
+    out.print(f"functions (coarse)   {coarse:>12,}   by a few gradients of size 1", soft_wrap=True)
     out.print(f"keys a function      {keys / functions:>12.3f}")
     out.print(f"seconds              {time.monotonic() - began:>12.0f}")

@@ -299,7 +299,7 @@ class Space:
                 parts.append(f"{kind} {' '.join(chosen)}")
         off = [switch.replace("_", " ") for switch in SWITCHES if not getattr(self, switch)]
         if off:
-            parts.append("not " + ", not ".join(off))
+            parts.append("no constraints" if len(off) == len(SWITCHES) else "not " + ", not ".join(off))
         return "; ".join(parts) + f": {self.size():,} rules"
 
     def pairs(self, number: int) -> list[tuple[str, str]]:

@@ -12,9 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from harness.errors import DataError, message
 from tasks.data import cache, download, image_folder
 from tasks.data.images import ImageData
@@ -132,6 +129,9 @@ def _load_torchvision(folder: Path, announce: Callable[[str], None]) -> ImageDat
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    from rich.console import Console  # here and not above: a cached start needs none
+    from rich.progress import Progress
+
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=total)
         yield lambda: progress.advance(task)

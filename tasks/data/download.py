@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from harness.errors import DataError, message
@@ -94,6 +93,8 @@ def _part(root: Path, *, train: bool) -> tuple[Bytes, Bytes]:
 
 
 def _through_torchvision(root: Path) -> None:
+    import filelock  # here and not above: a cached start needs none
+
     try:
         root.mkdir(parents=True, exist_ok=True)
         # Some versions print what they do; standard output is for results.

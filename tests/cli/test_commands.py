@@ -66,7 +66,9 @@ def test_lists_name_what_there_is() -> None:
 
 def test_a_small_space_is_counted_both_ways() -> None:
     printed = invoke("space", "count", "--operands", "g,m,1", "--unary", "id,neg", "--binary", "add,mul")
-    figures = [line.split()[-1] for line in printed.splitlines() if line.startswith(("strings", "keys (", "functions"))]
+    figures = [
+        line.split()[-1] for line in printed.splitlines() if line.startswith(("strings", "keys (", "functions (probe"))
+    ]
     strings, keys, functions = (int(figure.replace(",", "")) for figure in figures)
     assert strings == 3 * 3 * 2 * 2 * 2
     # By hand: sums ±x±y of three operands, with x+x=2x and x−x=0, and products up to sign, with 1·x=x.

@@ -27,7 +27,7 @@ PROGRAM = Path(__file__).parents[1] / "race" / "racing.py"
 KILLS = 30
 
 
-def start(folder: Path, *options: str, seconds: float = 0.0, **variables: str) -> subprocess.Popen[str]:
+def start(folder: Path | str, *options: str, seconds: float = 0.0, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(PROGRAM), str(folder), *options],
         stdout=subprocess.PIPE,
@@ -75,11 +75,12 @@ def test_thirty_kills_leave_the_ledger_of_an_undisturbed_run(tmp_path):
     children = ["--children", "130"]
     rng = random.Random(0)
     journal = tmp_path / "journal"
+    killed = [str(tmp_path / "killed"), *children]
     for kill in range(KILLS):
         if kill % 2:  # inside the writing of the ledger: just before its n-th statement
-            process = start(tmp_path / "killed", *children, "--die-at", str(rng.randint(1, 25)), seconds=0.02)
+            process = start(*killed, "--die-at", str(rng.randint(1, 25)), seconds=0.02, FAKE_JOURNAL=str(journal))
         else:  # any moment, from before the store is opened
-            process = start(tmp_path / "killed", *children, seconds=0.02, FAKE_JOURNAL=str(journal))
+            process = start(*killed, seconds=0.02, FAKE_JOURNAL=str(journal))
             assert process.stdout is not None
             assert process.stdout.readline() == "begun\n"
             time.sleep(rng.uniform(0.0, 0.2))
@@ -89,7 +90,7 @@ def test_thirty_kills_leave_the_ledger_of_an_undisturbed_run(tmp_path):
     survived = only(tmp_path / "killed")
     assert (survived.state, survived.active) == (RunState.RUNNING, False)
     assert 0 < sum(trial.charged for trial in survived.trials) < 130
-    state, charged, trained = finish(start(tmp_path / "killed", *children)).split()
+    state, charged, trained = finish(start(*killed, FAKE_JOURNAL=str(journal))).split()
     assert (state, charged) == ("finished", "130")
     assert int(trained) == 130 - sum(trial.charged for trial in survived.trials), "nothing completed is trained again"
     finish(start(tmp_path / "whole", *children))

@@ -15,7 +15,7 @@ from harness.space.expression import Node, expression, state
 from harness.space.grammar import MAX_BLOCKS, Space
 from harness.space.vocabulary import EDITIONS
 
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=150, deadline=None)
 
 
 @st.composite

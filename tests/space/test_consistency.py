@@ -68,7 +68,7 @@ def test_one_key_is_one_function_over_all_strings_of_small_spaces(
 
 
 def test_few_functions_have_several_keys() -> None:
-    rules = sampled(Space.of(blocks=1, **OFF), 8_000, seed=2)
+    rules = sampled(Space.of(blocks=1, **OFF), 5_000, seed=2)
     probe = Probe(seed=0)
     labels = classes(np.concatenate([probe.project(evaluate(rule, probe.operands)[None]) for rule in rules]))
     keys_of_class: dict[int, set[str]] = defaultdict(set)

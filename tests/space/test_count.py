@@ -29,8 +29,8 @@ def test_another_seed_of_the_probe_counts_the_same() -> None:
 
 def test_a_few_generic_gradients_tell_some_42_000_functions_apart() -> None:
     space = Space.of(blocks=1, **OFF)
-    counts = sorted(count_functions(space, seed=seed, generic=True) for seed in range(5))
-    assert abs(counts[2] - 42_000) < 4_200
+    counts = sorted(count_functions(space, seed=seed, generic=True) for seed in range(3))
+    assert abs(counts[1] - 42_000) < 4_200
 
 
 @pytest.mark.parametrize("space", [CONSTRAINED, FREE], ids=["constrained", "free"])

@@ -28,7 +28,7 @@ def test_a_canonical_form_has_the_value_of_its_rule(
     edition: str, blocks: int, value_of: NodeValue, value_and_size: ValueAndSize, agree: Agree
 ) -> None:
     probe = Probe(seed=1)
-    for rule in rules(edition, blocks, 2_000):
+    for rule in rules(edition, blocks, 1_000):
         literal, size = value_and_size(rule, probe)
         with np.errstate(all="ignore"):
             value = value_of(canonical(rule), probe.operands)
@@ -39,7 +39,7 @@ def test_a_canonical_form_has_the_value_of_its_rule(
 def test_facts_hold_of_the_values(edition: str, value_of: NodeValue) -> None:
     probe = Probe(seed=2)
     said = dict.fromkeys(("bounded", "nonnegative", "positive", "ternary", "zeros"), 0)
-    for rule in rules(edition, 2, 1_000):
+    for rule in rules(edition, 2, 600):
         for node in set(canonical(rule).walk()):
             with np.errstate(all="ignore"):
                 value = value_of(node, probe.operands)
@@ -60,7 +60,7 @@ def test_facts_hold_of_the_values(edition: str, value_of: NodeValue) -> None:
             said["positive"] += positive(node)
             said["ternary"] += ternary(node)
             said["zeros"] += len(where_zero) > 2
-    assert min(said.values()) > 100, said  # facts are found, so they were tested
+    assert min(said.values()) > 50, said  # facts are found, so they were tested
 
 
 def test_tame_expressions_of_ordinary_operands_are_finite(value_of: NodeValue) -> None:
@@ -68,10 +68,10 @@ def test_tame_expressions_of_ordinary_operands_are_finite(value_of: NodeValue) -
     ordinary = {name: rng.standard_normal(100) for name in Space.of("arxiv2").operands}
     ordinary["v"] = ordinary["v"] ** 2
     found = 0
-    for rule in rules("arxiv2", 2, 2_000):
+    for rule in rules("arxiv2", 2, 1_000):
         node = canonical(rule)
         if tame(node):
             found += 1
             with np.errstate(all="ignore"):
                 assert np.isfinite(value_of(node, ordinary)).all(), rule.key
-    assert found > 500
+    assert found > 250
