@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from tasks.data import cifar10, download
+from tasks.data import cifar10, download, image_folder
 from tasks.data.images import Bytes
 from tasks.data.torchvision_import import datasets
 
@@ -65,7 +65,7 @@ def test_a_second_start_does_not_decode(write_tree: Write, tmp_path: Path, monke
     def never(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(cifar10.image_folder, "decode", never)
+    monkeypatch.setattr(image_folder, "decode", never)
     second = cifar10.load(tree, silence)
     np.testing.assert_array_equal(second.train_images, first.train_images)
     assert second.fingerprint == first.fingerprint
