@@ -34,8 +34,9 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "state", "children", "best", "data", "space"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "run")  # the name is for copying
+    for heading in ("run", "state", "children", "best"):
+        table.add_column(heading, no_wrap=True)  # names are for copying
+    table.add_column("data and space", overflow="fold")
     for record in records:
         header = record.header
         charged = [trial.outcome.score for trial in record.trials if trial.charged]
@@ -44,8 +45,7 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
             record.standing,
             f"{len(charged)} of {header.budget.children}",
             f"{max(charged):.3f}" if charged else "",
-            header.data,
-            f"{header.space.edition} n={header.space.blocks}",
+            f"{header.data}, {header.space.edition} n={header.space.blocks}",
         )
     console().print(table)
 

@@ -143,7 +143,7 @@ def _stop_on_interrupt() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        announce("\nStopping after the children in flight here; Ctrl-C again to stop at once.")
+        announce("Stopping after the children in flight here; Ctrl-C again to stop at once.")
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -37,6 +37,9 @@ _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+    # Dask has workers give freed memory back at once, which doubles the time of a child that needs it again each step.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
+    "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # children train off the main thread
 }
 
 

@@ -11,6 +11,7 @@ from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
 from tasks.child.examples import Choice, Examples
+from tasks.child.memory import keep_freed_memory
 from tasks.child.training import Child, reproducible_arithmetic
 from tasks.data.images import ImageData
 from tasks.sweep import sweep_then_train
@@ -89,6 +90,7 @@ class ChildTask:
     def _score(self, rule: Rule, seed: int) -> Outcome:
         protocol = self._protocol
         if self._examples is None:
+            keep_freed_memory()
             self._examples = Examples.of(self._choice, DTYPES[protocol.dtype])
         examples = self._examples
         total = (len(protocol.learning_rates) + protocol.epochs - 1) * protocol.train_examples

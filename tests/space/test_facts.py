@@ -1,4 +1,4 @@
-"""What is said of canonical expressions, against their values; and the canonical form itself against the literal rule."""
+"""What is said of canonical expressions, against their values; and the canonical form against the literal rule."""
 
 from collections.abc import Callable, Mapping
 
