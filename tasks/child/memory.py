@@ -1,7 +1,7 @@
 """Freed memory is kept for the next step, not given back to the system.
 
-A step allocates the same few buffers of megabytes again and again. Where the allocator returns them when they are freed,
-the system must clear every page anew at the next step. Outcomes do not depend on it.
+A step allocates the same few buffers of megabytes again and again. Where the allocator returns them when they are
+freed, the system must clear every page anew at the next step. Outcomes do not depend on it.
 """
 
 from __future__ import annotations
