@@ -132,6 +132,7 @@ def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     from rich.console import Console  # here and not above: a cached start needs none
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda: progress.advance(task)
