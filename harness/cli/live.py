@@ -23,18 +23,11 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for counting: call what is yielded with (done, total)."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = not sys.stderr.isatty()
     with Progress(*columns, console=console(stderr=True), transient=True, disable=hidden) as bar:
         line = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(line, completed=done, total=total)
-
-
-@contextmanager
-def child_progress(rule: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar for one child: call what is yielded with (examples done, examples in all)."""
-    with counting(rule) as advance:
-        yield advance
 
 
 class Live:
@@ -53,7 +46,7 @@ class Live:
         self._name = ""
         self._printed = -1
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[pace]}"),

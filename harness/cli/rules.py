@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import asdict
 from enum import StrEnum
@@ -75,15 +76,16 @@ def score(
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
-    from harness.cli.live import child_progress
+    from harness.cli.live import counting
     from harness.race.protocol import child_seed, named
     from harness.registry import Kind, load
 
     parsed, chosen = _resolved(rule), named(protocol)
     examples = options.dataset(data, data_root, chosen)
-    task = load(Kind.TASK, chosen.task)(chosen, examples)
-    with child_progress(parsed.infix) as watch:
-        (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen), **({"watch": watch} if watch else {}))
+    factory = load(Kind.TASK, chosen.task)
+    with counting(parsed.infix) as watch:
+        watched = {"watch": watch} if "watch" in inspect.signature(factory).parameters else {}
+        (outcome,) = factory(chosen, examples, **watched).evaluate([parsed], seed=child_seed(seed, chosen))
     if format is ScoreFormat.JSON:
         typer.echo(json.dumps(_scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed), indent=2))
         return

@@ -51,6 +51,18 @@ def test_rule_show_prints_text_latex_and_tokens() -> None:
     assert len(invoke("rule", "show", "g", "--format", "tokens").split()) == 5
 
 
+def test_rule_score_trains_one_child() -> None:
+    arguments = ("rule", "score", "momentum", "--protocol", "toy-quadratic", "--seed", "2", "--format", "json")
+    scored = json.loads(invoke(*arguments))
+    assert {"score", "learning_rate", "sweep", "curve", "status", "examples", "seconds"} <= set(scored)
+    assert scored["status"] == "ok"
+    assert scored["score"] == scored["curve"][-1]
+    assert [part["learning_rate"] for part in scored["sweep"]] == pytest.approx([10.0**i for i in range(-5, 2)])
+    again = json.loads(invoke(*arguments))
+    assert {**again, "seconds": 0} == {**scored, "seconds": 0}
+    assert "reward" in invoke("rule", "score", "momentum", "--protocol", "toy-quadratic")
+
+
 def test_lists_name_what_there_is() -> None:
     protocols = invoke("ls", "protocols")
     for protocol in PROTOCOLS.values():
@@ -98,7 +110,7 @@ def test_a_small_space_is_counted_both_ways() -> None:
         (["leaderboard", "--results", "no/such/folder"], "expected a ledger"),
         (["runs", "--results", "no/such/folder"], "expected a ledger"),
         (["conformance"], "expected a searcher"),
-        (["space", "count", "--blocks", "3"], "rules"),
+        (["space", "count", "--blocks", "3"], "at most 2,000,000 strings"),
     ],
 )
 def test_a_mistake_is_one_line(
