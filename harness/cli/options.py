@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ import typer
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
-    from harness.contracts import ChildProtocol, Dataset
+    from harness.contracts import ChildProtocol, Dataset, Task
     from harness.space.grammar import Space
 
 CONSTRAINTS = {
@@ -117,6 +119,23 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
         return NO_DATA
     found: Dataset = load(Kind.DATA, name)(root, announce)
     return found
+
+
+def task_and_data(protocol: ChildProtocol, name: str, root: Path | None) -> tuple[Callable[..., Task], Dataset]:
+    """Load a protocol's task and its data set, one beside the other: a task's imports take as long as reading the data.
+
+    Raises:
+        DataError: the data set is missing or damaged.
+        RegistryError: no task or data set has that name.
+    """
+    import numpy  # noqa: F401 - both need it, and it must not be imported by two threads at once
+
+    from harness.registry import Kind, load
+
+    with ThreadPoolExecutor(1) as aside:
+        task = aside.submit(load, Kind.TASK, protocol.task)
+        data = dataset(name, root, protocol)
+        return task.result(), data
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -78,11 +78,9 @@ def score(
     """Train one child and print its reward, the sweep and the curve."""
     from harness.cli.live import counting
     from harness.race.protocol import child_seed, named
-    from harness.registry import Kind, load
 
     parsed, chosen = _resolved(rule), named(protocol)
-    examples = options.dataset(data, data_root, chosen)
-    factory = load(Kind.TASK, chosen.task)
+    factory, examples = options.task_and_data(chosen, data, data_root)
     with counting(parsed.infix) as watch:
         watched = {"watch": watch} if "watch" in inspect.signature(factory).parameters else {}
         (outcome,) = factory(chosen, examples, **watched).evaluate([parsed], seed=child_seed(seed, chosen))

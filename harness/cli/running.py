@@ -72,8 +72,8 @@ def run(
     run_seeds, worker_count = options.seeds(seeds), options.worker_count(workers)
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger.open(results))
-        examples = options.dataset(data, data_root, chosen)
-        task = load(Kind.TASK, chosen.task)(chosen, examples)
+        build, examples = options.task_and_data(chosen, data, data_root)
+        task = build(chosen, examples)
         headers = [
             RunHeader(
                 searcher=searcher,
