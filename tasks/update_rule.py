@@ -23,9 +23,9 @@ from harness.errors import SettingError, check_range, message
 from harness.race.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
+from harness.space.zoo import resolve
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
-from tasks.zoo import resolve
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -112,7 +111,9 @@ def _searcher(_what: Listed, name: str) -> Table:
 
 
 def _rules(_what: Listed, name: str) -> Table:
-    zoo = import_module("tasks.zoo").ZOO
+    from harness.space.zoo import ZOO
+
+    zoo = ZOO
     if name:
         check_choice("rule", name, zoo, error=HarnessError)
         zoo = {name: zoo[name]}

@@ -100,10 +100,9 @@ def score(
 
 
 def _resolved(text: str) -> Rule:
-    from importlib import import_module
+    from harness.space.zoo import resolve
 
-    rule: Rule = import_module("tasks.zoo").resolve(text)
-    return rule
+    return resolve(text)
 
 
 def _facts(rule: Rule) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from harness.contracts import Rule
 from harness.space.expression import Node, constant, expression
 from harness.space.grammar import Space
 from harness.space.vocabulary import EDITIONS
+from harness.space.zoo import ZOO
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import compile_rule
 from tasks.update_rule import RuleOptimizer
-from tasks.zoo import ZOO
 
 Array = NDArray[np.float64]
 SHAPES = [(3, 4), (5,), ()]

@@ -13,9 +13,9 @@ from harness.errors import ProtocolError
 from harness.race.protocol import TOY_QUADRATIC
 from harness.registry import Kind, load
 from harness.space.grammar import Space
+from harness.space.zoo import ZOO, named, resolve
 from tasks.toy import Landscape, QuadraticTask
 from tasks.update_rule import RuleOptimizer
-from tasks.zoo import ZOO, named, resolve
 
 
 def timeless(outcome: Outcome) -> Outcome:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from harness.errors import RuleSyntaxError, SettingError
+from harness.space.zoo import named
 from tasks.update_rule import RuleOptimizer
-from tasks.zoo import named
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 from harness.contracts import Rule
 from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
-from tasks.zoo import ZOO, named
+from harness.space.zoo import ZOO, named
 
 RANDOM_RULES = 24
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError
-from tasks.zoo import ZOO, named, resolve
+from harness.space.zoo import ZOO, named, resolve
 
 # [NOS] Table 1 in its order, from the protocol: rule and Wide ResNet accuracy.
 TABLE_1 = [
@@ -94,5 +94,5 @@ def test_named_takes_names_only() -> None:
 
 
 def test_the_zoo_does_not_import_torch() -> None:
-    probe = "import sys, tasks.zoo; tasks.zoo.named('adam').key; sys.exit('torch' in sys.modules)"
+    probe = "import sys, harness.space.zoo; harness.space.zoo.named('adam').key; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], timeout=120).returncode == 0
