@@ -58,6 +58,7 @@ class Course:
         self._watch = watch
         self._stop = stop
         self._clock = 0
+        self._unflushed = False  # whether the ledger holds anything that losing power could take back
         self._first: dict[str, int] = {}  # key → its first proposal, the one that is charged
         self._tickets: dict[int, int] = {}  # ticket → the proposal in flight
         self._waiting: dict[int, list[int]] = {}  # proposal in flight → its duplicates
@@ -138,6 +139,7 @@ class Course:
             raise self.differs(f"{known} proposals at step {asked}", f"{len(placed)}", index=start)
         if placed and not known:
             self.run.propose(placed)
+            self._unflushed = True
         for entry in placed:
             if entry.outcome is not None:
                 self._count(entry, replayed=bool(known))
@@ -170,10 +172,18 @@ class Course:
         indexes = [first, *self._waiting.pop(first, [])]
         complete = [dataclasses.replace(self.entries[index], outcome=outcome, told=told()) for index in indexes]
         self.run.complete(complete)
+        self._unflushed = True
         for entry in complete:
             self.entries[entry.index] = entry
             self._count(entry, replayed=False)
         return indexes
+
+    def tell(self, indexes: Sequence[int]) -> None:
+        """Let the searcher hear of completed proposals, once they are on the disk (law 6)."""
+        if self._unflushed:
+            self.run.flush()
+            self._unflushed = False
+        self.searcher.tell([self.entries[index].trial for index in indexes])
 
     def check_replayed(self) -> None:
         """Raise if the searcher ended before its recorded proposals did.

@@ -1,6 +1,7 @@
 """The right to write one run: what the loop holds while it works.
 
-The loop promises the order: ``propose`` before a child trains, ``complete`` before the searcher hears of it.
+The loop promises the order: ``propose`` before a child trains, ``complete`` and ``flush`` before the searcher hears of
+it.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class RunHandle:
         """
         columns = ("run", *ENTRY_COLUMNS)
         statement = f"INSERT INTO trials ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        with guarded(self._path), transaction(self._writer):
+        with guarded(self._path), transaction(self._writer, flush=False):
             self._writer.executemany(statement, [(self.header.identity, *entry_cells(entry)) for entry in entries])
 
     def complete(self, entries: Sequence[Entry]) -> None:
@@ -115,13 +116,21 @@ class RunHandle:
         trial = f"UPDATE trials SET {settings} WHERE run = ? AND number = ? AND status IS NULL"
         columns = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
         shared = f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        with guarded(self._path), transaction(self._writer):
+        with guarded(self._path), transaction(self._writer, flush=False):
             for entry in entries:
                 cells = outcome_cells(entry.outcome)
                 self._writer.execute(trial, (entry.told, *cells, self.header.identity, entry.index))
                 failed = entry.outcome is None or entry.outcome.status is Status.ERROR
                 if entry.source is Source.TRAINED and not failed:
                     self._writer.execute(shared, (*_conditions(self.header, entry.key), *cells))
+
+    def flush(self) -> None:
+        """Wait until all that was written is on the disk.
+
+        Raises:
+            LedgerError: it cannot be written.
+        """
+        with guarded(self._path), transaction(self._writer):
             self._writer.execute("UPDATE runs SET seconds = ? WHERE identity = ?", (self.seconds, self.header.identity))
 
     def exhaust(self, step: int) -> None:

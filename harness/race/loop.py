@@ -89,7 +89,7 @@ def _tell_in_order(course: Course) -> None:
         while course.untold:
             course.heed_stop()
             course.receive(lambda: told)  # noqa: B023 - called within this turn
-        course.searcher.tell([course.entries[index].trial for index in batch])
+        course.tell(batch)
     course.check_replayed()
 
 
@@ -108,10 +108,10 @@ def _tell_as_finished(course: Course) -> None:
             (index,) = course.place(rules, asked=asked)
             if course.entries[index].outcome is not None:
                 course.tick()
-                course.searcher.tell([course.entries[index].trial])
+                course.tell([index])
         elif course.untold:
             for index in course.receive(course.tick):
-                course.searcher.tell([course.entries[index].trial])
+                course.tell([index])
         else:
             return
 

@@ -1,8 +1,10 @@
 """How the store's file is opened, and how its troubles become one clear line.
 
 One SQLite file in WAL mode: readers see the last commit while writers write. Writers wait for each other up to
-``PATIENCE_SECONDS``. ``synchronous = FULL`` puts every commit on the disk before it returns, so a trial is there before
-the searcher hears of it even if the machine loses power (law 6).
+``PATIENCE_SECONDS``. A commit reaches the operating system before it returns, so that killing the process loses
+nothing; a flushed one, and all before it, is on the disk besides, so that losing power does not either. Trials are
+flushed before the searcher hears of them (law 6): one wait for the disk a batch, where a wait a commit takes longer
+than a small child.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from harness.errors import LedgerError, message
 
 PATIENCE_SECONDS = 60.0
 _MERGE_SECONDS = 1.0
-SYNCHRONOUS = "FULL"
+SYNCHRONOUS = {False: "NORMAL", True: "FULL"}  # by whether a commit is to be flushed
 _UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
 _FULL = "Free some space; the same command then goes on, and what is written stays readable"
 _ACCESS = "Check the permissions, or choose another folder with --results"
@@ -45,8 +47,14 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the statements inside, or none of them; waits for its turn to write."""
+def transaction(connection: sqlite3.Connection, *, flush: bool = True) -> Iterator[None]:
+    """All of the statements inside, or none of them; waits for its turn to write.
+
+    Args:
+        connection: a writer's.
+        flush: return only when this commit, and with it every one before, is on the disk.
+    """
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[flush]}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -70,9 +78,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open the file for writing, creating an empty one if there is none."""
-    connection = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
-    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
-    return connection
+    return sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

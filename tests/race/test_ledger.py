@@ -6,20 +6,60 @@ import multiprocessing
 import sqlite3
 
 import pytest
-from racing import PROTOCOL, completed, dump, entry, header, poll, run
+from racing import PROTOCOL, SPACE, Learner, completed, dump, entry, header, poll, run
 
 from harness.contracts import Outcome, Status
 from harness.errors import LedgerError
 from harness.race import ledger
+from harness.race.handle import RunHandle
 from harness.race.ledger import Ledger
 from harness.race.records import RunState
 
 
-def test_a_commit_is_on_disk_before_it_returns(tmp_path, monkeypatch):
+def test_a_flush_waits_for_the_disk_and_the_commits_before_it_do_not(tmp_path, monkeypatch):
     monkeypatch.undo()
-    with Ledger.open(tmp_path) as store:
-        assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL"
+    normal, full = (1,), (2,)
+
+    def setting(store):
+        return store._writer.execute("PRAGMA synchronous").fetchone()
+
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
         assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        pending = entry(0)
+        writer.propose([pending])
+        assert setting(store) == normal
+        writer.complete([completed(pending)])
+        assert setting(store) == normal
+        writer.flush()
+        assert setting(store) == full
+        writer.finish(RunState.STOPPED)
+        assert setting(store) == full
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_every_trial_is_flushed_before_the_searcher_hears_of_it(tmp_path, monkeypatch, asynchronous):
+    safe, written, heard = set(), set(), []
+    complete, flush = RunHandle.complete, RunHandle.flush
+
+    class Listener(Learner):
+        def tell(self, trials):
+            heard.extend(trial.index in safe for trial in trials)
+            super().tell(trials)
+
+    def noted(handle, entries):
+        complete(handle, entries)
+        written.update(entry.index for entry in entries)
+
+    def flushed(handle):
+        flush(handle)
+        safe.update(written)
+
+    monkeypatch.setattr(RunHandle, "complete", noted)
+    monkeypatch.setattr(RunHandle, "flush", flushed)
+    made = header(12, asynchronous=asynchronous)
+    run(tmp_path, made, searcher=Listener(SPACE, seed=made.seed))
+    assert len(heard) >= 12
+    assert sum(heard) >= 12, "only free duplicates of what was told before may go without a completion of their own"
 
 
 def test_a_run_is_read_back_as_it_was_written(tmp_path):
