@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.race.records import RunHeader, RunRecord, RunState, Setting
 
-Entrant = tuple[str, int, tuple[tuple[str, Setting], ...], bool, tuple[tuple[str, str], ...]]
+Environment = tuple[tuple[str, str], ...]
+Entrant = tuple[str, int, tuple[tuple[str, Setting], ...], bool, Environment]
 
 
 def entrant(header: RunHeader) -> Entrant:
@@ -40,7 +41,7 @@ def labels(headers: Sequence[RunHeader]) -> tuple[dict[Entrant, str], list[str]]
         The names, different for different entrants, and notes that explain them.
     """
     entrants = list(dict.fromkeys(entrant(header) for header in headers))
-    environments = list(dict.fromkeys(each[4] for each in entrants))
+    marks = environment_marks(headers)
     named: dict[Entrant, str] = {}
     notes = []
     for each in entrants:
@@ -56,12 +57,19 @@ def labels(headers: Sequence[RunHeader]) -> tuple[dict[Entrant, str], list[str]]
         if asynchronous:
             label += " async"
             notes.append(f"{label} was told results as they finished, so its runs cannot be repeated exactly.")
-        if len(environments) > 1:
-            label += f" [env {_letter(environments.index(environment))}]"
+        label += marks[environment]
         if settings:
             notes.append(f"Settings of {label}: {', '.join(f'{name}={value}' for name, value in settings)}.")
         named[each] = label
-    return named, [*notes, *_not_pooled(entrants, [dict(each) for each in environments])]
+    return named, [*notes, *_not_pooled(entrants, [dict(each) for each in marks])]
+
+
+def environment_marks(headers: Sequence[RunHeader]) -> dict[Environment, str]:
+    """What to add to a name to tell its environment from the others: nothing where there is only one."""
+    environments = list(dict.fromkeys(entrant(header)[4] for header in headers))
+    if len(environments) == 1:
+        return {environments[0]: ""}
+    return {each: f" [env {_letter(index)}]" for index, each in enumerate(environments)}
 
 
 def _not_pooled(entrants: Sequence[Entrant], environments: Sequence[Mapping[str, str]]) -> list[str]:

@@ -15,11 +15,15 @@
         "area": {"mean", "low", "high"}, "final": {...},            # low and high null for one seed
         "curve": [float],                    # median best-so-far after each child of the budget
         "best": rule or null, "children", "proposals", "duplicates", "diverged", "errors", "seconds"}],
+      "references": [{                       # random search by many draws: no entrant, no place
+        "label", "environment", "evaluations", "seeds", "areas", "finals", "area", "final",
+        "curve": [float]}],                  # mean expected best-so-far after each child of the budget
       "rules": [{"rule", "tokens", "key", "score", "mean", "seed", "learning_rate", "children", "found", "searchers"}],
       "unfinished": [{"run", "label", "seed", "state", "children", "best"}],
       "notes": [str]}]}
 
-**CSV** has one line an entrant, led by its board's columns; settings and environment are JSON in their cells.
+**CSV** has one line an entrant, led by its board's columns, and after a board's entrants one line a reference, whose
+places are empty; settings and environment are JSON in their cells.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from enum import StrEnum
 from harness.board import layout
 from harness.board.layout import TableText
 from harness.board.statistics import Estimate
-from harness.board.tables import Board, Nomination, Row
+from harness.board.tables import Board, Nomination, Reference, Row
 
 SCHEMA = 1
 
@@ -73,6 +77,7 @@ def _board(board: Board) -> Json:
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "budget": {"children": board.budget.children, "proposals": board.budget.proposals},
         "entrants": [_entrant(row) for row in board.rows],
+        "references": [_reference(each) for each in board.references],
         "rules": [_nomination(each) for each in board.rules],
         "unfinished": [
             {
@@ -114,6 +119,20 @@ def _entrant(row: Row) -> Json:
     }
 
 
+def _reference(each: Reference) -> Json:
+    return {
+        "label": each.label,
+        "environment": dict(each.environment),
+        "evaluations": each.evaluations,
+        "seeds": list(each.seeds),
+        "areas": list(each.areas),
+        "finals": list(each.finals),
+        "area": _estimate(each.area),
+        "final": _estimate(each.final),
+        "curve": list(each.curve),
+    }
+
+
 def _estimate(figure: Estimate) -> Json:
     return {"mean": figure.mean, "low": figure.low, "high": figure.high}
 
@@ -134,7 +153,10 @@ def _nomination(each: Nomination) -> Json:
 
 
 def _csv(boards: Sequence[Board]) -> str:
-    lines = [_line(number, board, row) for number, board in enumerate(boards, 1) for row in board.rows]
+    lines = []
+    for number, board in enumerate(boards, 1):
+        lines += [_line(number, board, row) for row in board.rows]
+        lines += [_reference_line(number, board, each) for each in board.references]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -154,6 +176,37 @@ COLUMNS = (
 
 
 def _line(number: int, board: Board, row: Row) -> Json:
+    line: Json = _head(number, board, row) | {
+        "searcher": layout.plain(row.searcher),
+        "version": row.version,
+        "settings": json.dumps(dict(row.settings), sort_keys=True),
+        "async": str(row.asynchronous).lower(),
+        "place_best": row.places[0],
+        "place_worst": row.places[1],
+        "children": row.children,
+        "proposals": row.proposals,
+        "duplicates": row.duplicates,
+        "diverged": row.diverged,
+        "errors": row.errors,
+        "seconds": round(row.seconds, 3),
+    }
+    if row.best:
+        line |= {
+            "best_rule": layout.formula(row.best.rule),
+            "best_tokens": str(row.best.rule),
+            "best_score": row.best.score,
+            "best_seed": row.best.seed,
+            "best_learning_rate": row.best.learning_rate,
+        }
+    return line
+
+
+def _reference_line(number: int, board: Board, each: Reference) -> Json:
+    return _head(number, board, each) | {"children": each.evaluations}
+
+
+def _head(number: int, board: Board, each: Row | Reference) -> Json:
+    """The cells that entrants and references share."""
     line: Json = {
         "board": number,
         "comparable": board.comparable,
@@ -165,32 +218,12 @@ def _line(number: int, board: Board, row: Row) -> Json:
         "fingerprint": board.fingerprint,
         "budget_children": board.budget.children,
         "budget_proposals": board.budget.proposals,
-        "label": layout.plain(row.label),
-        "searcher": layout.plain(row.searcher),
-        "version": row.version,
-        "settings": json.dumps(dict(row.settings), sort_keys=True),
-        "async": str(row.asynchronous).lower(),
-        "environment": json.dumps(dict(row.environment), sort_keys=True),
-        "place_best": row.places[0],
-        "place_worst": row.places[1],
-        "seeds": " ".join(map(str, row.seeds)),
-        "children": row.children,
-        "proposals": row.proposals,
-        "duplicates": row.duplicates,
-        "diverged": row.diverged,
-        "errors": row.errors,
-        "seconds": round(row.seconds, 3),
+        "label": layout.plain(each.label),
+        "environment": json.dumps(dict(each.environment), sort_keys=True),
+        "seeds": " ".join(map(str, each.seeds)),
     }
-    for name, figure in (("area", row.area), ("final", row.final)):
+    for name, figure in (("area", each.area), ("final", each.final)):
         line |= {name: figure.mean, f"{name}_low": figure.low, f"{name}_high": figure.high}
-    if row.best:
-        line |= {
-            "best_rule": layout.formula(row.best.rule),
-            "best_tokens": str(row.best.rule),
-            "best_score": row.best.score,
-            "best_seed": row.best.seed,
-            "best_learning_rate": row.best.learning_rate,
-        }
     return line
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.statistics import Estimate
-from harness.board.tables import Board, Row
+from harness.board.tables import Board, Reference, Row
 from harness.contracts import Rule
 from harness.errors import HarnessError
 
@@ -60,7 +60,7 @@ def tables(board: Board) -> tuple[TableText, ...]:
 
 def notes(board: Board) -> tuple[str, ...]:
     """What must be known to read the tables rightly, a sentence or two each."""
-    own = (*board.apart, *board.notes)
+    own = (*board.apart, *board.notes, *(_explained(each) for each in board.references))
     if board.rows:
         own = ("Area is the mean of best-so-far over the children of the budget, ± its 95% interval over seeds.", *own)
     return tuple(plain(note) for note in own)
@@ -75,20 +75,30 @@ def _searchers(board: Board) -> TableText:
         Column("final best", right=True),
         Column("best so far"),
     )
-    low = min((row.curve[0] for row in board.rows), default=0.0)
-    high = max((row.curve[-1] for row in board.rows), default=1.0)
+    shown: list[tuple[str, Row | Reference]] = [(_span(row.places), row) for row in board.rows]
+    shown += [("", each) for each in board.references]
+    low = min((each.curve[0] for _, each in shown), default=0.0)
+    high = max((each.curve[-1] for _, each in shown), default=1.0)
     rows = (
         (
-            _span(row.places),
-            plain(row.label),
-            seed_list(row.seeds),
-            _estimated(row.area),
-            _estimated(row.final),
-            sparkline(row.curve, low=low, high=high),
+            place,
+            plain(each.label),
+            seed_list(each.seeds),
+            _estimated(each.area),
+            _estimated(each.final),
+            sparkline(each.curve, low=low, high=high),
         )
-        for row in board.rows
+        for place, each in shown
     )
     return TableText("Searchers", columns, tuple(rows))
+
+
+def _explained(each: Reference) -> str:
+    return (
+        f"{each.label}: the expected best-so-far of uniform random search, in closed form from the "
+        f"{each.evaluations:,} evaluations that its runs of any budget left in the store (± bootstrap over seeds); "
+        "a yardstick, not ranked."
+    )
 
 
 def _work(board: Board) -> TableText:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.board import statistics
+from harness.board.baseline import many_draws
 from harness.board.entrants import Entrant, distinct, entrant, labels
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Rule, Status, Trial
@@ -28,23 +29,31 @@ class _Find:
     key: str
 
 
-def boards(records: Iterable[RunRecord], *, top: int = TOP) -> tuple[Board, ...]:
+def boards(records: Iterable[RunRecord], *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
         records: of any stores, in any order.
         top: best rules to list on each board.
+        only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
+            reference. Empty for all.
     """
+    records = list(records)
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for record in sorted(
         records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)
     ):
-        groups[record.header.comparable].append(record)
+        if only in ("", record.header.comparable):
+            groups[record.header.comparable].append(record)
     headers = [group[0].header for group in groups.values()]
-    return tuple(_board(group, top=top, earlier=headers[:index]) for index, group in enumerate(groups.values()))
+    return tuple(
+        _board(group, top=top, earlier=headers[:index], store=records) for index, group in enumerate(groups.values())
+    )
 
 
-def _board(records: Sequence[RunRecord], *, top: int, earlier: Sequence[RunHeader]) -> Board:
+def _board(
+    records: Sequence[RunRecord], *, top: int, earlier: Sequence[RunHeader], store: Sequence[RunRecord]
+) -> Board:
     header = records[0].header
     records, notes = distinct(records)
     named, explained = labels([record.header for record in records])
@@ -69,6 +78,7 @@ def _board(records: Sequence[RunRecord], *, top: int, earlier: Sequence[RunHeade
         fingerprint=header.data_fingerprint,
         budget=header.budget,
         rows=tuple(rows),
+        references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(finds.values())), top),
         apart=tuple(_difference(header, other, number) for number, other in enumerate(earlier, 1)),

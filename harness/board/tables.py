@@ -89,6 +89,33 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What uniform random search earns on average, from many draws: a yardstick without a place.
+
+    Attributes:
+        label: its name on this board.
+        environment: what else its scores depend on.
+        evaluations: draws that it rests on, over all seeds.
+        seeds: of the runs that they are from, ascending.
+        areas: normalised area under the expected best-so-far, by seed.
+        finals: expected final best, by seed.
+        area: mean of ``areas``.
+        final: mean of ``finals``.
+        curve: mean over seeds of the expected best-so-far, after each child of the budget.
+    """
+
+    label: str
+    environment: Mapping[str, str]
+    evaluations: int
+    seeds: tuple[int, ...]
+    areas: tuple[float, ...]
+    finals: tuple[float, ...]
+    area: Estimate
+    final: Estimate
+    curve: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
     """A run that has not used up its budget: shown, never ranked.
 
@@ -121,6 +148,7 @@ class Board:
         fingerprint: hash of its decoded arrays.
         budget: of every run.
         rows: finished entrants, by mean area, the best first.
+        references: random search by many draws, one for each environment that the store holds enough draws of.
         unfinished: runs without a place.
         rules: the best distinct rules of all these runs, unfinished ones too.
         apart: why this board is not merged with each of the boards before it.
@@ -134,6 +162,7 @@ class Board:
     fingerprint: str
     budget: Budget
     rows: tuple[Row, ...]
+    references: tuple[Reference, ...]
     unfinished: tuple[Unfinished, ...]
     rules: tuple[Nomination, ...]
     apart: tuple[str, ...]

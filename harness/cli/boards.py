@@ -75,7 +75,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
 
     with Ledger.read(results) as ledger:
         records = ledger.runs()
-    found = boards([record for record in records if only in ("", record.header.comparable)], top=top)
+    found = boards(records, top=top, only=only)
     if format is BoardFormat.TEXT:
         show(found, console())
     else:

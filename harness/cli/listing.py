@@ -103,7 +103,7 @@ def _searcher(_what: Listed, name: str) -> Table:
     table.caption = f"{described}; set one with --set name=value"
     settings = declared(factory)
     for setting in settings.values():
-        default = "required" if setting.required else str(setting.default)
+        default = "required" if setting.required else "not set" if setting.default is None else str(setting.default)
         table.add_row(setting.name, default, setting.allowed, setting.summary)
     if not settings:
         table.caption = f"{described}; it has no settings"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from harness.race.progress import Progress as RunProgress
+    from harness.race.records import RunHeader
 
-LINES = 10  # plain lines that a whole run prints where there is no terminal
+LINES = 10  # plain lines that a run prints where there is no terminal
+LINES_OF_MANY = 2  # that each of several runs prints there
 
 
 @contextmanager
@@ -35,13 +37,18 @@ class Live:
 
     Args:
         quiet: show nothing.
+        runs: all that will be watched; more than one have a line for their whole, with an estimate of its own.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, runs: Sequence[RunHeader]) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._terminal = sys.stderr.isatty() and not quiet
         self._quiet = quiet
+        self._runs = len(runs)
+        self._begun = 0
+        self._whole = Whole(sum(header.budget.children for header in runs))
+        self._whole_line: TaskID | None = None
         self._line: TaskID | None = None
         self._name = ""
         self._printed = -1
@@ -66,25 +73,76 @@ class Live:
         """Show where a run stands; called with every completed proposal."""
         header = progress.header
         name = f"{header.searcher} seed {header.seed}"
+        self._whole.count(progress)
         if name != self._name:
             self._name, self._printed = name, -1
+            self._begun += 1
+            if self._runs > 1 and self._whole_line is None:
+                self._whole_line = self._bar.add_task("all runs", total=self._whole.total, pace="", best="")
+            elif self._runs > 1 and self._line is not None:
+                self._bar.remove_task(self._line)  # a long race must not fill the screen
             self._line = self._bar.add_task(name, total=progress.budget.children, pace="", best="")
         if self._terminal:
             assert self._line is not None
             self._bar.update(self._line, completed=progress.children, pace=_pace(progress), best=_best(progress))
+            if self._whole_line is not None:
+                of = f"run {self._begun} of {self._runs}"
+                self._bar.update(self._whole_line, completed=self._whole.done, pace=self._whole.left, best=of)
         elif not self._quiet:
-            tenth = LINES * progress.children // progress.budget.children
-            if tenth > self._printed:
-                self._printed = tenth
+            lines = LINES if self._runs == 1 else LINES_OF_MANY
+            part = lines * progress.children // progress.budget.children
+            if part > self._printed:
+                self._printed = part
                 parts = (f"{name}: {progress.children} of {progress.budget.children} children", _pace(progress))
-                announce("; ".join(part for part in (*parts, _best(progress)) if part))
+                whole = (f"run {self._begun} of {self._runs}", self._whole.left) if self._runs > 1 else ()
+                announce("; ".join(part for part in (*parts, _best(progress), *whole) if part))
+
+
+class Whole:
+    """How far several runs together have come.
+
+    Attributes:
+        total: children of all their budgets.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._children: dict[str, int] = {}
+        self._replayed = 0
+        self._began = time.monotonic()
+
+    def count(self, progress: RunProgress) -> None:
+        """Hear where one of the runs stands."""
+        before = self._children.get(progress.header.identity, 0)
+        self._children[progress.header.identity] = progress.children
+        if progress.children_per_minute is None:  # nothing trained yet: what there is comes from the ledger
+            self._replayed += progress.children - before
+
+    @property
+    def done(self) -> int:
+        """Children completed, those from the ledger included."""
+        return sum(self._children.values())
+
+    @property
+    def left(self) -> str:
+        """Time left for all of them at the pace so far; empty before there is one."""
+        trained = self.done - self._replayed
+        if trained <= 0:
+            return ""
+        return f"{_clock((self.total - self.done) * (time.monotonic() - self._began) / trained)} left in all"
 
 
 def _pace(progress: RunProgress) -> str:
     if progress.children_per_minute is None or progress.seconds_left is None:
         return f"{progress.replayed} from the ledger" if progress.replayed else ""
-    left = time.strftime("%H:%M:%S", time.gmtime(progress.seconds_left)).removeprefix("00:")
-    return f"{progress.children_per_minute:.1f}/min, {left} left"
+    return f"{progress.children_per_minute:.1f}/min, {_clock(progress.seconds_left)} left"
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as MM:SS, or as hours and so on from one hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def _best(progress: RunProgress) -> str:

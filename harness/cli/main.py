@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(running.run)
+app.command("race")(running.race)
 app.command("runs")(boards.runs)
 app.command("leaderboard")(boards.leaderboard)
 app.command("ls")(listing.ls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,14 @@ CONSTRAINTS = {
     "last-not-add": "last_not_add",
     "connected": "connected",
 }
+
+
+class Evaluator(StrEnum):
+    """Where scores come from."""
+
+    TRAIN = "train"
+    REPLAY = "replay"
+
 
 SpaceName = Annotated[str, typer.Option("--space", help="Edition of the language: icml2017 or arxiv2.")]
 Blocks = Annotated[int, typer.Option("--blocks", help="Blocks a rule has, 1 to 4.")]

@@ -45,11 +45,37 @@ TOY_QUADRATIC = ChildProtocol(
     learning_rates=SWEEP,
     chance=0.0,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, TOY_QUADRATIC)}
+TOY_ROSENBROCK = ChildProtocol(
+    name="toy-rosenbrock",
+    version=1,
+    task="toy-rosenbrock",
+    inputs="none",
+    train_examples=120,
+    validation_examples=1,
+    batch_size=10,
+    epochs=5,
+    learning_rates=SWEEP,
+    chance=0.0,
+)
+TOY_CLASSIFIER = ChildProtocol(
+    name="toy-classifier",
+    version=1,
+    task="toy-classifier",
+    inputs="none",
+    train_examples=384,
+    validation_examples=500,
+    batch_size=32,
+    epochs=5,
+    learning_rates=SWEEP,
+    chance=0.1,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, TOY_QUADRATIC, TOY_ROSENBROCK, TOY_CLASSIFIER)}
 SUMMARIES = {
     "paper": "the child of Neural Optimizer Search §4.2, the one to publish with",
     "quick": "the same network on fewer examples: a whole search in minutes",
     "toy-quadratic": "noisy quadratics, milliseconds a rule: for tests and for comparing searchers cheaply",
+    "toy-rosenbrock": "noisy Rosenbrock functions, milliseconds a rule: for comparing searchers cheaply",
+    "toy-classifier": "a small network on a generated data set, milliseconds a rule: for comparing searchers cheaply",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 
 import torch
 
@@ -12,6 +13,7 @@ from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
 from tasks.child.examples import Choice, Examples
 from tasks.child.memory import keep_freed_memory
+from tasks.child.step import FUSED, PLAIN, Start, path_for, starter
 from tasks.child.training import Child, reproducible_arithmetic
 from tasks.data.images import ImageData
 from tasks.sweep import sweep_then_train
@@ -23,6 +25,9 @@ Watch = Callable[[int, int], None]
 class ChildTask:
     """Train a small convolutional network with each rule, and score its validation accuracy.
 
+    Version 2 is the same function as version 1, computed otherwise (``tasks.child.fused``): rewards agree within their
+    noise, not bit for bit.
+
     It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises
     them once.
 
@@ -31,14 +36,17 @@ class ChildTask:
         data: where the examples come from; its test images are not looked at.
         watch: hears (examples done, examples in all) after every epoch of the rule in training; an epoch that diverged
             counts whole. It stays behind when the task is sent to another process.
+        plain: train by PyTorch's own operations even where the fast path runs.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
     """
 
-    version = 1
+    version = 2
 
-    def __init__(self, protocol: ChildProtocol, data: ImageData, *, watch: Watch | None = None) -> None:
+    def __init__(
+        self, protocol: ChildProtocol, data: ImageData, *, watch: Watch | None = None, plain: bool = False
+    ) -> None:
         check_choice(f"dtype of protocol {protocol.name!r}", protocol.dtype, DTYPES, error=ProtocolError)
         if protocol.train_examples % protocol.batch_size:
             raise ProtocolError(
@@ -49,7 +57,7 @@ class ChildTask:
                     hint="Change one of them",
                 )
             )
-        height, width = data.train_images.shape[1:3]
+        height, width, channels = data.train_images.shape[1:]
         if height != width or height % 4:
             raise ProtocolError(
                 message(
@@ -61,11 +69,12 @@ class ChildTask:
             )
         self._protocol = protocol
         self._choice = Choice.of(protocol, data)
-        self._examples: Examples | None = None
+        self._path = PLAIN if plain else path_for(channels)
+        self._start: Start | None = None
         self._watch = watch
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_examples": None, "_watch": None}
+        return {**self.__dict__, "_start": None, "_watch": None}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -77,6 +86,8 @@ class ChildTask:
             "device": "cpu",
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
+            "step": self._path,
+            **({"numba": version("numba")} if self._path == FUSED else {}),
         }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
@@ -89,10 +100,6 @@ class ChildTask:
 
     def _score(self, rule: Rule, seed: int) -> Outcome:
         protocol = self._protocol
-        if self._examples is None:
-            keep_freed_memory()
-            self._examples = Examples.of(self._choice, DTYPES[protocol.dtype])
-        examples = self._examples
         total = (len(protocol.learning_rates) + protocol.epochs - 1) * protocol.train_examples
         epochs: list[int] = []
 
@@ -101,13 +108,14 @@ class ChildTask:
             if self._watch is not None:
                 self._watch(len(epochs) * protocol.train_examples, total)
 
-        def start(learning_rate: float) -> Child:
-            return Child(rule, learning_rate, protocol=protocol, examples=examples, seed=seed, report=report)
+        def child(learning_rate: float) -> Child:
+            return Child(rule, learning_rate, protocol=protocol, start=start, seed=seed, report=report)
 
+        start = self._prepared()
         began = time.perf_counter()
         try:
             with reproducible_arithmetic():
-                return sweep_then_train(protocol, start)
+                return sweep_then_train(protocol, child)
         except Exception as cause:  # a bad rule must not end a search, whatever it breaks
             return Outcome(
                 status=Status.ERROR,
@@ -117,3 +125,12 @@ class ChildTask:
                 seconds=time.perf_counter() - began,
                 message=f"{type(cause).__name__}: {cause}",
             )
+
+    def _prepared(self) -> Start:
+        """What starts a network; the first call in a process normalises the examples."""
+        if self._start is None:
+            keep_freed_memory()
+            with reproducible_arithmetic():
+                examples = Examples.of(self._choice, DTYPES[self._protocol.dtype])
+                self._start = starter(self._path, examples, batch_size=self._protocol.batch_size)
+        return self._start

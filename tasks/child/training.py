@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from harness.contracts import ChildProtocol, Rule
 from harness.race.seeds import derive_seed
-from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples
+from tasks.child.step import Start
 from tasks.update_rule import RuleOptimizer
-
-SCORING_BATCH = 250  # the activations of more images than that leave the cache
 
 
 class Child:
@@ -26,8 +23,8 @@ class Child:
     Args:
         rule: what updates the weights.
         learning_rate: λ.
-        protocol: gives batch size, dtype and σ of the noise.
-        examples: what to train and score on.
+        protocol: gives the number of examples, the batch size and σ of the noise.
+        start: builds the network.
         seed: the child's seed.
         report: hears, after each epoch, however it ended, how many examples it consumed.
     """
@@ -38,21 +35,18 @@ class Child:
         learning_rate: float,
         *,
         protocol: ChildProtocol,
-        examples: Examples,
+        start: Start,
         seed: int,
         report: Callable[[int], None],
     ) -> None:
-        size, channels = examples.pool.images.shape[-1], examples.pool.images.shape[1]
         self.examples = 0
         self._epoch = 0
-        self._data = examples
-        self._batch_size = protocol.batch_size
+        self._protocol = protocol
         self._seed = seed
         self._report = report
-        self._network = ConvNet(size, channels=channels, classes=examples.classes, seed=derive_seed(seed, "weights"))
-        self._network.to(examples.pool.images.dtype)
+        self._network = start(derive_seed(seed, "weights"))
         self._optimizer = RuleOptimizer(
-            self._network.parameters(),
+            self._network.parameters,
             rule,
             learning_rate,
             seed=derive_seed(seed, "rule"),
@@ -68,36 +62,21 @@ class Child:
             self._report(self.examples - before)
 
     def _train_batches(self) -> bool:
-        pool = self._data.pool
-        count, channels, height, width = pool.images.shape
-        rows = pool.images.permute(0, 2, 3, 1).reshape(count, -1)  # a view: the images are stored channels-last
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "batches", self._epoch))
         self._epoch += 1
-        self._network.train()
-        for batch in torch.randperm(count, generator=generator).split(self._batch_size):
-            images = rows.index_select(0, batch).view(-1, height, width, channels).permute(0, 3, 1, 2)
-            loss = cross_entropy(self._network(images), pool.labels.index_select(0, batch))
+        order = torch.randperm(self._protocol.train_examples, generator=generator)
+        for batch in order.split(self._protocol.batch_size):
+            loss = self._network.loss(batch)
             self.examples += len(batch)
-            if not torch.isfinite(loss):
+            if not math.isfinite(loss):
                 return False
-            self._optimizer.zero_grad()
-            loss.backward()
             self._optimizer.step()
         # Weights that the last step ruined would end the next epoch at its first loss.
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self._network.parameters())
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self._network.parameters)
 
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
-        validation = self._data.validation
-        self._network.eval()
-        right = 0
-        with torch.inference_mode():
-            images, labels = validation.images.split(SCORING_BATCH), validation.labels.split(SCORING_BATCH)
-            for batch, truth in zip(images, labels, strict=True):
-                logits = self._network(batch)
-                sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
-                right += int(((logits.argmax(1) == truth) & sane).sum())
-        return right / len(validation)
+        return self._network.score()
 
 
 @contextmanager

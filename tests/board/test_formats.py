@@ -35,7 +35,8 @@ def test_json_holds_what_its_schema_says(several) -> None:
     assert document["schema"] == 1
     first, second = document["boards"]
     assert set(first) == {
-        *("comparable", "space", "protocol", "data", "budget", "entrants", "rules", "unfinished", "notes"),
+        *("comparable", "space", "protocol", "data", "budget"),
+        *("entrants", "references", "rules", "unfinished", "notes"),
     }
     row = first["entrants"][0]
     assert (row["searcher"], row["seeds"], row["best"]["score"]) == ("random", [0, 1, 2], 0.52)
@@ -43,6 +44,13 @@ def test_json_holds_what_its_schema_says(several) -> None:
     assert len(row["curve"]) == first["budget"]["children"]
     assert first["entrants"][1]["searcher"] == HOSTILE
     assert first["entrants"][1]["area"]["low"] is None
+    (reference,) = first["references"]
+    assert (reference["label"], reference["seeds"]) == ("random, many draws (9 evaluations) [env B]", [0, 1, 2])
+    assert set(reference) == {
+        *("label", "environment", "evaluations", "seeds", "areas", "finals", "area", "final", "curve"),
+    }
+    assert reference["final"]["mean"] == pytest.approx(0.51)
+    assert len(reference["curve"]) == first["budget"]["children"]
     assert second["protocol"]["name"] == "paper"
     assert "Not ranked with board 1: another protocol." in second["notes"]
 
@@ -51,7 +59,13 @@ def test_csv_has_one_line_an_entrant_that_reads_back(several) -> None:
     text = render(several, Format.CSV)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert text.count("\n") == 1 + len(rows)
-    assert [(row["board"], row["searcher"][:4]) for row in rows] == [("1", "rand"), ("1", "evil"), ("2", "rand")]
+    assert [(row["board"], row["searcher"][:4]) for row in rows] == [
+        *(("1", "rand"), ("1", "evil"), ("1", "")),
+        *(("2", "rand"), ("2", "")),
+    ]
+    assert rows[2]["label"] == "random, many draws (9 evaluations) [env B]"
+    assert (rows[2]["place_best"], rows[2]["children"], rows[2]["seeds"]) == ("", "9", "0 1 2")
+    assert float(rows[2]["area_low"]) < float(rows[2]["area"]) < float(rows[2]["area_high"])
     assert all(None not in row and None not in row.values() for row in rows)
     assert rows[0]["seeds"] == "0 1 2"
     assert float(rows[0]["area_low"]) < float(rows[0]["area"])
@@ -61,7 +75,8 @@ def test_csv_has_one_line_an_entrant_that_reads_back(several) -> None:
 
 
 def test_csv_of_a_run_without_a_good_rule(run, trial) -> None:
-    (row,) = csv.DictReader(io.StringIO(render(boards([run(trials=(trial(0.1, status=Status.ERROR),))]), Format.CSV)))
+    text = render(boards([run(trials=(trial(0.1, status=Status.ERROR),))]), Format.CSV)
+    row, _ = csv.DictReader(io.StringIO(text))
     assert (row["best_rule"], row["errors"]) == ("", "1")
 
 

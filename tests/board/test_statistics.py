@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from harness.board.statistics import area, best_so_far, estimate, median_curve
+from harness.board.statistics import (
+    Estimate,
+    area,
+    best_so_far,
+    bootstrapped,
+    estimate,
+    expected_best,
+    median_curve,
+    sign_flip,
+)
 
 
 def curve(trials: list, children: int = 5) -> list[float]:
@@ -78,3 +89,93 @@ def test_interval_covers_the_mean_as_often_as_it_says() -> None:
     found = [estimate(rng.normal(0.5, 0.02, size=5).tolist()) for _ in range(2000)]
     covered = np.mean([each.low <= 0.5 <= each.high for each in found])
     assert abs(covered - 0.95) < 0.0245
+
+
+def test_expected_best_of_four_by_hand() -> None:
+    # of 1, 2, 3, 5: one is worth 11/4; of the six pairs the best are 2, 3, 3, 5, 5, 5; of the four triples 3, 5, 5, 5
+    assert expected_best([3, 1, 5, 2], children=6) == pytest.approx([11 / 4, 23 / 6, 18 / 4, 5, 5, 5])
+
+
+def test_expected_best_is_the_mean_over_all_choices() -> None:
+    scores = [0.1, 0.1, 0.35, 0.4, 0.4, 0.72, 0.9]
+    wanted = [np.mean([max(chosen) for chosen in itertools.combinations(scores, count)]) for count in range(1, 8)]
+    assert expected_best(scores, children=7) == pytest.approx(wanted)
+
+
+def test_expected_best_is_what_shuffled_searches_earn() -> None:
+    # 4,000 shuffles: a point's standard error is at most 0.5/√4000 = 0.008, and a miss of 6 of them has odds under 1e-7
+    rng = np.random.default_rng(3)
+    scores = rng.beta(0.3, 2.0, size=200)
+    shuffled = np.stack([np.maximum.accumulate(rng.permutation(scores)[:50]) for _ in range(4000)])
+    assert np.abs(expected_best(scores.tolist(), children=50) - shuffled.mean(0)).max() < 0.048
+    assert np.abs(expected_best(scores.tolist(), children=50) - shuffled.mean(0)).mean() < 0.01
+
+
+def test_expected_best_stays_exact_for_many_draws() -> None:
+    # the best of k of 0, 1/N, … (N − 1)/N is k(N + 1)/(k + 1)/N − 1/N on average
+    count = 20_000
+    drawn = np.arange(1, 301)
+    found = expected_best((np.arange(count) / count).tolist(), children=300)
+    assert found == pytest.approx(drawn * (count + 1) / (drawn + 1) / count - 1 / count, abs=1e-12)
+
+
+def test_one_score_is_its_own_best_and_none_is_refused() -> None:
+    assert expected_best([0.3], children=3).tolist() == [0.3, 0.3, 0.3]
+    with pytest.raises(ValueError, match="at least one score"):
+        expected_best([], children=3)
+
+
+def test_bootstrap_interval_holds_the_mean_and_repeats_itself() -> None:
+    values = [0.1, 0.2, 0.25, 0.3, 0.9]
+    found = bootstrapped(values, seed=1)
+    assert found == bootstrapped(values, seed=1)
+    assert min(values) < found.low < found.mean < found.high < max(values)
+    assert found.high - found.mean > found.mean - found.low  # the one large value stretches it upward
+
+
+def test_bootstrap_of_equal_values_or_of_one() -> None:
+    assert bootstrapped([0.25, 0.25], seed=0) == Estimate(0.25, 0.25, 0.25, 2)
+    assert bootstrapped([0.25], seed=0) == Estimate(0.25, None, None, 1)
+    with pytest.raises(ValueError, match="at least one value"):
+        bootstrapped([], seed=0)
+
+
+def test_sign_flip_by_hand() -> None:
+    assert sign_flip([1.0, 2.0, 3.0]) == 2 / 8  # only all signs as they are, or all turned round
+    assert sign_flip([1.0, 2.0, -3.0]) == 1.0  # nothing is smaller than 0
+    assert sign_flip([3.0, 2.0, -1.0]) == 4 / 8  # 3+2−1 = 4 is reached or passed by ±(3+2−1) and ±(3+2+1)
+    assert sign_flip([5.0]) == 1.0
+    assert sign_flip([0.0, 0.0]) == 1.0
+
+
+def test_sign_flip_agrees_with_going_through_all_signs_and_with_scipy() -> None:
+    rng = np.random.default_rng(5)
+    for count in (2, 5, 9):
+        values = rng.normal(0.4, 1.0, size=count)
+        signs = np.array(list(itertools.product([1, -1], repeat=count)))
+        wanted = np.mean(np.abs(signs @ values) >= abs(values.sum()) - 1e-12)
+        assert sign_flip(values.tolist()) == pytest.approx(wanted, abs=1e-15)
+        known = stats.permutation_test(
+            (values,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+        )
+        assert sign_flip(values.tolist()) == pytest.approx(known.pvalue, abs=1e-12)
+
+
+def test_sign_flip_does_not_mind_units_order_or_direction() -> None:
+    values = [0.1, 0.2, 0.3, -0.3, 0.1, 0.7]  # sums of tenths are not exact, but equal ones must count as equal
+    wanted = sign_flip([1, 2, 3, -3, 1, 7])
+    assert sign_flip(values) == sign_flip([1e9 * value for value in values]) == wanted
+    assert sign_flip(values[::-1]) == sign_flip([-value for value in values]) == wanted
+
+
+def test_sign_flip_takes_twenty_pairs_and_no_more() -> None:
+    assert sign_flip([0.01] * 20) == 2 / 2**20
+    for bad in ([], [0.1] * 21, [0.1, math.nan]):
+        with pytest.raises(ValueError, match="1 to 20 finite differences"):
+            sign_flip(bad)
+
+
+def test_sign_flip_rejects_a_true_null_as_rarely_as_it_says() -> None:
+    # 2,000 samples of 8: rejections at p ≤ 0.05 are binomial with share at most 0.05; over 0.075 has odds under 1e-6
+    rng = np.random.default_rng(11)
+    assert np.mean([sign_flip(rng.normal(size=8).tolist()) <= 0.05 for _ in range(2000)]) < 0.075

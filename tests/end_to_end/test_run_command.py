@@ -3,31 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-from harness.race.ledger import Ledger
+from commands import dumps, harness, records, start, wait_for_trials
 
-TOY = ("run", "--protocol", "toy-quadratic", "--workers", "1")
-
-
-def start(*arguments: str, results: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "harness", *arguments, "--results", str(results)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def harness(*arguments: str, results: Path) -> tuple[str, str]:
-    process = start(*arguments, results=results)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out, err
-
-
-def dumps(results: Path) -> list[str]:
-    with Ledger.read(results) as ledger:
-        return [ledger.dump(record.header.identity) for record in ledger.runs()]
+TOY = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--workers", "1")
 
 
 def test_a_run_ends_with_a_leaderboard_and_the_same_command_adds_nothing(tmp_path: Path) -> None:
@@ -79,7 +59,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "To go on: harness run --protocol toy-quadratic" in err
+    assert "To go on: harness run --searcher random --protocol toy-quadratic" in err
     assert "Traceback" not in err
     assert out == ""
     (record,) = records(tmp_path)
@@ -89,24 +69,23 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
 def test_two_workers_write_the_same_ledger_as_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     harness(*TOY, "--children", "8", "--seeds", "0", results=one)
-    harness("run", "--protocol", "toy-quadratic", "--workers", "2", "--children", "8", "--seeds", "0", results=two)
+    harness(
+        "run",
+        "--searcher",
+        "random",
+        "--protocol",
+        "toy-quadratic",
+        "--workers",
+        "2",
+        "--children",
+        "8",
+        "--seeds",
+        "0",
+        results=two,
+    )
     assert dumps(one) == dumps(two)
 
 
 def test_an_asynchronous_run_says_so(tmp_path: Path) -> None:
     out, _ = harness(*TOY, "--children", "4", "--seeds", "0", "--async", results=tmp_path)
     assert "async" in out
-
-
-def records(results: Path) -> list:
-    with Ledger.read(results) as ledger:
-        return ledger.runs()
-
-
-def wait_for_trials(results: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if Ledger.exists(results) and any(len(record.trials) >= count for record in records(results)):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"fewer than {count} trials in time")

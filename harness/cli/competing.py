@@ -1,0 +1,232 @@
+"""What ``harness run`` and ``harness race`` share: entrants under equal conditions, run by run, then the board."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli import options
+from harness.cli.boards import BoardFormat, print_boards
+from harness.cli.output import announce
+
+if TYPE_CHECKING:
+    from harness.cli.conditions import Conditions
+    from harness.contracts import Dataset, Searcher, Task
+    from harness.race.engine import Engine, TaskSpec
+    from harness.race.ledger import Ledger
+    from harness.race.records import RunHeader
+    from harness.race.replay import Grounds
+    from harness.settings import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One searcher as it competes.
+
+    Attributes:
+        name: registry name, or ``module:attribute``.
+        factory: what builds it.
+        settings: all of its settings, defaults filled in.
+    """
+
+    name: str
+    factory: Callable[..., Searcher]
+    settings: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, name: str, texts: Sequence[str]) -> Entrant:
+        """Load a searcher and read its settings, so that a mistake ends the command before anything trains.
+
+        Args:
+            name: as ``--searcher`` takes it.
+            texts: ``name=value`` each.
+
+        Raises:
+            RegistryError: no searcher has that name.
+            SettingError: a setting is unknown or its value bad.
+        """
+        from harness.registry import Kind, load
+        from harness.settings import complete, parse
+
+        factory = load(Kind.SEARCHER, name)
+        return cls(name, factory, complete(factory, parse(factory, texts)))
+
+
+def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
+    """Run every entrant with every seed, going on with what the ledger holds, and print the board.
+
+    Seeds come before entrants, so that a race that is stopped early has whole pairs to compare.
+
+    Raises:
+        HarnessError: the data, the store, a searcher or the engine is not as it must be; what was completed is kept.
+        typer.Exit: with status 130, when the user stopped it.
+    """
+    from harness.race.ledger import Ledger
+
+    replay = conditions.evaluator is options.Evaluator.REPLAY
+    if replay:
+        Ledger.read(conditions.results).close()  # where there is no store, none is to be made
+    with ExitStack() as stack:
+        ledger = stack.enter_context(Ledger.open(conditions.results))
+        evaluation = _replaying(entrants, conditions, ledger) if replay else _training(conditions)
+        runs = _runs(entrants, conditions, evaluation.grounds)
+        due = _due([header for header, _ in runs], ledger)
+        _tell_plan([header for header, _ in runs], due)
+        if due:
+            left = [run for run in runs if run[0].identity in due]
+            engine = evaluation.open([header for header, _ in left])
+            stack.callback(engine.close)
+            _run(left, engine, ledger, quiet=conditions.quiet)
+    print_boards(conditions.results, BoardFormat.TEXT, only=runs[0][0].comparable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """Where scores come from.
+
+    Attributes:
+        grounds: what they depend on besides the protocol and the seed.
+        open: makes the engine for some runs.
+    """
+
+    grounds: Grounds
+    open: Callable[[Sequence[RunHeader]], Engine]
+
+
+def _training(conditions: Conditions) -> _Evaluation:
+    """Children train, here or on workers."""
+    from harness.race.engine import open_engine
+    from harness.race.replay import Grounds
+
+    build, data = options.task_and_data(conditions.protocol, conditions.data, conditions.data_root)
+    task = build(conditions.protocol, data)
+    spec = _task_spec(conditions, task=task, data=data)
+    return _Evaluation(
+        Grounds(data.name, data.fingerprint, dict(task.environment)),
+        lambda _: open_engine(spec, workers=conditions.workers, cluster=conditions.cluster, task=task),
+    )
+
+
+def _replaying(entrants: Sequence[Entrant], conditions: Conditions, ledger: Ledger) -> _Evaluation:
+    """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
+    from harness.race.replay import ReplayEngine, grounds_held
+
+    records = ledger.runs()
+    held = grounds_held(records, conditions.protocol, seeds=conditions.seeds, data=conditions.data)
+    wanted = {header.identity for header, _ in _runs(entrants, conditions, held[0])}
+    begun = [record.header.environment for record in records if record.header.identity in wanted]
+    chosen = next((each for each in held if each.environment in begun), held[0])
+    if len(held) > 1:
+        names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
+        announce(f"The store has evaluations of {len(held)} environments; those of {names} are replayed")
+    return _Evaluation(chosen, lambda headers: ReplayEngine(ledger, headers))
+
+
+def _runs(entrants: Sequence[Entrant], conditions: Conditions, grounds: Grounds) -> list[tuple[RunHeader, Entrant]]:
+    return [(_header(each, seed, conditions, grounds), each) for seed in conditions.seeds for each in entrants]
+
+
+def _header(entrant: Entrant, seed: int, conditions: Conditions, grounds: Grounds) -> RunHeader:
+    """What pins the run of an entrant and a seed."""
+    from harness.race.provenance import provenance
+    from harness.race.records import RunHeader
+
+    return RunHeader(
+        searcher=entrant.name,
+        searcher_version=getattr(entrant.factory, "version", 1),
+        settings=entrant.settings,
+        space=conditions.space,
+        protocol=conditions.protocol,
+        data=grounds.data,
+        data_fingerprint=grounds.fingerprint,
+        budget=conditions.budget,
+        seed=seed,
+        asynchronous=conditions.asynchronous,
+        environment=dict(grounds.environment),
+        provenance=provenance() | {"evaluator": conditions.evaluator.value},
+    )
+
+
+def _task_spec(conditions: Conditions, *, task: Task, data: Dataset) -> TaskSpec:
+    """How another process builds the task."""
+    from harness.race.engine import TaskSpec
+
+    return TaskSpec(
+        task=conditions.protocol.task,
+        protocol=conditions.protocol,
+        data=None if conditions.protocol.inputs == "none" else data.name,
+        root=conditions.data_root,
+        fingerprint=data.fingerprint,
+        environment=tuple(sorted(task.environment.items())),
+    )
+
+
+def _run(runs: Sequence[tuple[RunHeader, Entrant]], engine: Engine, ledger: Ledger, *, quiet: bool) -> None:
+    """Search run after run, until all are finished or the user stops them."""
+    from harness.cli.live import Live
+    from harness.race.loop import search
+    from harness.race.records import RunState
+
+    with _stop_on_interrupt() as stop, Live(quiet=quiet, runs=[header for header, _ in runs]) as live:
+        for header, entrant in runs:
+            searcher = entrant.factory(header.space, seed=header.seed, **entrant.settings)
+            summary = search(header, searcher, engine, ledger, watch=live.watch, stop=stop)
+            if summary.state is not RunState.FINISHED:
+                live.__exit__()
+                announce(f"Stopped; nothing is lost. To go on: {_same_command()}")
+                raise typer.Exit(130)
+
+
+def _due(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
+    """The identities of the runs that the ledger does not hold finished."""
+    from harness.race.records import RunState
+
+    finished = {record.header.identity for record in ledger.runs() if record.state is RunState.FINISHED}
+    return {header.identity for header in headers} - finished
+
+
+def _tell_plan(headers: Sequence[RunHeader], due: set[str]) -> None:
+    first = headers[0]
+    searchers = list(dict.fromkeys(header.searcher for header in headers))
+    seeds = len({header.seed for header in headers})
+    announce(
+        f"{', '.join(searchers)} on {first.space.describe()}; "
+        f"protocol {first.protocol.name} v{first.protocol.version}; "
+        f"data {first.data} ({first.data_fingerprint[:8]}); {first.budget.children} children for each of "
+        f"{seeds} seed{'s' if seeds > 1 else ''}"
+    )
+    if len(due) < len(headers):
+        announce(f"{len(headers) - len(due)} of {len(headers)} runs are finished already")
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl-C, or a polite kill, asks the loop to stop; the second interrupts."""
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        announce("Stopping after the children in flight here; Ctrl-C again to stop at once.")
+        if number == signal.SIGTERM:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _same_command() -> str:
+    return shlex.join(["harness", *sys.argv[1:]])

@@ -1,0 +1,123 @@
+"""The options that every search has, declared once: what is searched, how it is scored, the budget, where it trains."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.contracts import ChildProtocol
+    from harness.race.protocol import Budget
+    from harness.space.grammar import Space
+
+CHILDREN, SEEDS = 8, "0-1"  # a search that ends in about two minutes on two cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What all entrants of one command have in common.
+
+    Attributes:
+        space: what is searched.
+        protocol: how a rule is scored.
+        budget: for each run.
+        seeds: one run each, for every entrant.
+        workers: children trained at once.
+        cluster: address of a Dask scheduler, or None.
+        asynchronous: tell results as they finish.
+        data: registry name of the data set.
+        data_root: the folder that holds it, or None.
+        evaluator: train children, or look their scores up in the store.
+        results: the folder of the ledger.
+        quiet: no progress display.
+    """
+
+    space: Space
+    protocol: ChildProtocol
+    budget: Budget
+    seeds: tuple[int, ...]
+    workers: int
+    cluster: str | None
+    asynchronous: bool
+    data: str
+    data_root: Path | None
+    evaluator: options.Evaluator
+    results: Path
+    quiet: bool
+
+
+def under_conditions(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``stated``; it is called with ``conditions`` in place of them."""
+    own, shared = inspect.signature(command).parameters, inspect.signature(stated).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        conditions = stated(**{name: given.pop(name) for name in shared})
+        command(**given, conditions=conditions)
+
+    hints = get_type_hints(command, include_extras=True, localns={"Conditions": Conditions})
+    hints |= get_type_hints(stated, include_extras=True, localns={"Conditions": Conditions})
+    parameters = [each for each in (*own.values(), *shared.values()) if each.name != "conditions"]
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in parameters]
+    with_options.__signature__ = inspect.Signature(keyword, return_annotation=None)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in keyword}
+    return with_options
+
+
+def stated(
+    *,
+    space: options.SpaceName = "icml2017",
+    blocks: options.Blocks = 2,
+    operands: options.Operands = "",
+    unary: options.Unary = "",
+    binary: options.Binary = "",
+    constraints: options.Constraints = "all",
+    protocol: options.ProtocolName = "quick",
+    children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
+    proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
+    seeds: Annotated[str, typer.Option(help="One run each: 0-4, or 0,2,5.")] = SEEDS,
+    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
+    ] = None,
+    asynchronous: Annotated[
+        bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
+    ] = False,
+    data: options.DataName = "auto",
+    data_root: options.DataRoot = None,
+    evaluator: Annotated[
+        options.Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
+    ] = options.Evaluator.TRAIN,
+    results: options.Results = options.DEFAULT_RESULTS,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+) -> Conditions:
+    """Read the options of a search.
+
+    Raises:
+        SpaceError: the space is none.
+        ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
+    """
+    from harness.race.protocol import Budget, named
+
+    return Conditions(
+        space=options.space(space, blocks, operands, unary, binary, constraints),
+        protocol=named(protocol),
+        budget=Budget.of(children) if proposals is None else Budget(children, proposals),
+        seeds=options.seeds(seeds),
+        workers=options.worker_count(workers),
+        cluster=cluster,
+        asynchronous=asynchronous,
+        data=data,
+        data_root=data_root,
+        evaluator=evaluator,
+        results=results,
+        quiet=quiet,
+    )

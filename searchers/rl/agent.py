@@ -1,0 +1,186 @@
+"""The ``rl`` searcher: ask the controller for rules, and let it learn from what they earn ([NOS] §3.2, protocol §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.contracts import Rule, Trial
+from harness.race.seeds import derive_seed
+from harness.settings import Range
+from harness.space.grammar import Space
+from searchers.rl.controller import DTYPE, Controller
+from searchers.rl.objectives import Batch, Learner
+from searchers.rl.presets import PAPER, Objective, numbers
+
+DRAW = 16  # rules sampled at a time: a step of the LSTM costs the same for one as for a few
+FRESH_DRAWS = 50  # uniform ones, where the controller keeps repeating itself, before a repeat is let through
+
+
+class ReinforcementLearning:
+    """An LSTM policy trained by policy gradients.
+
+    It learns whenever ``batch`` results have gathered, from the probabilities that their rules had when they were
+    proposed, so results may come in any order and in pieces. Rules that it did not propose are learnt from too. It does
+    not propose a function twice while it can help it (**D**): it samples again, then draws uniformly, and only then
+    repeats itself.
+
+    A setting with two defaults has that of the preset, unless it is given.
+
+    Args:
+        space: what to propose rules of.
+        seed: decides the first weights and every sample.
+        preset: ``short`` for searches of 100 to 1,000 children, ``paper`` for every number of protocol §4.
+        objective: what it is trained to do; short pqt, paper ppo.
+        learning_rate: Adam's step, not used by trpo; short 0.01, paper 1e-5.
+        epochs: steps of Adam a batch, for ppo, risk_seeking and pqt; short 2, paper 4.
+        entropy: coefficient of the entropy bonus; short 0.05, paper 0.0015.
+        normalize: divide advantages by the rewards' running standard deviation; short true, paper false.
+        hidden: units of the LSTM; short 64, paper 150.
+        kl_bound: the most that an update of trpo may move the policy, in nats a rule; short 0.5, paper 0.01.
+        elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, paper 0.05.
+        imitation: weight of pqt's imitation; short 0.5, paper 1.0.
+        batch: results it waits for before it learns.
+        init: weights start uniform between minus this and this.
+        baseline_decay: weight of the past in the moving average of rewards.
+        clip: how far from 1 a probability ratio is still rewarded, for ppo, risk_seeking and pqt.
+        damping: added to trpo's Fisher matrix.
+        window: recent rewards that risk_seeking takes its quantile of.
+        queue: rules that pqt imitates.
+        tries: samples of the controller for one proposal before it falls back on a uniform draw.
+    """
+
+    version = 1  # rises when its proposals change, the presets' numbers included
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        preset: Literal["short", "paper"] = "short",
+        objective: Objective | None = None,
+        learning_rate: Annotated[float | None, Range(0.0, 1.0)] = None,
+        epochs: Annotated[int | None, Range(1, 100)] = None,
+        entropy: Annotated[float | None, Range(0.0, 10.0)] = None,
+        normalize: bool | None = None,
+        hidden: Annotated[int | None, Range(1, 2000)] = None,
+        kl_bound: Annotated[float | None, Range(1e-9, 100.0)] = None,
+        elite_fraction: Annotated[float | None, Range(0.001, 1.0)] = None,
+        imitation: Annotated[float | None, Range(0.0, 1000.0)] = None,
+        batch: Annotated[int, Range(1, 1000)] = 5,
+        init: Annotated[float, Range(0.0, 10.0)] = PAPER.init,
+        baseline_decay: Annotated[float, Range(0.0, 1.0)] = PAPER.baseline_decay,
+        clip: Annotated[float, Range(0.0, 1.0)] = PAPER.clip,
+        damping: Annotated[float, Range(0.0, 1000.0)] = PAPER.damping,
+        window: Annotated[int, Range(1, 100_000)] = PAPER.window,
+        queue: Annotated[int, Range(1, 10_000)] = PAPER.queue,
+        tries: Annotated[int, Range(1, 10_000)] = 50,
+    ) -> None:
+        self.numbers = numbers(
+            preset,
+            objective=objective,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            entropy=entropy,
+            normalize=normalize,
+            hidden=hidden,
+            kl_bound=kl_bound,
+            elite_fraction=elite_fraction,
+            imitation=imitation,
+            init=init,
+            baseline_decay=baseline_decay,
+            clip=clip,
+            damping=damping,
+            window=window,
+            queue=queue,
+        )
+        self.batch = batch
+        self._space = space
+        self._tries = tries
+        self._uniform = np.random.default_rng(derive_seed(seed, "rl", "uniform"))
+        self._asked: set[str] = set()  # functions proposed, or told of by someone else
+        self._drawn: set[bytes] = set()  # picks of the controller's samples: a repeat needs no decoding to be known
+        self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
+        self._gathered: list[tuple[Rule, Tensor, float]] = []
+        with _one_thread():
+            self.controller = Controller(space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init)
+            self.learner = Learner(self.controller, self.numbers)
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        """Sample ``count`` rules, new functions as far as they can be had."""
+        with _one_thread():
+            proposals = self._sampled(count)
+            if len(proposals) < count:
+                strays = [self._stray() for _ in range(count - len(proposals))]
+                proposals += zip(strays, self._log_probability(strays), strict=True)
+        self._pending.update(proposals)
+        return [rule for rule, _ in proposals]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Gather results, and learn from each ``batch`` of them."""
+        with _one_thread():
+            strangers = [trial.rule for trial in trials if trial.rule not in self._pending]
+            self._pending.update(zip(strangers, self._log_probability(strangers), strict=True))
+            self._asked.update(rule.key for rule in strangers)
+            for trial in trials:
+                self._gathered.append((trial.rule, self._pending[trial.rule], trial.outcome.score))
+            for trial in trials:
+                self._pending.pop(trial.rule, None)
+            while len(self._gathered) >= self.batch:
+                ready, self._gathered = self._gathered[: self.batch], self._gathered[self.batch :]
+                rules, old, scores = zip(*ready, strict=True)
+                keys = tuple(rule.key for rule in rules)
+                scored = torch.tensor(scores, dtype=DTYPE)
+                self.learner.learn(Batch(self._picks(rules), torch.stack(old), scored, keys))
+
+    def _sampled(self, count: int) -> list[tuple[Rule, Tensor]]:
+        """Up to ``count`` rules of the controller that are new functions, with their log-probabilities."""
+        found: list[tuple[Rule, Tensor]] = []
+        left = count * self._tries
+        while left > 0 and len(found) < count:
+            picks, log_probability = self.controller.sample(min(left, max(DRAW, count)))
+            left -= len(picks)
+            for row, log in zip(picks.numpy(), log_probability, strict=True):
+                if len(found) == count:
+                    break
+                if row.tobytes() in self._drawn:
+                    continue
+                self._drawn.add(row.tobytes())
+                rule = self._space.decode(row)
+                if rule.key not in self._asked:
+                    self._asked.add(rule.key)
+                    found.append((rule, log))
+        return found
+
+    def _stray(self) -> Rule:
+        """A uniform draw, a new function if some of the draws is."""
+        for _ in range(FRESH_DRAWS):
+            rule = self._space.sample(self._uniform)
+            if rule.key not in self._asked:
+                break
+        self._asked.add(rule.key)
+        return rule
+
+    def _picks(self, rules: Sequence[Rule]) -> Tensor:
+        encoded = [self._space.encode(rule).reshape(-1) for rule in rules]
+        return torch.from_numpy(np.array(encoded, dtype=np.int64).reshape(len(rules), self._space.positions))
+
+    @torch.no_grad()
+    def _log_probability(self, rules: Sequence[Rule]) -> Tensor:
+        return self.controller.read(self._picks(rules)).log_probability if rules else torch.zeros(0, dtype=DTYPE)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread for a while: at these sizes more only cost, and could change the order of a sum."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

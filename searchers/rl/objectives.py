@@ -1,0 +1,135 @@
+"""What the controller is trained to do, five ways, all by gradients of log-probabilities of rules.
+
+- ``reinforce``: the policy gradient, one step a batch (Williams 1992; [NOS] §3.2).
+- ``ppo``: the clipped ratio of Schulman et al. 2017, several steps a batch.
+- ``trpo``: the natural gradient within a bound on the KL divergence (Schulman et al. 2015).
+- ``risk_seeking``: the gradient on the best ε-fraction only (Petersen et al. 2021).
+- ``pqt``: the clipped gradient, and imitation of the k best so far (Abolafia et al. 2018).
+
+All add an entropy bonus (protocol §4): the entropies of the steps' distributions, summed over a rule's steps (**D**).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from searchers.rl.controller import Controller
+from searchers.rl.presets import Numbers
+from searchers.rl.signals import Baseline, Elites, Recent
+from searchers.rl.trust_region import Step, natural_step
+
+MOST_RATIO = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rules that were scored.
+
+    Attributes:
+        picks: how they are written, shape ``(batch, positions)``.
+        old: their log-probabilities when they were proposed, shape ``(batch,)``.
+        scores: what they earned, shape ``(batch,)``.
+        keys: their functions.
+    """
+
+    picks: Tensor
+    old: Tensor
+    scores: Tensor
+    keys: tuple[str, ...]
+
+
+def likelihood_gain(new: Tensor, advantages: Tensor) -> Tensor:
+    """Mean of A log p, whose gradient is REINFORCE's; both of shape ``(batch,)``."""
+    return (advantages * new).mean()
+
+
+def ratio_gain(new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
+    """Mean of r A with r = p/p_old, whose gradient at p = p_old is REINFORCE's; all of shape ``(batch,)``."""
+    return (advantages * (new - old).exp()).mean()
+
+
+def clipped_gain(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """Mean of min(r A, clip(r, 1−c, 1+c) A) (Schulman et al. 2017, eq. 7); all of shape ``(batch,)``.
+
+    Beyond a ratio of ``MOST_RATIO`` nothing is learnt (**D**, as the dual clip of Ye et al. 2020): where a result comes
+    late, a rule that was nearly impossible when it was proposed would outweigh all others.
+    """
+    ratio = (new - old).clamp(max=math.log(MOST_RATIO)).exp()
+    return torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+
+
+class Learner:
+    """Train a controller batch by batch.
+
+    Attributes:
+        elites: the queue that ``pqt`` imitates; kept by every objective.
+        last_step: what TRPO's last update did; None before the first and with other objectives.
+
+    Args:
+        controller: whose weights.
+        numbers: objective and all that it needs.
+    """
+
+    def __init__(self, controller: Controller, numbers: Numbers) -> None:
+        self.controller = controller
+        self.numbers = numbers
+        self.baseline = Baseline(numbers.baseline_decay)
+        self.recent = Recent(numbers.window)
+        self.elites = Elites(numbers.queue)
+        self.last_step: Step | None = None
+        self._adam = torch.optim.Adam(controller.parameters, lr=numbers.learning_rate)
+
+    def learn(self, batch: Batch) -> None:
+        """Take in one batch."""
+        numbers = self.numbers
+        for key, score, picks in zip(batch.keys, batch.scores.tolist(), batch.picks, strict=True):
+            self.elites.offer(key, score, picks)
+        if numbers.objective == "risk_seeking":
+            advantages = self._above_quantile(batch.scores)
+        else:
+            advantages = self.baseline.advantages(batch.scores, normalize=numbers.normalize)
+        if numbers.objective == "trpo":
+            self._trust(batch, advantages)
+            return
+        for _ in range(1 if numbers.objective == "reinforce" else numbers.epochs):
+            self._adam.zero_grad()
+            (-self.gain(batch, advantages)).backward()
+            self._adam.step()
+
+    def gain(self, batch: Batch, advantages: Tensor) -> Tensor:
+        """What the next step of Adam raises, a scalar; not for TRPO."""
+        numbers, count = self.numbers, len(batch.scores)
+        imitated = numbers.objective == "pqt" and len(self.elites) > 0
+        reading = self.controller.read(torch.cat([batch.picks, self.elites.picks]) if imitated else batch.picks)
+        new = reading.log_probability[:count]
+        if numbers.objective == "reinforce":
+            gain = likelihood_gain(new, advantages)
+        else:
+            gain = clipped_gain(new, batch.old, advantages, numbers.clip)
+        if imitated:
+            gain = gain + numbers.imitation * reading.log_probability[count:].mean()
+        return gain + numbers.entropy * reading.entropy[:count].mean()
+
+    def _above_quantile(self, scores: Tensor) -> Tensor:
+        """(R − q)/ε where R ≥ q, and 0 elsewhere, q the quantile of recent rewards (Petersen et al. 2021)."""
+        fraction = self.numbers.elite_fraction
+        excess = (scores - self.recent.quantile(scores, fraction)).clamp(min=0.0) / fraction
+        if not self.numbers.normalize:
+            return excess
+        return excess / self.recent.spread
+
+    def _trust(self, batch: Batch, advantages: Tensor) -> None:
+        numbers, old = self.numbers, self.controller.read(batch.picks).log_probability.detach()
+        self.last_step = natural_step(
+            self.controller,
+            batch.picks,
+            lambda reading: (
+                ratio_gain(reading.log_probability, old, advantages) + numbers.entropy * reading.entropy.mean()
+            ),
+            bound=numbers.kl_bound,
+            damping=numbers.damping,
+        )

@@ -1,0 +1,66 @@
+"""The controller's numbers, by preset: what holds unless a setting says otherwise.
+
+A change to a number here changes proposals, so it raises ``ReinforcementLearning.version``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Objective = Literal["reinforce", "ppo", "trpo", "risk_seeking", "pqt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """Everything that decides how the controller learns; ``agent.ReinforcementLearning`` says what each is.
+
+    Those with a default here are the same in every preset.
+    """
+
+    objective: Objective
+    learning_rate: float
+    epochs: int
+    entropy: float
+    normalize: bool
+    hidden: int
+    kl_bound: float
+    elite_fraction: float
+    imitation: float
+    init: float = 0.08
+    baseline_decay: float = 0.95  # **D**, as are all that follow but the size of the queue
+    clip: float = 0.2
+    damping: float = 0.1
+    window: int = 100
+    queue: int = 10  # Abolafia et al. 2018
+
+
+PAPER = Numbers(
+    objective="ppo",  # the later edition's, which has a use for Adam's step; trpo was the first edition's
+    learning_rate=1e-5,
+    epochs=4,  # **D**
+    entropy=0.0015,
+    normalize=False,
+    hidden=150,
+    kl_bound=0.01,  # Schulman et al. 2015
+    elite_fraction=0.05,  # Petersen et al. 2021
+    imitation=1.0,  # **D**
+)
+SHORT = Numbers(  # settled by results/studies/controller
+    objective="pqt",
+    learning_rate=0.01,
+    epochs=2,
+    entropy=0.05,
+    normalize=True,
+    hidden=64,
+    kl_bound=0.5,
+    elite_fraction=0.2,
+    imitation=0.5,
+)
+PRESETS = {"paper": PAPER, "short": SHORT}
+
+
+def numbers(preset: Literal["paper", "short"], **settings: bool | int | float | str | None) -> Numbers:
+    """The preset's numbers, but for those that are set; None means that one is not."""
+    chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    return replace(PRESETS[preset], **chosen)

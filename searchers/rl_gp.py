@@ -1,0 +1,82 @@
+"""``rl+gp``: the controller writes what genetic programming breeds from, and learns from the best that it bred.
+
+Mundhenk et al., "Symbolic Regression via Neural-Guided Genetic Programming Population Seeding" (NeurIPS 2021). There
+the population is made anew from the controller's samples in every round of thousands. A budget of hundreds of children
+cannot pay for that, so here (**D**) the first population is the controller's, and later a share of the proposals is;
+they join the population like any other child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from harness.contracts import Rule, Trial
+from harness.race.seeds import derive_seed
+from harness.settings import Range
+from harness.space.grammar import Space
+from searchers.gp import GeneticProgramming
+from searchers.rl.agent import ReinforcementLearning
+
+
+class ControllerSeededGP:
+    """Two searchers that hear of each other's results: ``rl`` and ``gp``, each with its own defaults.
+
+    Everything joins the population. The controller hears of its own proposals, and of those of the others' that are
+    among the best so far: the elites.
+
+    Args:
+        space: what to propose rules of.
+        seed: decides every draw of both.
+        samples: proposals that the controller makes before the first is bred.
+        share: share of the later proposals that the controller makes.
+        elites: how many of the best so far are news to the controller, if it did not propose them.
+        batch: how many proposals are asked for before their results are told.
+    """
+
+    version = 1  # rises when its proposals change, or those of rl or gp
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        samples: Annotated[int, Range(1, 100_000)] = 10,
+        share: Annotated[float, Range(0.0, 1.0)] = 0.2,
+        elites: Annotated[int, Range(0, 10_000)] = 10,
+        batch: Annotated[int, Range(1, 10_000)] = 5,
+    ) -> None:
+        self.batch = batch
+        self._samples, self._share, self._elites = samples, share, elites
+        self._controller = ReinforcementLearning(space, seed=derive_seed(seed, "rl+gp", "rl"), batch=batch)
+        self._breeder = GeneticProgramming(space, seed=derive_seed(seed, "rl+gp", "gp"))
+        self._proposed = 0
+        self._owed = 0.0  # proposals that are the controller's by its share, and not made yet
+        self._written: set[str] = set()  # functions that the controller proposed
+        self._best: dict[str, float] = {}  # the elites: function → score
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        """Propose ``count`` rules, the controller's first."""
+        sampled = min(count, max(0, self._samples - self._proposed))
+        self._owed += self._share * (count - sampled)
+        owed = min(int(self._owed), count - sampled)
+        self._owed -= owed
+        rules = list(self._controller.ask(sampled + owed))
+        self._written.update(rule.key for rule in rules)
+        rules += self._breeder.ask(count - len(rules))
+        self._proposed += len(rules)
+        return rules
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Let all join the population, and the controller learn from what concerns it."""
+        self._breeder.tell(trials)
+        self._controller.tell([trial for trial in trials if self._is_news(trial)])
+
+    def _is_news(self, trial: Trial) -> bool:
+        """Whether the controller is to hear of a result; keeps the list of the best."""
+        key, score = trial.rule.key, trial.outcome.score
+        before = set(self._best)
+        self._best.setdefault(key, score)
+        ranked = sorted(self._best.items(), key=lambda item: -item[1])  # stable, so that ties go by age
+        self._best = dict(ranked[: self._elites])
+        return key in self._written or (key in self._best and key not in before)

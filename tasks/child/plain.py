@@ -1,0 +1,54 @@
+"""The child's network as PyTorch trains it, on images of any shape: the reference, and the fallback."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tasks.child.convnet import ConvNet
+from tasks.child.examples import Examples
+
+SCORING_BATCH = 250  # the activations of more images than that leave the cache
+
+
+class PlainNetwork:
+    """``ConvNet`` with the examples that it is trained and scored on; a ``tasks.child.step.Network``.
+
+    Args:
+        examples: what to train and score on.
+        seed: decides the initial weights.
+    """
+
+    def __init__(self, examples: Examples, *, seed: int) -> None:
+        images = examples.pool.images
+        count, channels, size, _ = images.shape
+        self.network = ConvNet(size, channels=channels, classes=examples.classes, seed=seed).to(images.dtype)
+        self.parameters: list[Tensor] = list(self.network.parameters())
+        self._examples = examples
+        self._rows = images.permute(0, 2, 3, 1).reshape(count, -1)  # a view: the images are stored channels-last
+
+    def loss(self, chosen: Tensor) -> float:
+        """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
+        pool = self._examples.pool
+        _, channels, height, width = pool.images.shape
+        self.network.train()
+        images = self._rows.index_select(0, chosen).view(-1, height, width, channels).permute(0, 3, 1, 2)
+        loss = cross_entropy(self.network(images), pool.labels.index_select(0, chosen))
+        if torch.isfinite(loss):
+            self.network.zero_grad()
+            loss.backward()
+        return loss.item()
+
+    def score(self) -> float:
+        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        validation = self._examples.validation
+        self.network.eval()
+        right = 0
+        with torch.inference_mode():
+            images, labels = validation.images.split(SCORING_BATCH), validation.labels.split(SCORING_BATCH)
+            for batch, truth in zip(images, labels, strict=True):
+                logits = self.network(batch)
+                sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
+                right += int(((logits.argmax(1) == truth) & sane).sum())
+        return right / len(validation)

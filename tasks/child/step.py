@@ -1,0 +1,52 @@
+"""Which code a child's steps run: the fast path where it can, PyTorch's own where not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from tasks.child.examples import Examples
+from tasks.child.plain import PlainNetwork
+
+MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
+FUSED, PLAIN = "fused 1", "plain"
+"""The paths' names in a run's record, for they round differently; the number counts changes of the fast one."""
+
+
+class Network(Protocol):
+    """A network with the examples that it is trained and scored on."""
+
+    @property
+    def parameters(self) -> Sequence[Tensor]:
+        """The tensors to optimise."""
+
+    def loss(self, chosen: Tensor) -> float:
+        """Mean loss over the pool's examples at ``chosen`` (batch,); if it is finite, gradients are set."""
+
+    def score(self) -> float:
+        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+
+
+Start = Callable[[int], Network]
+"""Builds a network of the initial weights that a seed decides."""
+
+
+def path_for(channels: int) -> str:
+    """Which path trains on images of so many channels: FUSED, or PLAIN without Numba or with too many channels."""
+    compiles = importlib.util.find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+    return FUSED if compiles and channels <= MOST_CHANNELS else PLAIN
+
+
+def starter(path: str, examples: Examples, *, batch_size: int) -> Start:
+    """Prepare what all children of a process share, and return what starts one."""
+    if path == PLAIN:
+        return lambda seed: PlainNetwork(examples, seed=seed)
+    # Numba takes half a second to import, and only training needs it.
+    from tasks.child.fused import FusedNetwork, PatchMoments
+
+    moments = PatchMoments.of(examples.pool.images)
+    return lambda seed: FusedNetwork(examples, moments, batch_size=batch_size, seed=seed)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from harness.contracts import ChildProtocol, Outcome
+from harness.race import protocol
+from harness.registry import Kind, load
+from harness.space.zoo import resolve
+
+Score = Callable[..., Outcome]
+
+
+@pytest.fixture
+def outcome() -> Score:
+    """What a rule earns on an arena, without its time."""
+
+    def evaluated(rule: str, arena: ChildProtocol, *, seed: int = 0) -> Outcome:
+        (found,) = load(Kind.TASK, arena.task)(arena, None).evaluate([resolve(rule)], seed=seed)
+        return dataclasses.replace(found, seconds=0.0)
+
+    return evaluated
+
+
+@pytest.fixture(params=[name for name in protocol.PROTOCOLS if name.startswith("toy-")])
+def arena(request: pytest.FixtureRequest) -> ChildProtocol:
+    """Each cheap arena's protocol in turn."""
+    return protocol.named(request.param)
