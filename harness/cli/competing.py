@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.race.records import RunHeader
     from harness.race.replay import Grounds
     from harness.settings import Value
+    from harness.space.grammar import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class Entrant:
         factory = load(Kind.SEARCHER, name)
         return cls(name, factory, complete(factory, parse(factory, texts)))
 
+    def build(self, space: Space, seed: int) -> Searcher:
+        """A fresh searcher.
+
+        Raises:
+            HarnessError: its settings do not go together, or not with the space.
+        """
+        return self.factory(space, seed=seed, **self.settings)
+
 
 def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
     """Run every entrant with every seed, going on with what the ledger holds, and print the board.
@@ -71,6 +80,8 @@ def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
     """
     from harness.race.ledger import Ledger
 
+    for entrant in entrants:
+        entrant.build(conditions.space, conditions.seeds[0])  # what is wrong with one ends all before anything trains
     replay = conditions.evaluator is options.Evaluator.REPLAY
     if replay:
         Ledger.read(conditions.results).close()  # where there is no store, none is to be made
@@ -177,8 +188,9 @@ def _run(runs: Sequence[tuple[RunHeader, Entrant]], engine: Engine, ledger: Ledg
 
     with _stop_on_interrupt() as stop, Live(quiet=quiet, runs=[header for header, _ in runs]) as live:
         for header, entrant in runs:
-            searcher = entrant.factory(header.space, seed=header.seed, **entrant.settings)
-            summary = search(header, searcher, engine, ledger, watch=live.watch, stop=stop)
+            summary = search(
+                header, entrant.build(header.space, header.seed), engine, ledger, watch=live.watch, stop=stop
+            )
             if summary.state is not RunState.FINISHED:
                 live.__exit__()
                 announce(f"Stopped; nothing is lost. To go on: {_same_command()}")

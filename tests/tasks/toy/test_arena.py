@@ -66,9 +66,9 @@ def test_it_tells_rules_apart_and_leaves_a_searcher_room(arena) -> None:
     rng = np.random.default_rng(77)
     space = Space.of("icml2017", blocks=2)
     task = built(arena)
-    scores = np.array([each.score for each in task.evaluate([space.sample(rng) for _ in range(80)], seed=1001)])
+    scores = np.array([each.score for each in task.evaluate([space.sample(rng) for _ in range(60)], seed=1001)])
     zoo = {name: each.score for name, each in zip(ZOO, task.evaluate([*map(named, ZOO)], seed=1001), strict=True)}
-    assert len(set(scores)) > 25
+    assert len(set(scores)) > 20
     assert np.mean(scores > arena.chance + 0.1) < 0.3, "most rules are no good"
     assert np.mean([np.mean(scores < score) for score in zoo.values()]) > 0.85, "the known rules are"
     assert max(zoo.values()) < 0.8, "nor is the best of them near the top of the scale"
