@@ -1,0 +1,166 @@
+"""Regularized evolution: a population that ages, tournaments, and mutation alone.
+
+Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search" (AAAI 2019), algorithm 1,
+on the blocks of a rule in place of the cells of a network. Ours (**D**) are the mutations, and that no function is
+proposed twice while others can be found. A mutation that leaves the parent's function as it was is kept and mutated
+further: such neutral steps cost nothing here, and they lead to functions that no single step does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+
+from harness.contracts import Block, Rule, Trial
+from harness.errors import SettingError, message
+from harness.race.seeds import derive_seed
+from harness.settings import Range
+from harness.space.embedding import known_rules
+from harness.space.grammar import SLOTS, Space
+
+MUTATIONS = 50  # tried for one child before a uniform draw takes its place
+DRAWS = 50  # tried for one proposal before a function may be proposed again: a small space runs out of new ones
+
+
+class RegularizedEvolution:
+    """Mutate the best of a few members drawn from the latest results (Real et al. 2019, algorithm 1).
+
+    Args:
+        space: what to search.
+        seed: decides every draw.
+        population: P, how many of the latest results are alive.
+        tournament: S, how many of them compete to be the parent of a child; at most the population.
+        initial: rules that begin the search, drawn uniformly but for those of warm_start; Real et al. have P of them.
+        redraw: probability that a mutation draws a whole block anew.
+        swap: probability that a mutation exchanges the two sides of a block; the rest change one pick of one block.
+        again: probability, after each mutation of a child, that it is mutated once more.
+        batch: how many proposals to have scored before learning from them.
+        warm_start: known rules that begin the search, by name, formula or token string, with commas between.
+
+    Raises:
+        SettingError: the tournament is larger than the population, or the probabilities of redraw and swap add up to
+            more than 1, or a rule to start with is unknown or not of the space.
+    """
+
+    version = 1
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        population: Annotated[int, Range(1, 100_000)] = 50,
+        tournament: Annotated[int, Range(1, 100_000)] = 15,
+        initial: Annotated[int, Range(1, 100_000)] = 25,
+        redraw: Annotated[float, Range(0.0, 1.0)] = 0.03,
+        swap: Annotated[float, Range(0.0, 1.0)] = 0.05,
+        again: Annotated[float, Range(0.0, 0.95)] = 0.1,
+        batch: Annotated[int, Range(1, 100_000)] = 5,
+        warm_start: str = "",
+    ) -> None:
+        _check_at_most("tournament", tournament, population, "the population")
+        _check_at_most("swap", swap, round(1.0 - redraw, 9), "what redraw leaves of 1")
+        self.batch = batch
+        self._space = space
+        self._tournament = tournament
+        self._redraw = redraw
+        self._swap = swap
+        self._again = again
+        self._rng = np.random.default_rng(derive_seed(seed, "evolution"))
+        self._known = deque(known_rules(warm_start, space))
+        self._uniform_left = initial - len(self._known)
+        self._alive: deque[Trial] = deque(maxlen=population)  # the oldest on the left, the next to die
+        self._proposed: set[str] = set()
+        self._partners = [_partners(space, number) for number in range(space.blocks)]
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        """Propose ``count`` rules: the known ones, then uniform draws, then mutants of tournament winners."""
+        return [self._proposal() for _ in range(count)]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Let the trials join the population in the order told; the oldest members beyond its size die."""
+        self._alive.extend(trials)
+
+    def _proposal(self) -> Rule:
+        rule = self._known.popleft() if self._known else None
+        if rule is None and self._uniform_left <= 0 and self._alive:
+            rule = self._child()
+        if rule is None:
+            self._uniform_left -= 1
+            rule = self._draw()
+        self._proposed.add(rule.key)
+        return rule
+
+    def _draw(self) -> Rule:
+        """A uniform draw, new if a bounded number of tries finds one."""
+        for _ in range(DRAWS):
+            rule = self._space.sample(self._rng)
+            if rule.key not in self._proposed:
+                break
+        return rule
+
+    def _child(self) -> Rule | None:
+        """A mutant of the tournament's winner, of a function not proposed before; None if the tries run out."""
+        parent = self._winner()
+        rule = parent
+        for _ in range(MUTATIONS):
+            rule = self._mutant(rule)
+            if rule.key not in self._proposed:
+                return rule
+            if rule.key != parent.key:
+                rule = parent
+        return None
+
+    def _winner(self) -> Rule:
+        """The best of S members drawn without replacement; among equals the first drawn."""
+        drawn = self._rng.permutation(len(self._alive))[: self._tournament]
+        return max((self._alive[place] for place in drawn), key=lambda member: member.outcome.score).rule
+
+    def _mutant(self, rule: Rule) -> Rule:
+        """One mutation of one block, and more with the probability ``again``."""
+        while True:
+            number = int(self._rng.integers(self._space.blocks))
+            kind, old = self._rng.random(), rule.blocks[number]
+            if kind < self._redraw:
+                block = self._space.sample(self._rng).blocks[number]  # blocks are independent of each other
+            elif kind < self._redraw + self._swap:
+                block = Block(old.op2, old.op1, old.u2, old.u1, old.binary)  # legal, as no constraint knows sides
+            else:
+                block = self._changed(old, number)
+            rule = Rule((*rule.blocks[:number], block, *rule.blocks[number + 1 :]))
+            if self._rng.random() >= self._again:
+                return rule
+
+    def _changed(self, block: Block, number: int) -> Block:
+        """The block with one pick changed, among the slots that have another choice beside the other picks."""
+        choices = {
+            "op1": self._partners[number][block.op2],
+            "op2": self._partners[number][block.op1],
+            "u1": self._space.unary,
+            "u2": self._space.unary,
+            "binary": self._space.binaries(number),
+        }
+        slots = [slot for slot in SLOTS if len(choices[slot]) > 1]
+        if not slots:
+            return block
+        slot = slots[int(self._rng.integers(len(slots)))]
+        others = [token for token in choices[slot] if token != getattr(block, slot)]
+        return replace(block, **{slot: others[int(self._rng.integers(len(others)))]})
+
+
+def _partners(space: Space, number: int) -> dict[str, tuple[str, ...]]:
+    """What may stand beside each operand of a block; no constraint knows which side is which."""
+    found: dict[str, list[str]] = {}
+    for op1, op2 in space.pairs(number):
+        found.setdefault(op1, []).append(op2)
+    return {op1: tuple(others) for op1, others in found.items()}
+
+
+def _check_at_most(name: str, got: float, most: float, whose: str) -> None:
+    if got > most:
+        expected = f"at most {most:g}, {whose}"
+        raise SettingError(message(f"setting {name}", expected=expected, got=got, hint="Lower it or raise the other"))

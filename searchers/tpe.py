@@ -1,0 +1,211 @@
+"""Tree-structured Parzen estimation, and other samplers of Optuna, through its ask-and-tell interface.
+
+Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), §4, as Optuna has it:
+good and bad results each get a density over all choices together, and the proposal is the candidate that is likeliest
+under the good one against the bad one. What is ours (**D**) is how a rule becomes choices, ``Encoding``.
+
+Optuna's samplers for numbers (CMA-ES, quasi-Monte Carlo) draw categorical choices at random, and its Gaussian process
+needs torch; so they are not offered.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from harness.contracts import Block, Rule, Trial
+from harness.race.seeds import derive_seed
+from harness.settings import Range
+from harness.space.grammar import Space
+
+ASKS = 10  # of Optuna for one proposal, before a uniform draw takes its place
+DRAWS = 50  # tried for one proposal before a function may be proposed again: a small space runs out of new ones
+Choose = Callable[[str, Sequence[str]], str]
+
+
+class TreeParzen:
+    """Let Optuna choose (Bergstra et al. 2011), each rule a string of conditional categorical choices.
+
+    A function that was proposed before is not proposed again while others can be found. Optuna is then told that its
+    trial failed, which it ignores, and asked again: to be told the known score would count one child twice and draw the
+    search back to it, to be told of pruning would count a good rule among the bad.
+
+    Args:
+        space: what to search.
+        seed: decides every draw.
+        sampler: Optuna's sampler: tpe, random, or nsgaii, a genetic algorithm.
+        startup: results to have before tpe learns; until then its choices are random.
+        candidates: drawn by tpe from the density of good results, to propose the best of.
+        joint: whether tpe sees choices together, as groups that occur together, rather than each alone.
+        population: size of nsgaii's generations.
+        batch: how many proposals to have scored before learning from them; pending ones count as bad for tpe.
+    """
+
+    version = 1
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        sampler: Literal["tpe", "random", "nsgaii"] = "tpe",
+        startup: Annotated[int, Range(1, 100_000)] = 10,
+        candidates: Annotated[int, Range(1, 100_000)] = 128,
+        joint: bool = True,
+        population: Annotated[int, Range(2, 100_000)] = 20,
+        batch: Annotated[int, Range(1, 100_000)] = 5,
+    ) -> None:
+        self.batch = batch
+        self._space = space
+        self._encoding = Encoding(space)
+        self._rng = np.random.default_rng(derive_seed(seed, "tpe", "draws"))
+        self._proposed: set[str] = set()
+        self._pending: dict[Rule, list[optuna.Trial]] = {}
+        state = derive_seed(seed, "tpe", "optuna") % 2**32  # what numpy.random.RandomState takes
+        with _quiet():
+            chosen: BaseSampler
+            if sampler == "tpe":
+                chosen = TPESampler(
+                    n_startup_trials=startup,
+                    n_ei_candidates=candidates,
+                    multivariate=joint,
+                    group=joint,
+                    constant_liar=True,
+                    seed=state,
+                )
+            elif sampler == "nsgaii":
+                chosen = NSGAIISampler(population_size=population, seed=state)
+            else:
+                chosen = RandomSampler(seed=state)
+            storage = optuna.storages.InMemoryStorage()
+            self._study = optuna.create_study(storage=storage, sampler=chosen, study_name="tpe", direction="maximize")
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        """Propose ``count`` rules, each with a trial of Optuna's that waits for its result."""
+        return [self._proposal() for _ in range(count)]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Tell Optuna every score: a failed child's too, which is chance, since Optuna ignores trials that failed."""
+        for trial in trials:
+            pending = self._pending.get(trial.rule)
+            self._study.tell(pending.pop(0) if pending else self._trial_of(trial.rule), trial.outcome.score)
+
+    def _proposal(self) -> Rule:
+        for _ in range(ASKS):
+            trial = self._study.ask()
+            rule = self._encoding.rule(trial.suggest_categorical)
+            if rule.key not in self._proposed:
+                break
+            self._study.tell(trial, state=TrialState.FAIL)
+        else:
+            rule = self._draw()
+            trial = self._trial_of(rule)
+        self._proposed.add(rule.key)
+        self._pending.setdefault(rule, []).append(trial)
+        return rule
+
+    def _draw(self) -> Rule:
+        """A uniform draw, new if a bounded number of tries finds one."""
+        for _ in range(DRAWS):
+            rule = self._space.sample(self._rng)
+            if rule.key not in self._proposed:
+                break
+        return rule
+
+    def _trial_of(self, rule: Rule) -> optuna.Trial:
+        """A trial of Optuna's that makes the choices of a given rule."""
+        self._study.enqueue_trial(self._encoding.choices(rule))
+        trial = self._study.ask()
+        self._encoding.rule(trial.suggest_categorical)
+        return trial
+
+
+class Encoding:
+    """A rule as named categorical choices, and back.
+
+    A block that mixes an earlier result with an operand first chooses its ``shape``, which of them stands left; its
+    other choices belong to the result and to the operand, not to a side, so that what is learnt of ``x·#1`` holds for
+    ``#1·x``. A block of two of a kind numbers them. Where both must differ and the second repeats the first, one more
+    choice, conditional on it, replaces the second.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._shapes = [
+            list(dict.fromkeys(_shape(*pair) for pair in space.pairs(number))) for number in range(space.blocks)
+        ]
+
+    def rule(self, choose: Choose) -> Rule:
+        """The rule of some choices.
+
+        Args:
+            choose: called with a choice's name and its options, two or more, as earlier choices left them; gives one
+                of them.
+        """
+        return Rule(tuple(self._block(number, choose) for number in range(self._space.blocks)))
+
+    def choices(self, rule: Rule) -> dict[str, str]:
+        """Choices that make a rule of the space; names of a single option are left out."""
+        wanted: dict[str, str] = {}
+        for number, block in enumerate(rule.blocks):
+            left, right = _sides(_shape(block.op1, block.op2))
+            named = {"shape": _shape(block.op1, block.op2), left: block.op1, right: block.op2, "binary": block.binary}
+            named |= {f"unary of {left}": block.u1, f"unary of {right}": block.u2}
+            wanted |= {_name(number, name): value for name, value in named.items()}
+        made: dict[str, str] = {}
+
+        def record(name: str, options: Sequence[str]) -> str:  # noqa: ARG001 - a Choose
+            made[name] = wanted[name]
+            return made[name]
+
+        self.rule(record)
+        return made
+
+    def _block(self, number: int, choose: Choose) -> Block:
+        def pick(name: str, options: Sequence[str]) -> str:
+            return choose(_name(number, name), options) if len(options) > 1 else options[0]
+
+        bank = {"operand": self._space.operands, "result": tuple(f"#{earlier + 1}" for earlier in range(number))}
+        shape = pick("shape", self._shapes[number])
+        (left, right), (left_kind, right_kind) = _sides(shape), shape.split()
+        op1, op2 = pick(left, bank[left_kind]), pick(right, bank[right_kind])
+        if op1 == op2 and self._space.distinct_operands:
+            op2 = pick(f"{right} beside {op1}", [other for other in bank[right_kind] if other != op1])
+        u1, u2 = (pick(f"unary of {side}", self._space.unary) for side in (left, right))
+        return Block(op1, op2, u1, u2, pick("binary", self._space.binaries(number)))
+
+
+def _name(number: int, choice: str) -> str:
+    return f"block {number + 1}: {choice}"
+
+
+def _shape(op1: str, op2: str) -> str:
+    return " ".join("result" if op.startswith("#") else "operand" for op in (op1, op2))
+
+
+def _sides(shape: str) -> tuple[str, str]:
+    """What the choices of the left and right are called: by kind, numbered where both are of one."""
+    left, right = shape.split()
+    return (left, right) if left != right else (f"{left} 1", f"{right} 2")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from announcing a study, and from warning that grouped sampling is experimental."""
+    logger = logging.getLogger("optuna")
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        logger.setLevel(level)
