@@ -19,11 +19,11 @@ from harness.contracts import Block, Rule, Trial
 from harness.errors import SettingError, message
 from harness.race.seeds import derive_seed
 from harness.settings import Range
+from harness.space.draws import draw_new
 from harness.space.embedding import known_rules
 from harness.space.grammar import SLOTS, Space
 
 MUTATIONS = 50  # tried for one child before a uniform draw takes its place
-DRAWS = 50  # tried for one proposal before a function may be proposed again: a small space runs out of new ones
 
 
 class RegularizedEvolution:
@@ -91,16 +91,8 @@ class RegularizedEvolution:
             rule = self._child()
         if rule is None:
             self._uniform_left -= 1
-            rule = self._draw()
+            rule = draw_new(self._space, self._rng, self._proposed)
         self._proposed.add(rule.key)
-        return rule
-
-    def _draw(self) -> Rule:
-        """A uniform draw, new if a bounded number of tries finds one."""
-        for _ in range(DRAWS):
-            rule = self._space.sample(self._rng)
-            if rule.key not in self._proposed:
-                break
         return rule
 
     def _child(self) -> Rule | None:

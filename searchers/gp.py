@@ -21,6 +21,7 @@ from deap import base, gp, tools
 from harness.contracts import Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
+from harness.space.draws import draw_new
 from harness.space.embedding import embed, known_rules
 from harness.space.grammar import Space
 from searchers.trees import fit, tree_of
@@ -142,7 +143,7 @@ class GeneticProgramming:
         if rule is None and len(self._proposed) >= self._initial and self._living and random.random() >= self._fresh:
             rule = self._child()
         if rule is None:
-            rule = self._draw()
+            rule = draw_new(self._space, self._draws, self._proposed, tries=TRIES)
         self._proposed.add(rule.key)
         return rule
 
@@ -164,14 +165,6 @@ class GeneticProgramming:
             if rule is not None and rule.key not in self._proposed:
                 return rule
         return None
-
-    def _draw(self) -> Rule:
-        """A uniform draw, of a function not proposed before if the tries find one."""
-        for _ in range(TRIES):
-            rule = self._space.sample(self._draws)
-            if rule.key not in self._proposed:
-                break
-        return rule
 
     def _parent(self) -> Individual:
         if self._parsimony == 1.0:

@@ -24,10 +24,10 @@ from optuna.trial import TrialState
 from harness.contracts import Block, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
+from harness.space.draws import draw_new
 from harness.space.grammar import Space
 
 ASKS = 10  # of Optuna for one proposal, before a uniform draw takes its place
-DRAWS = 50  # tried for one proposal before a function may be proposed again: a small space runs out of new ones
 Choose = Callable[[str, Sequence[str]], str]
 
 
@@ -106,18 +106,10 @@ class TreeParzen:
                 break
             self._study.tell(trial, state=TrialState.FAIL)
         else:
-            rule = self._draw()
+            rule = draw_new(self._space, self._rng, self._proposed)
             trial = self._trial_of(rule)
         self._proposed.add(rule.key)
         self._pending.setdefault(rule, []).append(trial)
-        return rule
-
-    def _draw(self) -> Rule:
-        """A uniform draw, new if a bounded number of tries finds one."""
-        for _ in range(DRAWS):
-            rule = self._space.sample(self._rng)
-            if rule.key not in self._proposed:
-                break
         return rule
 
     def _trial_of(self, rule: Rule) -> optuna.Trial:

@@ -13,13 +13,13 @@ from torch import Tensor
 from harness.contracts import Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
+from harness.space.draws import draw_new
 from harness.space.grammar import Space
 from searchers.rl.controller import DTYPE, Controller
 from searchers.rl.objectives import Batch, Learner
 from searchers.rl.presets import PAPER, Objective, numbers
 
 DRAW = 16  # rules sampled at a time: a step of the LSTM costs the same for one as for a few
-FRESH_DRAWS = 50  # uniform ones, where the controller keeps repeating itself, before a repeat is let through
 
 
 class ReinforcementLearning:
@@ -159,10 +159,7 @@ class ReinforcementLearning:
 
     def _stray(self) -> Rule:
         """A uniform draw, a new function if some of the draws is."""
-        for _ in range(FRESH_DRAWS):
-            rule = self._space.sample(self._uniform)
-            if rule.key not in self._asked:
-                break
+        rule = draw_new(self._space, self._uniform, self._asked)
         self._asked.add(rule.key)
         return rule
 
