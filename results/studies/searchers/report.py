@@ -1,7 +1,7 @@
-"""Put what the races of this study show into README.md: ``python results/studies/searchers/report.py [STORE]``.
+"""Put what the races of this study show into README.md: ``python results/studies/searchers/report.py [STORE ...]``.
 
-With STORE, a results folder that holds the races, the figures of every finished run are first copied into
-``areas.csv``; without, the table is made anew from that file alone.
+With STOREs, results folders that hold the races, the figures of every finished run are first copied into ``areas.csv``;
+without, the tables are made anew from that file alone.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ ORDER = ("rl", "gp", "evolution", "tpe", "rl+gp", "random")
 Row = dict[str, str]
 
 
-def main(store: str | None = None) -> None:
+def main(*stores: str) -> None:
     """Write everything below the mark anew."""
-    if store is not None:
-        collect(Path(store))
+    if stores:
+        collect([Path(store) for store in stores])
     with AREAS.open(newline="") as file:
         rows = list(csv.DictReader(file))
     lines: list[str] = []
@@ -40,10 +40,12 @@ def main(store: str | None = None) -> None:
     readme.write_text(text + mark + "\n".join(["", *lines, ""]))
 
 
-def collect(store: Path) -> None:
+def collect(stores: Sequence[Path]) -> None:
     """Copy the figures of all finished runs into ``areas.csv``."""
-    with Ledger.read(store) as ledger:
-        records = [record for record in ledger.runs() if record.state is RunState.FINISHED]
+    records = []
+    for store in stores:
+        with Ledger.read(store) as ledger:
+            records += [record for record in ledger.runs() if record.state is RunState.FINISHED]
     rows = []
     for record in records:
         header, trials = record.header, record.trials
