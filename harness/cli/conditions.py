@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.race.protocol import Budget
     from harness.space.grammar import Space
 
-CHILDREN, SEEDS = 20, "0-1"  # a search that ends in about two minutes on two cores
+CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
