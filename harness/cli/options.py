@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -131,20 +130,16 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
 
 
 def task_and_data(protocol: ChildProtocol, name: str, root: Path | None) -> tuple[Callable[..., Task], Dataset]:
-    """Load a protocol's task and its data set, one beside the other: a task's imports take as long as reading the data.
+    """Load a protocol's task and its data set.
 
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
     """
-    import numpy  # noqa: F401 - both need it, and it must not be imported by two threads at once
-
     from harness.registry import Kind, load
 
-    with ThreadPoolExecutor(1) as aside:
-        task = aside.submit(load, Kind.TASK, protocol.task)
-        data = dataset(name, root, protocol)
-        return task.result(), data
+    data = dataset(name, root, protocol)  # first, for what is missing is then said at once
+    return load(Kind.TASK, protocol.task), data
 
 
 def _listed(text: str) -> tuple[str, ...]:
