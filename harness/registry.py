@@ -46,6 +46,11 @@ BUILT_IN: dict[Kind, dict[str, Entry]] = {
             "uniform random search, the baseline every other searcher is measured against",
             "Bergstra and Bengio 2012",
         ),
+        "random-plain": Entry(
+            "searchers.random_plain:RandomPlain",
+            "random search that leaves out half of the unary functions, a preference that the learners have too",
+            "ours",
+        ),
         "rl": Entry(
             "searchers.rl.agent:ReinforcementLearning",
             "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",

@@ -2,8 +2,10 @@
 
 Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search" (AAAI 2019), algorithm 1,
 on the blocks of a rule in place of the cells of a network. Ours (**D**) are the mutations, and that no function is
-proposed twice while others can be found. A mutation that leaves the parent's function as it was is kept and mutated
-further: such neutral steps cost nothing here, and they lead to functions that no single step does.
+proposed twice while others can be found. Mutations prefer to leave unary functions out: of all changes to a good rule
+that is the one that most often makes a better one (``results/studies/searchers``). A mutation that leaves the parent's
+function as it was is kept and mutated further: such neutral steps cost nothing here, and they lead to functions that no
+single step does.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from harness.contracts import Block, Rule, Trial
 from harness.errors import SettingError, message
 from harness.race.seeds import derive_seed
 from harness.settings import Range
-from harness.space.draws import draw_new
+from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import known_rules
 from harness.space.grammar import SLOTS, Space
 
-MUTATIONS = 50  # tried for one child before a uniform draw takes its place
+MUTATIONS = 50  # tried for one child before a random draw takes its place
 
 
 class RegularizedEvolution:
@@ -34,7 +36,8 @@ class RegularizedEvolution:
         seed: decides every draw.
         population: P, how many of the latest results are alive.
         tournament: S, how many of them compete to be the parent of a child; at most the population.
-        initial: rules that begin the search, drawn uniformly but for those of warm_start; Real et al. have P of them.
+        initial: rules that begin the search, drawn at random but for those of warm_start; Real et al. have P of them.
+        plain: probability that a unary function is left out, in the first draws and wherever a mutation meets one.
         redraw: probability that a mutation draws a whole block anew.
         swap: probability that a mutation exchanges the two sides of a block; the rest change one pick of one block.
         again: probability, after each mutation of a child, that it is mutated once more.
@@ -46,7 +49,7 @@ class RegularizedEvolution:
             more than 1, or a rule to start with is unknown or not of the space.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class RegularizedEvolution:
         population: Annotated[int, Range(1, 100_000)] = 50,
         tournament: Annotated[int, Range(1, 100_000)] = 15,
         initial: Annotated[int, Range(1, 100_000)] = 25,
+        plain: Annotated[float, Range(0.0, 0.99)] = 0.5,
         redraw: Annotated[float, Range(0.0, 1.0)] = 0.03,
         swap: Annotated[float, Range(0.0, 1.0)] = 0.05,
         again: Annotated[float, Range(0.0, 0.95)] = 0.1,
@@ -70,15 +74,17 @@ class RegularizedEvolution:
         self._redraw = redraw
         self._swap = swap
         self._again = again
+        self._plain = plain if IDENTITY in space.unary else 0.0
+        self._draws = Draws(space, seed=seed, plain=plain)
         self._rng = np.random.default_rng(derive_seed(seed, "evolution"))
         self._known = deque(known_rules(warm_start, space))
-        self._uniform_left = initial - len(self._known)
+        self._draws_left = initial - len(self._known)
         self._alive: deque[Trial] = deque(maxlen=population)  # the oldest on the left, the next to die
         self._proposed: set[str] = set()
         self._partners = [_partners(space, number) for number in range(space.blocks)]
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules: the known ones, then uniform draws, then mutants of tournament winners."""
+        """Propose ``count`` rules: the known ones, then random draws, then mutants of tournament winners."""
         return [self._proposal() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -87,11 +93,11 @@ class RegularizedEvolution:
 
     def _proposal(self) -> Rule:
         rule = self._known.popleft() if self._known else None
-        if rule is None and self._uniform_left <= 0 and self._alive:
+        if rule is None and self._draws_left <= 0 and self._alive:
             rule = self._child()
         if rule is None:
-            self._uniform_left -= 1
-            rule = draw_new(self._space, self._rng, self._proposed)
+            self._draws_left -= 1
+            rule = self._draws.draw_new(self._proposed)
         self._proposed.add(rule.key)
         return rule
 
@@ -118,7 +124,7 @@ class RegularizedEvolution:
             number = int(self._rng.integers(self._space.blocks))
             kind, old = self._rng.random(), rule.blocks[number]
             if kind < self._redraw:
-                block = self._space.sample(self._rng).blocks[number]  # blocks are independent of each other
+                block = self._draws.draw().blocks[number]  # blocks are independent of each other
             elif kind < self._redraw + self._swap:
                 block = Block(old.op2, old.op1, old.u2, old.u1, old.binary)  # legal, as no constraint knows sides
             else:
@@ -140,7 +146,10 @@ class RegularizedEvolution:
         if not slots:
             return block
         slot = slots[int(self._rng.integers(len(slots)))]
-        others = [token for token in choices[slot] if token != getattr(block, slot)]
+        old = getattr(block, slot)
+        if slot in ("u1", "u2") and old != IDENTITY and self._rng.random() < self._plain:
+            return replace(block, **{slot: IDENTITY})
+        others = [token for token in choices[slot] if token != old]
         return replace(block, **{slot: others[int(self._rng.integers(len(others)))]})
 
 

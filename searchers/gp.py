@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import numpy as np
 from deap import base, gp, tools
 
 from harness.contracts import Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
-from harness.space.draws import draw_new
+from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import embed, known_rules
 from harness.space.grammar import Space
 from searchers.trees import fit, tree_of
@@ -34,23 +33,19 @@ Probability = Annotated[float, Range(0.0, 1.0)]
 class GeneticProgramming:
     """Breed the next rules from the best so far, as trees.
 
-    It begins with known rules and uniform draws. A child is the winner of a tournament, which may be crossed with a
+    It begins with known rules and random draws. A child is the winner of a tournament, which may be crossed with a
     second winner, have a subtree grown anew, a word changed, and a subtree lifted in place of what it is part of, each
     with its own probability. Scores within ``resolution`` of each other are taken for one behaviour, of which the
     population keeps the better or, of equals, the newer: most mutants of a good rule differ from it by a term that does
     nothing, and would soon be the whole population.
 
-    The defaults were settled with two blocks and 300 children, by area under best-so-far less that of random draws of
-    the same seed, on quadratics and Rosenbrock functions much like the toy tasks', at seeds from 1000. Few parents
-    matter most: with 50 the mean gain was 0.02, with 20 it was 0.03, with 10 it was 0.05. Without ``resolution`` it was
-    0.04. Other values of the rest stayed within two standard errors, 0.01 each. The defaults gained 0.060 ± 0.009 (16
-    of 18) and 0.062 ± 0.022 (17 of 18) on seeds not used to choose them.
+    The defaults were settled by ``results/studies/searchers``.
 
     Args:
         space: what to search.
         seed: decides every draw.
         population: μ, how many individuals may be parents.
-        initial: uniform draws to begin with, known rules counted in.
+        initial: random draws to begin with, known rules counted in.
         batch: λ, how many proposals to have scored before learning from them.
         tournament: how many individuals compete to be a parent, drawn with replacement.
         elites: how many of the best stay whatever their age; of the others the oldest leaves. From population on, it is
@@ -60,7 +55,8 @@ class GeneticProgramming:
         node: probability that one word is exchanged for another of its kind, in every copy of its block.
         shrink: probability that a binary function gives way to one of its operands.
         growth: probability that an operand grown anew is a binary function.
-        fresh: probability of a uniform draw in place of a child.
+        plain: probability that a unary function is left out, in draws, in what is grown anew and where a word changes.
+        fresh: probability of a random draw in place of a child.
         resolution: scores that differ by less are one behaviour; 0 for no such judgement.
         parsimony: 1 for none; to 2, how strongly the smaller of two winners is preferred (Luke and Panait 2002).
         warm_start: rules to begin with, by name, formula or token string, with commas between.
@@ -69,7 +65,7 @@ class GeneticProgramming:
         SettingError: a rule to begin with is unknown, or the space has no such function.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,
@@ -86,6 +82,7 @@ class GeneticProgramming:
         node: Probability = 0.5,
         shrink: Probability = 0.05,
         growth: Probability = 0.25,
+        plain: Annotated[float, Range(0.0, 0.99)] = 0.5,
         fresh: Probability = 0.0,
         resolution: Probability = 0.002,
         parsimony: Annotated[float, Range(1.0, 2.0)] = 1.0,
@@ -99,11 +96,11 @@ class GeneticProgramming:
         self._words = _words(space)
         self._variations: tuple[tuple[float, Callable[[Individual], object]], ...] = (
             (crossover, lambda child: gp.cxOnePoint(child, Individual(self._parent()))),
-            (subtree, lambda child: gp.mutUniform(child, _grower(child, space.blocks, growth), self._words)),
-            (node, lambda child: _change_word(child, self._words)),
+            (subtree, lambda child: gp.mutUniform(child, _grower(child, space.blocks, growth, plain), self._words)),
+            (node, lambda child: _change_word(child, self._words, plain)),
             (shrink, _lift_operand),
         )
-        self._draws = np.random.default_rng(derive_seed(seed, "gp", "draws"))
+        self._draws = Draws(space, seed=seed, plain=plain)
         self._stream = random.Random(derive_seed(seed, "gp", "variation"))
         self._waiting: deque[Rule] = deque()
         self._proposed: set[str] = set()
@@ -125,7 +122,7 @@ class GeneticProgramming:
         self._waiting.extend([embed(rule, self._space) for rule in rules])
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules: what was injected, then uniform draws, then children."""
+        """Propose ``count`` rules: what was injected, then random draws, then children."""
         with _python_random(self._stream):
             return [self._proposal() for _ in range(count)]
 
@@ -143,7 +140,7 @@ class GeneticProgramming:
         if rule is None and len(self._proposed) >= self._initial and self._living and random.random() >= self._fresh:
             rule = self._child()
         if rule is None:
-            rule = draw_new(self._space, self._draws, self._proposed, tries=TRIES)
+            rule = self._draws.draw_new(self._proposed, tries=TRIES)
         self._proposed.add(rule.key)
         return rule
 
@@ -251,7 +248,7 @@ def _words(space: Space) -> gp.PrimitiveSetTyped:
     return words
 
 
-def _grower(tree: Individual, blocks: int, growth: float) -> Callable[..., list[Any]]:
+def _grower(tree: Individual, blocks: int, growth: float, plain: float) -> Callable[..., list[Any]]:
     """What grows a subtree of a type for DEAP: operands are words, the tree's other results, or grow themselves."""
     shared = [tree[tree.span(place)] for place in tree.results[1:]]
     grown = 0
@@ -259,7 +256,9 @@ def _grower(tree: Individual, blocks: int, growth: float) -> Callable[..., list[
     def grow(pset: gp.PrimitiveSetTyped, type_: type) -> list[Any]:
         nonlocal grown
         if type_ is Value:
-            return [random.choice(pset.primitives[Value]), *grow(pset, Operand)]
+            identity = pset.mapping.get(IDENTITY)
+            left_out = identity is not None and random.random() < plain
+            return [identity if left_out else random.choice(pset.primitives[Value]), *grow(pset, Operand)]
         if type_ is Operand and (grown >= blocks or random.random() >= growth):
             leaves = [[leaf] for leaf in pset.terminals[Operand]]
             return list(random.choice(leaves + shared))
@@ -269,7 +268,7 @@ def _grower(tree: Individual, blocks: int, growth: float) -> Callable[..., list[
     return grow
 
 
-def _change_word(tree: Individual, words: gp.PrimitiveSetTyped) -> None:
+def _change_word(tree: Individual, words: gp.PrimitiveSetTyped, plain: float) -> None:
     """Exchange one word, the root's too, for another of its kind; equal subtrees are one block and change as one."""
     place = random.randrange(len(tree))
     old = tree[place]
@@ -277,7 +276,9 @@ def _change_word(tree: Individual, words: gp.PrimitiveSetTyped) -> None:
     others = [word for word in kind if word.name != old.name]
     if not others:
         return
-    new = random.choice(others)
+    identity = words.mapping.get(IDENTITY)
+    left_out = old.ret is Value and identity in others and random.random() < plain
+    new = identity if left_out else random.choice(others)
     start = max(result for result in tree.results if result <= place < tree.span(result).stop)
     block = tree[tree.span(start)]
     for copy in tree.results:

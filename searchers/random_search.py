@@ -2,19 +2,17 @@
 
 A searcher is built as ``factory(space, *, seed, **settings)``; keyword-only parameters besides ``seed`` become settings
 of the command line. It proposes when asked, hears what its proposals earned when told, and knows of nothing else: the
-loop owns the budget, the duplicates and the store. Everything random in it comes from ``derive_seed(seed, ...)``, so
-``(space, seed, settings, history)`` determines the next proposal and a killed run resumes by replaying its history.
-``harness conformance module:attribute`` says whether your own keeps these promises.
+loop owns the budget, the duplicates and the store. Everything random in it comes from ``derive_seed(seed, ...)``,
+here by way of ``Draws``, so ``(space, seed, settings, history)`` determines the next proposal and a killed run resumes
+by replaying its history. ``harness conformance module:attribute`` says whether your own keeps these promises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from harness.contracts import Rule, Trial
-from harness.race.seeds import derive_seed
+from harness.space.draws import Draws
 from harness.space.grammar import Space
 
 
@@ -32,12 +30,11 @@ class RandomSearch:
     batch = 64  # it never learns, so this only has to keep every worker busy
 
     def __init__(self, space: Space, *, seed: int) -> None:
-        self._space = space
-        self._rng = np.random.default_rng(derive_seed(seed, "random"))
+        self._draws = Draws(space, seed=seed)
 
     def ask(self, count: int) -> Sequence[Rule]:
         """Draw ``count`` rules; the sequence is the same however the asking is grouped."""
-        return [self._space.sample(self._rng) for _ in range(count)]
+        return [self._draws.draw() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Nothing is learnt."""

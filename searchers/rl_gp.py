@@ -34,7 +34,7 @@ class ControllerSeededGP:
         batch: how many proposals are asked for before their results are told.
     """
 
-    version = 1  # rises when its proposals change, or those of rl or gp
+    version = 2  # rises when its proposals change, or those of rl or gp
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ControllerSeededGP:
     ) -> None:
         self.batch = batch
         self._samples, self._share, self._elites = samples, share, elites
-        self._controller = ReinforcementLearning(space, seed=derive_seed(seed, "rl+gp", "rl"), batch=batch)
+        self._controller = ReinforcementLearning(space, seed=derive_seed(seed, "rl+gp", "rl"), batch=batch, initial=0)
         self._breeder = GeneticProgramming(space, seed=derive_seed(seed, "rl+gp", "gp"))
         self._proposed = 0
         self._owed = 0.0  # proposals that are the controller's by its share, and not made yet

@@ -24,10 +24,11 @@ from optuna.trial import TrialState
 from harness.contracts import Block, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
-from harness.space.draws import draw_new
+from harness.space.draws import IDENTITY, Draws
 from harness.space.grammar import Space
 
-ASKS = 10  # of Optuna for one proposal, before a uniform draw takes its place
+ASKS = 20  # of Optuna for one proposal, before a random draw takes its place
+PLAIN = 0.5  # what Optuna draws at random is plain that often, as one of two choices; so the first draws are too
 Choose = Callable[[str, Sequence[str]], str]
 
 
@@ -36,20 +37,21 @@ class TreeParzen:
 
     A function that was proposed before is not proposed again while others can be found. Optuna is then told that its
     trial failed, which it ignores, and asked again: to be told the known score would count one child twice and draw the
-    search back to it, to be told of pruning would count a good rule among the bad.
+    search back to it, to be told of pruning would count a good rule among the bad. The best of many candidates would
+    then often be the same one again; so from the second time on tpe proposes the first that it draws.
 
     Args:
         space: what to search.
         seed: decides every draw.
         sampler: Optuna's sampler: tpe, random, or nsgaii, a genetic algorithm.
-        startup: results to have before tpe learns; until then its choices are random.
+        startup: random draws to begin with, for every sampler; until they have results, tpe chooses at random.
         candidates: drawn by tpe from the density of good results, to propose the best of.
         joint: whether tpe sees choices together, as groups that occur together, rather than each alone.
         population: size of nsgaii's generations.
         batch: how many proposals to have scored before learning from them; pending ones count as bad for tpe.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,
@@ -57,36 +59,34 @@ class TreeParzen:
         *,
         seed: int,
         sampler: Literal["tpe", "random", "nsgaii"] = "tpe",
-        startup: Annotated[int, Range(1, 100_000)] = 10,
-        candidates: Annotated[int, Range(1, 100_000)] = 128,
+        startup: Annotated[int, Range(0, 100_000)] = 25,
+        candidates: Annotated[int, Range(1, 100_000)] = 24,
         joint: bool = True,
         population: Annotated[int, Range(2, 100_000)] = 20,
         batch: Annotated[int, Range(1, 100_000)] = 5,
     ) -> None:
         self.batch = batch
         self._space = space
-        self._encoding = Encoding(space)
-        self._rng = np.random.default_rng(derive_seed(seed, "tpe", "draws"))
+        self._encoding = Encoding(space, np.random.default_rng(derive_seed(seed, "tpe", "unused choices")))
+        self._draws = Draws(space, seed=seed, plain=PLAIN)
+        self._startup_left = startup
         self._proposed: set[str] = set()
         self._pending: dict[Rule, list[optuna.Trial]] = {}
         state = derive_seed(seed, "tpe", "optuna") % 2**32  # what numpy.random.RandomState takes
         with _quiet():
-            chosen: BaseSampler
+            self._samplers: tuple[BaseSampler, BaseSampler]  # for the first ask of a proposal, and for those after it
             if sampler == "tpe":
-                chosen = TPESampler(
-                    n_startup_trials=startup,
-                    n_ei_candidates=candidates,
-                    multivariate=joint,
-                    group=joint,
-                    constant_liar=True,
-                    seed=state,
+                again = derive_seed(seed, "tpe", "optuna again") % 2**32
+                self._samplers = (
+                    _parzen(state, startup=startup, candidates=candidates, joint=joint),
+                    _parzen(again, startup=startup, candidates=1, joint=joint),
                 )
             elif sampler == "nsgaii":
-                chosen = NSGAIISampler(population_size=population, seed=state)
+                self._samplers = (NSGAIISampler(population_size=population, seed=state),) * 2
             else:
-                chosen = RandomSampler(seed=state)
-            storage = optuna.storages.InMemoryStorage()
-            self._study = optuna.create_study(storage=storage, sampler=chosen, study_name="tpe", direction="maximize")
+                self._samplers = (RandomSampler(seed=state),) * 2
+            storage, first = optuna.storages.InMemoryStorage(), self._samplers[0]
+            self._study = optuna.create_study(storage=storage, sampler=first, study_name="tpe", direction="maximize")
 
     def ask(self, count: int) -> Sequence[Rule]:
         """Propose ``count`` rules, each with a trial of Optuna's that waits for its result."""
@@ -99,18 +99,26 @@ class TreeParzen:
             self._study.tell(pending.pop(0) if pending else self._trial_of(trial.rule), trial.outcome.score)
 
     def _proposal(self) -> Rule:
-        for _ in range(ASKS):
-            trial = self._study.ask()
-            rule = self._encoding.rule(trial.suggest_categorical)
-            if rule.key not in self._proposed:
-                break
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
-            rule = draw_new(self._space, self._rng, self._proposed)
-            trial = self._trial_of(rule)
+        rule, trial = self._drawn() if self._startup_left > 0 else self._asked()
+        self._startup_left -= 1
         self._proposed.add(rule.key)
         self._pending.setdefault(rule, []).append(trial)
         return rule
+
+    def _asked(self) -> tuple[Rule, optuna.Trial]:
+        """What Optuna proposes, a new function if it finds one."""
+        for attempt in range(ASKS):
+            self._study.sampler = self._samplers[min(attempt, 1)]
+            trial = self._study.ask()
+            rule = self._encoding.rule(trial.suggest_categorical)
+            if rule.key not in self._proposed:
+                return rule, trial
+            self._study.tell(trial, state=TrialState.FAIL)
+        return self._drawn()
+
+    def _drawn(self) -> tuple[Rule, optuna.Trial]:
+        rule = self._draws.draw_new(self._proposed)
+        return rule, self._trial_of(rule)
 
     def _trial_of(self, rule: Rule) -> optuna.Trial:
         """A trial of Optuna's that makes the choices of a given rule."""
@@ -127,10 +135,19 @@ class Encoding:
     other choices belong to the result and to the operand, not to a side, so that what is learnt of ``x·#1`` holds for
     ``#1·x``. A block of two of a kind numbers them. Where both must differ and the second repeats the first, one more
     choice, conditional on it, replaces the second.
+
+    Whether a unary function is left out (``id``) is a choice of its own, beside the choice among the others: for Optuna
+    all choices are equally likely at first, and a preference for few functions serves a search well.
+
+    Args:
+        space: whose rules.
+        rng: makes the choices that a given rule leaves open: which function it would have where it has none.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
+        self._rng = rng
+        self._functions = tuple(word for word in space.unary if word != IDENTITY)
         self._shapes = [
             list(dict.fromkeys(_shape(*pair) for pair in space.pairs(number))) for number in range(space.blocks)
         ]
@@ -145,17 +162,19 @@ class Encoding:
         return Rule(tuple(self._block(number, choose) for number in range(self._space.blocks)))
 
     def choices(self, rule: Rule) -> dict[str, str]:
-        """Choices that make a rule of the space; names of a single option are left out."""
+        """Choices that make a rule of the space."""
         wanted: dict[str, str] = {}
         for number, block in enumerate(rule.blocks):
             left, right = _sides(_shape(block.op1, block.op2))
             named = {"shape": _shape(block.op1, block.op2), left: block.op1, right: block.op2, "binary": block.binary}
-            named |= {f"unary of {left}": block.u1, f"unary of {right}": block.u2}
+            for side, unary in ((left, block.u1), (right, block.u2)):
+                named |= {f"{side} is plain": _plain(unary == IDENTITY), f"unary of {side}": unary}
             wanted |= {_name(number, name): value for name, value in named.items()}
         made: dict[str, str] = {}
 
-        def record(name: str, options: Sequence[str]) -> str:  # noqa: ARG001 - a Choose
-            made[name] = wanted[name]
+        def record(name: str, options: Sequence[str]) -> str:
+            known = wanted[name] in options
+            made[name] = wanted[name] if known else options[int(self._rng.integers(len(options)))]
             return made[name]
 
         self.rule(record)
@@ -171,12 +190,24 @@ class Encoding:
         op1, op2 = pick(left, bank[left_kind]), pick(right, bank[right_kind])
         if op1 == op2 and self._space.distinct_operands:
             op2 = pick(f"{right} beside {op1}", [other for other in bank[right_kind] if other != op1])
-        u1, u2 = (pick(f"unary of {side}", self._space.unary) for side in (left, right))
+        u1, u2 = (self._unary(side, pick) for side in (left, right))
         return Block(op1, op2, u1, u2, pick("binary", self._space.binaries(number)))
+
+    def _unary(self, side: str, pick: Choose) -> str:
+        if not self._functions:
+            return IDENTITY
+        function = pick(f"unary of {side}", self._functions)
+        if len(self._functions) == len(self._space.unary):
+            return function
+        return IDENTITY if pick(f"{side} is plain", (_plain(True), _plain(False))) == _plain(True) else function
 
 
 def _name(number: int, choice: str) -> str:
     return f"block {number + 1}: {choice}"
+
+
+def _plain(whether: bool) -> str:
+    return "yes" if whether else "no"
 
 
 def _shape(op1: str, op2: str) -> str:
@@ -187,6 +218,17 @@ def _sides(shape: str) -> tuple[str, str]:
     """What the choices of the left and right are called: by kind, numbered where both are of one."""
     left, right = shape.split()
     return (left, right) if left != right else (f"{left} 1", f"{right} 2")
+
+
+def _parzen(seed: int, *, startup: int, candidates: int, joint: bool) -> TPESampler:
+    return TPESampler(
+        n_startup_trials=startup,
+        n_ei_candidates=candidates,
+        multivariate=joint,
+        group=joint,
+        constant_liar=True,
+        seed=seed,
+    )
 
 
 @contextmanager

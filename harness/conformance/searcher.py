@@ -278,7 +278,7 @@ def raced(target: str, space: Space, seed: int, settings: Mapping[str, object], 
 
 
 def _enough(searcher: Searcher) -> int:
-    return max(20, BATCHES * searcher.batch)
+    return max(40, BATCHES * searcher.batch)  # beyond the random draws that a search begins with
 
 
 PROMISES = (

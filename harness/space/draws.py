@@ -1,29 +1,62 @@
-"""Uniform draws that are news: what searchers fall back on when their own proposals repeat themselves."""
+"""The draws that searches begin with, and that they fall back on when their own proposals repeat themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 import numpy as np
 
-from harness.contracts import Rule
+from harness.contracts import Block, Rule
+from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
 
+IDENTITY = "id"
 TRIES = 50
 
 
-def draw_new(space: Space, rng: np.random.Generator, proposed: Container[str], *, tries: int = TRIES) -> Rule:
-    """Draw rules uniformly until one is a function not proposed before.
+class Draws:
+    """Rules drawn uniformly, the same ones for every searcher of one seed.
+
+    Searchers that begin with these begin where random search does, so that a paired difference to it is not the luck of
+    two different starts (common random numbers; **D**). A searcher may leave unary functions out of them: a rule with
+    fewer functions is easier to improve and earns more on average (``results/studies/searchers``).
 
     Args:
         space: what to draw from.
-        rng: decides the draws.
-        proposed: keys of the functions proposed before.
-        tries: draws to make, at least 1, before a repeat is accepted: a small space runs out of new ones.
+        seed: the run's; decides the draws.
+        plain: probability that a unary function is left out, that is, becomes ``id`` where the space has it; it has
+            random numbers of its own, so that the rest of a draw does not depend on it.
     """
-    rule = space.sample(rng)
-    for _ in range(tries - 1):
-        if rule.key not in proposed:
-            break
-        rule = space.sample(rng)
-    return rule
+
+    def __init__(self, space: Space, *, seed: int, plain: float = 0.0) -> None:
+        self._space = space
+        self._plain = plain if IDENTITY in space.unary else 0.0
+        self._rules = np.random.default_rng(derive_seed(seed, "random"))
+        self._omissions = np.random.default_rng(derive_seed(seed, "random", "plain"))
+
+    def draw(self) -> Rule:
+        """The next draw, whether it is new or not."""
+        rule = self._space.sample(self._rules)
+        if self._plain == 0.0:
+            return rule
+        left_out = self._omissions.random((self._space.blocks, 2)) < self._plain
+        return Rule(tuple(_without(block, *which) for block, which in zip(rule.blocks, left_out.tolist(), strict=True)))
+
+    def draw_new(self, proposed: Container[str], *, tries: int = TRIES) -> Rule:
+        """Draw until a rule is a function not proposed before.
+
+        Args:
+            proposed: keys of the functions proposed before.
+            tries: draws to make, at least 1, before a repeat is accepted: a small space runs out of new ones.
+        """
+        rule = self.draw()
+        for _ in range(tries - 1):
+            if rule.key not in proposed:
+                break
+            rule = self.draw()
+        return rule
+
+
+def _without(block: Block, first: bool, second: bool) -> Block:
+    return replace(block, u1=IDENTITY if first else block.u1, u2=IDENTITY if second else block.u2)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule, Trial
-from harness.race.seeds import derive_seed
 from harness.settings import Range
-from harness.space.draws import draw_new
+from harness.space.draws import Draws
 from harness.space.grammar import Space
 from searchers.rl.controller import DTYPE, Controller
 from searchers.rl.objectives import Batch, Learner
@@ -27,7 +26,7 @@ class ReinforcementLearning:
 
     It learns whenever ``batch`` results have gathered, from the probabilities that their rules had when they were
     proposed, so results may come in any order and in pieces. Rules that it did not propose are learnt from too. It does
-    not propose a function twice while it can help it (**D**): it samples again, then draws uniformly, and only then
+    not propose a function twice while it can help it (**D**): it samples again, then draws at random, and only then
     repeats itself.
 
     A setting with two defaults has that of the preset, unless it is given.
@@ -37,7 +36,7 @@ class ReinforcementLearning:
         seed: decides the first weights and every sample.
         preset: ``short`` for searches of 100 to 1,000 children, ``paper`` for every number of protocol §4.
         objective: what it is trained to do; short pqt, paper ppo.
-        learning_rate: Adam's step, not used by trpo; short 0.01, paper 1e-5.
+        learning_rate: Adam's step, not used by trpo; short 0.005, paper 1e-5.
         epochs: steps of Adam a batch, for ppo, risk_seeking and pqt; short 2, paper 4.
         entropy: coefficient of the entropy bonus; short 0.05, paper 0.0015.
         normalize: divide advantages by the rewards' running standard deviation; short true, paper false.
@@ -45,6 +44,10 @@ class ReinforcementLearning:
         kl_bound: the most that an update of trpo may move the policy, in nats a rule; short 0.5, paper 0.01.
         elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, paper 0.05.
         imitation: weight of pqt's imitation; short 0.5, paper 1.0.
+        resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, paper 0.
+        plain: probability that a unary function is left out, in random draws and by the untrained controller; short
+            0.5, paper 0.
+        initial: random draws to begin with, which it learns from too; short 10, paper 0.
         batch: results it waits for before it learns.
         init: weights start uniform between minus this and this.
         baseline_decay: weight of the past in the moving average of rewards.
@@ -52,10 +55,10 @@ class ReinforcementLearning:
         damping: added to trpo's Fisher matrix.
         window: recent rewards that risk_seeking takes its quantile of.
         queue: rules that pqt imitates.
-        tries: samples of the controller for one proposal before it falls back on a uniform draw.
+        tries: samples of the controller for one proposal before it falls back on a random draw.
     """
 
-    version = 1  # rises when its proposals change, the presets' numbers included
+    version = 2  # rises when its proposals change, the presets' numbers included
 
     def __init__(
         self,
@@ -72,6 +75,9 @@ class ReinforcementLearning:
         kl_bound: Annotated[float | None, Range(1e-9, 100.0)] = None,
         elite_fraction: Annotated[float | None, Range(0.001, 1.0)] = None,
         imitation: Annotated[float | None, Range(0.0, 1000.0)] = None,
+        resolution: Annotated[float | None, Range(0.0, 1.0)] = None,
+        plain: Annotated[float | None, Range(0.0, 0.99)] = None,
+        initial: Annotated[int | None, Range(0, 100_000)] = None,
         batch: Annotated[int, Range(1, 1000)] = 5,
         init: Annotated[float, Range(0.0, 10.0)] = PAPER.init,
         baseline_decay: Annotated[float, Range(0.0, 1.0)] = PAPER.baseline_decay,
@@ -92,6 +98,9 @@ class ReinforcementLearning:
             kl_bound=kl_bound,
             elite_fraction=elite_fraction,
             imitation=imitation,
+            resolution=resolution,
+            plain=plain,
+            initial=initial,
             init=init,
             baseline_decay=baseline_decay,
             clip=clip,
@@ -102,22 +111,26 @@ class ReinforcementLearning:
         self.batch = batch
         self._space = space
         self._tries = tries
-        self._uniform = np.random.default_rng(derive_seed(seed, "rl", "uniform"))
+        self._draws = Draws(space, seed=seed, plain=self.numbers.plain)
+        self._initial_left = self.numbers.initial
         self._asked: set[str] = set()  # functions proposed, or told of by someone else
-        self._drawn: set[bytes] = set()  # picks of the controller's samples: a repeat needs no decoding to be known
+        self._sampled_picks: set[bytes] = set()  # so that a repeated sample is known without decoding it
         self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
         self._gathered: list[tuple[Rule, Tensor, float]] = []
         with _one_thread():
-            self.controller = Controller(space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init)
+            self.controller = Controller(
+                space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init, plain=self.numbers.plain
+            )
             self.learner = Learner(self.controller, self.numbers)
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Sample ``count`` rules, new functions as far as they can be had."""
+        """Propose ``count`` rules, new functions as far as they can be had: random draws at first, then samples."""
+        drawn = min(count, self._initial_left)
+        self._initial_left -= drawn
         with _one_thread():
-            proposals = self._sampled(count)
-            if len(proposals) < count:
-                strays = [self._stray() for _ in range(count - len(proposals))]
-                proposals += zip(strays, self._log_probability(strays), strict=True)
+            proposals = self._drawn(drawn)
+            proposals += self._sampled(count - drawn)
+            proposals += self._drawn(count - len(proposals))
         self._pending.update(proposals)
         return [rule for rule, _ in proposals]
 
@@ -148,20 +161,22 @@ class ReinforcementLearning:
             for row, log in zip(picks.numpy(), log_probability, strict=True):
                 if len(found) == count:
                     break
-                if row.tobytes() in self._drawn:
+                if row.tobytes() in self._sampled_picks:
                     continue
-                self._drawn.add(row.tobytes())
+                self._sampled_picks.add(row.tobytes())
                 rule = self._space.decode(row)
                 if rule.key not in self._asked:
                     self._asked.add(rule.key)
                     found.append((rule, log))
         return found
 
-    def _stray(self) -> Rule:
-        """A uniform draw, a new function if some of the draws is."""
-        rule = draw_new(self._space, self._uniform, self._asked)
-        self._asked.add(rule.key)
-        return rule
+    def _drawn(self, count: int) -> list[tuple[Rule, Tensor]]:
+        """Random draws, new functions if there are any among them, with the controller's log-probabilities."""
+        rules = []
+        for _ in range(count):
+            rules.append(self._draws.draw_new(self._asked))
+            self._asked.add(rules[-1].key)
+        return list(zip(rules, self._log_probability(rules), strict=True))
 
     def _picks(self, rules: Sequence[Rule]) -> Tensor:
         encoded = [self._space.encode(rule).reshape(-1) for rule in rules]

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from harness.race.seeds import derive_seed
+from harness.space.draws import IDENTITY
 from harness.space.grammar import SLOTS, Space
 
 DTYPE = torch.float64  # so that rounding on another processor does not change a pick; no slower at these sizes
@@ -53,9 +54,11 @@ class Controller:
         seed: decides its first weights and its samples.
         hidden: units of the LSTM, and size of the embeddings.
         scale: weights start uniform in (−scale, scale), biases and the first step's input among them (**D**).
+        plain: probability at first, beyond its share among equals, that a unary function is left out (**D**): it raises
+            the bias of ``id``.
     """
 
-    def __init__(self, space: Space, *, seed: int, hidden: int = 150, scale: float = 0.08) -> None:
+    def __init__(self, space: Space, *, seed: int, hidden: int = 150, scale: float = 0.08, plain: float = 0.0) -> None:
         self.positions = space.positions
         self.choices = max(len(space.choices(position)) for position in range(space.positions))
         self.legal = torch.from_numpy(legality(space))
@@ -74,6 +77,12 @@ class Controller:
         self.gate_bias = uniform(4 * hidden)
         self.softmax = uniform(self.positions, hidden, self.choices)
         self.softmax_bias = uniform(self.positions, self.choices)
+        if plain > 0.0 and IDENTITY in space.unary and len(space.unary) > 1:
+            count, place = len(space.unary), space.unary.index(IDENTITY)
+            share = plain + (1.0 - plain) / count
+            unary = [position for position in range(self.positions) if SLOTS[position % len(SLOTS)] in ("u1", "u2")]
+            with torch.no_grad():
+                self.softmax_bias[unary, place] += math.log(share / (1.0 - share) * (count - 1))
 
     @property
     def parameters(self) -> list[Tensor]:

@@ -79,7 +79,7 @@ class Learner:
         self.numbers = numbers
         self.baseline = Baseline(numbers.baseline_decay)
         self.recent = Recent(numbers.window)
-        self.elites = Elites(numbers.queue)
+        self.elites = Elites(numbers.queue, resolution=numbers.resolution)
         self.last_step: Step | None = None
         self._adam = torch.optim.Adam(controller.parameters, lr=numbers.learning_rate)
 

@@ -33,6 +33,9 @@ class Numbers:
     damping: float = 0.1
     window: int = 100
     queue: int = 10  # Abolafia et al. 2018
+    resolution: float = 0.0
+    plain: float = 0.0
+    initial: int = 0
 
 
 PAPER = Numbers(
@@ -46,9 +49,9 @@ PAPER = Numbers(
     elite_fraction=0.05,  # Petersen et al. 2021
     imitation=1.0,  # **D**
 )
-SHORT = Numbers(  # settled by results/studies/controller
+SHORT = Numbers(  # settled by results/studies/controller and results/studies/searchers
     objective="pqt",
-    learning_rate=0.01,
+    learning_rate=0.005,
     epochs=2,
     entropy=0.05,
     normalize=True,
@@ -56,6 +59,9 @@ SHORT = Numbers(  # settled by results/studies/controller
     kl_bound=0.5,
     elite_fraction=0.2,
     imitation=0.5,
+    resolution=0.002,
+    plain=0.5,
+    initial=10,
 )
 PRESETS = {"paper": PAPER, "short": SHORT}
 

@@ -66,26 +66,34 @@ class Recent:
 class Elites:
     """The k best functions so far, each once (Abolafia et al. 2018). Of two equals the earlier stays.
 
+    With a resolution, each behaviour is there once (**D**): variants of the best rule by a term that does nothing would
+    soon be the whole queue.
+
     Args:
         size: k.
+        resolution: scores that differ by less are one behaviour, of which the better stays.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, resolution: float = 0.0) -> None:
         self.size = size
+        self.resolution = resolution
         self._best: dict[str, tuple[float, Tensor]] = {}  # key → score and picks, best first
 
     def __len__(self) -> int:
         return len(self._best)
 
     def offer(self, key: str, score: float, picks: Tensor) -> None:
-        """Let a rule in if it belongs to the best and its function is not there yet.
+        """Let a rule in if it belongs to the best, and neither its function nor its behaviour is there yet.
 
         Args:
             key: its function, ``Rule.key``.
             score: its reward.
             picks: how it is written, shape ``(positions,)``.
         """
-        self._best.setdefault(key, (score, picks))
+        if key in self._best or any(0.0 <= held - score < self.resolution for held, _ in self._best.values()):
+            return
+        self._best = {k: (held, p) for k, (held, p) in self._best.items() if not 0.0 < score - held < self.resolution}
+        self._best[key] = (score, picks)
         ranked = sorted(self._best.items(), key=lambda item: -item[1][0])  # stable, so that ties go by age
         self._best = dict(ranked[: self.size])
 

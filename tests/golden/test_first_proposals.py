@@ -18,7 +18,7 @@ from harness.space.grammar import Space
 
 FOLDER = Path(__file__).parent
 SPACE = Space.of("icml2017", blocks=2)
-COUNT = 20
+COUNT = 40  # evolution and tpe begin to learn after 25
 
 
 def first_proposals(name: str) -> dict[str, object]:

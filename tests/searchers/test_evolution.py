@@ -10,6 +10,7 @@ from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError
 from harness.space.grammar import Space
 from searchers.evolution import RegularizedEvolution
+from searchers.random_plain import RandomPlain
 from searchers.random_search import RandomSearch
 
 SPACE = Space.of(blocks=2)
@@ -49,11 +50,24 @@ def test_grouping_of_asks_does_not_matter(groups) -> None:
     assert [rule for count in groups for rule in one.ask(count)] == other.ask(8)
 
 
-def test_begins_with_uniform_draws_of_its_own_stream() -> None:
-    first, second = (RegularizedEvolution(SPACE, seed=seed, initial=10).ask(10) for seed in (0, 1))
-    assert first != second
-    assert first != RandomSearch(SPACE, seed=0).ask(10)
-    assert np.mean([likeness(rule, first[0]) for rule in first[1:]]) < 4  # uniform rules share 1.4 picks of ten
+def test_begins_with_the_draws_of_random_search_some_functions_left_out() -> None:
+    for seed in (0, 1):
+        assert RegularizedEvolution(SPACE, seed=seed, initial=10, plain=0.0).ask(10) == RandomSearch(
+            SPACE, seed=seed
+        ).ask(10)
+        assert RegularizedEvolution(SPACE, seed=seed, initial=10).ask(10) == RandomPlain(SPACE, seed=seed).ask(10)
+
+
+def test_mutations_leave_functions_out_as_often_as_they_are_told_to() -> None:
+    def simpler(plain: float) -> int:
+        parent = Rule.parse("g m exp log mul #1 v clip3 exp mul")
+        searcher = RegularizedEvolution(SPACE, seed=3, redraw=0.0, swap=0.0, again=0.0, initial=1, plain=plain)
+        searcher.ask(1)
+        searcher.tell([scored(parent, 0.9)])
+        return sum("id" in child.tokens for child in searcher.ask(20))
+
+    assert simpler(0.0) < 4  # 1 of 10 changes of 4 of 10 picks
+    assert simpler(0.9) >= 4  # all four, and each is proposed once
 
 
 def test_children_are_mutants_of_the_best_in_the_tournament() -> None:

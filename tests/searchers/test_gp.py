@@ -276,9 +276,9 @@ def test_trees_stay_well_typed(operator: str) -> None:
             if operator == "crossover":
                 deap_gp.cxOnePoint(tree, variation.individual())
             elif operator == "subtree":
-                deap_gp.mutUniform(tree, gp._grower(tree, 3, 0.5), variation.words)
+                deap_gp.mutUniform(tree, gp._grower(tree, 3, 0.5, 0.3), variation.words)
             elif operator == "node":
-                gp._change_word(tree, variation.words)
+                gp._change_word(tree, variation.words, 0.3)
                 assert [node.arity for node in tree] == [node.arity for node in before]
             else:
                 gp._lift_operand(tree)
@@ -294,7 +294,7 @@ def test_a_word_changes_in_every_copy_of_its_block() -> None:
     with gp._python_random(variation.stream):
         for _ in range(200):
             tree = gp.Individual.of(Trial(0, rule, outcome(0.5)), variation.words)
-            gp._change_word(tree, variation.words)
+            gp._change_word(tree, variation.words, 0.3)
             changed = rule_of(tuple(node.name for node in tree))
             assert len(changed.blocks) == 2
             assert sum(a != b for a, b in zip(changed.tokens, rule.tokens, strict=True)) == 1

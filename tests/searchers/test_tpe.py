@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from harness.conformance.driving import CHANCE, drive, equal, failed, spaces, tiny
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.space.draws import Draws
 from harness.space.grammar import Space
 from searchers.random_search import RandomSearch
 from searchers.tpe import ASKS, Encoding, TreeParzen
@@ -42,7 +43,7 @@ def judge(rule: Rule) -> Outcome:
 
 @pytest.mark.parametrize("space", EVERY, ids=Space.describe)
 def test_any_rule_is_choices_and_back(space) -> None:
-    encoding, rng = Encoding(space), np.random.default_rng(0)
+    encoding, rng = Encoding(space, np.random.default_rng(9)), np.random.default_rng(0)
     for _ in range(50):
         rule, asked = space.sample(rng), []
         made = encoding.choices(rule)
@@ -58,7 +59,7 @@ def test_any_rule_is_choices_and_back(space) -> None:
 
 @pytest.mark.parametrize("space", EVERY, ids=Space.describe)
 def test_any_choices_are_a_rule_of_the_space_and_a_name_has_one_set_of_options(space) -> None:
-    encoding, rng, known = Encoding(space), np.random.default_rng(1), {}
+    encoding, rng, known = Encoding(space, np.random.default_rng(9)), np.random.default_rng(1), {}
 
     def choose(name, options) -> str:
         assert known.setdefault(name, tuple(options)) == tuple(options)  # Optuna demands it
@@ -71,7 +72,7 @@ def test_any_choices_are_a_rule_of_the_space_and_a_name_has_one_set_of_options(s
 def test_all_choices_are_all_rules() -> None:
     # every path through the choices, by counting through them as through digits
     for space in (SMALL, Space.of(blocks=2, operands=("g", "m"), unary=("id", "exp"), binary=("mul",))):
-        encoding, rules, path = Encoding(space), set(), []
+        encoding, rules, path = Encoding(space, np.random.default_rng(9)), set(), []
         while True:
             sizes = []
 
@@ -91,18 +92,21 @@ def test_all_choices_are_all_rules() -> None:
 
 
 def test_what_is_learnt_of_a_side_holds_for_the_other() -> None:
-    encoding = Encoding(SPACE)
+    encoding = Encoding(SPACE, np.random.default_rng(9))
     left, right = (
         encoding.choices(Rule.parse(f"g m id id mul {end}")) for end in ("v #1 exp id mul", "#1 v id exp mul")
     )
-    assert {name for name in left if left[name] != right[name]} == {"block 2: shape"}
+    differing = {name for name in left if left[name] != right[name]}
+    assert {name for name in differing if left.get(f"{name.replace('unary of ', '')} is plain") != "yes"} == {
+        "block 2: shape"
+    }
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("space", EVERY, ids=Space.describe)
 def test_no_function_is_proposed_twice_while_there_are_others(space, sampler) -> None:
     count = min(20, space.size())
-    rules = drive(TreeParzen(space, seed=0, sampler=sampler, population=5), space, proposals=count).rules
+    rules = drive(TreeParzen(space, seed=0, sampler=sampler, startup=5, population=5), space, proposals=count).rules
     assert len({rule.key for rule in rules}) == count
 
 
@@ -130,7 +134,7 @@ def test_every_score_is_told_and_chance_for_a_failure(judged) -> None:
 
 
 def test_repeats_within_optuna_are_failed_trials_and_bounded() -> None:
-    searcher = TreeParzen(tiny(), seed=0)
+    searcher = TreeParzen(tiny(), seed=0, startup=0)
     drive(searcher, tiny(), proposals=6)
     states = [trial.state for trial in searcher._study.get_trials()]
     assert states.count(TrialState.COMPLETE) == 6
@@ -141,7 +145,14 @@ def test_a_rule_that_was_not_asked_for_is_learnt_from_too() -> None:
     searcher = TreeParzen(SPACE, seed=0)
     searcher.tell([scored(TARGET, 0.9)])
     (trial,) = searcher._study.get_trials()
-    assert (trial.params, trial.value) == (Encoding(SPACE).choices(TARGET), 0.9)
+    wanted = Encoding(SPACE, np.random.default_rng(9)).choices(TARGET)
+    open_ones = {
+        name for name in wanted if "unary of" in name and wanted[name.replace("unary of ", "") + " is plain"] == "yes"
+    }
+    assert {name: trial.params[name] for name in wanted.keys() - open_ones} == {
+        name: wanted[name] for name in wanted.keys() - open_ones
+    }
+    assert (trial.params.keys(), trial.value) == (wanted.keys(), 0.9)
 
 
 def test_a_repeated_proposal_is_told_once_for_each_time() -> None:
@@ -159,18 +170,37 @@ def test_settings_reach_optuna() -> None:
         "random": "RandomSampler",
         "nsgaii": "NSGAIISampler",
     }
-    plain = drive(TreeParzen(SPACE, seed=0), SPACE, proposals=20, judge=judge).rules
+    usual = drive(TreeParzen(SPACE, seed=0), SPACE, proposals=40, judge=judge).rules
     for settings in ({"startup": 5}, {"candidates": 500}, {"joint": False}):
-        changed = drive(TreeParzen(SPACE, seed=0, **settings), SPACE, proposals=20, judge=judge).rules
-        assert changed != plain
-        assert changed[:5] == plain[:5]  # still random
+        changed = drive(TreeParzen(SPACE, seed=0, **settings), SPACE, proposals=40, judge=judge).rules
+        assert changed != usual
+        assert changed[:5] == usual[:5]  # drawn at random
+
+
+def test_begins_with_plain_draws_whatever_the_sampler() -> None:
+    draws = Draws(SPACE, seed=3, plain=0.5)
+    wanted = [draws.draw() for _ in range(25)]
+    for sampler in SAMPLERS:
+        rules = drive(TreeParzen(SPACE, seed=3, sampler=sampler), SPACE, proposals=27, judge=judge).rules
+        assert rules[:25] == wanted
+        assert not set(rules[25:]) & set(wanted)
+
+
+def test_half_of_what_optuna_draws_at_random_is_plain() -> None:
+    rules = drive(TreeParzen(SPACE, seed=0, sampler="random", startup=0), SPACE, proposals=200, judge=judge).rules
+    plain = sum(word == "id" for rule in rules for block in rule.blocks for word in (block.u1, block.u2))
+    assert 340 < plain < 460  # of 800, half: 400 ± 14
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_seeds_decide(sampler) -> None:
     first, again, other = (TreeParzen(SPACE, seed=seed, sampler=sampler).ask(5) for seed in (0, 0, 1))
     assert first == again != other
-    assert first != RandomSearch(SPACE, seed=0).ask(5)
+    asked = [
+        drive(TreeParzen(SPACE, seed=seed, sampler=sampler, startup=1), SPACE, proposals=5).rules[1:]
+        for seed in (0, 0, 1)
+    ]
+    assert asked[0] == asked[1] != asked[2]
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
