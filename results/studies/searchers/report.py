@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 AREAS = HERE / "areas.csv"
 FIELDS = ("protocol", "searcher", "version", "seed", "area", "final", "children", "proposals", "duplicates")
 MARK = "<!-- below: written by report.py -->"
-ORDER = ("rl", "gp", "evolution", "tpe", "rl+gp", "random")
+ORDER = ("rl", "gp", "evolution", "tpe", "rl+gp", "random-plain", "random")
+RIVALS = ("random", "random-plain")
 Row = dict[str, str]
 
 
@@ -72,7 +73,7 @@ def collect(stores: Sequence[Path]) -> None:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """One arena: each searcher's area, its paired difference to random, and the exact p of that difference."""
+    """One arena: each searcher's area, and its paired difference to either random search with the exact p of it."""
     areas: dict[str, dict[int, float]] = defaultdict(dict)
     finals: dict[str, list[float]] = defaultdict(list)
     repeats: dict[str, list[int]] = defaultdict(list)
@@ -80,33 +81,36 @@ def table(rows: Sequence[Row]) -> list[str]:
         areas[row["searcher"]][int(row["seed"])] = float(row["area"])
         finals[row["searcher"]].append(float(row["final"]))
         repeats[row["searcher"]].append(int(row["duplicates"]))
-    lines = [
-        "| searcher | seeds | area | final best | less random's, by seed | wins | p | Holm | duplicates a run |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    differences = {
-        name: np.array(
-            [areas[name][seed] - areas["random"][seed] for seed in sorted(areas[name].keys() & areas["random"])]
-        )
-        for name in ORDER
-        if name in areas and name != "random"
-    }
-    chances = {name: sign_flip(values.tolist()) for name, values in differences.items()}
-    adjusted = holm(chances)
+    head = ["searcher", "seeds", "area", "final best", "duplicates a run"]
+    for rival in RIVALS:
+        head += [f"less `{rival}`", "wins", "p", "Holm"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    columns = [compared(areas, rival) for rival in RIVALS]
     for name in (name for name in ORDER if name in areas):
         mean = estimate(list(areas[name].values()))
-        cells = [name, str(mean.count), f"{mean.mean:.4f}", f"{np.mean(finals[name]):.4f}"]
-        if name in differences:
-            gain = estimate(differences[name].tolist())
-            cells += [
-                f"{gain.mean:+.4f} ± {gain.half or 0:.4f}",
-                f"{int((differences[name] > 0).sum())} of {gain.count}",
-            ]
-            cells += [f"{chances[name]:.2g}", f"{adjusted[name]:.2g}"]
-        else:
-            cells += [""] * 4
-        lines.append("| " + " | ".join([*cells, f"{np.mean(repeats[name]):.1f}"]) + " |")
+        cells = [f"`{name}`", str(mean.count), f"{mean.mean:.4f}", f"{np.mean(finals[name]):.4f}"]
+        cells += [f"{np.mean(repeats[name]):.1f}"]
+        for column in columns:
+            cells += column.get(name, [""] * 4)
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def compared(areas: Mapping[str, Mapping[int, float]], rival: str) -> dict[str, list[str]]:
+    """The cells of each searcher against one rival; Holm's correction is over the searchers that learn."""
+    differences = {
+        name: np.array([areas[name][seed] - areas[rival][seed] for seed in sorted(areas[name].keys() & areas[rival])])
+        for name in areas
+        if name != rival and (name not in RIVALS or rival == "random")
+    }
+    chances = {name: sign_flip(values.tolist()) for name, values in differences.items()}
+    adjusted = holm({name: chance for name, chance in chances.items() if name not in RIVALS})
+    cells = {}
+    for name, values in differences.items():
+        gain = estimate(values.tolist())
+        cells[name] = [f"{gain.mean:+.4f} ± {gain.half or 0:.4f}", f"{int((values > 0).sum())} of {gain.count}"]
+        cells[name] += [f"{chances[name]:.2g}", f"{adjusted[name]:.2g}" if name in adjusted else ""]
+    return cells
 
 
 def holm(chances: dict[str, float]) -> dict[str, float]:
