@@ -22,7 +22,15 @@ SPACE = Space.of(blocks=2)
 HISTORY = 1000
 SHORT = 20  # where nothing is measured
 ROUNDS = 20
-BOUNDS = {"random": 2.0, "gp": 2.0, "evolution": 2.0, "rl": 10.0, "tpe": 10.0, "rl+gp": 10.0}  # milliseconds a rule
+BOUNDS = {
+    "random": 2.0,
+    "random-plain": 2.0,
+    "gp": 2.0,
+    "evolution": 2.0,
+    "rl": 10.0,
+    "tpe": 10.0,
+    "rl+gp": 10.0,
+}  # milliseconds a rule
 OPTUNA = (
     (optuna.study.Study, "ask"),
     (optuna.study.Study, "tell"),

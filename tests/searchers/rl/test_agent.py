@@ -12,6 +12,7 @@ from harness.conformance.driving import drive, pretended
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.settings import complete, declared
 from harness.space.grammar import Space
+from searchers.random_plain import RandomPlain
 from searchers.rl.agent import ReinforcementLearning
 from searchers.rl.presets import PAPER, PRESETS, SHORT
 
@@ -160,3 +161,13 @@ def test_it_comes_to_propose_what_is_rewarded(objective) -> None:
     for _ in range(30):
         searcher.tell(trials(searcher.ask(5), score))
     assert np.mean([ends_well(rule) for rule in searcher.ask(60)]) > 0.8
+
+
+def test_the_short_preset_begins_with_random_draws_and_the_paper_with_its_own() -> None:
+    drawn = RandomPlain(SPACE, seed=3).ask(SHORT.initial)
+    searcher = ReinforcementLearning(SPACE, seed=3)
+    assert searcher.ask(7) + searcher.ask(7)[: SHORT.initial - 7] == drawn
+    searcher.tell([Trial(index, rule, pretended(rule)) for index, rule in enumerate(drawn)])
+    assert 0 < len(searcher.learner.elites) <= 10  # it has learnt from them
+    paper = ReinforcementLearning(SPACE, seed=3, preset="paper").ask(SHORT.initial)
+    assert not set(paper) & set(drawn)

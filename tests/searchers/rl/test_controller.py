@@ -137,3 +137,19 @@ def test_seeds_decide_weights_and_samples_and_global_generators_do_not() -> None
     again, other = first(0), first(1)
     assert all(torch.equal(*pair) for pair in zip(one, again, strict=True))
     assert not any(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_the_untrained_policy_leaves_functions_out_as_often_as_it_is_told_to() -> None:
+    space = Space.of(blocks=2)
+
+    def share(plain: float) -> float:
+        picks, _ = Controller(space, seed=0, hidden=32, plain=plain).sample(2000)
+        words = [word for row in picks.numpy() for block in space.decode(row).blocks for word in (block.u1, block.u2)]
+        return words.count("id") / len(words)
+
+    # 8,000 picks: the share of id is 1/11, and 1/2 + 1/22, each ± 0.006 by chance and the small first weights
+    assert share(0.0) == pytest.approx(1 / 11, abs=0.03)
+    assert share(0.5) == pytest.approx(1 / 2 + 1 / 22, abs=0.03)
+    without = Space.of(blocks=2, unary=("neg", "exp"))
+    same = [Controller(without, seed=0, hidden=8, plain=plain).sample(5)[0] for plain in (0.0, 0.5)]
+    assert torch.equal(*same)

@@ -55,3 +55,12 @@ def test_of_equals_the_earlier_stays() -> None:
     elites.offer("first", 0.5, torch.tensor([0]))
     elites.offer("second", 0.5, torch.tensor([1]))
     assert elites.keys == ["first"]
+
+
+def test_with_a_resolution_a_behaviour_is_held_once_by_its_best_rule() -> None:
+    elites = Elites(3, resolution=0.01)
+    offers = [("a", 0.500), ("b", 0.505), ("c", 0.501), ("d", 0.300), ("e", 0.505), ("f", 0.520)]
+    for number, (key, score) in enumerate(offers):
+        elites.offer(key, score, torch.tensor([number]))
+    assert elites.keys == ["f", "b", "d"]  # b took a's place, c and e stand too near to it
+    assert elites.picks.tolist() == [[5], [1], [3]]
