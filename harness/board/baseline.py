@@ -16,8 +16,7 @@ import numpy as np
 from harness.board import statistics
 from harness.board.entrants import Environment, entrant, environment_marks
 from harness.board.tables import Reference
-from harness.contracts import Trial
-from harness.race.records import RunHeader, RunRecord, RunState
+from harness.race.records import Judged, RunHeader, RunState
 from harness.race.seeds import derive_seed
 
 UNIFORM = "random"  # the searcher whose proposals are independent uniform draws
@@ -36,7 +35,7 @@ class _Draws:
     all_there_is: bool = False
 
 
-def many_draws(headers: Sequence[RunHeader], store: Sequence[RunRecord]) -> tuple[Reference, ...]:
+def many_draws(headers: Sequence[RunHeader], store: Sequence[Judged]) -> tuple[Reference, ...]:
     """The references of one board: one for each environment of its runs that has enough random draws.
 
     Curves are made for each seed and then averaged (**D**): a seed has its own initial weights and batches, and the
@@ -76,14 +75,12 @@ def _alike(one: RunHeader, other: RunHeader) -> bool:
     )
 
 
-def _gather(draws: _Draws, record: RunRecord) -> None:
+def _gather(draws: _Draws, record: Judged) -> None:
     """Add a run's charged draws, up to the first that is not complete: those after it are the ones that train fast."""
-    whole: list[Trial] = []
-    for trial in record.trials:
-        if trial.index != len(whole):
-            break
-        whole.append(trial)
-    charged = {str(trial.rule): trial.outcome.score for trial in whole if trial.charged}
+    results = record.results
+    gap = next((place for place, number in enumerate(results.numbers) if number != place), len(results))
+    whole = zip(results.rules[:gap], results.scores[:gap], results.charged[:gap], strict=True)
+    charged = {rule: score for rule, score, counts in whole if counts}
     draws.scores |= charged
     if record.state is RunState.FINISHED and len(charged) < record.header.budget.children:
         draws.all_there_is = True

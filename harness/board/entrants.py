@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.race.records import RunHeader, RunRecord, RunState, Setting
+from harness.race.records import Judged, RunHeader, RunState, Setting
 
 Environment = tuple[tuple[str, str], ...]
 Entrant = tuple[str, int, tuple[tuple[str, Setting], ...], bool, Environment]
@@ -17,7 +17,7 @@ def entrant(header: RunHeader) -> Entrant:
     return (header.searcher, header.searcher_version, settings, header.asynchronous, environment)
 
 
-def distinct(records: Sequence[RunRecord]) -> tuple[list[RunRecord], list[str]]:
+def distinct(records: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     """Keep one copy of each run, as a store and its own export hold two: the finished or else the longest.
 
     Returns:
@@ -108,5 +108,5 @@ def _letter(index: int) -> str:
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
-def _completeness(record: RunRecord) -> tuple[bool, int]:
-    return (record.state is RunState.FINISHED, len(record.trials))
+def _completeness(record: Judged) -> tuple[bool, int]:
+    return (record.state is RunState.FINISHED, len(record.results))

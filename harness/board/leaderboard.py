@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,12 +12,21 @@ from harness.board import statistics
 from harness.board.baseline import many_draws
 from harness.board.entrants import Entrant, distinct, entrant, labels
 from harness.board.tables import Board, Nomination, Row, Unfinished
-from harness.contracts import Rule, Status, Trial
-from harness.errors import HarnessError
-from harness.race.records import RunHeader, RunRecord, RunState
+from harness.contracts import Status
+from harness.race.entries import rule_from
+from harness.race.records import Judged, Results, RunHeader, RunState
 
 TOP = 10  # best rules shown
 PAIRS_NAMED = 3  # overlapping pairs that a note spells out
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one run found."""
+
+    label: str
+    seed: int
+    results: Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +35,13 @@ class _Find:
 
     label: str
     seed: int
-    trial: Trial
+    rule: str
     key: str
+    score: float
+    learning_rate: float | None
 
 
-def boards(records: Iterable[RunRecord], *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
+def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
@@ -39,7 +51,7 @@ def boards(records: Iterable[RunRecord], *, top: int = TOP, only: str = "") -> t
             reference. Empty for all.
     """
     records = list(records)
-    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
         records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)
     ):
@@ -51,20 +63,18 @@ def boards(records: Iterable[RunRecord], *, top: int = TOP, only: str = "") -> t
     )
 
 
-def _board(
-    records: Sequence[RunRecord], *, top: int, earlier: Sequence[RunHeader], store: Sequence[RunRecord]
-) -> Board:
+def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader], store: Sequence[Judged]) -> Board:
     header = records[0].header
     records, notes = distinct(records)
     named, explained = labels([record.header for record in records])
-    finished: dict[Entrant, list[RunRecord]] = defaultdict(list)
-    finds: dict[Entrant, list[_Find]] = defaultdict(list)
+    finished: dict[Entrant, list[Judged]] = defaultdict(list)
+    found: dict[Entrant, list[_Found]] = defaultdict(list)
     for record in records:
         who = entrant(record.header)
-        finds[who] += (_Find(named[who], record.header.seed, trial, _key(trial.rule)) for trial in record.trials)
+        found[who].append(_Found(named[who], record.header.seed, record.results))
         if record.state is RunState.FINISHED:
             finished[who].append(record)
-    rows = _placed([_row(named[who], runs, finds[who]) for who, runs in finished.items()])
+    rows = _placed([_row(named[who], runs) for who, runs in finished.items()])
     unfinished = [
         _unfinished(named[entrant(record.header)], record)
         for record in records
@@ -80,22 +90,23 @@ def _board(
         rows=tuple(rows),
         references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
-        rules=_nominations(list(itertools.chain.from_iterable(finds.values())), top),
+        rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),
         apart=tuple(_difference(header, other, number) for number, other in enumerate(earlier, 1)),
         notes=(*_cautions(rows), *explained, *notes),
     )
 
 
-def _row(label: str, runs: Sequence[RunRecord], finds: Sequence[_Find]) -> Row:
+def _row(label: str, runs: Sequence[Judged]) -> Row:
     runs = sorted(runs, key=lambda each: each.header.seed)
     header = runs[0].header
     seeds = tuple(run.header.seed for run in runs)
     children, chance = header.budget.children, header.protocol.chance
-    curves = [statistics.best_so_far(run.trials, children=children, chance=chance) for run in runs]
+    results = [run.results for run in runs]
+    curves = [statistics.best_so_far(each.charged_scores, children=children, chance=chance) for each in results]
     areas, finals = [statistics.area(curve) for curve in curves], [float(curve[-1]) for curve in curves]
-    trials = [trial for run in runs for trial in run.trials]
-    charged = [trial for trial in trials if trial.charged]
-    best = _nominations([find for find in finds if find.seed in seeds], 1)
+    proposals = sum(map(len, results))
+    ended = Counter(status for each in results for status in each.charged_statuses)
+    best = _nominations([_Found(label, *each) for each in zip(seeds, results, strict=True)], 1)
     return Row(
         label=label,
         searcher=header.searcher,
@@ -111,11 +122,11 @@ def _row(label: str, runs: Sequence[RunRecord], finds: Sequence[_Find]) -> Row:
         final=statistics.estimate(finals),
         curve=tuple(statistics.median_curve(curves).tolist()),
         best=best[0] if best else None,
-        children=len(charged),
-        proposals=len(trials),
-        duplicates=len(trials) - len(charged),
-        diverged=sum(trial.outcome.status is Status.DIVERGED for trial in charged),
-        errors=sum(trial.outcome.status is Status.ERROR for trial in charged),
+        children=ended.total(),
+        proposals=proposals,
+        duplicates=proposals - ended.total(),
+        diverged=ended[Status.DIVERGED],
+        errors=ended[Status.ERROR],
         seconds=sum(run.seconds for run in runs),
     )
 
@@ -173,50 +184,49 @@ def _cautions(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def _unfinished(label: str, record: RunRecord) -> Unfinished:
-    charged = [trial.outcome for trial in record.trials if trial.charged]
+def _unfinished(label: str, record: Judged) -> Unfinished:
+    scores, statuses = record.results.charged_scores, record.results.charged_statuses
     return Unfinished(
         run=record.header.name,
         label=label,
         seed=record.header.seed,
         state=record.standing,
-        children=len(charged),
-        best=max((each.score for each in charged if each.status is Status.OK), default=None),
+        children=len(scores),
+        best=max((score for score, status in zip(scores, statuses, strict=True) if status is Status.OK), default=None),
     )
 
 
-def _nominations(finds: Sequence[_Find], top: int) -> tuple[Nomination, ...]:
+def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
     """The best distinct functions found, each by the first string that earned its best score; failed ones never."""
-    by_key: dict[str, list[_Find]] = defaultdict(list)
-    for find in finds:
-        if find.trial.outcome.status is Status.OK:
-            by_key[find.key].append(find)
-    ordered = sorted(by_key.values(), key=lambda group: -max(find.trial.outcome.score for find in group))
-    return tuple(_nomination(group) for group in ordered[:top])
+    best: dict[str, float] = {}
+    for each in found:
+        for key, score, status in zip(each.results.keys, each.results.scores, each.results.statuses, strict=True):
+            if status is Status.OK and score > best.get(key, -math.inf):
+                best[key] = score
+    groups: dict[str, list[_Find]] = {key: [] for key in sorted(best, key=lambda key: -best[key])[:top]}
+    for each in found:
+        results = each.results
+        for place, key in enumerate(results.keys):
+            if key in groups and results.statuses[place] is Status.OK:
+                rule, score, rate = results.rules[place], results.scores[place], results.learning_rates[place]
+                groups[key].append(_Find(each.label, each.seed, rule, key, score, rate))
+    return tuple(map(_nomination, groups.values()))
 
 
 def _nomination(group: Sequence[_Find]) -> Nomination:
-    best = max(group, key=lambda find: find.trial.outcome.score)
-    children = {(find.seed, find.trial.outcome.score) for find in group}  # one seed, one child: the rest are its copies
+    best = max(group, key=lambda find: find.score)
+    children = {(find.seed, find.score) for find in group}  # one seed, one child: the rest are its copies
     return Nomination(
-        rule=best.trial.rule,
+        rule=rule_from(best.rule),
         key=best.key,
-        score=best.trial.outcome.score,
+        score=best.score,
         mean=sum(score for _, score in children) / len(children),
         seed=best.seed,
-        learning_rate=best.trial.outcome.learning_rate,
+        learning_rate=best.learning_rate,
         children=len(children),
         found=len(group),
         searchers=tuple(dict.fromkeys(find.label for find in group)),
     )
-
-
-def _key(rule: Rule) -> str:
-    """The rule's key; a string this version of the language cannot read stands for itself."""
-    try:
-        return rule.key
-    except HarnessError:
-        return str(rule)
 
 
 def _difference(header: RunHeader, other: RunHeader, number: int) -> str:

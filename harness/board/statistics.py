@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.contracts import Trial
-
 CONFIDENCE = 0.95
 RESAMPLES = 9_999  # of a bootstrap
 MOST_PAIRS = 20  # of the exact test, which goes through all 2ⁿ signs
@@ -105,21 +103,21 @@ def sign_flip(differences: Sequence[float]) -> float:
     return float(np.mean(np.abs(sums) >= abs(float(values.sum())) - slack))
 
 
-def best_so_far(trials: Sequence[Trial], *, children: int, chance: float) -> NDArray[np.float64]:
+def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:
     """The best score after each charged child.
 
     A search that ended early, by its cap on proposals or with nothing left to propose, keeps its last best to the end
     of the budget: children that it could not spend earned it nothing. One that trained none at all has chance (**D**).
 
     Args:
-        trials: in the order proposed; free duplicates are passed over.
+        scores: of the charged children, in the order proposed.
         children: the budget B.
         chance: the protocol's score of a failed child.
 
     Returns:
         Shape ``(children,)``, never falling.
     """
-    scores = [trial.outcome.score for trial in trials if trial.charged][:children]
+    scores = scores[:children]
     curve = np.full(children, chance, dtype=np.float64)
     if scores:
         curve[: len(scores)] = np.maximum.accumulate(scores)
@@ -147,9 +145,11 @@ def expected_best(scores: Sequence[float], *, children: int) -> NDArray[np.float
     places = np.arange(1, count, dtype=np.float64)  # i
     below = np.ones(count - 1)
     curve = np.full(children, ordered[-1])
-    for drawn in range(1, min(children, count) + 1):
-        below *= np.maximum(places - drawn + 1, 0.0) / (count - drawn + 1)  # C(i, k)/C(N, k) from that of k − 1
-        curve[drawn - 1] -= float(below @ rises)
+    for drawn in range(1, min(children, count - 1) + 1):
+        possible = below[drawn - 1 :]  # C(i, k) is 0 where i < k
+        possible *= places[: count - drawn]  # C(i, k)/C(N, k) from that of k − 1: times i − k + 1, here 1, 2, …
+        possible /= count - drawn + 1
+        curve[drawn - 1] -= float(possible @ rises[drawn - 1 :])
     return curve
 
 

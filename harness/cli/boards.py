@@ -29,7 +29,7 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
-        records = ledger.runs()
+        records = ledger.results()
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
@@ -39,7 +39,7 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     table.add_column("data and space", overflow="fold")
     for record in records:
         header = record.header
-        charged = [trial.outcome.score for trial in record.trials if trial.charged]
+        charged = record.results.charged_scores
         table.add_row(
             header.name,
             record.standing,
@@ -74,7 +74,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
-        records = ledger.runs()
+        records = ledger.results()
     found = boards(records, top=top, only=only)
     if format is BoardFormat.TEXT:
         show(found, console())

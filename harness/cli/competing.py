@@ -201,7 +201,7 @@ def _due(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
     """The identities of the runs that the ledger does not hold finished."""
     from harness.race.records import RunState
 
-    finished = {record.header.identity for record in ledger.runs() if record.state is RunState.FINISHED}
+    finished = {record.header.identity for record in ledger.results() if record.state is RunState.FINISHED}
     return {header.identity for header in headers} - finished
 
 

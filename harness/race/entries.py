@@ -10,11 +10,12 @@ from enum import StrEnum
 
 from harness.contracts import Block, Outcome, Rule, Status, Trial
 from harness.errors import LedgerError, message
-from harness.race.records import RunHeader, RunState
+from harness.race.records import Results, RunHeader, RunState
 
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
 OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message")
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
+RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate")
 Cell = str | int | float | None
 _header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards poll
 
@@ -25,6 +26,11 @@ class Source(StrEnum):
     TRAINED = "trained"  # a child of this run, charged
     SHARED = "shared"  # found in the store, trained by another run with the same seed; charged all the same
     DUPLICATE = "duplicate"  # the same function as an earlier proposal of this run: free
+
+
+_RATES = {float, type(None)}
+_CHARGED: dict[Cell, bool] = {source.value: source is not Source.DUPLICATE for source in Source}
+_STATUSES: dict[Cell, Status] = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +185,32 @@ def entry_from(cells: Sequence[Cell]) -> Entry:
         )
     except ValueError as cause:
         raise unreadable("trial", cells) from cause
+
+
+def results_from(rows: Sequence[Sequence[Cell]]) -> Results:
+    """Read rows of ``RESULT_COLUMNS``, column by column: boards read hundreds of thousands.
+
+    Raises:
+        LedgerError: one of them is not a result.
+    """
+    if not rows:
+        return Results()
+    numbers, rules, keys, sources, statuses, scores, rates = zip(*rows, strict=True)
+    try:
+        for column, kinds in ((numbers, {int}), (rules, {str}), (keys, {str}), (scores, {float}), (rates, _RATES)):
+            if not kinds.issuperset(map(type, column)):
+                raise KeyError(column)
+        charged, ended = [_CHARGED[source] for source in sources], [_STATUSES[status] for status in statuses]
+    except KeyError as cause:
+        broken = next(row for row in rows if _unlike_a_result(row))
+        raise unreadable("result", broken) from cause
+    return Results(numbers, rules, keys, charged, ended, scores, rates)
+
+
+def _unlike_a_result(row: Sequence[Cell]) -> bool:
+    index, rule, key, source, status, score, rate = row
+    kinds = (type(index), type(rule), type(key), type(score)) == (int, str, str, float) and type(rate) in _RATES
+    return not kinds or source not in _CHARGED or status not in _STATUSES
 
 
 def number(cell: Cell) -> float:

@@ -6,7 +6,7 @@
         run.propose(entries)                  # before their children train
         run.complete(entries)                 # before the searcher hears of them
         run.finish(RunState.FINISHED)
-    Ledger.read(folder).runs()                # any time, from any process, while runs write
+    Ledger.read(folder).results()             # any time, from any process, while runs write
 
 One process at a time works on a run: it holds a lock file that the operating system releases however the process ends.
 """
@@ -20,16 +20,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 from filelock import FileLock, Timeout
 
 from harness.contracts import Outcome, Trial
 from harness.errors import LedgerError, message
 from harness.race import schema, storage
-from harness.race.entries import ENTRY_COLUMNS, RUN_COLUMNS, entry_from, run_from
+from harness.race.entries import ENTRY_COLUMNS, RESULT_COLUMNS, RUN_COLUMNS, RunRow, entry_from, results_from, run_from
 from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, stored_evaluation
-from harness.race.records import RunHeader, RunRecord, RunState
+from harness.race.records import RunHeader, RunRecord, RunResults, RunState
 from harness.race.storage import guarded, snapshot
 
 FILE_NAME = "ledger.sqlite"
@@ -145,19 +145,32 @@ class Ledger:
             query = f"SELECT run, {', '.join(ENTRY_COLUMNS)} FROM trials WHERE status IS NOT NULL ORDER BY run, number"
             for identity, *cells in connection.execute(query):
                 trials.setdefault(identity, []).append(entry_from(cells).trial)
-            query = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs ORDER BY started, identity"
-            rows = [run_from(cells) for cells in connection.execute(query)]
-        return [
-            RunRecord(
-                header=row.header,
-                state=row.state,
-                active=row.state is RunState.RUNNING and self._locked(row.identity),
-                trials=tuple(trials.get(row.identity, ())),
-                started=row.started,
-                seconds=row.seconds,
-            )
-            for row in rows
-        ]
+            rows = _run_rows(connection)
+        return [RunRecord(**self._run(row), trials=tuple(trials.get(row.identity, ()))) for row in rows]
+
+    def results(self) -> list[RunResults]:
+        """Every run with the results of its completed trials alone, in the order they were begun: for boards.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        query = f"SELECT {', '.join(RESULT_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            read = [
+                (row, results_from(connection.execute(query, (row.identity,)).fetchall()))
+                for row in _run_rows(connection)
+            ]
+        return [RunResults(**self._run(row), results=results) for row, results in read]
+
+    def _run(self, row: RunRow) -> _RunFields:
+        """What every reading of a run begins with."""
+        return {
+            "header": row.header,
+            "state": row.state,
+            "active": row.state is RunState.RUNNING and self._locked(row.identity),
+            "started": row.started,
+            "seconds": row.seconds,
+        }
 
     def evaluation(self, header: RunHeader, key: str) -> Outcome | None:
         """What a rule of this key earned in any run under the header's protocol, data, child seed and environment."""
@@ -214,6 +227,19 @@ class Ledger:
             return True
         except OSError:
             return False  # a reader who may not touch the lock cannot know
+
+
+class _RunFields(TypedDict):
+    header: RunHeader
+    state: RunState
+    active: bool
+    started: float
+    seconds: float
+
+
+def _run_rows(connection: sqlite3.Connection) -> list[RunRow]:
+    query = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs ORDER BY started, identity"
+    return [run_from(cells) for cells in connection.execute(query)]
 
 
 def _store_lock(folder: Path) -> FileLock:

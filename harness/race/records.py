@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.contracts import ChildProtocol, Trial
-from harness.errors import LedgerError, message
+from harness.contracts import ChildProtocol, Rule, Status, Trial
+from harness.errors import HarnessError, LedgerError, message
 from harness.race.protocol import Budget
 from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
@@ -139,15 +140,63 @@ class RunHeader:
             ) from cause
 
 
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a board knows of a run's completed proposals, in columns: fast to read, without the details of a trial.
+
+    Attributes:
+        numbers: their places among the run's proposals, from 0.
+        rules: their token strings.
+        keys: their functions.
+        charged: whether they used up one child of the budget.
+        statuses: how their children ended.
+        scores: what they earned.
+        learning_rates: the λ that was chosen; None where none was.
+    """
+
+    numbers: Sequence[int] = ()
+    rules: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    charged: Sequence[bool] = ()
+    statuses: Sequence[Status] = ()
+    scores: Sequence[float] = ()
+    learning_rates: Sequence[float | None] = ()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial]) -> Results:
+        """The results of trials; a rule that this version of the language cannot read is a function of its own."""
+        return cls(
+            numbers=[trial.index for trial in trials],
+            rules=[str(trial.rule) for trial in trials],
+            keys=[_key(trial.rule) for trial in trials],
+            charged=[trial.charged for trial in trials],
+            statuses=[trial.outcome.status for trial in trials],
+            scores=[trial.outcome.score for trial in trials],
+            learning_rates=[trial.outcome.learning_rate for trial in trials],
+        )
+
+    @property
+    def charged_scores(self) -> list[float]:
+        """What the charged children earned, in the order proposed."""
+        return list(itertools.compress(self.scores, self.charged))
+
+    @property
+    def charged_statuses(self) -> list[Status]:
+        """How the charged children ended, in the order proposed."""
+        return list(itertools.compress(self.statuses, self.charged))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """A run as the boards read it.
+class Run:
+    """A run as the store holds it.
 
     Attributes:
         header: what pins it.
         state: where it stands.
         active: whether a process is working on it now.
-        trials: completed trials in the order proposed; gaps can occur in an unfinished run.
         started: seconds since the epoch, when it was first begun.
         seconds: wall time its processes have spent on it.
     """
@@ -155,7 +204,6 @@ class RunRecord:
     header: RunHeader
     state: RunState
     active: bool
-    trials: tuple[Trial, ...]
     started: float
     seconds: float
 
@@ -167,6 +215,44 @@ class RunRecord:
         if self.active:
             return "running"
         return "stopped" if self.state is RunState.STOPPED else "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResults(Run):
+    """A run as the boards read it.
+
+    Attributes:
+        results: of completed proposals in the order proposed; gaps can occur in an unfinished run.
+    """
+
+    results: Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord(Run):
+    """A run with all that its children left.
+
+    Attributes:
+        trials: completed trials in the order proposed; gaps can occur in an unfinished run.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def results(self) -> Results:
+        """The trials as the boards read them."""
+        return Results.of(self.trials)
+
+
+Judged = RunRecord | RunResults
+"""What a board can be made from."""
+
+
+def _key(rule: Rule) -> str:
+    try:
+        return rule.key
+    except HarnessError:
+        return str(rule)
 
 
 def _digest(content: Mapping[str, object]) -> str:

@@ -21,29 +21,24 @@ from harness.board.statistics import (
 )
 
 
-def curve(trials: list, children: int = 5) -> list[float]:
-    return best_so_far(trials, children=children, chance=0.1).tolist()
+def curve(scores: list[float], children: int = 5) -> list[float]:
+    return best_so_far(scores, children=children, chance=0.1).tolist()
 
 
-def test_best_so_far_never_falls_and_passes_over_free_duplicates(trial) -> None:
-    trials = [trial(0.2), trial(0.4), trial(0.4, charged=False), trial(0.3), trial(0.5), trial(0.1)]
-    assert curve(trials) == [0.2, 0.4, 0.4, 0.5, 0.5]
+def test_best_so_far_never_falls_nor_goes_beyond_the_budget() -> None:
+    assert curve([0.2, 0.4, 0.3, 0.5, 0.1, 0.9]) == [0.2, 0.4, 0.4, 0.5, 0.5]
 
 
-def test_a_run_that_ended_early_keeps_its_last_best(trial) -> None:
-    assert curve([trial(0.2), trial(0.6)]) == [0.2, 0.6, 0.6, 0.6, 0.6]
+def test_a_run_that_ended_early_keeps_its_last_best() -> None:
+    assert curve([0.2, 0.6]) == [0.2, 0.6, 0.6, 0.6, 0.6]
 
 
 def test_a_run_that_trained_nothing_has_chance() -> None:
     assert curve([]) == [0.1] * 5
 
 
-def test_children_beyond_the_budget_do_not_count(trial) -> None:
-    assert curve([trial(0.2), trial(0.3), trial(0.9)], children=2) == [0.2, 0.3]
-
-
-def test_area_is_the_mean_over_the_budget(trial) -> None:
-    assert area(best_so_far([trial(0.2), trial(0.6)], children=4, chance=0.1)) == pytest.approx((0.2 + 3 * 0.6) / 4)
+def test_area_is_the_mean_over_the_budget() -> None:
+    assert area(best_so_far([0.2, 0.6], children=4, chance=0.1)) == pytest.approx((0.2 + 3 * 0.6) / 4)
 
 
 def test_median_curve_is_taken_child_by_child() -> None:

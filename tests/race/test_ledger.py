@@ -241,3 +241,32 @@ def test_headers_are_read_once_however_often_a_board_polls(tmp_path):
         store.begin(header(5)).close()
         first, second = store.runs()[0], store.runs()[0]
     assert first.header is second.header
+
+
+def test_results_are_the_trials_without_their_details(tmp_path):
+    made = header(12)
+    run(tmp_path, made)
+    reader = Ledger.read(tmp_path)
+    (whole,), (brief,) = reader.runs(), reader.results()
+    for field in dataclasses.fields(brief.results):
+        assert list(getattr(brief.results, field.name)) == list(getattr(whole.results, field.name)), field.name
+    assert len(brief.results) == len(whole.trials) >= 12
+    assert brief.results.charged_scores == [trial.outcome.score for trial in whole.trials if trial.charged]
+    assert (brief.header, brief.standing, brief.started) == (whole.header, whole.standing, whole.started)
+
+
+def test_a_run_without_completed_trials_has_empty_results(tmp_path):
+    with Ledger.open(tmp_path) as store, store.begin(header(5)) as writer:
+        writer.propose([entry(0)])
+        (found,) = store.results()
+    assert len(found.results) == 0
+    assert found.results.charged_scores == []
+
+
+@pytest.mark.parametrize("broken", ["score = 'high'", "status = 'lost'", "source = 'bought'", "rule = x'00'"])
+def test_a_result_that_no_run_wrote_is_one_clear_line(tmp_path, broken):
+    run(tmp_path, header(3))
+    with sqlite3.connect(tmp_path / ledger.FILE_NAME) as connection:
+        connection.execute(f"UPDATE trials SET {broken} WHERE number = 1")
+    with pytest.raises(LedgerError, match=r"result in the ledger: expected what a run wrote, got .* restore a copy"):
+        Ledger.read(tmp_path).results()

@@ -1,0 +1,144 @@
+"""Cost of the store: trials written, and a board of many of them read.
+
+``pytest tests/benchmarks/test_store.py --benchmark-enable`` measures and holds the bounds; as ordinary tests these
+write and read a few. How many commits and flushes a trial takes does not depend on the machine, and is held always.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from typer.testing import CliRunner
+
+from harness.cli.main import app
+from harness.contracts import Outcome, Rule, Status
+from harness.race import storage
+from harness.race.entries import ENTRY_COLUMNS, Entry, Source, entry_cells
+from harness.race.ledger import FILE_NAME, Ledger
+from harness.race.protocol import QUICK, Budget
+from harness.race.records import RunHeader
+from harness.space.grammar import Space
+
+SPACE = Space.of(blocks=2)
+OUTCOME = Outcome(
+    status=Status.OK,
+    score=0.3,
+    learning_rate=0.01,
+    examples=8_800,
+    seconds=8.0,
+    sweep=tuple((10.0**power, 0.2) for power in range(-5, 2)),
+    curve=(0.2, 0.25, 0.3),
+)
+BATCH = 5
+TRIALS_A_SECOND = 500
+COMMITS_A_TRIAL = 1.0 + 2.0 / BATCH  # one for each child that ends, one for a batch proposed, one for its flush
+BOARD_SECONDS = 2.0
+
+
+def header(searcher: str, seed: int, children: int) -> RunHeader:
+    return RunHeader(
+        searcher=searcher,
+        searcher_version=1,
+        settings={},
+        space=SPACE,
+        protocol=QUICK,
+        data="synthetic",
+        data_fingerprint="f" * 32,
+        budget=Budget(children, 20 * children),
+        seed=seed,
+        asynchronous=False,
+        environment={"torch": "2.13.0"},
+        provenance={},
+    )
+
+
+def drawn(count: int) -> list[Rule]:
+    rng = np.random.default_rng(0)
+    return [SPACE.sample(rng) for _ in range(count)]
+
+
+def pending(rules: list[Rule], first: int) -> list[Entry]:
+    return [
+        Entry(index=first + place, rule=rule, key=str(rule), source=Source.TRAINED, asked=2 * first)
+        for place, rule in enumerate(rules)
+    ]
+
+
+def test_writing_trials(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    batches = 20 if benchmark.disabled else 400
+    rules, commits = drawn(BATCH * batches), []
+    with Ledger.open(tmp_path) as ledger, ledger.begin(header("random", 0, BATCH * batches)) as run:
+        assert ledger._writer is not None
+        ledger._writer.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+
+        def write() -> None:
+            for first in range(0, len(rules), BATCH):
+                entries = pending(rules[first : first + BATCH], first)
+                run.propose(entries)
+                for entry in entries:  # as children end
+                    run.complete([dataclasses.replace(entry, told=2 * first + 1, outcome=OUTCOME)])
+                run.flush()
+
+        benchmark.pedantic(write)  # type: ignore[no-untyped-call]
+        assert len(commits) <= COMMITS_A_TRIAL * len(rules)
+    assert len(Ledger.read(tmp_path).runs()[0].trials) == len(rules)
+    if benchmark.disabled:
+        return
+    assert benchmark.stats is not None
+    pace = len(rules) / benchmark.stats.stats.mean
+    benchmark.extra_info |= {"trials a second": pace, "commits a trial": len(commits) / len(rules)}
+    assert pace >= TRIALS_A_SECOND
+
+
+def test_a_board_of_many_runs(benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, trials = (10, 40) if benchmark.disabled else (200, 1000)
+    monkeypatch.setattr(storage, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+    fill(tmp_path, runs, trials)
+
+    def board() -> str:
+        shown = CliRunner().invoke(app, ["leaderboard", "--results", str(tmp_path)])
+        assert shown.exit_code == 0, shown.output
+        return shown.output
+
+    text = benchmark.pedantic(board, rounds=1 if benchmark.disabled else 5)  # type: ignore[no-untyped-call]
+    assert f"{runs * trials // 5:,} evaluations" in " ".join(text.split())
+    if not benchmark.disabled:
+        assert benchmark.stats is not None
+        assert benchmark.stats.stats.median <= BOARD_SECONDS
+
+
+def fill(folder: Path, runs: int, trials: int) -> None:
+    """Write finished runs of five searchers; past ``RunHandle``, which makes sure of every single trial."""
+    rules, rng = drawn(3000), np.random.default_rng(1)
+    keys = [rule.key for rule in rules]
+    headers = [
+        header(("rl", "gp", "evolution", "tpe", "random")[number % 5], number // 5, trials) for number in range(runs)
+    ]
+    with Ledger.open(folder) as ledger:
+        for each in headers:
+            ledger.begin(each).close()
+    connection = sqlite3.connect(folder / FILE_NAME)
+    names = ("run", *ENTRY_COLUMNS)
+    for each in headers:
+        rows = []
+        for number, place in enumerate(rng.permutation(len(rules))[:trials].tolist()):
+            outcome = dataclasses.replace(OUTCOME, score=float(rng.random()))
+            entry = Entry(
+                index=number,
+                rule=rules[place],
+                key=keys[place],
+                source=Source.TRAINED,
+                asked=0,
+                told=1,
+                outcome=outcome,
+            )
+            rows.append((each.identity, *entry_cells(entry)))
+        connection.executemany(f"INSERT INTO trials ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
+    connection.execute("UPDATE runs SET state = 'finished'")
+    connection.commit()
+    connection.close()
