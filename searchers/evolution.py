@@ -37,7 +37,8 @@ class RegularizedEvolution:
         population: P, how many of the latest results are alive.
         tournament: S, how many of them compete to be the parent of a child; at most the population.
         initial: rules that begin the search, drawn at random but for those of warm_start; Real et al. have P of them.
-        plain: probability that a unary function is left out, in the first draws and wherever a mutation meets one.
+        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and where a
+            mutation changes one.
         redraw: probability that a mutation draws a whole block anew.
         swap: probability that a mutation exchanges the two sides of a block; the rest change one pick of one block.
         again: probability, after each mutation of a child, that it is mutated once more.

@@ -45,7 +45,7 @@ class GeneticProgramming:
         space: what to search.
         seed: decides every draw.
         population: μ, how many individuals may be parents.
-        initial: random draws to begin with, known rules counted in.
+        initial: random draws to begin with, known rules and what others proposed counted in.
         batch: λ, how many proposals to have scored before learning from them.
         tournament: how many individuals compete to be a parent, drawn with replacement.
         elites: how many of the best stay whatever their age; of the others the oldest leaves. From population on, it is
@@ -55,7 +55,8 @@ class GeneticProgramming:
         node: probability that one word is exchanged for another of its kind, in every copy of its block.
         shrink: probability that a binary function gives way to one of its operands.
         growth: probability that an operand grown anew is a binary function.
-        plain: probability that a unary function is left out, in draws, in what is grown anew and where a word changes.
+        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws, in what is
+            grown anew and where a word changes.
         fresh: probability of a random draw in place of a child.
         resolution: scores that differ by less are one behaviour; 0 for no such judgement.
         parsimony: 1 for none; to 2, how strongly the smaller of two winners is preferred (Luke and Panait 2002).

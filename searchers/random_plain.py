@@ -1,6 +1,6 @@
 """Random search that prefers plain rules: what a preference for few functions earns by itself, without any learning.
 
-The other searchers have that preference too, so this is whom they must beat to have learnt something.
+The searchers that learn have that preference too, so beating this one shows that they have learnt something.
 """
 
 from __future__ import annotations

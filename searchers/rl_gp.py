@@ -20,10 +20,11 @@ from searchers.rl.agent import ReinforcementLearning
 
 
 class ControllerSeededGP:
-    """Two searchers that hear of each other's results: ``rl`` and ``gp``, each with its own defaults.
+    """Two searchers that hear of each other's results: ``rl`` and ``gp``.
 
-    Everything joins the population. The controller hears of its own proposals, and of those of the others' that are
-    among the best so far: the elites.
+    Each has its own defaults, but that the controller makes no random draws to begin with. Everything joins the
+    population. The controller hears of its own proposals, and of those of the others' that are among the best so far:
+    the elites.
 
     Args:
         space: what to propose rules of.

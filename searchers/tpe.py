@@ -28,7 +28,7 @@ from harness.space.draws import IDENTITY, Draws
 from harness.space.grammar import Space
 
 ASKS = 20  # of Optuna for one proposal, before a random draw takes its place
-PLAIN = 0.5  # what Optuna draws at random is plain that often, as one of two choices; so the first draws are too
+PLAIN = 0.5  # of the first draws; what Optuna draws at random is plain that often, as one of two choices
 Choose = Callable[[str, Sequence[str]], str]
 
 
@@ -66,7 +66,6 @@ class TreeParzen:
         batch: Annotated[int, Range(1, 100_000)] = 5,
     ) -> None:
         self.batch = batch
-        self._space = space
         self._encoding = Encoding(space, np.random.default_rng(derive_seed(seed, "tpe", "unused choices")))
         self._draws = Draws(space, seed=seed, plain=PLAIN)
         self._startup_left = startup
@@ -173,8 +172,8 @@ class Encoding:
         made: dict[str, str] = {}
 
         def record(name: str, options: Sequence[str]) -> str:
-            known = wanted[name] in options
-            made[name] = wanted[name] if known else options[int(self._rng.integers(len(options)))]
+            unused = wanted[name] == IDENTITY and IDENTITY not in options
+            made[name] = options[int(self._rng.integers(len(options)))] if unused else wanted[name]
             return made[name]
 
         self.rule(record)

@@ -170,7 +170,7 @@ def equal_scores(subject: Subject) -> str:
 def order(subject: Subject) -> str:
     """Hears outcomes in any order and in pieces, as with --async."""
     space, searcher, history = subject.space, subject.fresh(subject.space), History()
-    for _ in range(BATCHES):
+    while len(history.rules) < _enough(searcher):
         rules = driving.asked(searcher, space, max(4, searcher.batch), history)
         waiting = driving.latest(history, rules, driving.pretended)[::-1]
         searcher.tell(waiting[:1])
@@ -184,7 +184,7 @@ def order(subject: Subject) -> str:
 def duplicates(subject: Subject) -> str:
     """Survives being told of free duplicates only."""
     space, searcher, history = subject.space, subject.fresh(subject.space), History()
-    for _ in range(BATCHES):
+    while len(history.rules) < _enough(searcher):
         rules = driving.asked(searcher, space, searcher.batch, history)
         searcher.tell(driving.latest(history, rules, driving.equal, charged=False))
     return f"{len(history.rules)} proposals"
@@ -278,7 +278,7 @@ def raced(target: str, space: Space, seed: int, settings: Mapping[str, object], 
 
 
 def _enough(searcher: Searcher) -> int:
-    return max(40, BATCHES * searcher.batch)  # beyond the random draws that a search begins with
+    return max(40, BATCHES * searcher.batch)  # beyond the random draws that ours begin with
 
 
 PROMISES = (

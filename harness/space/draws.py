@@ -16,17 +16,18 @@ TRIES = 50
 
 
 class Draws:
-    """Rules drawn uniformly, the same ones for every searcher of one seed.
+    """Rules drawn uniformly, the same ones for every searcher that is built with one seed.
 
     Searchers that begin with these begin where random search does, so that a paired difference to it is not the luck of
     two different starts (common random numbers; **D**). A searcher may leave unary functions out of them: a rule with
-    fewer functions is easier to improve and earns more on average (``results/studies/searchers``).
+    fewer functions earns more on average (``results/studies/searchers``).
 
     Args:
         space: what to draw from.
         seed: the run's; decides the draws.
-        plain: probability that a unary function is left out, that is, becomes ``id`` where the space has it; it has
-            random numbers of its own, so that the rest of a draw does not depend on it.
+        plain: probability that a unary function is left out, that is, becomes ``id`` where the space has it, beyond the
+            share of ``id`` among the functions; it has random numbers of its own, so that the rest of a draw does not
+            depend on it.
     """
 
     def __init__(self, space: Space, *, seed: int, plain: float = 0.0) -> None:
@@ -37,10 +38,13 @@ class Draws:
 
     def draw(self) -> Rule:
         """The next draw, whether it is new or not."""
+        return self._drawn(self._plain)
+
+    def _drawn(self, plain: float) -> Rule:
         rule = self._space.sample(self._rules)
-        if self._plain == 0.0:
+        if plain == 0.0:
             return rule
-        left_out = self._omissions.random((self._space.blocks, 2)) < self._plain
+        left_out = self._omissions.random((self._space.blocks, 2)) < plain
         return Rule(tuple(_without(block, *which) for block, which in zip(rule.blocks, left_out.tolist(), strict=True)))
 
     def draw_new(self, proposed: Container[str], *, tries: int = TRIES) -> Rule:
@@ -48,13 +52,14 @@ class Draws:
 
         Args:
             proposed: keys of the functions proposed before.
-            tries: draws to make, at least 1, before a repeat is accepted: a small space runs out of new ones.
+            tries: draws to make, at least 1, and as many uniform ones if plain rules run out, before a repeat is
+                accepted: a small space runs out of new ones.
         """
-        rule = self.draw()
-        for _ in range(tries - 1):
-            if rule.key not in proposed:
-                break
-            rule = self.draw()
+        for plain in (self._plain, 0.0)[: 2 if self._plain else 1]:
+            for _ in range(tries):
+                rule = self._drawn(plain)
+                if rule.key not in proposed:
+                    return rule
         return rule
 
 

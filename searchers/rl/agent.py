@@ -45,8 +45,8 @@ class ReinforcementLearning:
         elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, paper 0.05.
         imitation: weight of pqt's imitation; short 0.5, paper 1.0.
         resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, paper 0.
-        plain: probability that a unary function is left out, in random draws and by the untrained controller; short
-            0.5, paper 0.
+        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and by the
+            untrained controller; short 0.5, paper 0.
         initial: random draws to begin with, which it learns from too; short 10, paper 0.
         batch: results it waits for before it learns.
         init: weights start uniform between minus this and this.

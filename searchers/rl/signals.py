@@ -83,7 +83,7 @@ class Elites:
         return len(self._best)
 
     def offer(self, key: str, score: float, picks: Tensor) -> None:
-        """Let a rule in if it belongs to the best, and neither its function nor its behaviour is there yet.
+        """Let a rule in if it belongs to the best, its function is not there yet, and no better rule of its behaviour.
 
         Args:
             key: its function, ``Rule.key``.

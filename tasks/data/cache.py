@@ -1,9 +1,9 @@
 """Decoded images on disk, so that a second start takes a fraction of a second.
 
 An entry is one file: arrays in NumPy's ``.npy`` format one after the other, then the CRC-32 of all of it, so damage is
-noticed and the images are decoded again. Its arrays are views of the mapped file, and the one call that checks it lets
-other threads run, so that reading costs next to nothing beside the imports. A file is written aside and renamed into
-place, so two processes may do so at once.
+noticed and the images are decoded again. Its arrays are views of the mapped file, which is several times as fast as
+reading them. A file is written aside and renamed into place, so two processes may do so at once, and one that is mapped
+never changes; whoever else writes into it while a run has it changes the run's images.
 """
 
 from __future__ import annotations

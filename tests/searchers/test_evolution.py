@@ -137,7 +137,7 @@ def test_a_space_without_new_functions_is_searched_on() -> None:
     assert len(drive(RegularizedEvolution(one, seed=0), one, proposals=30).rules) == 30
 
 
-def test_before_any_result_all_draws_are_uniform() -> None:
+def test_before_any_result_all_are_random_draws() -> None:
     rules = RegularizedEvolution(SPACE, seed=5, initial=3).ask(30)
     assert len({rule.key for rule in rules}) == 30
     assert np.mean([likeness(rule, rules[0]) for rule in rules[1:]]) < 4
@@ -158,7 +158,7 @@ def test_warm_start_comes_first_and_is_counted_among_the_initial() -> None:
     assert [rule.key for rule in rules[:3]] == known
     assert all(SPACE.contains(rule) for rule in rules)
     plain = RegularizedEvolution(SPACE, seed=0, initial=4).ask(1)
-    assert rules[3:] == plain  # the first uniform draw
+    assert rules[3:] == plain  # the first random draw
 
 
 @pytest.mark.parametrize(

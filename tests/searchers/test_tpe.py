@@ -127,7 +127,7 @@ def test_a_space_without_new_functions_is_searched_on(sampler) -> None:
 
 @pytest.mark.parametrize("judged", [failed, equal])
 def test_every_score_is_told_and_chance_for_a_failure(judged) -> None:
-    searcher = TreeParzen(SPACE, seed=1)
+    searcher = TreeParzen(SPACE, seed=1, startup=5)
     drive(searcher, SPACE, proposals=15, judge=judged)
     told = [trial for trial in searcher._study.get_trials() if trial.state is TrialState.COMPLETE]
     assert [trial.value for trial in told] == [CHANCE if judged is failed else 0.5] * 15
@@ -210,7 +210,7 @@ def test_the_order_of_sets_does_not_matter(hash_seed) -> None:
     code = (
         "import json; from harness.conformance.driving import drive; from harness.space.grammar import Space;"
         "from searchers.tpe import TreeParzen; space = Space.of(blocks=3);"
-        "print(json.dumps(drive(TreeParzen(space, seed=0), space, proposals=25).texts))"
+        "print(json.dumps(drive(TreeParzen(space, seed=0, startup=5), space, proposals=25).texts))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],
@@ -219,7 +219,7 @@ def test_the_order_of_sets_does_not_matter(hash_seed) -> None:
         check=True,
         env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert json.loads(ran.stdout) == drive(TreeParzen(space, seed=0), space, proposals=25).texts
+    assert json.loads(ran.stdout) == drive(TreeParzen(space, seed=0, startup=5), space, proposals=25).texts
     assert not ran.stderr
 
 

@@ -46,12 +46,12 @@ def collect(stores: Sequence[Path]) -> None:
     records = []
     for store in stores:
         with Ledger.read(store) as ledger:
-            records += [record for record in ledger.runs() if record.state is RunState.FINISHED]
+            records += [record for record in ledger.results() if record.state is RunState.FINISHED]
     rows = []
     for record in records:
-        header, trials = record.header, record.trials
-        curve = best_so_far(trials, children=header.budget.children, chance=header.protocol.chance)
-        charged = sum(trial.charged for trial in trials)
+        header = record.header
+        scores = record.results.charged_scores
+        curve = best_so_far(scores, children=header.budget.children, chance=header.protocol.chance)
         rows.append(
             {
                 "protocol": f"{header.protocol.name} v{header.protocol.version}",
@@ -60,9 +60,9 @@ def collect(stores: Sequence[Path]) -> None:
                 "seed": header.seed,
                 "area": f"{area(curve):.6f}",
                 "final": f"{curve[-1]:.6f}",
-                "children": charged,
-                "proposals": len(trials),
-                "duplicates": len(trials) - charged,
+                "children": len(scores),
+                "proposals": len(record.results),
+                "duplicates": len(record.results) - len(scores),
             }
         )
     rows.sort(key=lambda row: (row["protocol"], ORDER.index(row["searcher"]), row["seed"]))
@@ -74,6 +74,8 @@ def collect(stores: Sequence[Path]) -> None:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """One arena: each searcher's area, and its paired difference to either random search with the exact p of it."""
+    if len({(row["searcher"], row["version"]) for row in rows}) > len({row["searcher"] for row in rows}):
+        raise SystemExit("A searcher is there in two versions: name stores of one version only, and try again.")
     areas: dict[str, dict[int, float]] = defaultdict(dict)
     finals: dict[str, list[float]] = defaultdict(list)
     repeats: dict[str, list[int]] = defaultdict(list)
@@ -85,7 +87,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     for rival in RIVALS:
         head += [f"less `{rival}`", "wins", "p", "Holm"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    columns = [compared(areas, rival) for rival in RIVALS]
+    columns = [compared(areas, rival) if rival in areas else {} for rival in RIVALS]
     for name in (name for name in ORDER if name in areas):
         mean = estimate(list(areas[name].values()))
         cells = [f"`{name}`", str(mean.count), f"{mean.mean:.4f}", f"{np.mean(finals[name]):.4f}"]
@@ -101,7 +103,7 @@ def compared(areas: Mapping[str, Mapping[int, float]], rival: str) -> dict[str, 
     differences = {
         name: np.array([areas[name][seed] - areas[rival][seed] for seed in sorted(areas[name].keys() & areas[rival])])
         for name in areas
-        if name != rival and (name not in RIVALS or rival == "random")
+        if name != rival and (name not in RIVALS or rival == "random") and areas[name].keys() & areas[rival]
     }
     chances = {name: sign_flip(values.tolist()) for name, values in differences.items()}
     adjusted = holm({name: chance for name, chance in chances.items() if name not in RIVALS})

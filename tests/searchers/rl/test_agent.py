@@ -168,6 +168,6 @@ def test_the_short_preset_begins_with_random_draws_and_the_paper_with_its_own() 
     searcher = ReinforcementLearning(SPACE, seed=3)
     assert searcher.ask(7) + searcher.ask(7)[: SHORT.initial - 7] == drawn
     searcher.tell([Trial(index, rule, pretended(rule)) for index, rule in enumerate(drawn)])
-    assert 0 < len(searcher.learner.elites) <= 10  # it has learnt from them
+    assert len(searcher.learner.elites) > 0  # it has learnt from them
     paper = ReinforcementLearning(SPACE, seed=3, preset="paper").ask(SHORT.initial)
     assert not set(paper) & set(drawn)
