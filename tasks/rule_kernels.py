@@ -7,8 +7,8 @@ nobody reads again, and its memory may take the result. Other arguments are neve
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -66,6 +66,39 @@ class Bucket:
         """Cut one vector of all entries into views shaped like the parameters."""
         parts = torch.split(flat, [param.numel() for param in self.params])
         return [part.view(param.shape) for part, param in zip(parts, self.params, strict=True)]
+
+    def pieces(self, most: int) -> Iterator[Bucket]:
+        """The same entries as buckets of at most ``most`` of them, as far as that goes without copying.
+
+        A rule is element-wise, so it may be run piece by piece: every operation then finds its arguments in the
+        processor's cache, where operations on whole networks would fetch them from memory again and again.
+        """
+        whole: list[int] = []
+        for place, param in enumerate(self.params):
+            count = param.numel()
+            tensors = [param, self.grads[place], *(mean[place] for mean in self.means.values())]
+            if count > most and all(tensor.is_contiguous() for tensor in tensors):
+                parts = zip(*(torch.split(tensor.view(-1), most) for tensor in tensors), strict=True)
+                for own, grad, *means in parts:
+                    named = {name: [mean] for name, mean in zip(self.means, means, strict=True)}
+                    steps = self.steps[place : place + 1]
+                    yield replace(self, params=[own], grads=[grad], means=named, steps=steps)
+                continue
+            if whole and sum(self.params[each].numel() for each in whole) + count > most:
+                yield self._only(whole)
+                whole = []
+            whole.append(place)
+        if whole:
+            yield self if len(whole) == len(self.params) else self._only(whole)
+
+    def _only(self, places: Sequence[int]) -> Bucket:
+        return replace(
+            self,
+            params=[self.params[place] for place in places],
+            grads=[self.grads[place] for place in places],
+            means={name: [mean[place] for place in places] for name, mean in self.means.items()},
+            steps=[self.steps[place] for place in places] if self.steps else [],
+        )
 
     def empty(self, dtype: torch.dtype) -> Tensor:
         """An uninitialised vector with one entry for each weight."""

@@ -47,9 +47,11 @@ class Program:
 
     Attributes:
         instructions: in order of execution; the last one's value is Δ.
+        random: whether it draws noise or masks, which are drawn for a whole bucket at once.
     """
 
     instructions: tuple[Instruction, ...]
+    random: bool
 
     def run(self, bucket: Bucket) -> Value:
         """Update the bucket's running means and compute Δ.
@@ -111,7 +113,7 @@ def compile_rule(node: Node) -> Program:
                 frees=tuple(order[arg] for arg in dying),
             )
         )
-    return Program(tuple(instructions))
+    return Program(tuple(instructions), random=any(part.token in DROPS or part.token == "noise" for part in order))
 
 
 def lower(node: Node) -> Node:

@@ -27,6 +27,8 @@ from harness.space.zoo import resolve
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
 
+PIECE_BYTES = 1 << 18  # of a parameter's entries stepped at once, on a processor
+
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
@@ -117,7 +119,8 @@ class RuleOptimizer(Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 for bucket in self._buckets(group):
-                    _descend(bucket, self._program.run(bucket), group["lr"])
+                    for piece in self._pieces(bucket, group["lr"]):
+                        _descend(piece, self._program.run(piece), group["lr"])
         return loss
 
     def _buckets(self, group: dict[str, Any]) -> Iterator[Bucket]:
@@ -144,6 +147,13 @@ class RuleOptimizer(Optimizer):
                 noise_sigma=group["noise_sigma"],
                 generator=partial(self._generator, str(device)),
             )
+
+    def _pieces(self, bucket: Bucket, rate: float | Tensor) -> Iterable[Bucket]:
+        """What of a bucket is stepped at once: on a processor what fits into its cache, elsewhere all of it."""
+        stacked = isinstance(rate, Tensor) and rate.numel() > 1
+        if self._program.random or stacked or bucket.params[0].device.type != "cpu":
+            return (bucket,)
+        return bucket.pieces(PIECE_BYTES // bucket.params[0].element_size())
 
     def _generator(self, device: str) -> torch.Generator:
         if device not in self._generators:
