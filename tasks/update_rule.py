@@ -27,7 +27,7 @@ from harness.space.zoo import resolve
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
 
-PIECE_BYTES = 1 << 18  # of a parameter's entries stepped at once, on a processor
+PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
