@@ -162,7 +162,10 @@ class ChildProtocol:
         learning_rates: the sweep, one epoch each.
         chance: the score of a child that failed.
         noise_sigma: standard deviation of the ``noise`` operand (**D**).
-        dtype: arithmetic of the network, a torch dtype's name.
+        dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
+        rungs: an inexact saving: shares of the sweep's epoch, rising, after each of which the worse half of the λs is
+            dropped; none to train every λ to its end.
+        stops_below: an inexact saving: a child whose best λ scores less than that after the sweep is not trained on.
     """
 
     name: str
@@ -177,11 +180,20 @@ class ChildProtocol:
     chance: float
     noise_sigma: float = 0.01
     dtype: str = "float32"
+    rungs: tuple[float, ...] = ()
+    stops_below: float = 0.0
 
     @property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of SHA-256 over the fields as canonical JSON."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        """First 16 hexadecimal digits of SHA-256 over the fields as canonical JSON.
+
+        The two savings count only where they are used: they are younger than the hashes of the protocols without them.
+        """
+        fields = dataclasses.asdict(self)
+        for name in ("rungs", "stops_below"):
+            if not fields[name]:
+                del fields[name]
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -16,7 +16,7 @@ from tasks.child.memory import keep_freed_memory
 from tasks.child.step import FUSED, PLAIN, Start, path_for, starter
 from tasks.child.training import Child, reproducible_arithmetic
 from tasks.data.images import ImageData
-from tasks.sweep import sweep_then_train
+from tasks.sweep import epochs_of, sweep_then_train
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 Watch = Callable[[int, int], None]
@@ -34,8 +34,8 @@ class ChildTask:
     Args:
         protocol: how to score.
         data: where the examples come from; its test images are not looked at.
-        watch: hears (examples done, examples in all) after every epoch of the rule in training; an epoch that diverged
-            counts whole. It stays behind when the task is sent to another process.
+        watch: hears (examples done, examples in all) after every epoch, or part of one, of the rule in training; what
+            diverged counts whole. It stays behind when the task is sent to another process.
         plain: train by PyTorch's own operations even where the fast path runs.
 
     Raises:
@@ -55,6 +55,15 @@ class ChildTask:
                     expected=f"a multiple of its batch size, {protocol.batch_size}",
                     got=protocol.train_examples,
                     hint="Change one of them",
+                )
+            )
+        if list(protocol.rungs) != sorted({share for share in protocol.rungs if 0 < share < 1}):
+            raise ProtocolError(
+                message(
+                    f"rungs of protocol {protocol.name!r}",
+                    expected="rising shares of an epoch, between 0 and 1",
+                    got=protocol.rungs,
+                    hint="Change them",
                 )
             )
         height, width, channels = data.train_images.shape[1:]
@@ -100,13 +109,15 @@ class ChildTask:
 
     def _score(self, rule: Rule, seed: int) -> Outcome:
         protocol = self._protocol
-        total = (len(protocol.learning_rates) + protocol.epochs - 1) * protocol.train_examples
-        epochs: list[int] = []
+        total = round(epochs_of(protocol) * protocol.train_examples)
+        consumed: list[int] = []
+        planned: list[int] = []
 
-        def report(consumed: int) -> None:
-            epochs.append(consumed)
+        def report(examples: int, of: int) -> None:
+            consumed.append(examples)
+            planned.append(of)
             if self._watch is not None:
-                self._watch(len(epochs) * protocol.train_examples, total)
+                self._watch(sum(planned), total)
 
         def child(learning_rate: float) -> Child:
             return Child(rule, learning_rate, protocol=protocol, start=start, seed=seed, report=report)
@@ -121,7 +132,7 @@ class ChildTask:
                 status=Status.ERROR,
                 score=protocol.chance,
                 learning_rate=None,
-                examples=sum(epochs),
+                examples=sum(consumed),
                 seconds=time.perf_counter() - began,
                 message=f"{type(cause).__name__}: {cause}",
             )

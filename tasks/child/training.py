@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
 from harness.race.seeds import derive_seed
@@ -26,7 +27,7 @@ class Child:
         protocol: gives the number of examples, the batch size and σ of the noise.
         start: builds the network.
         seed: the child's seed.
-        report: hears, after each epoch, however it ended, how many examples it consumed.
+        report: hears, after each part of an epoch, however it ended, how many examples it consumed and was to consume.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Child:
         protocol: ChildProtocol,
         start: Start,
         seed: int,
-        report: Callable[[int], None],
+        report: Callable[[int, int], None],
     ) -> None:
         self.examples = 0
         self._epoch = 0
+        self._batches: tuple[Tensor, ...] = ()
+        self._place = 0
         self._protocol = protocol
         self._seed = seed
         self._report = report
@@ -54,25 +57,43 @@ class Child:
         )
 
     def train_epoch(self) -> bool:
-        """Train on the whole pool once, shuffled anew; False as soon as loss or weights are not finite."""
+        """Train the rest of an epoch, shuffled anew; False as soon as loss or weights are not finite."""
+        return math.isfinite(self.train_until(1.0))
+
+    def train_until(self, share: float) -> float:
+        """Train on to that share of an epoch's batches; their mean loss, NaN as soon as loss or weights are not finite.
+
+        Args:
+            share: of the epoch that was begun, or of the next one if none was; at most 1.
+        """
+        if self._place == len(self._batches):
+            self._begin_epoch()
+        part = self._batches[self._place : round(share * len(self._batches))]
+        self._place += len(part)
         before = self.examples
         try:
-            return self._train_batches()
+            return self._train(part)
         finally:
-            self._report(self.examples - before)
+            self._report(self.examples - before, sum(map(len, part)))
 
-    def _train_batches(self) -> bool:
+    def _begin_epoch(self) -> None:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "batches", self._epoch))
-        self._epoch += 1
         order = torch.randperm(self._protocol.train_examples, generator=generator)
-        for batch in order.split(self._protocol.batch_size):
+        self._batches, self._place = order.split(self._protocol.batch_size), 0
+        self._epoch += 1
+
+    def _train(self, batches: Sequence[Tensor]) -> float:
+        total = 0.0
+        for batch in batches:
             loss = self._network.loss(batch)
             self.examples += len(batch)
             if not math.isfinite(loss):
-                return False
+                return math.nan
+            total += loss
             self._optimizer.step()
         # Weights that the last step ruined would end the next epoch at its first loss.
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self._network.parameters)
+        finite = all(bool(torch.isfinite(parameter).all()) for parameter in self._network.parameters)
+        return total / max(len(batches), 1) if finite else math.nan
 
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
-from harness.errors import ProtocolError, check_choice
+from harness.errors import ProtocolError, check_choice, message
 from harness.race.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from tasks.sweep import sweep_then_train
@@ -63,6 +63,11 @@ class ToyTask(ABC):
 
     def __init__(self, protocol: ChildProtocol, data: Dataset | None = None) -> None:
         check_choice("dtype of the toy task", protocol.dtype, DTYPES, error=ProtocolError)
+        if protocol.rungs:
+            hint = "All λs are trained at once here, so dropping some saves nothing"
+            raise ProtocolError(
+                message(f"rungs of protocol {protocol.name!r}", expected="none", got=protocol.rungs, hint=hint)
+            )
         self.protocol = protocol
         self.data = data
         self._drawn: tuple[int, Arena] | None = None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harness.contracts import ChildProtocol, Status
-from tasks.sweep import sweep_then_train
+from harness.contracts import ChildProtocol, Outcome, Status
+from tasks.sweep import epochs_of, sweep_then_train
 
 PROTOCOL = ChildProtocol(
     name="test",
@@ -151,3 +151,77 @@ def test_an_exception_of_a_run_passes_through() -> None:
 
     with pytest.raises(RuntimeError, match=r"no child at 0\.01"):
         sweep_then_train(PROTOCOL, start)
+
+
+@dataclasses.dataclass(eq=False)
+class Losing(Scripted):
+    """A run of many batches an epoch that notes how far it was trained, with one loss for each rung; NaN diverges."""
+
+    losses: tuple[float, ...] = ()
+    rungs: int = 0
+
+    def train_until(self, share: float) -> float:
+        self.examples = round(20 * share)
+        self.rungs += 1
+        return self.losses[self.rungs - 1]
+
+    def train_epoch(self) -> bool:
+        self.examples = 20 * (self.epoch + 1)
+        self.epoch += 1
+        return True
+
+
+HALVING = dataclasses.replace(
+    PROTOCOL, learning_rates=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), rungs=(0.25, 0.5), stops_below=0.3
+)
+
+
+def halved(
+    losses: Sequence[tuple[float, ...]], scores: Sequence[float], protocol: ChildProtocol = HALVING
+) -> tuple[dict[float, Losing], Outcome]:
+    runs: dict[float, Losing] = {}
+
+    def start(rate: float) -> Losing:
+        place = protocol.learning_rates.index(rate)
+        runs[rate] = Losing(rate, (scores[place], 0.5, 0.6), losses=losses[place])
+        return runs[rate]
+
+    return runs, sweep_then_train(protocol, start)
+
+
+def test_each_rung_drops_the_half_with_the_higher_loss() -> None:
+    losses = [(1.0, 4.0), (9.0,), (2.0, 3.0), (9.0,), (3.0, 2.0), (9.0,), (4.0, 1.0)]
+    runs, outcome = halved(losses, [0.4] * 7)
+    assert list(runs) == [1.0, 7.0, 2.0, 6.0, 3.0, 5.0, 4.0]  # the ends first
+    assert [runs[rate].rungs for rate in HALVING.learning_rates] == [2, 1, 2, 1, 2, 1, 2]
+    assert outcome.sweep == ((5.0, 0.4), (7.0, 0.4))
+    assert (outcome.learning_rate, outcome.curve) == (5.0, (0.4, 0.5, 0.6))
+    assert outcome.examples == 3 * 5 + 2 * 10 + 2 * 20 + 2 * 20
+    assert outcome.examples == epochs_of(HALVING) * 20
+
+
+def test_among_equals_the_ends_of_the_sweep_are_dropped() -> None:
+    _, outcome = halved([(1.0, 1.0)] * 7, [0.4] * 7)
+    assert [rate for rate, _ in outcome.sweep] == [4.0, 5.0]
+
+
+def test_a_rate_that_diverges_at_a_rung_scores_chance() -> None:
+    nan = math.nan
+    losses = [(1.0, nan), (nan,), (1.0, nan), (math.inf,), (nan,), (nan,), (nan,)]
+    runs, outcome = halved(losses, [0.4] * 7)
+    assert outcome.status is Status.DIVERGED
+    assert outcome.sweep == tuple((rate, 0.25) for rate in HALVING.learning_rates)
+    assert outcome.examples == sum(run.examples for run in runs.values()) == 5 * 5 + 2 * 10
+
+
+def test_a_child_that_stands_at_chance_after_the_sweep_stops() -> None:
+    losses = [(1.0, 1.0)] * 7
+    _, stopped = halved(losses, [0.29] * 7)
+    assert (stopped.status, stopped.score, stopped.curve) == (Status.OK, 0.29, (0.29,))
+    assert stopped.examples == 3 * 5 + 2 * 10 + 2 * 20
+    _, goes_on = halved(losses, [0.3] * 7)
+    assert goes_on.curve == (0.3, 0.5, 0.6)
+
+
+def test_without_rungs_every_rate_is_an_epoch() -> None:
+    assert epochs_of(PROTOCOL) == 3 + 2

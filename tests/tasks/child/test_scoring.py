@@ -130,6 +130,20 @@ def test_progress_is_told_epoch_by_epoch(protocol: ChildProtocol, data: ImageDat
     assert told == []
 
 
+def test_a_protocol_with_rungs_trains_less(protocol: ChildProtocol, data: ImageData) -> None:
+    told: list[tuple[int, int]] = []
+    cheap = dataclasses.replace(protocol, rungs=(1 / 3, 2 / 3), stops_below=0.3)
+    task = ChildTask(cheap, data, watch=lambda done, total: told.append((done, total)))
+    good, bad = task.evaluate([Rule.parse("m"), Rule.parse("-m")], seed=3)
+    assert good.score > 0.4
+    assert len(good.sweep) == 1
+    assert good.examples == 240 < (3 + 2) * 60
+    assert (240, 240) in told
+    assert bad.score < 0.3
+    assert (bad.examples, len(bad.curve)) == (120, 1)
+    assert told[-1] == (120, 240)
+
+
 def test_a_task_that_travels_is_light(task: ChildTask, protocol: ChildProtocol) -> None:
     pixels = (protocol.train_examples + protocol.validation_examples) * 8 * 8 * 3
     assert len(pickle.dumps(task)) < pixels + 4_000
@@ -146,12 +160,14 @@ def test_what_a_score_depends_on_is_told(task: ChildTask) -> None:
     ("change", "said"),
     [
         ({"dtype": "float16"}, "float16"),
+        ({"rungs": (0.5, 0.25)}, "rising shares"),
+        ({"rungs": (0.5, 1.0)}, "rising shares"),
         ({"batch_size": 7}, "a multiple of its batch size, 7"),
         ({"train_examples": 1_000}, "at most 150 images"),
     ],
 )
 def test_a_protocol_that_does_not_fit_is_refused(
-    change: dict[str, str | int], said: str, protocol: ChildProtocol, data: ImageData
+    change: dict[str, object], said: str, protocol: ChildProtocol, data: ImageData
 ) -> None:
     with pytest.raises(ProtocolError, match=said):
         ChildTask(dataclasses.replace(protocol, **change), data)  # type: ignore[arg-type]

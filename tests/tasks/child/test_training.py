@@ -39,7 +39,7 @@ def start(request: pytest.FixtureRequest, protocol: ChildProtocol, data: ImageDa
     examples = Examples.of(Choice.of(protocol, data), torch.float32)
     networks = starter(request.param, examples, batch_size=protocol.batch_size)
 
-    def begin(learning_rate: float, seed: int = 0, report: Callable[[int], None] = lambda _: None) -> Child:
+    def begin(learning_rate: float, seed: int = 0, report: Callable[[int, int], None] = lambda *_: None) -> Child:
         return Child(
             Rule.parse("g"),
             learning_rate,
@@ -53,15 +53,15 @@ def start(request: pytest.FixtureRequest, protocol: ChildProtocol, data: ImageDa
 
 
 def test_an_epoch_is_the_whole_pool_once_shuffled_anew(start: Begin, batches: list[Tensor]) -> None:
-    reports: list[int] = []
-    child = start(0.01, report=reports.append)
+    reports: list[tuple[int, int]] = []
+    child = start(0.01, report=lambda *told: reports.append(told))
     assert child.train_epoch()
     assert child.train_epoch()
     assert [len(batch) for batch in batches] == [20] * 6
     first, second = torch.cat(batches[:3]), torch.cat(batches[3:])
     assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(60))
     assert not torch.equal(first, second)
-    assert (child.examples, reports) == (120, [60, 60])
+    assert (child.examples, reports) == (120, [(60, 60), (60, 60)])
 
 
 def test_every_learning_rate_sees_the_same_batches(start: Begin, batches: list[Tensor]) -> None:
@@ -74,11 +74,26 @@ def test_every_learning_rate_sees_the_same_batches(start: Begin, batches: list[T
 
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_at_once(start: Begin) -> None:
-    reports: list[int] = []
-    child = start(1e38, report=reports.append)
+    reports: list[tuple[int, int]] = []
+    child = start(1e38, report=lambda *told: reports.append(told))
     assert not child.train_epoch()
     assert child.examples < 60
-    assert reports == [child.examples]
+    assert reports == [(child.examples, 60)]
+
+
+def test_an_epoch_in_parts_is_the_same_epoch(start: Begin, batches: list[Tensor]) -> None:
+    reports: list[tuple[int, int]] = []
+    whole, parted = start(0.01), start(0.01, report=lambda *told: reports.append(told))
+    whole.train_epoch()
+    whole.train_epoch()
+    losses = [parted.train_until(1 / 3), parted.train_until(2 / 3)]
+    assert parted.train_epoch()
+    assert parted.train_epoch()
+    assert parted.examples == whole.examples == 120
+    assert reports == [(20, 20), (20, 20), (20, 20), (60, 60)]
+    assert torch.equal(torch.cat(batches[:6]), torch.cat(batches[6:]))
+    assert parted.score() == whole.score()
+    assert all(1 < loss < 4 for loss in losses)
 
 
 def test_weights_ruined_by_the_last_step_are_noticed(start: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

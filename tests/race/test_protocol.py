@@ -1,0 +1,35 @@
+"""Named protocols and their hashes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES
+
+STORED = {
+    "paper": "987d78fa31659c60",
+    "quick": "7a43efbae69351ea",
+    "quick-halving": "fe7d9e7e17487772",
+    "quick-bf16": "fada368dd52411e0",
+    "paper-bf16": "89001364404409ec",
+    "toy-quadratic": "7b038d1bb309c0f1",
+    "toy-rosenbrock": "d8707f9a93b4bcd6",
+    "toy-classifier": "a46d80408d7b7a4e",
+}
+
+
+def test_hashes_in_stored_runs_stay_what_they_were() -> None:
+    assert {name: protocol.hash for name, protocol in PROTOCOLS.items()} == STORED
+
+
+def test_every_number_counts() -> None:
+    hashes = {protocol.hash for protocol in PROTOCOLS.values()}
+    assert len(hashes) == len(PROTOCOLS)
+    changes: list[dict[str, object]] = [{"rungs": (0.5,)}, {"rungs": (0.25,)}, {"stops_below": 0.2}, {"epochs": 4}]
+    hashes |= {dataclasses.replace(QUICK, **change).hash for change in changes}  # type: ignore[arg-type]
+    assert len(hashes) == len(PROTOCOLS) + len(changes)
+
+
+def test_every_protocol_is_summarised_under_its_name() -> None:
+    assert set(SUMMARIES) == set(PROTOCOLS)
+    assert all(protocol.name == name for name, protocol in PROTOCOLS.items())
