@@ -13,19 +13,21 @@ FILTERS = 32
 class ConvNet(nn.Module):
     """conv 3×3, batch norm, max pool 2×2, ReLU, twice; then linear to the classes.
 
-    Pooling before ReLU is the same function as after it, ReLU being monotone, at a quarter of the work. The
-    convolutions have no bias, which the batch norm after them would take out again (**D**). Padding keeps the image's
-    size, batch norm has PyTorch's defaults (**D**).
+    Pooling before ReLU is the same function as after it, ReLU being monotone, at a quarter of the work. Padding keeps
+    the image's size; convolutions and batch norm have PyTorch's defaults, a bias included, though batch norm takes it
+    out again (**D**).
 
     Args:
         size: height and width of the images, a multiple of 4.
         channels: of the images.
         classes: how many there are to tell apart.
         seed: decides the initial weights: PyTorch's default distributions, drawn from a generator of our own.
+        reduced: multiply in bfloat16 in the second convolution, as ``tasks.child.reduced`` does.
     """
 
-    def __init__(self, size: int, *, channels: int, classes: int, seed: int) -> None:
+    def __init__(self, size: int, *, channels: int, classes: int, seed: int, reduced: bool = False) -> None:
         super().__init__()
+        self._reduced = reduced
         # On the meta device nothing is drawn from the global generator.
         with torch.device("meta"):
             self.conv1 = nn.Conv2d(channels, FILTERS, 3, padding=1)
@@ -55,6 +57,14 @@ class ConvNet(nn.Module):
             (batch, classes).
         """
         x = nn.functional.max_pool2d(self.norm1(self.conv1(images)), 2).relu_()
-        x = nn.functional.max_pool2d(self.norm2(self.conv2(x)), 2).relu_()
+        x = nn.functional.max_pool2d(self.norm2(self._second(x)), 2).relu_()
         logits: Tensor = self.linear(x.flatten(1))
         return logits
+
+    def _second(self, x: Tensor) -> Tensor:
+        if not self._reduced:
+            exact: Tensor = self.conv2(x)
+            return exact
+        products = nn.functional.conv2d(x.bfloat16(), self.conv2.weight.bfloat16(), padding=1).to(x.dtype)
+        assert self.conv2.bias is not None
+        return products + self.conv2.bias[:, None, None]

@@ -180,7 +180,7 @@ class FusedNetwork:
         count = len(chosen) * self._side**2
         first = Norm.of(sums, squares, count=count, parameters=weights.norms[0], running=self.running[0])
         scaled = (w1 * first.scale).astype(dtype).reshape(-1)
-        kernels.convolve(room, self._channels, scaled, self._unit, first.shift.astype(dtype), weights.w2)
+        self._convolve(scaled, first.shift.astype(dtype))
         second = Norm.of(*room.sums, count=count // 4, parameters=weights.norms[1], running=self.running[1])
         kernels.pool(room, len(chosen), second.scale.astype(dtype), second.shift.astype(dtype))
         return [first, second], correlated
@@ -195,12 +195,20 @@ class FusedNetwork:
         kernels.cut(room, second.mean.astype(dtype))
         slant, shift = second.backward(*room.sums, slopes=slopes.norms[1])
         factors = np.stack([second.scale, slant, shift]).astype(dtype)
-        behind = weights.w2.reshape(3, 3, FILTERS, FILTERS)[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1)
-        kernels.backward(room, self._channels, factors, behind, slopes.w1, slopes.w2)
+        self._convolve_back(factors)
         routed, total = slopes.w1.reshape(-1, FILTERS), room.sums[0]  # Σ x·slope and Σ slope, but for batch norm
         products = (weights.w1.reshape(routed.shape) * routed.astype(np.float64)).sum(0) - first.mean * total
         slant, shift = first.backward(total, products, slopes=slopes.norms[0])
         routed[:] = first.scale * routed + slant * correlated + shift * self._patches[:, None]
+
+    def _convolve(self, weights1: Array, shift1: Array) -> None:
+        """Both convolutions of the images in the room (``kernels.convolve``)."""
+        kernels.convolve(self._room, self._channels, weights1, self._unit, shift1, self.weights.w2)
+
+    def _convolve_back(self, factors: Array) -> None:
+        """The gradients of both convolutions' weights, as if the first batch norm were not (``kernels.backward``)."""
+        behind = self.weights.w2.reshape(3, 3, FILTERS, FILTERS)[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1)
+        kernels.backward(self._room, self._channels, factors, behind, self.slopes.w1, self.slopes.w2)
 
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means.
@@ -217,7 +225,7 @@ class FusedNetwork:
             for begin in range(0, len(self._validation), len(room.features)):
                 chosen = np.arange(begin, min(begin + len(room.features), len(self._validation)))
                 kernels.load(self._validation, chosen, self._channels, room)
-                kernels.convolve(room, self._channels, w1, self._unit, shift1, weights.w2)
+                self._convolve(w1, shift1)
                 kernels.pool(room, len(chosen), scale2, shift2)
                 logits = torch.addmm(weights.bias, self._features[: len(chosen)], weights.linear.T)
                 sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer

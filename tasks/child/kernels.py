@@ -363,12 +363,32 @@ def convolve(room: Room, channels: int, weights1: Array, unit: Array, shift1: Ar
         weights2: (9·F·F,), taps before filters.
     """
     room.sums[:] = 0.0
-    half, row = room.out.shape[1], room.out.shape[2] * FILTERS
     for b in range(room.out.shape[0]):
         _first_layer(room, b, channels, weights1, unit, shift1)
         _convolve2(room.pooled[b], weights2, room.out[b])
-        for y in range(half):
-            _add_squares(_at(room.out, (b * half + y) * row), _at(room.sums, 0), half)
+        _add_image(room, b)
+
+
+@_compiled
+def _add_image(room: Room, b: int) -> None:
+    half, row = room.out.shape[1], room.out.shape[2] * FILTERS
+    for y in range(half):
+        _add_squares(_at(room.out, (b * half + y) * row), _at(room.sums, 0), half)
+
+
+@_compiled
+def convolve_first(room: Room, channels: int, weights1: Array, unit: Array, shift1: Array) -> None:
+    """The first half of ``convolve``, where something else computes ``out``."""
+    for b in range(room.out.shape[0]):
+        _first_layer(room, b, channels, weights1, unit, shift1)
+
+
+@_compiled
+def add_images(room: Room) -> None:
+    """Sum ``out``, and its squares, into ``sums``."""
+    room.sums[:] = 0.0
+    for b in range(room.out.shape[0]):
+        _add_image(room, b)
 
 
 @_compiled
@@ -407,17 +427,41 @@ def backward(room: Room, channels: int, factors: Array, weights2: Array, total1:
     total1[:] = 0
     total2[:] = 0
     room.sums[0] = 0.0
-    quarter, half = room.slope.shape[1], room.codes1.shape[1]
-    row, inner_row = room.out.shape[2] * FILTERS, room.inner.shape[1] * FILTERS
+    inner_row = room.inner.shape[1] * FILTERS
     for b in range(room.slope.shape[0]):
-        for i in range(quarter):
-            at = (b * quarter + i) * quarter * FILTERS
-            target = _at(room.inner, (2 * i + 1) * inner_row + FILTERS)
-            source = _at(room.out, (b * half + 2 * i) * row)
-            slope, codes = _at(room.slope, at), _at(room.codes2, at)
-            _route_row_normalised(target, inner_row, slope, codes, source, row, _at(factors, 0), quarter)
-        _add_second(room.pooled[b], room.inner, half, total2)
+        _route_image(room, b, factors, room.inner, inner_row + FILTERS, inner_row)
+        _add_second(room.pooled[b], room.inner, room.codes1.shape[1], total2)
         _convolve2(room.inner, weights2, room.slope1)
+        _add_first(room, b, channels, total1)
+
+
+@_compiled
+def _route_image(room: Room, b: int, factors: Array, target: Array, start: int, row: int) -> None:
+    """Write one image's gradient of ``out`` to the rows that begin at ``start``."""
+    quarter, half, source_row = room.slope.shape[1], room.codes1.shape[1], room.out.shape[2] * FILTERS
+    for i in range(quarter):
+        at = (b * quarter + i) * quarter * FILTERS
+        source = _at(room.out, (b * half + 2 * i) * source_row)
+        slope, codes, where = _at(room.slope, at), _at(room.codes2, at), _at(target, start + 2 * i * row)
+        _route_row_normalised(where, row, slope, codes, source, source_row, _at(factors, 0), quarter)
+
+
+@_compiled
+def route(room: Room, factors: Array, slopes: Array) -> None:
+    """The first part of ``backward``, where something else does the second layer: the gradient of ``out``, like it."""
+    row = room.out.shape[2] * FILTERS
+    for b in range(room.slope.shape[0]):
+        _route_image(room, b, factors, slopes, b * room.out.shape[1] * row, row)
+
+
+@_compiled
+def backward_first(room: Room, channels: int, slopes1: Array, total1: Array) -> None:
+    """The last part of ``backward``: from the gradients of all images' ``pooled`` (B, H, W2, F)."""
+    total1[:] = 0
+    room.sums[0] = 0.0
+    size = room.slope1.size
+    for b in range(room.slope.shape[0]):
+        _copy(_at(room.slope1, 0), _at(slopes1, b * size), size)
         _add_first(room, b, channels, total1)
 
 

@@ -18,12 +18,14 @@ class PlainNetwork:
     Args:
         examples: what to train and score on.
         seed: decides the initial weights.
+        reduced: multiply in bfloat16, as ``ConvNet`` does.
     """
 
-    def __init__(self, examples: Examples, *, seed: int) -> None:
+    def __init__(self, examples: Examples, *, seed: int, reduced: bool = False) -> None:
         images = examples.pool.images
         count, channels, size, _ = images.shape
-        self.network = ConvNet(size, channels=channels, classes=examples.classes, seed=seed).to(images.dtype)
+        network = ConvNet(size, channels=channels, classes=examples.classes, seed=seed, reduced=reduced)
+        self.network = network.to(images.dtype)
         self.parameters: list[Tensor] = list(self.network.parameters())
         self._examples = examples
         self._rows = images.permute(0, 2, 3, 1).reshape(count, -1)  # a view: the images are stored channels-last

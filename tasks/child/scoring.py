@@ -13,12 +13,12 @@ from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
 from tasks.child.examples import Choice, Examples
 from tasks.child.memory import keep_freed_memory
-from tasks.child.step import FUSED, PLAIN, Start, path_for, starter
+from tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
 from tasks.child.training import Child, reproducible_arithmetic
 from tasks.data.images import ImageData
 from tasks.sweep import epochs_of, sweep_then_train
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # weights and sums
 Watch = Callable[[int, int], None]
 
 
@@ -97,6 +97,7 @@ class ChildTask:
             "threads": "1",
             "step": self._path,
             **({"numba": version("numba")} if self._path == FUSED else {}),
+            **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
         }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
@@ -143,5 +144,6 @@ class ChildTask:
             keep_freed_memory()
             with reproducible_arithmetic():
                 examples = Examples.of(self._choice, DTYPES[self._protocol.dtype])
-                self._start = starter(self._path, examples, batch_size=self._protocol.batch_size)
+                reduced = self._protocol.dtype == "bfloat16"
+                self._start = starter(self._path, examples, batch_size=self._protocol.batch_size, reduced=reduced)
         return self._start

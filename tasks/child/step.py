@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from tasks.child.examples import Examples
@@ -41,12 +42,29 @@ def path_for(channels: int) -> str:
     return FUSED if compiles and channels <= MOST_CHANNELS else PLAIN
 
 
-def starter(path: str, examples: Examples, *, batch_size: int) -> Start:
-    """Prepare what all children of a process share, and return what starts one."""
+def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = False) -> Start:
+    """Prepare what all children of a process share, and return what starts one.
+
+    Args:
+        path: FUSED or PLAIN.
+        examples: what to train and score on.
+        batch_size: of every batch.
+        reduced: multiply in bfloat16 (``tasks.child.reduced``).
+    """
     if path == PLAIN:
-        return lambda seed: PlainNetwork(examples, seed=seed)
+        return lambda seed: PlainNetwork(examples, seed=seed, reduced=reduced)
     # Numba takes half a second to import, and only training needs it.
     from tasks.child.fused import FusedNetwork, PatchMoments
+    from tasks.child.reduced import ReducedNetwork
 
     moments = PatchMoments.of(examples.pool.images)
-    return lambda seed: FusedNetwork(examples, moments, batch_size=batch_size, seed=seed)
+    network = ReducedNetwork if reduced else FusedNetwork
+    return lambda seed: network(examples, moments, batch_size=batch_size, seed=seed)
+
+
+def bfloat16_instructions() -> str:
+    """What multiplies bfloat16 here: ``amx``, ``avx512_bf16``, or ``none`` as far as torch can tell."""
+    for name, has in (("amx", "_is_amx_tile_supported"), ("avx512_bf16", "_is_avx512_bf16_supported")):
+        if getattr(torch.cpu, has, lambda: False)():
+            return name
+    return "none"
