@@ -1,0 +1,52 @@
+"""Score the study's rules under ``quick`` and its variants; a second start goes on where the first one stopped.
+
+    python results/studies/savings/run.py --data-root FOLDER [--part quick] [--part quick-halving] [--part quick-bf16]
+
+Each outcome is one line of ``rewards.jsonl``. Parts may run at the same time, one process each. All parts train from the
+weights and on the batches of ``quick``'s child of seed 0, so that they differ in nothing but the protocol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from rules import chosen, fewer
+
+from harness.race.protocol import QUICK, child_seed, named
+from tasks.child.scoring import ChildTask
+from tasks.data import cifar10
+
+PARTS = ("quick", "quick-halving", "quick-bf16")
+REWARDS = Path(__file__).with_name("rewards.jsonl")
+SEED = child_seed(0, QUICK)
+
+
+def main() -> None:
+    """Score every rule of the parts asked for that has no line yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, help="where CIFAR-10 is")
+    parser.add_argument("--part", action="append", choices=PARTS, help="default: all of them")
+    arguments = parser.parse_args()
+    data = cifar10.load(arguments.data_root, lambda line: print(line, file=sys.stderr))
+    rules = chosen()
+    for part in arguments.part or PARTS:
+        protocol = named(part)
+        task = ChildTask(protocol, data)
+        about = {"protocol": protocol.hash, "data": data.fingerprint, "seed": SEED, **task.environment}
+        lines = REWARDS.read_text().splitlines() if REWARDS.exists() else []
+        done = {line["name"] for line in map(json.loads, lines) if line["part"] == part and line["about"] == about}
+        for name in fewer() if part == "quick-bf16" else rules:
+            if name not in done:
+                (outcome,) = task.evaluate([rules[name]], seed=SEED)
+                line = {"part": part, "name": name, "rule": str(rules[name]), "about": about}
+                with REWARDS.open("a") as file:
+                    file.write(json.dumps(line | {"outcome": dataclasses.asdict(outcome)}) + "\n")
+                print(f"{part} {name}: {outcome.score:.4f}, {outcome.seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
