@@ -2,8 +2,8 @@
 
     python results/studies/savings/run.py --data-root FOLDER [--part quick] [--part quick-halving] [--part quick-bf16]
 
-Each outcome is one line of ``rewards.jsonl``. Parts may run at the same time, one process each. All parts train from the
-weights and on the batches of ``quick``'s child of seed 0, so that they differ in nothing but the protocol.
+Each outcome is one line of ``rewards.jsonl``. Parts may run at the same time, one process each. All parts train from
+the weights and on the batches of ``quick``'s child of seed 0, so that they differ in nothing but the protocol.
 """
 
 from __future__ import annotations
