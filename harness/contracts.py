@@ -114,6 +114,8 @@ class Outcome:
         sweep: (λ, score after the sweep's epoch) in the protocol's order; chance where λ diverged.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
+        test: accuracy on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
+            and has such examples.
     """
 
     status: Status
@@ -124,6 +126,7 @@ class Outcome:
     sweep: tuple[tuple[float, float], ...] = ()
     curve: tuple[float, ...] = ()
     message: str = ""
+    test: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,9 @@ class Searcher(Protocol):
 class Task(Protocol):
     """What scores rules. Built as ``factory(protocol, data)``; pure but for time.
 
-    A factory may carry ``version: int`` (1 if absent), which rises when any score moves.
+    A factory may carry ``version: int`` (1 if absent), which rises when any score moves. One that has test examples
+    takes ``test: bool = False`` besides: with ``test=True``, which only confirmations ask for, it fills
+    ``Outcome.test``, says so in its environment, and changes no other figure.
     """
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from harness.contracts import ChildProtocol, Outcome, Status
 
@@ -38,7 +38,12 @@ class PartialRun(Run, Protocol):
         """Train on to that share of the epoch's batches; their mean loss, not finite as soon as one is not."""
 
 
-def sweep_then_train(protocol: ChildProtocol, start: Callable[[float], Run]) -> Outcome:
+Started = TypeVar("Started", bound=Run)
+
+
+def sweep_then_train(
+    protocol: ChildProtocol, start: Callable[[float], Started], *, test: Callable[[Started], float] | None = None
+) -> Outcome:
     """Sweep the learning rates, train on with the best one, and report what the child earned.
 
     Each λ trains one epoch. The best score among those that stayed finite wins, the smaller λ on a tie (**D**), and its
@@ -53,6 +58,8 @@ def sweep_then_train(protocol: ChildProtocol, start: Callable[[float], Run]) -> 
         protocol: gives ``learning_rates``, ``epochs`` and ``chance``, and the savings ``rungs`` and ``stops_below``.
         start: builds the run for one λ, a ``PartialRun`` if the protocol has rungs. Every call must return the same
             weights facing the same batches.
+        test: scores the winner on the test examples, once, after its last epoch; chance stands for a child that
+            diverged. None leaves the outcome without a test score.
 
     Returns:
         The outcome; its status is OK or DIVERGED. An exception of ``start`` or of a run passes through: the task
@@ -61,9 +68,10 @@ def sweep_then_train(protocol: ChildProtocol, start: Callable[[float], Run]) -> 
     began = time.perf_counter()
     examples = 0
     sweep: dict[float, float] = {}
-    best: Run | None = None
+    best: Started | None = None
     best_score, best_rate = protocol.chance, math.inf
-    entrants: Iterable[tuple[float, Run]] = ((rate, start(rate)) for rate in protocol.learning_rates)
+    tested = None if test is None else protocol.chance
+    entrants: Iterable[tuple[float, Started]] = ((rate, start(rate)) for rate in protocol.learning_rates)
     if protocol.rungs:
         entrants, diverged, examples = _halve(protocol, start)
         sweep = dict.fromkeys(diverged, protocol.chance)
@@ -84,22 +92,23 @@ def sweep_then_train(protocol: ChildProtocol, start: Callable[[float], Run]) -> 
             seconds=time.perf_counter() - began,
             sweep=tuple((rate, sweep[rate]) for rate in protocol.learning_rates if rate in sweep),
             curve=tuple(curve),
+            test=tested,
         )
 
     if best is None:
         return outcome(Status.DIVERGED, [])
     curve = [best_score]
-    if best_score < protocol.stops_below:
-        return outcome(Status.OK, curve)
     examples -= best.examples  # counted again, with the epochs that follow, once it ends
     status = Status.OK
-    for _ in range(protocol.epochs - 1):
+    for _ in range(0 if best_score < protocol.stops_below else protocol.epochs - 1):
         later = _epoch(best)
         curve.append(protocol.chance if later is None else later)
         if later is None:
             status = Status.DIVERGED
             break
     examples += best.examples
+    if test is not None and status is Status.OK:
+        tested = test(best)
     return outcome(status, curve)
 
 
@@ -112,7 +121,9 @@ def epochs_of(protocol: ChildProtocol) -> float:
     return epochs + alive * (1.0 - before) + protocol.epochs - 1
 
 
-def _halve(protocol: ChildProtocol, start: Callable[[float], Run]) -> tuple[list[tuple[float, Run]], list[float], int]:
+def _halve(
+    protocol: ChildProtocol, start: Callable[[float], Started]
+) -> tuple[list[tuple[float, Started]], list[float], int]:
     """Train all λs side by side, and drop the worse half at each rung (successive halving, Jamieson, Talwalkar 2016).
 
     Worse is a higher mean training loss since the last rung (**D**), which costs nothing, where a score costs a third
@@ -123,22 +134,23 @@ def _halve(protocol: ChildProtocol, start: Callable[[float], Run]) -> tuple[list
     """
     rates = protocol.learning_rates
     from_the_ends = sorted(rates, key=lambda rate: -abs(2 * rates.index(rate) - len(rates) + 1))
-    alive: list[tuple[float, PartialRun]] = []
-    for rate in from_the_ends:
-        run = start(rate)
-        assert isinstance(run, PartialRun)  # tasks without such runs refuse protocols with rungs
-        alive.append((rate, run))
+    alive = [(rate, start(rate)) for rate in from_the_ends]
     diverged: list[float] = []
     examples = 0
     for share in protocol.rungs:
-        losses = [run.train_until(share) for _, run in alive]
+        losses = [_train_until(run, share) for _, run in alive]
         finite = [place for place, loss in enumerate(losses) if math.isfinite(loss)]
         diverged += [rate for (rate, _), loss in zip(alive, losses, strict=True) if not math.isfinite(loss)]
         best_first = sorted(finite, key=lambda place: (losses[place], -place))
         kept = sorted(best_first[: math.ceil(len(alive) / 2)])
         examples += sum(run.examples for place, (_, run) in enumerate(alive) if place not in kept)
         alive = [alive[place] for place in kept]
-    return list(alive), diverged, examples
+    return alive, diverged, examples
+
+
+def _train_until(run: Run, share: float) -> float:
+    assert isinstance(run, PartialRun), "a task without such runs refuses protocols with rungs"
+    return run.train_until(share)
 
 
 def _epoch(run: Run) -> float | None:

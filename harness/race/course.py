@@ -110,7 +110,7 @@ class Course:
             raise SearcherError(message(what, expected=f"at most {count} rules", got=got, hint=hint))
         for offset, rule in enumerate(rules):
             try:
-                self.header.space.check(rule)
+                self.header.check(rule)
             except SpaceError as cause:
                 raise SpaceError(f"{what}, proposal {len(self.entries) + offset} ({rule}): {cause}") from cause
         return rules

@@ -6,6 +6,7 @@ the loop sees to it that neither counts.
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class TaskSpec:
         root: where the data set is on the machine that builds it; None for its usual place.
         fingerprint: what the data must hash to; empty to accept any.
         environment: what ``Task.environment`` must equal, as sorted pairs; empty to accept any.
+        test: whether it scores test examples, too: for confirmations alone.
     """
 
     task: str
@@ -95,6 +97,7 @@ class TaskSpec:
     root: Path | None = None
     fingerprint: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    test: bool = False
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
         """Load the data, build the task, and check that both are the ones that were meant.
@@ -119,7 +122,7 @@ class TaskSpec:
                         hint="Give every machine the same copy",
                     )
                 )
-        task: Task = load(Kind.TASK, self.task)(self.protocol, data)
+        task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test)
         here, expected = dict(task.environment), dict(self.environment)
         for name in sorted(here.keys() | expected.keys()) if expected else ():
             if here.get(name) != expected.get(name):
@@ -132,6 +135,15 @@ class TaskSpec:
                     )
                 )
         return task
+
+
+def build_task(
+    factory: Callable[..., Task], protocol: ChildProtocol, data: Dataset | None, *, test: bool = False
+) -> Task:
+    """Build a task for a search, or one that scores test examples, too, if it has any."""
+    if test and "test" in inspect.signature(factory).parameters:
+        return factory(protocol, data, test=True)
+    return factory(protocol, data)
 
 
 def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:

@@ -13,7 +13,7 @@ from harness.errors import LedgerError, message
 from harness.race.records import Results, RunHeader, RunState
 
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
-OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message")
+OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message", "test")
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
 RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate")
 Cell = str | int | float | None
@@ -133,6 +133,7 @@ def outcome_cells(outcome: Outcome | None) -> tuple[Cell, ...]:
         json.dumps(outcome.sweep),
         json.dumps(outcome.curve),
         outcome.message,
+        outcome.test,
     )
 
 
@@ -142,7 +143,7 @@ def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
     Raises:
         LedgerError: the cells are not an outcome.
     """
-    status, score, learning_rate, examples, seconds, sweep, curve, note = cells
+    status, score, learning_rate, examples, seconds, sweep, curve, note, test = cells
     if status is None:
         return None
     try:
@@ -155,6 +156,7 @@ def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
             sweep=tuple((float(rate), float(earned)) for rate, earned in json.loads(str(sweep))),
             curve=tuple(float(earned) for earned in json.loads(str(curve))),
             message=str(note),
+            test=None if test is None else number(test),
         )
     except (ValueError, TypeError) as cause:
         raise unreadable("outcome", cells) from cause

@@ -162,6 +162,21 @@ class Ledger:
             ]
         return [RunResults(**self._run(row), results=results) for row, results in read]
 
+    def confirmations(self) -> list[RunRecord]:
+        """Every run that confirms rules, with its completed trials, in the order they were begun.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        query = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            read = [
+                (row, tuple(entry_from(cells).trial for cells in connection.execute(query, (row.identity,))))
+                for row in _run_rows(connection)
+                if row.header.confirmation is not None
+            ]
+        return [RunRecord(**self._run(row), trials=trials) for row, trials in read]
+
     def _run(self, row: RunRow) -> _RunFields:
         """What every reading of a run begins with."""
         return {
@@ -199,6 +214,8 @@ class Ledger:
         for row in rows:
             fields = dict(zip(ENTRY_COLUMNS, row, strict=True))
             del fields["seconds"]
+            if fields["test"] is None:
+                del fields["test"]  # a search's lines stay what they were before there were tests
             lines.append(fields)
         return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
 

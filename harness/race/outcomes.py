@@ -23,10 +23,12 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
             sweep=tuple((float(rate), float(score)) for rate, score in outcome.sweep),
             curve=tuple(float(score) for score in outcome.curve),
             message=str(outcome.message),
+            test=_tested(outcome, protocol),
         )
     except (TypeError, ValueError, OverflowError) as cause:
         return _failure(protocol, f"the task gave a malformed outcome: {cause}")
     scores = [plain.score, *plain.curve, *(score for _, score in plain.sweep)]
+    scores += [] if plain.test is None else [plain.test]
     if not all(0 <= score <= 1 for score in scores):
         strange = next(score for score in scores if not 0 <= score <= 1)
         return _failure(protocol, f"the task gave a score of {strange}, outside [0, 1]")
@@ -34,6 +36,12 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
     if not all(map(math.isfinite, numbers)):
         return _failure(protocol, "the task gave a learning rate or time that is not finite")
     return plain
+
+
+def _tested(outcome: Outcome, protocol: ChildProtocol) -> float | None:
+    if outcome.test is None:
+        return None
+    return float(outcome.test) if outcome.status == Status.OK else protocol.chance
 
 
 def _failure(protocol: ChildProtocol, note: str) -> Outcome:

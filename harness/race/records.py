@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.contracts import ChildProtocol, Rule, Status, Trial
-from harness.errors import HarnessError, LedgerError, message
+from harness.errors import HarnessError, LedgerError, SpaceError, message
 from harness.race.protocol import Budget
 from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
@@ -25,6 +25,19 @@ class RunState(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"  # cleanly, before its budget was used up; the same command goes on
     FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a run retrains that does not search (protocol §3).
+
+    Attributes:
+        rules: their token strings in the order of training, each another function.
+        searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
+    """
+
+    rules: tuple[str, ...]
+    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +61,7 @@ class RunHeader:
         asynchronous: results told as they finish, not as asked.
         environment: task version, library versions, device, threads.
         provenance: harness version, commit, hardware, Python, command line.
+        confirmation: the rules to retrain; None for a search.
     """
 
     searcher: str
@@ -62,6 +76,7 @@ class RunHeader:
     asynchronous: bool
     environment: Mapping[str, str]
     provenance: Mapping[str, str]
+    confirmation: Confirmation | None = None
 
     @property
     def comparable(self) -> str:
@@ -77,7 +92,7 @@ class RunHeader:
 
     @property
     def identity(self) -> str:
-        """Hash of ``comparable``, the searcher with its settings, the seed and the order of telling."""
+        """Hash of ``comparable``, the searcher with its settings, seed, order of telling, and rules to confirm."""
         return _digest(
             {
                 "comparable": self.comparable,
@@ -86,17 +101,37 @@ class RunHeader:
                 "seed": self.seed,
                 "async": self.asynchronous,
             }
+            | self._confirmed
         )
 
     @property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3)."""
-        return derive_seed(self.seed, "child", self.protocol.hash)
+        """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3).
+
+        A confirmation's come from a stream of their own, so that no search has seen them.
+        """
+        return derive_seed(self.seed, "child" if self.confirmation is None else "confirm", self.protocol.hash)
 
     @property
     def environment_hash(self) -> str:
         """Hash of ``environment``: an evaluation serves only runs that share it."""
         return _digest(self.environment)
+
+    @property
+    def _confirmed(self) -> dict[str, object]:
+        return {} if self.confirmation is None else {"confirmation": dataclasses.asdict(self.confirmation)}
+
+    def check(self, rule: Rule) -> None:
+        """Raise unless the run may train a rule: one of its space, or of those that it confirms.
+
+        Raises:
+            SpaceError: it may not.
+        """
+        if self.confirmation is None:
+            self.space.check(rule)
+        elif str(rule) not in self.confirmation.rules:
+            hint = "Propose these alone"
+            raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
 
     @property
     def name(self) -> str:
@@ -115,6 +150,8 @@ class RunHeader:
             "environment": dict(self.environment),
             "provenance": dict(self.provenance),
         }
+        del fields["confirmation"]  # a search's header stays what it was before there were confirmations
+        fields |= self._confirmed
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
@@ -133,6 +170,9 @@ class RunHeader:
                 "protocol": ChildProtocol(**protocol),
                 "budget": Budget(**fields["budget"]),
             }
+            if "confirmation" in fields:
+                confirmed = fields["confirmation"]
+                fields["confirmation"] = Confirmation(tuple(confirmed["rules"]), confirmed["searched"])
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(

@@ -108,7 +108,11 @@ def grounds_held(
         LedgerError: nothing is held for this protocol, these seeds and this data, or several data sets are.
     """
     what = f"replay by protocol {protocol.name} v{protocol.version}"
-    alike = [record for record in records if record.header.protocol.hash == protocol.hash and record.trials]
+    alike = [
+        record
+        for record in records
+        if record.header.protocol.hash == protocol.hash and record.trials and record.header.confirmation is None
+    ]
     of_data = [record for record in alike if data == "auto" or protocol.inputs == "none" or _named(record, data)]
     useful = [record for record in of_data if record.header.seed in set(seeds)]
     if not useful:

@@ -72,7 +72,13 @@ _VERSION_2 = (
     "DROP TABLE evaluations_1",
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+# 2 → 3: what a confirmed rule earned on the test examples; a search's children have nothing there.
+_VERSION_3 = (
+    "ALTER TABLE trials ADD COLUMN test REAL",
+    "ALTER TABLE evaluations ADD COLUMN test REAL",
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 VERSION = len(MIGRATIONS)
 
 

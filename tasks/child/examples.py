@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ class Choice:
         validation_images: (validation_examples, height, width, channels), uint8.
         validation_labels: (validation_examples,), uint8.
         classes: how many classes the data set has.
+        test_images: (test, height, width, channels), uint8: all there are; None for a search.
+        test_labels: (test,), uint8; None for a search.
     """
 
     pool_images: Bytes
@@ -30,10 +32,15 @@ class Choice:
     validation_images: Bytes
     validation_labels: Bytes
     classes: int
+    test_images: Bytes | None = None
+    test_labels: Bytes | None = None
 
     @classmethod
-    def of(cls, protocol: ChildProtocol, data: ImageData) -> Choice:
-        """Choose by ``tasks.data.split``; the test images are not looked at.
+    def of(cls, protocol: ChildProtocol, data: ImageData, *, test: bool = False) -> Choice:
+        """Choose by ``tasks.data.split``; the test images are not looked at unless ``test`` asks for them.
+
+        Every protocol is tested on all of them (**D**): a smaller one trains on less, but a test on fewer images would
+        only be less exact.
 
         Raises:
             ProtocolError: the data has too few images.
@@ -41,7 +48,10 @@ class Choice:
         pool, validation = split(protocol, data)
         images, labels = data.train_images, data.train_labels
         classes = int(labels.max()) + 1
-        return cls(images[pool], labels[pool], images[validation], labels[validation], classes)
+        chosen = cls(images[pool], labels[pool], images[validation], labels[validation], classes)
+        if not test or not len(data.test_labels):
+            return chosen
+        return replace(chosen, test_images=np.array(data.test_images), test_labels=np.array(data.test_labels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +78,13 @@ class Examples:
         pool: the training pool.
         validation: the held-out set.
         classes: how many classes there are.
+        test: what a confirmation scores once; None for a search.
     """
 
     pool: Part
     validation: Part
     classes: int
+    test: Part | None = None
 
     @classmethod
     def of(cls, choice: Choice, dtype: torch.dtype) -> Examples:
@@ -93,4 +105,7 @@ class Examples:
             part(choice.pool_images, choice.pool_labels),
             part(choice.validation_images, choice.validation_labels),
             choice.classes,
+            None
+            if choice.test_images is None or choice.test_labels is None
+            else part(choice.test_images, choice.test_labels),
         )

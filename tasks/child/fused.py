@@ -19,7 +19,7 @@ from torch import Tensor
 
 from tasks.child import kernels
 from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples
+from tasks.child.examples import Examples, Part
 from tasks.child.kernels import FILTERS, Array
 from tasks.child.layout import Room, Vector
 
@@ -130,7 +130,7 @@ class FusedNetwork:
         _, channels, side, _ = images.shape
         self._moments = moments
         self._pool, self._labels = _rows(images), examples.pool.labels
-        self._validation, self._truth = _rows(examples.validation.images), examples.validation.labels
+        self._examples = examples
         self._channels, self._side = channels, side
         classes = examples.classes
         self.weights = Vector(channels, side, classes=classes, dtype=images.dtype)
@@ -211,10 +211,17 @@ class FusedNetwork:
         kernels.backward(self._room, self._channels, factors, behind, self.slopes.w1, self.slopes.w2)
 
     def score(self) -> float:
-        """Share of the validation set that is classified rightly; batch norm uses its running means.
+        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        return self._share(self._examples.validation)
 
-        It is then a scale and a shift of the filters before it.
-        """
+    def test(self) -> float:
+        """The same share of the test set; only for examples that have one."""
+        assert self._examples.test is not None, "a search has no test examples"
+        return self._share(self._examples.test)
+
+    def _share(self, part: Part) -> float:
+        """Batch norm by its running means is a scale and a shift of the filters before it."""
+        images = _rows(part.images)
         room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
         right = 0
         with np.errstate(all="ignore"):
@@ -222,16 +229,16 @@ class FusedNetwork:
             shifts = weights.norms[:, 1] + scales * (weights.norms[:, 2] - self.running[:, 0])
             w1 = (weights.w1.reshape(-1, FILTERS) * scales[0]).astype(dtype).reshape(-1)
             shift1, scale2, shift2 = (part.astype(dtype) for part in (shifts[0], scales[1], shifts[1]))
-            for begin in range(0, len(self._validation), len(room.features)):
-                chosen = np.arange(begin, min(begin + len(room.features), len(self._validation)))
-                kernels.load(self._validation, chosen, self._channels, room)
+            for begin in range(0, len(part), len(room.features)):
+                chosen = np.arange(begin, min(begin + len(room.features), len(part)))
+                kernels.load(images, chosen, self._channels, room)
                 self._convolve(w1, shift1)
                 kernels.pool(room, len(chosen), scale2, shift2)
                 logits = torch.addmm(weights.bias, self._features[: len(chosen)], weights.linear.T)
                 sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
-                truth = self._truth[begin : begin + len(chosen)]
+                truth = part.labels[begin : begin + len(chosen)]
                 right += int(((logits.argmax(1) == truth) & sane).sum())
-        return right / len(self._validation)
+        return right / len(part)
 
 
 def _rows(images: Tensor) -> Array:

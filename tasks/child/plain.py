@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples
+from tasks.child.examples import Examples, Part
 
 SCORING_BATCH = 250  # the activations of more images than that leave the cache
 
@@ -44,13 +44,20 @@ class PlainNetwork:
 
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
-        validation = self._examples.validation
+        return self._share(self._examples.validation)
+
+    def test(self) -> float:
+        """The same share of the test set; only for examples that have one."""
+        assert self._examples.test is not None, "a search has no test examples"
+        return self._share(self._examples.test)
+
+    def _share(self, part: Part) -> float:
         self.network.eval()
         right = 0
         with torch.inference_mode():
-            images, labels = validation.images.split(SCORING_BATCH), validation.labels.split(SCORING_BATCH)
+            images, labels = part.images.split(SCORING_BATCH), part.labels.split(SCORING_BATCH)
             for batch, truth in zip(images, labels, strict=True):
                 logits = self.network(batch)
                 sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
                 right += int(((logits.argmax(1) == truth) & sane).sum())
-        return right / len(validation)
+        return right / len(part)

@@ -33,10 +33,11 @@ class ChildTask:
 
     Args:
         protocol: how to score.
-        data: where the examples come from; its test images are not looked at.
+        data: where the examples come from; its test images are not looked at unless ``test`` asks for it.
         watch: hears (examples done, examples in all) after every epoch, or part of one, of the rule in training; what
             diverged counts whole. It stays behind when the task is sent to another process.
         plain: train by PyTorch's own operations even where the fast path runs.
+        test: score each child on the test images, too, once it has ended: for confirmations alone.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
@@ -45,7 +46,13 @@ class ChildTask:
     version = 2
 
     def __init__(
-        self, protocol: ChildProtocol, data: ImageData, *, watch: Watch | None = None, plain: bool = False
+        self,
+        protocol: ChildProtocol,
+        data: ImageData,
+        *,
+        watch: Watch | None = None,
+        plain: bool = False,
+        test: bool = False,
     ) -> None:
         check_choice(f"dtype of protocol {protocol.name!r}", protocol.dtype, DTYPES, error=ProtocolError)
         if protocol.train_examples % protocol.batch_size:
@@ -77,7 +84,8 @@ class ChildTask:
                 )
             )
         self._protocol = protocol
-        self._choice = Choice.of(protocol, data)
+        self._choice = Choice.of(protocol, data, test=test)
+        self._test = self._choice.test_labels is not None
         self._path = PLAIN if plain else path_for(channels)
         self._start: Start | None = None
         self._watch = watch
@@ -98,6 +106,7 @@ class ChildTask:
             "step": self._path,
             **({"numba": version("numba")} if self._path == FUSED else {}),
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
+            **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
         }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
@@ -127,7 +136,7 @@ class ChildTask:
         began = time.perf_counter()
         try:
             with reproducible_arithmetic():
-                return sweep_then_train(protocol, child)
+                return sweep_then_train(protocol, child, test=Child.test if self._test else None)
         except Exception as cause:  # a bad rule must not end a search, whatever it breaks
             return Outcome(
                 status=Status.ERROR,
@@ -136,6 +145,7 @@ class ChildTask:
                 examples=sum(consumed),
                 seconds=time.perf_counter() - began,
                 message=f"{type(cause).__name__}: {cause}",
+                test=protocol.chance if self._test else None,
             )
 
     def _prepared(self) -> Start:

@@ -31,6 +31,9 @@ class Network(Protocol):
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
 
+    def test(self) -> float:
+        """The same share of the test set; only for examples that have one."""
+
 
 Start = Callable[[int], Network]
 """Builds a network of the initial weights that a seed decides."""

@@ -99,6 +99,10 @@ class Child:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
         return self._network.score()
 
+    def test(self) -> float:
+        """Share of the test set that is classified rightly: looked at once, when a confirmed rule's child has ended."""
+        return self._network.test()
+
 
 @contextmanager
 def reproducible_arithmetic() -> Iterator[None]:

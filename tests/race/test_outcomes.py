@@ -74,3 +74,16 @@ def test_a_malformed_outcome_is_a_failure_that_says_why(changes, said):
 def test_the_ends_of_the_scale_are_scores():
     for score in (0.0, 1.0):
         assert checked(dataclasses.replace(SOUND, score=score), PROTOCOL).score == score
+
+
+@pytest.mark.parametrize(("status", "kept"), [(Status.OK, 0.625), (Status.DIVERGED, 0.1), (Status.ERROR, 0.1)])
+def test_a_failure_has_the_test_score_of_chance(status, kept):
+    tested = checked(dataclasses.replace(SOUND, status=status, test=np.float32(0.625)), PROTOCOL)
+    assert (tested.status, tested.test, type(tested.test)) == (status, kept, float)
+
+
+@pytest.mark.parametrize("test", [math.nan, 1.5, -0.1])
+def test_a_test_score_outside_the_range_is_a_failure(test):
+    failed = checked(dataclasses.replace(SOUND, test=test), PROTOCOL)
+    assert (failed.status, failed.test) == (Status.ERROR, None)
+    assert "outside [0, 1]" in failed.message

@@ -19,6 +19,7 @@ from harness.race.ledger import FILE_NAME, Ledger
 from harness.race.records import RunState
 
 STORED = Path(__file__).parents[1] / "data" / "ledger_v1.sqlite"
+STORED_2 = STORED.with_name("ledger_v2.sqlite")
 OK = Outcome(
     status=Status.OK,
     score=0.30000000000000004,
@@ -115,7 +116,7 @@ def test_a_migration_that_fails_leaves_the_old_store(folder, monkeypatch, failin
     statements.insert(failing, "INSERT INTO nowhere VALUES (1)")
     before = (folder / FILE_NAME).read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", (schema.MIGRATIONS[0], tuple(statements)))
+        patched.setattr(schema, "MIGRATIONS", (schema.MIGRATIONS[0], tuple(statements), *schema.MIGRATIONS[2:]))
         with pytest.raises(LedgerError):
             Ledger.open(folder)
     assert (version_of(folder), (folder / FILE_NAME).read_bytes()) == (1, before)
@@ -138,3 +139,39 @@ def test_a_damaged_old_store_is_not_migrated(folder):
     with pytest.raises(LedgerError, match="expected a sound store"):
         Ledger.open(folder)
     assert version_of(folder) == 1
+
+
+@pytest.fixture
+def second(tmp_path):
+    shutil.copy(STORED_2, tmp_path / FILE_NAME)
+    return tmp_path
+
+
+@pytest.mark.parametrize("opened", [Ledger.open, Ledger.read], ids=["open", "read"])
+def test_version_2_opens_as_a_store_of_searches_without_tests(second, opened):
+    assert version_of(second) == 2
+    with opened(second) as store:
+        (finished,) = store.runs()
+        assert store.confirmations() == []
+        assert '"test"' not in store.dump(finished.header.identity)
+    assert version_of(second) == schema.VERSION
+    assert finished.trials == (
+        FINISHED_TRIALS[0],
+        FINISHED_TRIALS[1],
+        Trial(2, rule_from("g m id id left"), OK),
+    )
+    assert finished.header.confirmation is None
+    assert finished.header.identity == header(3, seed=0).identity
+
+
+def test_evaluations_of_version_2_still_serve_searches(second):
+    with Ledger.open(second) as store:
+        assert store.evaluation(header(5, seed=0), "g") == OK
+
+
+def test_a_migrated_store_of_version_2_has_the_tables_of_a_new_one(second, tmp_path_factory):
+    fresh = tmp_path_factory.mktemp("fresh")
+    with Ledger.open(second) as migrated, Ledger.open(fresh) as new:
+        for table in ("runs", "trials", "evaluations"):
+            columns = f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}') ORDER BY name"
+            assert migrated._writer.execute(columns).fetchall() == new._writer.execute(columns).fetchall()

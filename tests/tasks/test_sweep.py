@@ -225,3 +225,27 @@ def test_a_child_that_stands_at_chance_after_the_sweep_stops() -> None:
 
 def test_without_rungs_every_rate_is_an_epoch() -> None:
     assert epochs_of(PROTOCOL) == 3 + 2
+
+
+def test_the_winner_is_tested_once_after_its_last_epoch() -> None:
+    start, _ = scripted(low=[0.3, 0.3, 0.3], mid=[0.5, 0.6, 0.7], high=[0.4, 0.4, 0.4])
+    tested: list[tuple[float, int]] = []
+
+    def test(run: Scripted) -> float:
+        tested.append((run.rate, run.epoch))
+        return 0.65
+
+    outcome = sweep_then_train(PROTOCOL, start, test=test)
+    assert (outcome.score, outcome.test) == (0.7, 0.65)
+    assert tested == [(0.1, 3)]
+
+
+@pytest.mark.parametrize("scores", [[[None], [None], [None]], [[0.3], [0.5, None], [0.4]]], ids=["sweep", "later"])
+def test_what_diverged_is_not_tested_and_scores_chance(scores: list[list[float | None]]) -> None:
+    start, _ = scripted(low=scores[0], mid=scores[1], high=scores[2])
+
+    def test(run: Scripted) -> float:
+        raise AssertionError(f"{run} was tested")
+
+    outcome = sweep_then_train(PROTOCOL, start, test=test)
+    assert (outcome.status, outcome.test) == (Status.DIVERGED, 0.25)

@@ -16,6 +16,7 @@ from tasks.child.scoring import ChildTask
 from tasks.child.training import Child
 from tasks.data import cifar10
 from tasks.data.images import ImageData
+from tasks.data.split import split
 
 RULES = tuple(Rule.parse(text) for text in ("g", "m", "drop(adam, 0.3)", "g + noise"))
 REAL_ROOT = os.environ.get(cifar10.ROOT_VARIABLE)
@@ -187,3 +188,65 @@ def test_sgd_earns_what_the_protocol_says_on_cifar10() -> None:
     for outcome in real.evaluate([Rule.parse("g"), Rule.parse("m")], seed=child_seed(0, PAPER)):
         assert abs(outcome.score - 0.55) <= 0.03
         assert outcome.learning_rate == 0.01
+
+
+class Forbidden:
+    """An array that fails the test whoever looks at it."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(f"test images were looked at: {name}")
+
+    def __len__(self) -> int:
+        raise AssertionError("test images were counted")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fused", "plain"])
+def test_a_search_cannot_see_the_test_images(protocol: ChildProtocol, data: ImageData, plain: bool) -> None:
+    blind = dataclasses.replace(data, test_images=Forbidden(), test_labels=Forbidden())  # type: ignore[arg-type]
+    (outcome,) = ChildTask(protocol, blind, plain=plain).evaluate(RULES[:1], seed=3)
+    assert outcome.test is None
+    assert timeless(outcome) == timeless(ChildTask(protocol, data, plain=plain).evaluate(RULES[:1], seed=3)[0])
+
+
+def test_the_test_images_travel_with_a_confirmation_alone(protocol: ChildProtocol, data: ImageData) -> None:
+    image = data.test_images[0].tobytes()
+    assert image not in pickle.dumps(ChildTask(protocol, data))
+    assert image in pickle.dumps(ChildTask(protocol, data, test=True))
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fused", "plain"])
+def test_a_confirmation_adds_the_test_score_and_changes_nothing(
+    protocol: ChildProtocol, data: ImageData, plain: bool
+) -> None:
+    search, confirming = ChildTask(protocol, data, plain=plain), ChildTask(protocol, data, plain=plain, test=True)
+    untested, tested = search.evaluate(RULES, seed=3), confirming.evaluate(RULES, seed=3)
+    assert [timeless(dataclasses.replace(each, test=None)) for each in tested] == list(map(timeless, untested))
+    assert all(each.test is not None and 0.1 < each.test <= 1 for each in tested)
+    again = pickle.loads(pickle.dumps(confirming)).evaluate(RULES, seed=3)
+    assert [each.test for each in again] == [each.test for each in tested]
+    extra = {"test images": str(len(data.test_labels))}
+    assert dict(confirming.environment) == dict(search.environment) | extra
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["fused", "plain"])
+def test_the_test_score_is_the_accuracy_on_the_test_images(
+    protocol: ChildProtocol, data: ImageData, plain: bool
+) -> None:
+    # Those that are the validation set have its score, however it is normalised; with wrong labels, none is right.
+    _, validation = split(protocol, data)
+    images, labels = data.train_images[validation], data.train_labels[validation]
+    same = dataclasses.replace(data, test_images=images, test_labels=labels)
+    (outcome,) = ChildTask(protocol, same, plain=plain, test=True).evaluate(RULES[:1], seed=3)
+    assert outcome.test == outcome.score
+    right = round(outcome.score * len(labels))
+    absent = dataclasses.replace(same, test_labels=np.full_like(labels, 11))
+    (wrong,) = ChildTask(protocol, absent, plain=plain, test=True).evaluate(RULES[:1], seed=3)
+    assert right > 0
+    assert (wrong.score, wrong.test) == (outcome.score, 0.0)
+
+
+def test_a_data_set_without_test_images_is_scored_on_validation_alone(protocol: ChildProtocol, data: ImageData) -> None:
+    bare = dataclasses.replace(data, test_images=data.test_images[:0], test_labels=data.test_labels[:0])
+    task = ChildTask(protocol, bare, test=True)
+    assert "test images" not in task.environment
+    assert task.evaluate(RULES[:1], seed=3)[0].test is None
