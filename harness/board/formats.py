@@ -36,7 +36,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from harness.board import layout
-from harness.board.layout import TableText
+from harness.board.layout import Page, TableText
 from harness.board.statistics import Estimate
 from harness.board.tables import Board, Nomination, Reference, Row
 
@@ -230,14 +230,19 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
 def _markdown(boards: Sequence[Board]) -> str:
     if not boards:
         return layout.EMPTY + "\n"
+    return markdown([layout.page(each, place if len(boards) > 1 else 0) for place, each in enumerate(boards, 1)])
+
+
+def markdown(pages: Sequence[Page]) -> str:
+    """Write pages as Markdown, ending in a line break."""
     parts = []
-    for number, board in enumerate(boards, 1):
-        parts.append(f"## Leaderboard {number}" if len(boards) > 1 else "## Leaderboard")
-        parts.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in layout.facts(board)))
-        for table in layout.tables(board):
+    for page in pages:
+        parts.append(f"## {page.title}")
+        parts.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in page.facts))
+        for table in page.tables:
             parts += (f"### {_escaped(table.title)}", _markdown_table(table))
-        if notes := layout.notes(board):
-            parts.append("\n".join(f"- {_escaped(note)}" for note in notes))
+        if page.notes:
+            parts.append("\n".join(f"- {_escaped(note)}" for note in page.notes))
     return "\n\n".join(parts) + "\n"
 
 

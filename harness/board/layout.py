@@ -41,6 +41,29 @@ class TableText:
     rows: tuple[tuple[str, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A board as plain text: what every printed format shows of it, in order.
+
+    Attributes:
+        title: its heading.
+        facts: what everything on it shares, as (name, text).
+        tables: none of them without rows.
+        notes: what must be known to read the tables rightly.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[TableText, ...]
+    notes: tuple[str, ...]
+
+
+def page(board: Board, number: int = 0) -> Page:
+    """A board of searchers, numbered where there are several."""
+    title = f"Leaderboard {number}" if number else "Leaderboard"
+    return Page(title, facts(board), tables(board), notes(board))
+
+
 def facts(board: Board) -> tuple[tuple[str, str], ...]:
     """What all runs of a board share, as (name, text) lines."""
     protocol, budget = board.protocol, board.budget

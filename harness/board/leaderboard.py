@@ -45,12 +45,12 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
-        records: of any stores, in any order.
+        records: of any stores, in any order; confirmations among them are left out.
         top: best rules to list on each board.
         only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
             reference. Empty for all.
     """
-    records = list(records)
+    records = [record for record in records if record.header.confirmation is None]
     groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
         records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.board import layout
-from harness.board.layout import TableText
+from harness.board.layout import Page, TableText
 from harness.board.tables import Board
 
 # What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
@@ -31,28 +31,30 @@ def show(boards: Sequence[Board], console: Console) -> None:
     if not boards:
         console.print(Text(layout.EMPTY))
     for number, board in enumerate(boards, 1):
-        _show(board, number if len(boards) > 1 else 0, console)
+        show_page(layout.page(board, number if len(boards) > 1 else 0), console)
 
 
-def _show(board: Board, number: int, console: Console) -> None:
+def show_page(page: Page, console: Console) -> None:
+    """Print one board."""
+
     def text(content: str, style: str = "") -> Text:
         if console.options.ascii_only:
             content = content.translate(ASCII).encode("ascii", "replace").decode()
         return Text(content, style=style, overflow="fold")
 
-    title = text(f"Leaderboard {number}" if number else "Leaderboard", "bold")
+    title = text(page.title, "bold")
     console.print(Line(title, align="left", characters="-" if console.options.ascii_only else "─"))
     heading = Table.grid(padding=(0, 2))
-    for name, content in layout.facts(board):
+    for name, content in page.facts:
         heading.add_row(text(name, "dim"), text(content))
     console.print(heading)
-    for table in layout.tables(board):
+    for table in page.tables:
         console.print()
         console.print(text(table.title, "bold"))
         console.print(_table(table, text, roomy=console.width >= ROOMY))
-    if notes := layout.notes(board):
+    if page.notes:
         console.print()
-        for note in notes:
+        for note in page.notes:
             hanging = Table.grid(padding=(0, 1))
             hanging.add_row(text("*"), text(note, "dim"))
             console.print(hanging)

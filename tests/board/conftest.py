@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from harness.contracts import Outcome, Rule, Status, Trial
 from harness.race.protocol import QUICK, Budget
 from harness.race.records import RunHeader, RunRecord, RunState
 from harness.space.grammar import Space
+
+sys.path.append(str(Path(__file__).parent))  # for ``confirming``, which several tests share
 
 HEADER = RunHeader(
     searcher="random",

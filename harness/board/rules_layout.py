@@ -1,0 +1,196 @@
+"""Boards of confirmed rules as short tables of text that fit 80 columns, for the terminal and Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, formula, plain, seed_list
+from harness.board.statistics import CONFIDENCE, Estimate
+from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
+
+EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
+FEWEST_PAIRS = 6  # below that the exact test cannot give p < 0.05 (protocol §3)
+SHOWN_COMMIT = 12  # characters
+
+
+def page(board: RulesBoard, number: int = 0) -> Page:
+    """A board of confirmed rules, numbered where there are several."""
+    tables = (_figures(board), _costs(board), _origins(board), _unfinished(board))
+    return Page(
+        f"Confirmed rules {number}" if number else "Confirmed rules",
+        _facts(board),
+        tuple(table for table in tables if table.rows),
+        tuple(map(plain, _notes(board))),
+    )
+
+
+def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
+    protocol, searched = board.protocol, board.searched
+    facts = [
+        ("protocol", f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})"),
+        ("data", f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})"),
+        ("seeds", f"{seed_list(board.seeds)}, fresh: no search has seen them" if board.seeds else "none finished"),
+    ]
+    if searched is not None:
+        facts.append(("searched", searched.space.describe()))
+        facts.append(
+            (
+                "budget",
+                f"{searched.budget.children:,} children a search, by {searched.protocol.name} "
+                f"v{searched.protocol.version} on {searched.data}",
+            )
+        )
+    facts.append(("commit", ", ".join(_commit(each) for each in board.commits)))
+    facts.append(("hardware", ", ".join(board.hardware)))
+    return tuple((name, plain(text)) for name, text in facts)
+
+
+def _figures(board: RulesBoard) -> TableText:
+    """What the rules earned, and whether that differs from the best known optimizer."""
+    best = next((each.known for each in board.rules if each.key == board.best_known), "")
+    columns = [Column("", right=True)]
+    columns += [Column("test", right=True)] if board.tested else []
+    columns += [
+        Column("validation", right=True),
+        Column(f"less {best}" if best else "difference", right=True),
+        Column("p", right=True),
+        Column("rule", code=True),
+    ]
+    rows = []
+    for number, each in enumerate(board.rules, 1):
+        test = [] if not board.tested else ["none" if each.test is None else _estimated(each.test)]
+        rows.append((str(number), *test, _estimated(each.validation), *_versus(each, board), _name(each)))
+    return TableText("What they earn", tuple(columns), tuple(rows))
+
+
+def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
+    if each.key == board.best_known:
+        return "best known", ""
+    if each.paired is None:
+        return "no common seed", ""
+    return _estimated(each.paired.difference, sign="+"), _chance(each.paired)
+
+
+def _chance(paired: Paired) -> str:
+    return "too few" if len(paired.seeds) < FEWEST_PAIRS else f"{paired.adjusted:.3f}"
+
+
+def _costs(board: RulesBoard) -> TableText:
+    """What a user of the rule pays, and how steadily it trains."""
+    to_target = "examples" if board.target is None else f"to {board.target:.3f}"
+    titles = ("", "seeds", "diverged", "errors", "λ", to_target, "reached", "means", "nodes")
+    rows = (
+        (
+            str(number),
+            str(len(each.seeds)),
+            f"{each.diverged / len(each.seeds):.0%}",
+            f"{each.errors / len(each.seeds):.0%}",
+            _rates(each),
+            "never" if each.target_examples is None else f"{each.target_examples:,.0f}",
+            f"{each.reached} of {len(each.seeds)}",
+            str(len(each.means)),
+            str(each.complexity),
+        )
+        for number, each in enumerate(board.rules, 1)
+    )
+    return TableText("What they cost", tuple(Column(title, right=True) for title in titles), tuple(rows))
+
+
+def _origins(board: RulesBoard) -> TableText:
+    """Where the found rules come from, and what is left of their search scores."""
+    columns = (
+        Column("", right=True),
+        Column("search score", right=True),
+        Column("drop", right=True),
+        Column("found by"),
+        Column("seeds of the searches"),
+    )
+    rows = (
+        (
+            str(number),
+            f"{each.search_score:.3f}",
+            "" if each.drop is None else f"{each.drop:+.3f}",
+            plain(", ".join(finder.label for finder in each.finders)),
+            seed_list(sorted({seed for finder in each.finders for seed in finder.seeds})),
+        )
+        for number, each in enumerate(board.rules, 1)
+        if each.search_score is not None
+    )
+    return TableText("Where they were found", columns, tuple(rows))
+
+
+def _unfinished(board: RulesBoard) -> TableText:
+    columns = (Column("run", code=True), Column("state"), Column("rules", right=True))
+    rows = ((plain(each.run), each.state, f"{each.done} of {each.rules}") for each in board.unfinished)
+    return TableText("Unfinished seeds, so not counted", columns, tuple(rows))
+
+
+def _notes(board: RulesBoard) -> list[str]:
+    if not board.rules:
+        return list(board.notes)
+    notes = [
+        f"Means over seeds ± their {CONFIDENCE:.0%} bootstrap intervals. All rules of a seed train from the same "
+        "weights on the same batches."
+    ]
+    if board.tested:
+        notes.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
+    if board.best_known:
+        notes.append(_comparison(board))
+    if board.target is not None:
+        notes.append(
+            f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches nine tenths of "
+            "what the best known optimizer gains over chance; their median over seeds."
+        )
+    notes.append(
+        "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "
+        "canonical expression."
+    )
+    if any(each.drop is not None for each in board.rules):
+        notes.append("Drop: the best search score, biased upward, less the mean validation score here.")
+    return [*notes, *board.notes]
+
+
+def _comparison(board: RulesBoard) -> str:
+    """Name the test, what it could show at all, and which way the choice of the rival errs."""
+    pairs = [each.paired for each in board.rules if each.paired is not None]
+    text = (
+        "p: exact sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
+        "known optimizer is the one with the highest mean validation score here"
+    )
+    text += "." if board.tested else ": a lucky choice by that much, which errs against the found rules."
+    short = [each for each in pairs if len(each.seeds) < FEWEST_PAIRS]
+    if short:
+        least = min(each.least for each in short)
+        text += (
+            f" Underpowered: {min(len(each.seeds) for each in short)} pairs cannot give p below {least:.2g}, whatever "
+            f"the rules; confirm on at least {FEWEST_PAIRS} seeds."
+        )
+    elif pairs and min(each.least for each in pairs) * len(pairs) >= 1 - CONFIDENCE:
+        text += " With so many rules, so few seeds can hardly show any difference: add seeds, or name fewer rules."
+    return text
+
+
+def _name(each: ConfirmedRule) -> str:
+    return each.known or formula(each.rule)
+
+
+def _rates(each: ConfirmedRule) -> str:
+    """The λs that were chosen."""
+    chosen = sorted({one.learning_rate for one in each.retrainings if one.learning_rate is not None})
+    if not chosen:
+        return "none"
+    return f"{chosen[0]:g}" if len(chosen) == 1 else f"{chosen[0]:g}–{chosen[-1]:g}"
+
+
+def _estimated(figure: Estimate, *, sign: str = "") -> str:
+    return f"{figure.mean:{sign}.3f}" + ("" if figure.half is None else f" ± {figure.half:.3f}")
+
+
+def _commit(text: str) -> str:
+    revision, plus, dirty = text.partition("+")
+    return revision[:SHOWN_COMMIT] + plus + dirty
+
+
+def pages(boards: Sequence[RulesBoard]) -> list[Page]:
+    """All boards, numbered where there are several."""
+    return [page(each, number if len(boards) > 1 else 0) for number, each in enumerate(boards, 1)]

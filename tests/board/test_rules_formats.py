@@ -1,0 +1,123 @@
+"""The rules' board as people and programs read it, hostile names included."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from confirming import confirmed
+from rich.console import Console
+
+from harness.board import rules_layout
+from harness.board.confirmation import rules_boards
+from harness.board.formats import Format
+from harness.board.rules_formats import render
+from harness.board.terminal import show_page
+from harness.race.protocol import PAPER
+from harness.race.records import RunState
+
+HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
+SCORES = {
+    "g": [0.50, 0.51, 0.52, 0.50, 0.51, 0.52],
+    "m": [0.60, 0.62, 0.61, 0.60, 0.62, 0.61],
+    "g * m * exp(g * m)": [0.70, 0.71, 0.72, 0.70, 0.71, None],
+}
+
+
+@pytest.fixture
+def found(run):
+    searches = [run(0.9, seed=seed, searcher=HOSTILE) for seed in range(2)]
+    header = searches[0].header
+    provenance = {"commit": "0123456789abcdef+changes", "processor": HOSTILE}
+    shared = {"searched": header.comparable, "provenance": provenance}
+    text = str(searches[0].trials[0].rule)
+    first = confirmed(header, SCORES | {text: [0.8] * 6}, **shared)
+    left = replace(first[-1], state=RunState.STOPPED, trials=first[-1].trials[:2])
+    return rules_boards(searches, [*first[:-1], left, *confirmed(header, SCORES, protocol=PAPER, started=9.0)])
+
+
+def printed(found, *, width: int = 80, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
+    console = Console(file=file, width=width, markup=True)
+    for page in rules_layout.pages(found):
+        show_page(page, console)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_it_says_what_matters(found) -> None:
+    text = printed(found)
+    for wanted in (
+        "Confirmed rules 1",
+        "Confirmed rules 2",
+        "quick v1",
+        "synthetic (ffffffffffff)",
+        "0-4, fresh",
+        "4 children a search",
+        "0123456789ab+changes",
+        "best known",
+        "less momentum",
+        "too few",
+        "exact sign-flip test",
+        "Holm's",
+        "Underpowered: 5 pairs cannot give p below 0.062",
+        "Unfinished seeds",
+        "2 of 4",
+        "test images of the data set",
+    ):
+        assert wanted in text, wanted
+    assert "Underpowered" not in printed(found[1:])
+    assert "0.062" in printed(found[1:]), "two rules beside the best known: Holm doubles 2/2⁶"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_it_fits(found, width: int) -> None:
+    assert max(map(len, printed(found, width=width).splitlines())) <= width
+
+
+def test_it_prints_without_unicode(found) -> None:
+    assert "+-" in printed(found, encoding="ascii")
+
+
+def test_no_rules_say_how_to_get_some() -> None:
+    assert "harness confirm" in render([], Format.MD)
+    assert json.loads(render([], Format.JSON)) == {"schema": 1, "rules_boards": []}
+    assert list(csv.DictReader(io.StringIO(render([], Format.CSV)))) == []
+
+
+def test_json_holds_every_figure(found) -> None:
+    first, second = json.loads(render(found, Format.JSON))["rules_boards"]
+    assert (first["figure"], second["protocol"]["name"]) == ("test", "paper")
+    assert first["searched"]["comparable"] == found[0].searched.comparable
+    assert first["rules"][0]["finders"] == [{"label": HOSTILE, "seeds": [0, 1], "score": 0.9}]
+    for told, each in zip(first["rules"], found[0].rules, strict=True):
+        assert told["tokens"] == str(each.rule)
+        assert told["test"]["mean"] == each.test.mean
+        assert [one["validation"] for one in told["retrainings"]] == [one.validation for one in each.retrainings]
+        assert [one["status"] for one in told["retrainings"]] == [one.status.value for one in each.retrainings]
+        assert (told["paired"] is None) == (each.paired is None)
+    assert [each["state"] for each in first["unfinished"]] == ["stopped"]
+
+
+def test_csv_has_a_line_for_every_rule(found) -> None:
+    lines = list(csv.DictReader(io.StringIO(render(found, Format.CSV))))
+    rules = [each for board in found for each in board.rules]
+    assert len(lines) == len(rules) == 4 + 3
+    for line, each in zip(lines, rules, strict=True):
+        assert line["key"] == each.key
+        assert float(line["test"]) == each.test.mean
+        assert [float(value) for value in line["tests"].split()] == [one.test for one in each.retrainings]
+        assert (line["p"] == "") == (each.paired is None)
+
+
+def test_markdown_keeps_its_tables_whole(found) -> None:
+    text = render(found, Format.MD)
+    assert "\x1b" not in text
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 4 + 2
+    for table in tables:
+        assert len({line.replace("\\|", "").count("|") for line in table}) == 1
