@@ -1,7 +1,8 @@
-"""What ``harness run`` and ``harness race`` share: entrants under equal conditions, run by run, then the board."""
+"""What ``harness run`` and ``harness race`` share, and ``harness confirm`` in part: run by run, then the board."""
 
 from __future__ import annotations
 
+import functools
 import shlex
 import signal
 import sys
@@ -89,13 +90,14 @@ def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
         ledger = stack.enter_context(Ledger.open(conditions.results))
         evaluation = _replaying(entrants, conditions, ledger) if replay else _training(conditions)
         runs = _runs(entrants, conditions, evaluation.grounds)
-        due = _due([header for header, _ in runs], ledger)
+        due = due_of([header for header, _ in runs], ledger)
         _tell_plan([header for header, _ in runs], due)
         if due:
             left = [run for run in runs if run[0].identity in due]
             engine = evaluation.open([header for header, _ in left])
             stack.callback(engine.close)
-            _run(left, engine, ledger, quiet=conditions.quiet)
+            planned = [(header, functools.partial(each.build, header.space, header.seed)) for header, each in left]
+            carry_out(planned, engine, ledger, quiet=conditions.quiet)
     print_boards(conditions.results, BoardFormat.TEXT, only=runs[0][0].comparable)
 
 
@@ -180,24 +182,34 @@ def _task_spec(conditions: Conditions, *, task: Task, data: Dataset) -> TaskSpec
     )
 
 
-def _run(runs: Sequence[tuple[RunHeader, Entrant]], engine: Engine, ledger: Ledger, *, quiet: bool) -> None:
-    """Search run after run, until all are finished or the user stops them."""
+def carry_out(
+    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]], engine: Engine, ledger: Ledger, *, quiet: bool
+) -> None:
+    """Search run after run, until all are finished or the user stops them.
+
+    Args:
+        runs: each with what builds its searcher.
+        engine: where children train.
+        ledger: open for writing.
+        quiet: no progress display.
+
+    Raises:
+        typer.Exit: with status 130, when the user stopped it.
+    """
     from harness.cli.live import Live
     from harness.race.loop import search
     from harness.race.records import RunState
 
     with _stop_on_interrupt() as stop, Live(quiet=quiet, runs=[header for header, _ in runs]) as live:
-        for header, entrant in runs:
-            summary = search(
-                header, entrant.build(header.space, header.seed), engine, ledger, watch=live.watch, stop=stop
-            )
+        for header, build in runs:
+            summary = search(header, build(), engine, ledger, watch=live.watch, stop=stop)
             if summary.state is not RunState.FINISHED:
                 live.__exit__()
                 announce(f"Stopped; nothing is lost. To go on: {_same_command()}")
                 raise typer.Exit(130)
 
 
-def _due(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
+def due_of(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
     """The identities of the runs that the ledger does not hold finished."""
     from harness.race.records import RunState
 
@@ -215,8 +227,13 @@ def _tell_plan(headers: Sequence[RunHeader], due: set[str]) -> None:
         f"data {first.data} ({first.data_fingerprint[:8]}); {first.budget.children} children for each of "
         f"{seeds} seed{'s' if seeds > 1 else ''}"
     )
-    if len(due) < len(headers):
-        announce(f"{len(headers) - len(due)} of {len(headers)} runs are finished already")
+    tell_finished(len(headers) - len(due), len(headers))
+
+
+def tell_finished(count: int, total: int) -> None:
+    """Say how many runs are finished already, if any are."""
+    if count:
+        announce(f"{count} of {total} runs are finished already")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import harness
-from harness.cli import boards, conformance, listing, rules, running, spaces
+from harness.cli import boards, confirming, conformance, listing, rules, running, spaces
 from harness.cli.output import complain
 from harness.errors import HarnessError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("run")(running.run)
 app.command("race")(running.race)
+app.command("confirm")(confirming.confirm)
 app.command("runs")(boards.runs)
 app.command("leaderboard")(boards.leaderboard)
 app.command("ls")(listing.ls)

@@ -1,0 +1,235 @@
+"""``harness confirm``: the searches' best rules and the known optimizers, retrained on fresh seeds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.boards import BoardFormat, print_rules_boards
+from harness.cli.competing import carry_out, due_of, tell_finished
+from harness.cli.output import announce
+from harness.errors import LedgerError, message
+
+if TYPE_CHECKING:
+    from harness.board.tables import Board
+    from harness.contracts import ChildProtocol, Dataset, Rule, Task
+    from harness.race.engine import TaskSpec
+    from harness.race.ledger import Ledger
+    from harness.race.records import RunHeader, RunResults
+    from harness.space.grammar import Space
+
+TOP, SEEDS, MOST_SEEDS = 5, 10, 20  # the exact test goes through all 2ⁿ signs of n seeds
+
+
+def confirm(
+    top: Annotated[
+        int | None, typer.Option(help="Best rules of each searcher.", min=0, show_default=f"{TOP}, or 0 with --rule")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Fresh seeds to retrain on.", min=1, max=MOST_SEEDS)] = SEEDS,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rule", help="A rule of your own: infix, tokens, or a name from `harness ls rules`."),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="How rules are retrained.", show_default="as the searches scored")
+    ] = None,
+    board: Annotated[
+        int | None, typer.Option(help="Whose rules, by the number on `harness leaderboard`.", min=1)
+    ] = None,
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
+    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
+    ] = None,
+    data_root: options.DataRoot = None,
+    results: options.Results = options.DEFAULT_RESULTS,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+) -> None:
+    """Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.
+
+    Killed or stopped, the same command goes on where it was. Every completed child is kept.
+    """
+    from harness.race.ledger import Ledger
+    from harness.race.protocol import named
+    from harness.space.zoo import resolve
+
+    own = [resolve(text) for text in rules or []]
+    top = (0 if own else TOP) if top is None else top
+    slots = options.worker_count(workers)
+    chosen = None if protocol is None else named(protocol)
+    if top or not own:
+        Ledger.read(results).close()  # where there is no store, none is to be made
+    with ExitStack() as stack:
+        ledger = stack.enter_context(Ledger.open(results))
+        plan = _plan(ledger, own, top=top, board=board, unfinished=unfinished)
+        scoring = chosen or named("quick" if plan.searched is None else plan.searched.protocol.name)
+        searched_data = "auto" if plan.searched is None else plan.searched.data
+        ground = _ground(scoring, data or searched_data, data_root)
+        headers = [_header(plan, ground, seed) for seed in range(seeds)]
+        due = due_of(headers, ledger)
+        _tell_plan(plan, headers, due)
+        if due:
+            from harness.race.confirming import Listed
+            from harness.race.engine import open_engine
+
+            engine = open_engine(ground.spec, workers=slots, cluster=cluster, task=ground.task)
+            stack.callback(engine.close)
+            build = functools.partial(Listed, plan.rules)
+            carry_out([(each, build) for each in headers if each.identity in due], engine, ledger, quiet=quiet)
+    from harness.board.confirmation import group_of
+
+    print_rules_boards(results, BoardFormat.TEXT, only=group_of(headers[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to retrain.
+
+    Attributes:
+        rules: the known optimizers first.
+        searched: the searchers' board that they are from; None if no search did.
+        space: the searched one, or the whole language.
+    """
+
+    rules: tuple[Rule, ...]
+    searched: Board | None
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What scores depend on besides rule and seed, and how to make them."""
+
+    protocol: ChildProtocol
+    data: Dataset
+    task: Task
+    spec: TaskSpec
+
+
+def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, board: int | None, unfinished: bool) -> _Plan:
+    """Choose the rules.
+
+    Raises:
+        LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
+    """
+    from harness.board.nominating import nominations
+    from harness.race.confirming import to_confirm
+    from harness.space.grammar import Space
+
+    if top == 0:
+        whole = Space.of("arxiv2", blocks=4, distinct_operands=False, last_not_add=False, connected=False)
+        return _Plan(to_confirm(own), None, whole)
+    records = ledger.results()
+    searched = _searched(records, board=board, unfinished=unfinished)
+    nominated = nominations(records, searched, top=top, unfinished=unfinished)
+    if not nominated:
+        what = f"rules to confirm, board {board or 1}"
+        hint = "Search on, or name rules with --rule"
+        raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
+    rules = to_confirm([*(each.rule for each in nominated), *own])
+    return _Plan(rules, searched, searched.space)
+
+
+def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: bool) -> Board:
+    """The searchers' board whose rules are to be confirmed: the one asked for, or the only one with runs that count.
+
+    Raises:
+        LedgerError: there is none, or there are several to choose from.
+    """
+    from harness.board.leaderboard import boards
+
+    found = boards(records, top=0)
+    counting = [(number, each) for number, each in enumerate(found, 1) if each.rows or unfinished]
+    if board is not None:
+        counting = [(number, each) for number, each in counting if number == board]
+    what = "searches to confirm" if board is None else f"searches to confirm, board {board}"
+    if not counting:
+        got = "none" if board is None and not found else f"{sum(len(each.unfinished) for each in found)} unfinished"
+        if board is not None and board > len(found):
+            got = f"{len(found)} boards"
+        hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
+        raise LedgerError(message(what, expected="finished ones in the store", got=got, hint=hint))
+    if len(counting) > 1:
+        told = "; ".join(f"{number} is {_described(each)}" for number, each in counting)
+        hint = f"Choose with --board: {told}"
+        raise LedgerError(message(what, expected="one board of them", got=f"{len(counting)} boards", hint=hint))
+    return counting[0][1]
+
+
+def _described(board: Board) -> str:
+    space, protocol = board.space, board.protocol
+    return (
+        f"{space.edition} n={space.blocks}, {protocol.name} v{protocol.version}, {board.data}, "
+        f"{board.budget.children} children"
+    )
+
+
+def _ground(protocol: ChildProtocol, name: str, root: Path | None) -> _Ground:
+    """Load the data, and build the task that scores test examples, too.
+
+    Raises:
+        DataError: the data set is missing or damaged.
+        RegistryError: no task or data set has that name.
+    """
+    from harness.race.engine import TaskSpec, build_task
+
+    factory, data = options.task_and_data(protocol, name, root)
+    task = build_task(factory, protocol, data, test=True)
+    spec = TaskSpec(
+        task=protocol.task,
+        protocol=protocol,
+        data=None if protocol.inputs == "none" else data.name,
+        root=root,
+        fingerprint=data.fingerprint,
+        environment=tuple(sorted(task.environment.items())),
+        test=True,
+    )
+    return _Ground(protocol, data, task, spec)
+
+
+def _header(plan: _Plan, ground: _Ground, seed: int) -> RunHeader:
+    """What pins the retraining of all rules on one seed."""
+    from harness.race.confirming import CONFIRMER, Listed
+    from harness.race.protocol import Budget
+    from harness.race.provenance import provenance
+    from harness.race.records import Confirmation, RunHeader
+
+    searched = "" if plan.searched is None else plan.searched.comparable
+    return RunHeader(
+        searcher=CONFIRMER,
+        searcher_version=Listed.version,
+        settings={},
+        space=plan.space,
+        protocol=ground.protocol,
+        data=ground.data.name,
+        data_fingerprint=ground.data.fingerprint,
+        budget=Budget(len(plan.rules), len(plan.rules)),
+        seed=seed,
+        asynchronous=False,
+        environment=dict(ground.task.environment),
+        provenance=provenance(),
+        confirmation=Confirmation(tuple(map(str, plan.rules)), searched),
+    )
+
+
+def _tell_plan(plan: _Plan, headers: Sequence[RunHeader], due: set[str]) -> None:
+    from harness.race.confirming import KNOWN
+
+    first = headers[0]
+    others = len(plan.rules) - len(KNOWN)
+    announce(
+        f"confirming {len(plan.rules)} rules, {len(KNOWN)} known and {others} other; "
+        f"protocol {first.protocol.name} v{first.protocol.version}; "
+        f"data {first.data} ({first.data_fingerprint[:8]}); {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"
+    )
+    tell_finished(len(headers) - len(due), len(headers))

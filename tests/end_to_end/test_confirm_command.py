@@ -1,0 +1,87 @@
+"""``harness confirm`` as a user meets it, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from commands import dumps, harness, records, start
+
+SEARCH = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--workers", "1", "--seeds", "0")
+CONFIRM = ("confirm", "--top", "2", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one finished search; copy it before writing."""
+    folder = tmp_path_factory.mktemp("searched")
+    harness(*SEARCH, "--children", "6", results=folder)
+    return folder
+
+
+def copied(folder: Path, place: Path) -> Path:
+    place.mkdir()
+    (place / "ledger.sqlite").write_bytes((folder / "ledger.sqlite").read_bytes())
+    return place
+
+
+def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_path: Path) -> None:
+    plain, killed = copied(searched, tmp_path / "plain"), copied(searched, tmp_path / "killed")
+    board, said = harness(*CONFIRM, "--seeds", "6", results=plain)
+    assert "known and 2 other" in said
+    assert "Confirmed rules" in board
+    assert "0-5, fresh" in board
+    process = start(*CONFIRM, "--seeds", "6", results=killed)
+    wait_for_confirmed(killed, 3)
+    process.kill()
+    process.communicate()
+    kept = sum(len(each.trials) for each in records(killed) if each.header.confirmation)
+    assert 3 <= kept < 6 * 9
+    listed, _ = harness("runs", results=killed)
+    assert "confirms 9 rules" in " ".join(listed.split())
+    harness(*CONFIRM, "--seeds", "6", results=killed)
+    assert sorted(dumps(killed)) == sorted(dumps(plain))
+    searchers, _ = harness("leaderboard", results=killed)
+    assert "confirm-" not in searchers
+    assert "Confirmed" not in searchers
+    shown, _ = harness("leaderboard", "--rules", "--format", "json", results=killed)
+    (told,) = json.loads(shown)["rules_boards"]
+    assert (told["seeds"], told["figure"], len(told["rules"])) == ([0, 1, 2, 3, 4, 5], "validation", 9)
+    nominated = [each for each in told["rules"] if each["finders"]]
+    assert {each["finders"][0]["label"] for each in nominated} == {"random"}
+
+
+def test_a_rule_of_ones_own_needs_no_search(tmp_path: Path) -> None:
+    arguments = ("confirm", "--rule", "m * exp(g2)", "--protocol", "toy-quadratic", "--seeds", "1", "--workers", "1")
+    board, _ = harness(*arguments, results=tmp_path)
+    assert "m * exp(g2)" in board
+    again, said = harness(*arguments, results=tmp_path)
+    assert "1 of 1 runs are finished already" in said
+    assert again == board
+
+
+def test_several_boards_are_not_chosen_from_by_guessing(searched: Path, tmp_path: Path) -> None:
+    both = copied(searched, tmp_path / "both")
+    harness(*SEARCH, "--children", "3", results=both)
+    process = start(*CONFIRM, results=both)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert "Choose with --board: 1 is icml2017 n=2" in err
+    assert "3 children" in err
+    board, _ = harness(*CONFIRM, "--board", "2", "--seeds", "1", results=both)
+    assert "3 children a search" in board
+    beyond = start(*CONFIRM, "--board", "7", results=both)
+    out, err = beyond.communicate(timeout=60)
+    assert (beyond.returncode, out, err.count("\n")) == (2, "", 1)
+    assert "got 2 boards" in err
+
+
+def wait_for_confirmed(results: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if sum(len(each.trials) for each in records(results) if each.header.confirmation) >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no confirmation in time")
