@@ -186,17 +186,15 @@ class ChildProtocol:
     rungs: tuple[float, ...] = ()
     stops_below: float = 0.0
 
+    def spec(self) -> dict[str, object]:
+        """The fields as JSON takes them; ``rungs`` and ``stops_below``, younger than stored hashes, only where used."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in ("rungs", "stops_below")}
+
     @property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of SHA-256 over the fields as canonical JSON.
-
-        The two savings count only where they are used: they are younger than the hashes of the protocols without them.
-        """
-        fields = dataclasses.asdict(self)
-        for name in ("rungs", "stops_below"):
-            if not fields[name]:
-                del fields[name]
-        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        """First 16 hexadecimal digits of SHA-256 over ``spec`` as canonical JSON."""
+        text = json.dumps(self.spec(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -145,7 +145,7 @@ class RunHeader:
         fields |= {
             "settings": dict(self.settings),
             "space": self.space.spec(),
-            "protocol": dataclasses.asdict(self.protocol),
+            "protocol": self.protocol.spec(),
             "budget": dataclasses.asdict(self.budget),
             "environment": dict(self.environment),
             "provenance": dict(self.provenance),
@@ -165,6 +165,7 @@ class RunHeader:
             fields = json.loads(text)
             protocol = fields["protocol"]
             protocol["learning_rates"] = tuple(protocol["learning_rates"])
+            protocol["rungs"] = tuple(protocol.get("rungs", ()))
             fields |= {
                 "space": Space.from_spec(fields["space"]),
                 "protocol": ChildProtocol(**protocol),
