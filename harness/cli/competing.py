@@ -116,11 +116,11 @@ class _Evaluation:
 
 def _training(conditions: Conditions) -> _Evaluation:
     """Children train, here or on workers."""
-    from harness.race.engine import open_engine
+    from harness.race.engine import build_task, open_engine
     from harness.race.replay import Grounds
 
     build, data = options.task_and_data(conditions.protocol, conditions.data, conditions.data_root)
-    task = build(conditions.protocol, data)
+    task = build_task(build, conditions.protocol, data, device=conditions.device)
     spec = _task_spec(conditions, task=task, data=data)
     return _Evaluation(
         Grounds(data.name, data.fingerprint, dict(task.environment)),
@@ -179,6 +179,7 @@ def _task_spec(conditions: Conditions, *, task: Task, data: Dataset) -> TaskSpec
         root=conditions.data_root,
         fingerprint=data.fingerprint,
         environment=tuple(sorted(task.environment.items())),
+        device=conditions.device,
     )
 
 

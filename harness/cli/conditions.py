@@ -32,6 +32,7 @@ class Conditions:
         seeds: one run each, for every entrant.
         workers: children trained at once.
         cluster: address of a Dask scheduler, or None.
+        device: where a child trains, as torch names it.
         asynchronous: tell results as they finish.
         data: registry name of the data set.
         data_root: the folder that holds it, or None.
@@ -46,6 +47,7 @@ class Conditions:
     seeds: tuple[int, ...]
     workers: int
     cluster: str | None
+    device: str
     asynchronous: bool
     data: str
     data_root: Path | None
@@ -88,6 +90,7 @@ def stated(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
+    device: options.Device = options.CPU,
     asynchronous: Annotated[
         bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
     ] = False,
@@ -112,8 +115,9 @@ def stated(
         protocol=named(protocol),
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
         seeds=options.seeds(seeds),
-        workers=options.worker_count(workers),
+        workers=options.worker_count(workers, device=device),
         cluster=cluster,
+        device=device,
         asynchronous=asynchronous,
         data=data,
         data_root=data_root,

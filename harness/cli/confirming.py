@@ -48,6 +48,7 @@ def confirm(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
+    device: options.Device = options.CPU,
     data: Annotated[
         str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
     ] = None,
@@ -65,7 +66,7 @@ def confirm(
 
     own = [resolve(text) for text in rules or []]
     top = (0 if own else TOP) if top is None else top
-    slots = options.worker_count(workers)
+    slots = options.worker_count(workers, device=device)
     chosen = None if protocol is None else named(protocol)
     if top or not own:
         Ledger.read(results).close()  # where there is no store, none is to be made
@@ -74,7 +75,7 @@ def confirm(
         plan = _plan(ledger, own, top=top, board=board, unfinished=unfinished)
         scoring = chosen or named("quick" if plan.searched is None else plan.searched.protocol.name)
         searched_data = "auto" if plan.searched is None else plan.searched.data
-        ground = _ground(scoring, data or searched_data, data_root)
+        ground = _ground(scoring, data or searched_data, data_root, device=device)
         headers = [_header(plan, ground, seed) for seed in range(seeds)]
         due = due_of(headers, ledger)
         _tell_plan(plan, headers, due)
@@ -174,7 +175,7 @@ def _described(board: Board) -> str:
     )
 
 
-def _ground(protocol: ChildProtocol, name: str, root: Path | None) -> _Ground:
+def _ground(protocol: ChildProtocol, name: str, root: Path | None, *, device: str) -> _Ground:
     """Load the data, and build the task that scores test examples, too.
 
     Raises:
@@ -184,7 +185,7 @@ def _ground(protocol: ChildProtocol, name: str, root: Path | None) -> _Ground:
     from harness.race.engine import TaskSpec, build_task
 
     factory, data = options.task_and_data(protocol, name, root)
-    task = build_task(factory, protocol, data, test=True)
+    task = build_task(factory, protocol, data, test=True, device=device)
     spec = TaskSpec(
         task=protocol.task,
         protocol=protocol,
@@ -193,6 +194,7 @@ def _ground(protocol: ChildProtocol, name: str, root: Path | None) -> _Ground:
         fingerprint=data.fingerprint,
         environment=tuple(sorted(task.environment.items())),
         test=True,
+        device=device,
     )
     return _Ground(protocol, data, task, spec)
 

@@ -50,6 +50,8 @@ Results = Annotated[
     typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, written by runs, read by boards."),
 ]
 DEFAULT_RESULTS = Path("results")
+CPU = "cpu"
+Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
 
 
 def space(edition: str, blocks: int, operands: str, unary: str, binary: str, constraints: str) -> Space:
@@ -97,12 +99,14 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def worker_count(text: str) -> int:
-    """Read ``auto`` (one worker a core) or a number.
+def worker_count(text: str, *, device: str = CPU) -> int:
+    """Read ``auto`` (one worker a core, or one for a GPU) or a number.
 
     Raises:
         ProtocolError: the text is neither.
     """
+    if text == "auto" and device != CPU:
+        return 1
     if text == "auto":
         return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
     if not text.isdecimal() or int(text) < 1:

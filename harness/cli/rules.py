@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 from dataclasses import asdict
@@ -73,17 +74,21 @@ def score(
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
     seed: Annotated[int, typer.Option(help="The run's seed: a run with it trains this very child.", min=0)] = 0,
+    device: options.Device = options.CPU,
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
     from harness.cli.live import counting
+    from harness.race.engine import build_task
     from harness.race.protocol import child_seed, named
 
     parsed, chosen = _resolved(rule), named(protocol)
     factory, examples = options.task_and_data(chosen, data, data_root)
     with counting(parsed.infix) as watch:
-        watched = {"watch": watch} if "watch" in inspect.signature(factory).parameters else {}
-        (outcome,) = factory(chosen, examples, **watched).evaluate([parsed], seed=child_seed(seed, chosen))
+        if "watch" in inspect.signature(factory).parameters:
+            factory = functools.partial(factory, watch=watch)
+        task = build_task(factory, chosen, examples, device=device)
+        (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen))
     if format is ScoreFormat.JSON:
         typer.echo(json.dumps(_scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed), indent=2))
         return

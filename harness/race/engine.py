@@ -17,6 +17,8 @@ from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Task
 from harness.errors import DataError, EngineError, check_range, message
 from harness.registry import Kind, load
 
+CPU = "cpu"
+
 
 class Engine(Protocol):
     """A place where children train. Whoever opens one closes it; it can serve one run after another."""
@@ -89,6 +91,7 @@ class TaskSpec:
         fingerprint: what the data must hash to; empty to accept any.
         environment: what ``Task.environment`` must equal, as sorted pairs; empty to accept any.
         test: whether it scores test examples, too: for confirmations alone.
+        device: where it trains, as torch names it.
     """
 
     task: str
@@ -98,6 +101,7 @@ class TaskSpec:
     fingerprint: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     test: bool = False
+    device: str = CPU
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
         """Load the data, build the task, and check that both are the ones that were meant.
@@ -122,7 +126,7 @@ class TaskSpec:
                         hint="Give every machine the same copy",
                     )
                 )
-        task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test)
+        task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test, device=self.device)
         here, expected = dict(task.environment), dict(self.environment)
         for name in sorted(here.keys() | expected.keys()) if expected else ():
             if here.get(name) != expected.get(name):
@@ -138,12 +142,27 @@ class TaskSpec:
 
 
 def build_task(
-    factory: Callable[..., Task], protocol: ChildProtocol, data: Dataset | None, *, test: bool = False
+    factory: Callable[..., Task],
+    protocol: ChildProtocol,
+    data: Dataset | None,
+    *,
+    test: bool = False,
+    device: str = CPU,
 ) -> Task:
-    """Build a task for a search, or one that scores test examples, too, if it has any."""
-    if test and "test" in inspect.signature(factory).parameters:
-        return factory(protocol, data, test=True)
-    return factory(protocol, data)
+    """Build a task for a search, or with ``test`` one that scores test examples, too, if it has any.
+
+    Raises:
+        EngineError: another device than the processor is wanted, and the task knows of none.
+    """
+    known, wanted = inspect.signature(factory).parameters, dict[str, object]()
+    if test and "test" in known:
+        wanted["test"] = True
+    if device != CPU:
+        if "device" not in known:
+            what = f"device of task {protocol.task!r}"
+            raise EngineError(message(what, expected=CPU, got=device, hint="Leave --device out"))
+        wanted["device"] = device
+    return factory(protocol, data, **wanted)
 
 
 def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:

@@ -69,6 +69,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def on(self, device: torch.device) -> Part:
+        """The same examples there."""
+        return Part(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
@@ -109,3 +113,8 @@ class Examples:
             if choice.test_images is None or choice.test_labels is None
             else part(choice.test_images, choice.test_labels),
         )
+
+    def on(self, device: torch.device) -> Examples:
+        """The same examples there."""
+        test = None if self.test is None else self.test.on(device)
+        return Examples(self.pool.on(device), self.validation.on(device), self.classes, test)

@@ -25,7 +25,7 @@ class PlainNetwork:
         images = examples.pool.images
         count, channels, size, _ = images.shape
         network = ConvNet(size, channels=channels, classes=examples.classes, seed=seed, reduced=reduced)
-        self.network = network.to(images.dtype)
+        self.network = network.to(images.device, images.dtype)
         self.parameters: list[Tensor] = list(self.network.parameters())
         self._examples = examples
         self._rows = images.permute(0, 2, 3, 1).reshape(count, -1)  # a view: the images are stored channels-last
@@ -33,6 +33,7 @@ class PlainNetwork:
     def loss(self, chosen: Tensor) -> float:
         """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
         pool = self._examples.pool
+        chosen = chosen.to(pool.labels.device)
         _, channels, height, width = pool.images.shape
         self.network.train()
         images = self._rows.index_select(0, chosen).view(-1, height, width, channels).permute(0, 3, 1, 2)

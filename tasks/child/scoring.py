@@ -11,6 +11,7 @@ import torch
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
+from tasks.child.device import checked, named
 from tasks.child.examples import Choice, Examples
 from tasks.child.memory import keep_freed_memory
 from tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
@@ -38,9 +39,11 @@ class ChildTask:
             diverged counts whole. It stays behind when the task is sent to another process.
         plain: train by PyTorch's own operations even where the fast path runs.
         test: score each child on the test images, too, once it has ended: for confirmations alone.
+        device: where to train, as torch names it; elsewhere than on a processor by PyTorch's own operations.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
+        SettingError: there is no such device here.
     """
 
     version = 2
@@ -53,7 +56,9 @@ class ChildTask:
         watch: Watch | None = None,
         plain: bool = False,
         test: bool = False,
+        device: str = "cpu",
     ) -> None:
+        self._device = checked(device)
         check_choice(f"dtype of protocol {protocol.name!r}", protocol.dtype, DTYPES, error=ProtocolError)
         if protocol.train_examples % protocol.batch_size:
             raise ProtocolError(
@@ -86,7 +91,7 @@ class ChildTask:
         self._protocol = protocol
         self._choice = Choice.of(protocol, data, test=test)
         self._test = self._choice.test_labels is not None
-        self._path = PLAIN if plain else path_for(channels)
+        self._path = PLAIN if plain or self._device.type != "cpu" else path_for(channels)
         self._start: Start | None = None
         self._watch = watch
 
@@ -100,7 +105,7 @@ class ChildTask:
             "task": f"child {self.version}",
             "language": str(LANGUAGE_VERSION),
             "torch": torch.__version__,
-            "device": "cpu",
+            "device": named(self._device),
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
             "step": self._path,
@@ -135,7 +140,7 @@ class ChildTask:
         start = self._prepared()
         began = time.perf_counter()
         try:
-            with reproducible_arithmetic():
+            with reproducible_arithmetic(self._device):
                 return sweep_then_train(protocol, child, test=Child.test if self._test else None)
         except Exception as cause:  # a bad rule must not end a search, whatever it breaks
             return Outcome(
@@ -152,8 +157,8 @@ class ChildTask:
         """What starts a network; the first call in a process normalises the examples."""
         if self._start is None:
             keep_freed_memory()
-            with reproducible_arithmetic():
-                examples = Examples.of(self._choice, DTYPES[self._protocol.dtype])
+            with reproducible_arithmetic(self._device):
+                examples = Examples.of(self._choice, DTYPES[self._protocol.dtype]).on(self._device)
                 reduced = self._protocol.dtype == "bfloat16"
                 self._start = starter(self._path, examples, batch_size=self._protocol.batch_size, reduced=reduced)
         return self._start

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
 from harness.race.seeds import derive_seed
+from tasks.child.device import exact_cuda
 from tasks.child.step import Start
 from tasks.update_rule import RuleOptimizer
+
+CPU = torch.device("cpu")
 
 
 class Child:
@@ -105,7 +108,7 @@ class Child:
 
 
 @contextmanager
-def reproducible_arithmetic() -> Iterator[None]:
+def reproducible_arithmetic(device: torch.device = CPU) -> Iterator[None]:
     """One thread, deterministic kernels, and denormal numbers flushed to zero; as it was before, afterwards.
 
     One thread, so that a child's outcome does not depend on how many run beside it. Denormals, because some rules
@@ -119,7 +122,8 @@ def reproducible_arithmetic() -> Iterator[None]:
     torch.use_deterministic_algorithms(True)
     torch.set_flush_denormal(True)
     try:
-        yield
+        with nullcontext() if device.type == "cpu" else exact_cuda():
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

@@ -1,0 +1,63 @@
+"""Where a child trains: the processor, or a GPU by CUDA."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from harness.errors import SettingError, message
+
+KINDS = ("cpu", "cuda")
+
+
+def checked(name: str) -> torch.device:
+    """The device of that name, such as ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        SettingError: torch does not know it, or this machine does not have it.
+    """
+    expected = "cpu, or cuda where there is a GPU"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SettingError(message("device", expected=expected, got=repr(name), hint="Change --device")) from None
+    if device.type not in KINDS:
+        raise SettingError(message("device", expected=expected, got=repr(name), hint="Change --device"))
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            got = f"{name!r} where torch {torch.__version__} finds {count or 'no'} GPU{'s' if count != 1 else ''}"
+            hint = "Install a torch built for this machine's CUDA, or leave --device out"
+            raise SettingError(message("device", expected=expected, got=got, hint=hint))
+    return device
+
+
+def named(device: torch.device) -> str:
+    """What a record says of it: another GPU rounds differently."""
+    if device.type == "cpu":
+        return "cpu"
+    return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+
+
+@contextmanager
+def exact_cuda() -> Iterator[None]:
+    """Full float32 products and repeatable algorithms on GPUs, as far as torch has them; as it was before, afterwards.
+
+    Pooling's backward pass is said to be unrepeatable, for windows that overlap; a child's do not, so the warning is
+    not shown.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
+            yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before

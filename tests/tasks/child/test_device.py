@@ -1,0 +1,80 @@
+"""Children on a GPU, where there is one; and what is said where there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from harness.cli.main import app
+from harness.contracts import ChildProtocol, Rule
+from harness.errors import EngineError, HarnessError, SettingError
+from harness.race.engine import TaskSpec, build_task
+from harness.race.protocol import TOY_QUADRATIC
+from tasks.child import device
+from tasks.child.scoring import ChildTask
+from tasks.child.training import reproducible_arithmetic
+from tasks.data.images import ImageData
+from tasks.toy import QuadraticTask
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+
+
+@pytest.mark.parametrize("name", ["tpu", "mps", "meta", "", "cuda:x"])
+def test_a_device_that_children_cannot_train_on_is_refused(name: str) -> None:
+    with pytest.raises(SettingError, match="device: expected cpu, or cuda where there is a GPU"):
+        device.checked(name)
+
+
+@needs_none
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(protocol: ChildProtocol, data: ImageData) -> None:
+    with pytest.raises(SettingError, match="finds no GPUs"):
+        ChildTask(protocol, data, device="cuda")
+    shown = CliRunner().invoke(app, ["rule", "score", "g", "--data", "synthetic", "--device", "cuda"])
+    assert isinstance(shown.exception, HarnessError)
+    assert "--device" in str(shown.exception)
+
+
+def test_a_task_that_knows_no_device_says_so() -> None:
+    with pytest.raises(EngineError, match="device of task 'toy-quadratic': expected cpu, got cuda"):
+        build_task(QuadraticTask, TOY_QUADRATIC, None, device="cuda")
+    assert TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build().environment["device"] == "cpu"
+
+
+def test_exact_arithmetic_is_put_back_as_it_was() -> None:
+    def state() -> tuple[bool, ...]:
+        cudnn = torch.backends.cudnn
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        return (torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, deterministic)
+
+    before = state()
+    with reproducible_arithmetic(torch.device("cuda")):
+        assert state() == (False, False, False, True)
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert state() == before
+
+
+@needs_cuda
+def test_rewards_on_a_gpu_are_the_processors_but_for_noise(protocol: ChildProtocol, data: ImageData) -> None:
+    """Ten seeds: the mean difference stays within three standard errors; one in 100 sound machines fails by chance."""
+    rules = [Rule.parse("m")]
+    here, there = ChildTask(protocol, data, plain=True), ChildTask(protocol, data, device="cuda")
+    differences = [
+        there.evaluate(rules, seed=seed)[0].score - here.evaluate(rules, seed=seed)[0].score for seed in range(10)
+    ]
+    error = statistics.stdev(differences) / 10**0.5
+    assert abs(statistics.fmean(differences)) <= 3 * max(error, 0.005)
+    assert there.environment["device"] != here.environment["device"]
+    assert there.environment["step"] == "plain"
+
+
+@needs_cuda
+def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: ImageData) -> None:
+    rules = [Rule.parse(text) for text in ("m", "drop(adam, 0.3)", "g + noise")]
+    one, other = (ChildTask(protocol, data, device="cuda").evaluate(rules, seed=3) for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        assert dataclasses.replace(first, seconds=0.0) == dataclasses.replace(second, seconds=0.0)
