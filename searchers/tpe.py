@@ -14,18 +14,19 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import optuna
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import TrialState
 
 from harness.contracts import Block, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
 from harness.space.draws import IDENTITY, Draws
 from harness.space.grammar import Space
+
+if TYPE_CHECKING:  # Optuna takes a second to load, and who asks for the settings needs none of it
+    import optuna
+    from optuna.samplers import BaseSampler, TPESampler
 
 ASKS = 20  # of Optuna for one proposal, before a random draw takes its place
 PLAIN = 0.5  # of the first draws; what Optuna draws at random is plain that often, as one of two choices
@@ -65,6 +66,9 @@ class TreeParzen:
         population: Annotated[int, Range(2, 100_000)] = 20,
         batch: Annotated[int, Range(1, 100_000)] = 5,
     ) -> None:
+        import optuna
+        from optuna.samplers import NSGAIISampler, RandomSampler
+
         self.batch = batch
         self._encoding = Encoding(space, np.random.default_rng(derive_seed(seed, "tpe", "unused choices")))
         self._draws = Draws(space, seed=seed, plain=PLAIN)
@@ -106,6 +110,8 @@ class TreeParzen:
 
     def _asked(self) -> tuple[Rule, optuna.Trial]:
         """What Optuna proposes, a new function if it finds one."""
+        from optuna.trial import TrialState
+
         for attempt in range(ASKS):
             self._study.sampler = self._samplers[min(attempt, 1)]
             trial = self._study.ask()
@@ -220,6 +226,8 @@ def _sides(shape: str) -> tuple[str, str]:
 
 
 def _parzen(seed: int, *, startup: int, candidates: int, joint: bool) -> TPESampler:
+    from optuna.samplers import TPESampler
+
     return TPESampler(
         n_startup_trials=startup,
         n_ei_candidates=candidates,
@@ -233,12 +241,14 @@ def _parzen(seed: int, *, startup: int, candidates: int, joint: bool) -> TPESamp
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Optuna from announcing a study, and from warning that grouped sampling is experimental."""
+    from optuna.exceptions import ExperimentalWarning
+
     logger = logging.getLogger("optuna")
     level = logger.level
     logger.setLevel(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", ExperimentalWarning)
             yield
     finally:
         logger.setLevel(level)

@@ -127,17 +127,13 @@ def _rules(_what: Listed, name: str) -> Table:
 
 def _spaces(_what: Listed, name: str) -> Table:
     from harness.errors import SpaceError
-    from harness.space.grammar import Space
     from harness.space.vocabulary import EDITIONS
 
     if name:
         check_choice("space", name, EDITIONS, error=SpaceError)
     table = _table("space", "operands", "unary", "binary", *(f"strings, n={blocks}" for blocks in (1, 2, 3, 4)))
     for edition in [EDITIONS[name]] if name else EDITIONS.values():
-        sizes = [
-            Space.of(edition.name, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False).size()
-            for blocks in (1, 2, 3, 4)
-        ]
+        sizes = [edition.strings(blocks) for blocks in (1, 2, 3, 4)]
         counts = [str(len(names)) for names in (edition.operands, edition.unary, edition.binary)]
         table.add_row(edition.name, *counts, *(f"{size:,}" if size < 10**7 else f"{size:.1e}" for size in sizes))
     return table

@@ -17,7 +17,9 @@ from harness.cli.output import console
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
 
-app = typer.Typer(no_args_is_help=True, help="Look at one rule, or score it.")
+app = typer.Typer(
+    help="Look at one rule, or score it.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 RuleText = Annotated[
     str, typer.Argument(metavar="RULE", help="Infix, a token string, or a name from `harness ls rules`.")

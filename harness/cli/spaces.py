@@ -10,7 +10,9 @@ import typer
 from harness.cli import options
 from harness.cli.output import console
 
-app = typer.Typer(no_args_is_help=True, help="What a space of rules holds.")
+app = typer.Typer(
+    help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 
 @app.command()

@@ -5,6 +5,7 @@ Every word is known by its written name, which token strings, formulas, the comm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ class Edition:
     operands: tuple[str, ...]
     unary: tuple[str, ...]
     binary: tuple[str, ...]
+
+    def strings(self, blocks: int) -> int:
+        """How many token strings of so many blocks there are, without any constraint."""
+        choices = len(self.unary) ** 2 * len(self.binary)
+        return math.prod((len(self.operands) + earlier) ** 2 * choices for earlier in range(blocks))
 
 
 ARXIV2 = Edition(

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.contracts import Rule, Trial
 from harness.settings import Range
 from harness.space.draws import Draws
 from harness.space.grammar import Space
-from searchers.rl.controller import DTYPE, Controller
-from searchers.rl.objectives import Batch, Learner
 from searchers.rl.presets import PAPER, Objective, numbers
+
+if TYPE_CHECKING:  # torch takes seconds to load, and who asks for the settings needs none of it
+    from torch import Tensor
 
 DRAW = 16  # rules sampled at a time: a step of the LSTM costs the same for one as for a few
 
@@ -117,6 +116,9 @@ class ReinforcementLearning:
         self._sampled_picks: set[bytes] = set()  # so that a repeated sample is known without decoding it
         self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
         self._gathered: list[tuple[Rule, Tensor, float]] = []
+        from searchers.rl.controller import Controller
+        from searchers.rl.objectives import Learner
+
         with _one_thread():
             self.controller = Controller(
                 space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init, plain=self.numbers.plain
@@ -136,6 +138,11 @@ class ReinforcementLearning:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Gather results, and learn from each ``batch`` of them."""
+        import torch
+
+        from searchers.rl.controller import DTYPE
+        from searchers.rl.objectives import Batch
+
         with _one_thread():
             strangers = [trial.rule for trial in trials if trial.rule not in self._pending]
             self._pending.update(zip(strangers, self._log_probability(strangers), strict=True))
@@ -179,17 +186,25 @@ class ReinforcementLearning:
         return list(zip(rules, self._log_probability(rules), strict=True))
 
     def _picks(self, rules: Sequence[Rule]) -> Tensor:
+        import torch
+
         encoded = [self._space.encode(rule).reshape(-1) for rule in rules]
         return torch.from_numpy(np.array(encoded, dtype=np.int64).reshape(len(rules), self._space.positions))
 
-    @torch.no_grad()
     def _log_probability(self, rules: Sequence[Rule]) -> Tensor:
-        return self.controller.read(self._picks(rules)).log_probability if rules else torch.zeros(0, dtype=DTYPE)
+        import torch
+
+        from searchers.rl.controller import DTYPE
+
+        with torch.no_grad():
+            return self.controller.read(self._picks(rules)).log_probability if rules else torch.zeros(0, dtype=DTYPE)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Keep torch to one thread for a while: at these sizes more only cost, and could change the order of a sum."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

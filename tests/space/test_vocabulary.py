@@ -2,6 +2,7 @@ import pytest
 
 from harness.errors import SpaceError
 from harness.space import vocabulary
+from harness.space.grammar import Space
 from harness.space.vocabulary import ARXIV2, EDITIONS, ICML2017
 
 
@@ -53,3 +54,10 @@ def test_a_bad_subset_is_one_clear_line(names: list[str], problem: str) -> None:
     with pytest.raises(SpaceError, match=problem) as caught:
         vocabulary.subset("operand", names, ICML2017.operands)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("edition", vocabulary.EDITIONS.values(), ids=lambda edition: edition.name)
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4])
+def test_strings_are_the_size_of_the_unconstrained_space(edition: vocabulary.Edition, blocks: int) -> None:
+    free = Space.of(edition.name, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False)
+    assert edition.strings(blocks) == free.size()
