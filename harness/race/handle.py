@@ -69,6 +69,7 @@ class RunHandle:
                     "UPDATE runs SET state = ? WHERE identity = ?", (RunState.RUNNING.value, header.identity)
                 )
         self.header = row.header
+        self._conditions = conditions(row.header)
         self.recorded = recorded
         self.state = row.state
         self.exhausted = row.exhausted
@@ -90,7 +91,7 @@ class RunHandle:
     def evaluation(self, key: str) -> Outcome | None:
         """What a rule of this key earned in another run under the same conditions; None if nobody has trained it."""
         with guarded(self._path):
-            return stored_evaluation(self._writer, self.header, key)
+            return evaluation_under(self._writer, key, self._conditions)
 
     def propose(self, entries: Sequence[Entry]) -> None:
         """Write proposals down, pending or (duplicates, shared evaluations) complete; all or none of them.
@@ -122,7 +123,7 @@ class RunHandle:
                 self._writer.execute(trial, (entry.told, *cells, self.header.identity, entry.index))
                 failed = entry.outcome is None or entry.outcome.status is Status.ERROR
                 if entry.source is Source.TRAINED and not failed:
-                    self._writer.execute(shared, (*_conditions(self.header, entry.key), *cells))
+                    self._writer.execute(shared, (entry.key, *self._conditions, *cells))
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk.
@@ -153,16 +154,16 @@ class RunHandle:
         self._lock.release()
 
 
-def _conditions(header: RunHeader, key: str) -> tuple[str | int, ...]:
-    """The values of ``EVALUATION_KEY``."""
-    return (key, header.protocol.hash, header.data_fingerprint, header.child_seed, header.environment_hash)
+def conditions(header: RunHeader) -> tuple[str | int, ...]:
+    """The values of ``EVALUATION_KEY`` but for the rule's: what all evaluations of a run share."""
+    return (header.protocol.hash, header.data_fingerprint, header.child_seed, header.environment_hash)
 
 
-def stored_evaluation(connection: sqlite3.Connection, header: RunHeader, key: str) -> Outcome | None:
-    """What the store holds under a rule's key and the header's protocol, data, child seed and environment."""
+def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str | int, ...]) -> Outcome | None:
+    """What the store holds under a rule's key and the ``conditions`` of a header."""
     where = " AND ".join(f"{column} = ?" for column in EVALUATION_KEY)
     query = f"SELECT {', '.join(OUTCOME_COLUMNS)} FROM evaluations WHERE {where}"
-    row = connection.execute(query, _conditions(header, key)).fetchone()
+    row = connection.execute(query, (key, *shared)).fetchone()
     return None if row is None else outcome_from(row)
 
 

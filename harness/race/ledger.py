@@ -28,7 +28,7 @@ from harness.contracts import Outcome, Trial
 from harness.errors import LedgerError, message
 from harness.race import schema, storage
 from harness.race.entries import ENTRY_COLUMNS, RESULT_COLUMNS, RUN_COLUMNS, RunRow, entry_from, results_from, run_from
-from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, stored_evaluation
+from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, conditions, evaluation_under
 from harness.race.records import RunHeader, RunRecord, RunResults, RunState
 from harness.race.storage import guarded, snapshot
 
@@ -190,7 +190,7 @@ class Ledger:
     def evaluation(self, header: RunHeader, key: str) -> Outcome | None:
         """What a rule of this key earned in any run under the header's protocol, data, child seed and environment."""
         with guarded(self.path), self._reading() as connection:
-            return stored_evaluation(connection, header, key)
+            return evaluation_under(connection, key, conditions(header))
 
     def dump(self, identity: str) -> str:
         """Everything the store holds about a run that a repetition must reproduce: all but times and provenance.

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from harness.contracts import ChildProtocol, Rule, Status, Trial
 from harness.errors import HarnessError, LedgerError, SpaceError, message
@@ -40,7 +41,7 @@ class Confirmation:
     searched: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
 class RunHeader:
     """Everything that a run's scores depend on (law 5).
 
@@ -78,7 +79,7 @@ class RunHeader:
     provenance: Mapping[str, str]
     confirmation: Confirmation | None = None
 
-    @property
+    @cached_property
     def comparable(self) -> str:
         """Hash of space, protocol, data and budget: only equals are ranked together."""
         return _digest(
@@ -90,7 +91,7 @@ class RunHeader:
             }
         )
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Hash of ``comparable``, the searcher with its settings, seed, order of telling, and rules to confirm."""
         return _digest(
@@ -104,7 +105,7 @@ class RunHeader:
             | self._confirmed
         )
 
-    @property
+    @cached_property
     def child_seed(self) -> int:
         """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3).
 
@@ -112,7 +113,7 @@ class RunHeader:
         """
         return derive_seed(self.seed, "child" if self.confirmation is None else "confirm", self.protocol.hash)
 
-    @property
+    @cached_property
     def environment_hash(self) -> str:
         """Hash of ``environment``: an evaluation serves only runs that share it."""
         return _digest(self.environment)
