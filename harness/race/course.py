@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from harness.contracts import Rule, Searcher
+from harness.contracts import Outcome, Rule, Searcher
 from harness.errors import ReplayError, SearcherError, SpaceError, message
 from harness.race.engine import Engine
 from harness.race.entries import Entry, Source
@@ -14,7 +14,7 @@ from harness.race.handle import RunHandle
 from harness.race.outcomes import checked
 from harness.race.progress import Meter, Progress
 
-_PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
+PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
 
 
 class StopRequest(Protocol):
@@ -55,6 +55,7 @@ class Course:
         self.engine = engine
         self.meter = Meter(run.header)
         self.entries: list[Entry] = []
+        self._written = 0  # of these, those that the ledger and the engine know
         self._watch = watch
         self._stop = stop
         self._clock = 0
@@ -81,8 +82,9 @@ class Course:
 
     @property
     def untold(self) -> int:
-        """Pending proposals: children in flight, and duplicates that wait for them."""
-        return len(self._tickets) + sum(map(len, self._waiting.values()))
+        """Pending proposals: children in flight or about to be, and duplicates that wait for them."""
+        entered = sum(entry.outcome is None for entry in self.entries[self._written :])
+        return entered + len(self._tickets) + sum(map(len, self._waiting.values()))
 
     def tick(self) -> int:
         """Number the next logical step."""
@@ -116,9 +118,29 @@ class Course:
         return rules
 
     def place(self, rules: Sequence[Rule], *, asked: int) -> range:
-        """Enter the answer to one ask: found in the ledger or written there, and its new children set to train.
+        """Enter the answer to one ask, and dispatch it.
 
-        What is known at once, duplicates and shared evaluations, is told at the next step.
+        Args:
+            rules: the answer.
+            asked: its step.
+
+        Returns:
+            The indexes of the proposals.
+
+        Raises:
+            ReplayError: the ledger has others in their place.
+        """
+        placed = self.enter(rules, asked=asked)
+        known = max(0, len(self.run.recorded) - placed.start)
+        if 0 < known < len(placed):
+            raise self.differs(f"{known} proposals at step {asked}", f"{len(placed)}", index=placed.start)
+        self.dispatch()
+        return placed
+
+    def enter(self, rules: Sequence[Rule], *, asked: int) -> range:
+        """Take the answer to one ask into the accounts.
+
+        What is known at once, duplicates and shared evaluations, is to be told at the next step.
 
         Args:
             rules: the answer.
@@ -133,50 +155,55 @@ class Course:
         start = len(self.entries)
         for rule in rules:
             self.entries.append(self._entry(rule, asked))
-        placed = self.entries[start:]
-        known = max(0, len(self.run.recorded) - start)
-        if 0 < known < len(placed):
-            raise self.differs(f"{known} proposals at step {asked}", f"{len(placed)}", index=start)
-        if placed and not known:
-            self.run.propose(placed)
+        return range(start, len(self.entries))
+
+    def dispatch(self) -> None:
+        """Write down what was entered since the last time, unless the ledger has it; then set new children to train."""
+        entered, self._written = self.entries[self._written :], len(self.entries)
+        recorded = len(self.run.recorded)
+        if fresh := [entry for entry in entered if entry.index >= recorded]:
+            self.run.propose(fresh)
             self._unflushed = True
-        for entry in placed:
+        for entry in entered:
             if entry.outcome is not None:
-                self._count(entry, replayed=bool(known))
+                self._count(entry, replayed=entry.index < recorded)
             elif entry.charged:
                 ticket = self.engine.submit(entry.rule, seed=self.header.child_seed)
                 self._tickets[ticket] = entry.index
             else:
                 self._waiting.setdefault(self._first[entry.key], []).append(entry.index)
-        return range(start, len(self.entries))
 
-    def receive(self, told: Callable[[], int]) -> list[int]:
-        """Wait a moment for a child, and write its outcome down for it and for the duplicates that wait for it.
+    def receive(self, told: Callable[[], int], *, timeout_seconds: float = PATIENCE_SECONDS) -> list[int]:
+        """Wait a moment for a child, and write down its outcome and those of all that have finished by then.
 
-        A second or late delivery finds its ticket used, and changes nothing.
+        An outcome is the child's own and that of the duplicates that wait for it. A second or late delivery finds its
+        ticket used, and changes nothing.
 
         Args:
             told: gives the step at which each will be told, called in that order.
+            timeout_seconds: how long to wait for the first child.
 
         Returns:
             The indexes of the proposals that are now complete, in order.
         """
-        delivery = self.engine.next(timeout_seconds=_PATIENCE_SECONDS)
-        if delivery is None:
-            return []
-        ticket, outcome = delivery
-        first = self._tickets.pop(ticket, None)
-        if first is None:
-            return []
-        outcome = checked(outcome, self.header.protocol)
-        indexes = [first, *self._waiting.pop(first, [])]
-        complete = [dataclasses.replace(self.entries[index], outcome=outcome, told=told()) for index in indexes]
-        self.run.complete(complete)
-        self._unflushed = True
-        for entry in complete:
-            self.entries[entry.index] = entry
-            self._count(entry, replayed=False)
-        return indexes
+        finished: dict[int, Outcome] = {}  # by its first proposal
+        try:
+            self._deliver(finished, timeout_seconds=timeout_seconds)
+            while self.engine.ready:
+                self._deliver(finished, timeout_seconds=0.0)
+        finally:  # what has finished is written, whatever befell the next
+            complete = [
+                dataclasses.replace(self.entries[index], outcome=outcome, told=told())
+                for first, outcome in finished.items()
+                for index in (first, *self._waiting.pop(first, ()))
+            ]
+            if complete:
+                self.run.complete(complete)
+                self._unflushed = True
+            for entry in complete:
+                self.entries[entry.index] = entry
+                self._count(entry, replayed=False)
+        return [entry.index for entry in complete]
 
     def tell(self, indexes: Sequence[int]) -> None:
         """Let the searcher hear of completed proposals, once they are on the disk (law 6)."""
@@ -203,6 +230,15 @@ class Course:
         )
         what = f"replay of run {self.header.name}, proposal {where}"
         return ReplayError(message(what, expected=f"{expected}, as recorded", got=got, hint=hint))
+
+    def _deliver(self, finished: dict[int, Outcome], *, timeout_seconds: float) -> None:
+        delivery = self.engine.next(timeout_seconds=timeout_seconds)
+        if delivery is None:
+            return
+        ticket, outcome = delivery
+        first = self._tickets.pop(ticket, None)
+        if first is not None:
+            finished[first] = checked(outcome, self.header.protocol)
 
     def _entry(self, rule: Rule, asked: int) -> Entry:
         index, key = len(self.entries), rule.key

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import multiprocessing.resource_tracker
 import queue
 import signal
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import dask
@@ -31,7 +33,7 @@ from harness.race.engine import TaskSpec, train
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
-_COLLECT_SECONDS = 5.0
+_SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
 _STOP_SECONDS = 1.0
 _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
@@ -56,8 +58,10 @@ class DaskEngine:
         self._resources = resources
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
+        self._unsent: dict[int, tuple[Rule, int]] = {}  # ticket → child
         self._futures: dict[int, Future[Outcome]] = {}
-        self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
+        self._slots, self._counted = 1, -math.inf  # threads of all workers, and when that was asked
 
     @classmethod
     def local(cls, spec: TaskSpec, workers: int) -> Self:
@@ -126,20 +130,22 @@ class DaskEngine:
 
     @property
     def slots(self) -> int:
-        """Threads of all workers there are now."""
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        """Threads of all workers there are now, or were a moment ago."""
+        if time.monotonic() - self._counted > _SLOTS_SECONDS:
+            threads: dict[str, int] = self._client.nthreads()
+            self._slots, self._counted = max(1, sum(threads.values())), time.monotonic()
+        return self._slots
+
+    @property
+    def ready(self) -> bool:
+        """Whether a child has finished and its outcome is here."""
+        return not self._finished.empty()
 
     def submit(self, rule: Rule, *, seed: int) -> int:
-        """Send a child to the scheduler."""
+        """Take a child; it is sent when one is waited for, with all that were taken by then."""
         self._tickets += 1
-        ticket = self._tickets
-        future = self._client.submit(
-            train_on_worker, self._spec, rule, seed, key=f"child-{self._name}-{ticket}", pure=False
-        )
-        self._futures[ticket] = future
-        future.add_done_callback(lambda _: self._finished.put(ticket))
-        return ticket
+        self._unsent[self._tickets] = (rule, seed)
+        return self._tickets
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
         """Wait for a finished child.
@@ -148,35 +154,30 @@ class DaskEngine:
             HarnessError: as it was raised on the worker; or an EngineError if the scheduler is gone, or if one child
                 has killed too many workers.
         """
+        self._send()
         try:
-            ticket = self._finished.get(timeout=timeout_seconds)
+            ticket, found = self._finished.get(timeout=timeout_seconds)
         except queue.Empty:
             if self._client.status != "running":
                 raise self._gone(self._client.status) from None
             self._replace_workers()
             return None
-        future = self._futures.get(ticket)
+        future = self._futures.pop(ticket, None)
         if future is None:
-            return None  # dropped, or delivered before
-        try:
-            outcome: Outcome = future.result(timeout=_COLLECT_SECONDS)
-        except TimeoutError:
-            if future.status == "error":
-                raise  # the task's own
-            # Its worker died with the outcome unread, and the child trains again.
-            future.add_done_callback(lambda _: self._finished.put(ticket))
-            return None
-        except KilledWorker as cause:
+            return None  # dropped
+        if not isinstance(found, BaseException):
+            return ticket, found
+        if isinstance(found, KilledWorker):
             hint = "Look for what kills them, memory first; the same command then goes on"
-            got = f"{cause.allowed_failures + 1} that died of it"
-            raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from cause
-        except CancelledError as cause:
-            raise self._gone(_described(cause)) from cause
-        del self._futures[ticket]
-        return ticket, outcome
+            got = f"{found.allowed_failures + 1} that died of it"
+            raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from found
+        if future.status == "error":
+            raise found  # the task's own
+        raise self._gone(_described(found)) from found
 
     def drop(self) -> None:
         """Cancel all children that have not been delivered."""
+        self._unsent.clear()
         futures, self._futures = list(self._futures.values()), {}
         if futures and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone has forgotten them
@@ -184,8 +185,36 @@ class DaskEngine:
 
     def close(self) -> None:
         """Leave the scheduler; local workers are stopped within a second or so."""
+        self._unsent.clear()
         self._futures.clear()
         self._resources.close()
+
+    def _send(self) -> None:
+        """Send all children taken in one message: Dask does as much for one of them as for many."""
+        unsent, self._unsent = self._unsent, {}
+        if not unsent:
+            return
+        rules, seeds = zip(*unsent.values(), strict=True)
+        keys = [f"child-{self._name}-{ticket}" for ticket in unsent]
+        futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
+        loop = self._client.loop
+        assert loop is not None, "a client has its loop until it is collected"
+        for ticket, future in zip(unsent, futures, strict=True):
+            self._futures[ticket] = future
+            loop.add_callback(self._collect, ticket, future)
+
+    async def _collect(self, ticket: int, future: Future[Outcome]) -> None:
+        """Fetch an outcome as soon as there is one, in Dask's own thread, which fetches those of the moment together.
+
+        Where a worker dies with the outcome unread, its child trains again and is waited for again.
+        """
+        try:
+            found: Outcome | BaseException = await self._client.gather(future, asynchronous=True)
+        except asyncio.CancelledError:
+            raise  # this very call, as the client closes
+        except BaseException as cause:
+            found = cause
+        self._finished.put((ticket, found))
 
     def _replace_workers(self) -> None:
         """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
@@ -201,7 +230,7 @@ _tasks: dict[TaskSpec, Task] = {}
 _building = threading.Lock()
 
 
-def train_on_worker(spec: TaskSpec, rule: Rule, seed: int) -> Outcome:
+def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
     """Score one rule in a worker process, which builds the task the first time.
 
     Raises:

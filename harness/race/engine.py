@@ -27,8 +27,15 @@ class Engine(Protocol):
     def slots(self) -> int:
         """How many children it trains at once, now; at least 1."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether a child has finished already, so that ``next`` gives one at once."""
+
     def submit(self, rule: Rule, *, seed: int) -> int:
-        """Take a child and return its ticket, a number that this engine never uses twice."""
+        """Take a child and return its ticket, a number that this engine never uses twice.
+
+        It need not begin before ``next`` is called.
+        """
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
         """Wait for a finished child: its ticket and outcome, or None if there is none in time.
@@ -56,6 +63,11 @@ class InlineEngine:
     def slots(self) -> int:
         """One child at a time."""
         return 1
+
+    @property
+    def ready(self) -> bool:
+        """Never: a child trains when it is waited for."""
+        return False
 
     def submit(self, rule: Rule, *, seed: int) -> int:
         """Queue a child."""

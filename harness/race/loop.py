@@ -2,8 +2,8 @@
 
 A run is a sequence of logical steps, each one ask or one tell. In order (the default), the searcher is asked for a
 batch and told all of it, in the order asked; so the steps depend on nothing but the searcher and its scores, whatever
-the number of workers. With ``--async`` it is asked for one proposal whenever a worker is free and told each as it
-finishes; then the steps are an accident of timing, and the ledger records it.
+the number of workers. With ``--async`` it is asked for one proposal whenever a worker is free, where there are many a
+little before, and told each as it finishes; then the steps are an accident of timing, and the ledger records it.
 
 Either way a run resumes by replay: a fresh searcher is led through the recorded steps, must make the recorded proposals
 again (law 4), and hears the recorded outcomes; then the loop goes on with the proposals that were pending.
@@ -11,16 +11,22 @@ again (law 4), and hears the recorded outcomes; then the loop goes on with the p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from harness.contracts import Searcher
 from harness.errors import LedgerError, SearcherError, message
-from harness.race.course import Course, Stopped, StopRequest
+from harness.race.course import PATIENCE_SECONDS, Course, Stopped, StopRequest
 from harness.race.engine import Engine
 from harness.race.ledger import Ledger
 from harness.race.progress import Meter, Progress, RunSummary
 from harness.race.records import RunHeader, RunState
+
+_ASK_SECONDS = 0.5  # how long a proposal may wait for others to be written down with it
+_SLOTS_TO_ONE_WAITING = (
+    8  # of many workers one in so many finds its next child waiting, and loses no time to the way here
+)
 
 
 def search(
@@ -98,22 +104,40 @@ def _tell_as_finished(course: Course) -> None:
     _replay(course)
     while True:
         course.heed_stop()
-        exhausted = course.run.exhausted is not None
-        if not exhausted and not course.spent and course.untold < course.engine.slots:
-            rules = course.ask(1)
-            asked = course.tick()
-            if not rules:
-                course.run.exhaust(asked)
-                continue
-            (index,) = course.place(rules, asked=asked)
-            if course.entries[index].outcome is not None:
-                course.tick()
-                course.tell([index])
-        elif course.untold:
-            for index in course.receive(course.tick):
-                course.tell([index])
-        else:
+        busy = _fill(course)
+        if busy and not course.untold:
             return
+        for index in course.receive(course.tick, timeout_seconds=PATIENCE_SECONDS if busy else 0.0):
+            course.tell([index])
+
+
+def _fill(course: Course) -> bool:
+    """Ask for a proposal for every free slot and a few to wait, and write them down together before they train.
+
+    Returns:
+        True when enough are pending, or nothing is left to ask for; False when the searcher took so long that what
+        it has given should train meanwhile.
+    """
+    began, slots = time.monotonic(), course.engine.slots
+    wanted = slots + slots // _SLOTS_TO_ONE_WAITING
+    while course.run.exhausted is None and not course.spent and course.untold < wanted:
+        if time.monotonic() - began > _ASK_SECONDS:
+            course.dispatch()
+            return False
+        course.heed_stop()
+        rules = course.ask(1)
+        asked = course.tick()
+        placed = course.enter(rules, asked=asked)
+        if rules and course.entries[placed.start].outcome is None:
+            continue
+        course.dispatch()
+        if rules:
+            course.tick()
+            course.tell(placed)
+        else:
+            course.run.exhaust(asked)
+    course.dispatch()
+    return True
 
 
 def _replay(course: Course) -> None:

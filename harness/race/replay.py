@@ -57,6 +57,11 @@ class ReplayEngine:
         """One child at a time."""
         return 1
 
+    @property
+    def ready(self) -> bool:
+        """Whether the store held one of those asked for."""
+        return bool(self._held)
+
     def submit(self, rule: Rule, *, seed: int) -> int:
         """Look a child up."""
         self._tickets += 1
