@@ -1,0 +1,238 @@
+"""What a search costs beside training: the loop, the store, the display, the searcher, and the way to the workers.
+
+``pytest tests/benchmarks/test_engine.py --benchmark-enable`` measures, on a quiet machine, and holds the bounds; as
+ordinary tests these race a few children that take no time. How often a batch that arrives together waits for the disk
+does not depend on the machine, and is held always.
+
+Not counted anywhere here is what a command does once: imports, reading data, compiling the child's step.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+sys.path.append(str(Path(__file__).parent))
+
+from sleeping import SleepingTask, spec, threads
+
+from harness.cli.live import Live
+from harness.contracts import Outcome, Rule, Task
+from harness.race.engine import Engine, InlineEngine, TaskSpec, open_engine
+from harness.race.ledger import Ledger
+from harness.race.loop import search
+from harness.race.protocol import QUICK, TOY_QUADRATIC, Budget
+from harness.race.records import RunHeader, RunState
+from harness.registry import Kind, load
+from harness.space.grammar import Space
+
+SPACE = Space.of(blocks=2)
+PLAIN = Rule.parse("m")
+BATCH = 64  # what random search asks for
+OVERHEAD_MILLISECONDS = 60.0  # a child
+OVERHEAD_SHARE = 0.02  # of a quick run
+TWO_WORKERS = 1.85  # times the children of one
+ASYNC_SHARE, ORDERED_SHARE = 0.95, 0.90  # of what 64 sleeping threads could finish at best
+COMMITS_A_BATCH = 3  # proposed, completed, flushed
+
+
+class Terminal(io.StringIO):
+    """Takes what the display draws."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class TimedTask:
+    """A task, and the seconds spent in it."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.seconds = 0.0
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self._task.environment
+
+    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        began = time.perf_counter()
+        try:
+            return self._task.evaluate(rules, seed=seed)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+class TogetherEngine(InlineEngine):
+    """Finishes all children of a batch at one moment."""
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._queue)
+
+
+def header(searcher: str, task: TaskSpec, children: int, *, asynchronous: bool = False) -> RunHeader:
+    return RunHeader(
+        searcher=searcher,
+        searcher_version=1,
+        settings={},
+        space=SPACE,
+        protocol=task.protocol,
+        data="none",
+        data_fingerprint="none",
+        budget=Budget.of(children),
+        seed=0,
+        asynchronous=asynchronous,
+        environment={},
+        provenance={},
+    )
+
+
+def raced(made: RunHeader, engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Wall seconds of a whole run with a fresh searcher, a store on the disk, and a display on a terminal."""
+    searcher = load(Kind.SEARCHER, made.searcher)(SPACE, seed=made.seed)
+    with Ledger.open(folder) as ledger, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Terminal())
+        with Live(quiet=False, runs=[made]) as live:
+            began = time.perf_counter()
+            summary = search(made, searcher, engine, ledger, watch=live.watch)
+            seconds = time.perf_counter() - began
+    assert summary.state is RunState.FINISHED
+    assert summary.trained == made.budget.children
+    return seconds
+
+
+@pytest.mark.parametrize("searcher", ["random", "rl"])
+def test_what_a_run_costs_beside_its_children(
+    benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, searcher: str
+) -> None:
+    children = 10 if benchmark.disabled else 100
+    task, made = TimedTask(SleepingTask(spec(0).protocol, None)), header(searcher, spec(0), children)
+    seconds = benchmark.pedantic(raced, args=(made, InlineEngine(task), tmp_path, monkeypatch))
+    if benchmark.disabled:
+        return
+    name = "milliseconds a child, beside training"
+    each = 1000 * (seconds - task.seconds) / children
+    benchmark.extra_info |= {"figures": {name: each}, "bounds": {name: [None, OVERHEAD_MILLISECONDS]}}
+    assert each <= OVERHEAD_MILLISECONDS
+
+
+@pytest.mark.timeout(600)
+def test_what_a_quick_run_costs_beside_its_children(
+    benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children, protocol = (4, TOY_QUADRATIC) if benchmark.disabled else (6, QUICK)
+    child = spec_of(benchmark)
+    task = TimedTask(child.build())
+    task.evaluate([PLAIN], seed=1)  # compiles
+    task.seconds = 0.0
+    made = header("rl", child, children)
+    assert made.protocol is protocol
+    seconds = benchmark.pedantic(raced, args=(made, InlineEngine(task), tmp_path, monkeypatch))
+    if benchmark.disabled:
+        return
+    name = "share of a quick run that is not training"
+    share = (seconds - task.seconds) / seconds
+    benchmark.extra_info |= {
+        "figures": {"seconds a child": seconds / children},
+        "ratios": {name: share},
+        "bounds": {name: [None, OVERHEAD_SHARE]},
+    }
+    assert share <= OVERHEAD_SHARE
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_to_one(benchmark: BenchmarkFixture) -> None:
+    """The same child over and over, on both engines in turn, after each has trained one."""
+    child, turns = spec_of(benchmark), 1 if benchmark.disabled else 2
+    one, two = InlineEngine(child.build()), open_engine(child, workers=2)
+    try:
+        timed(one, 1)
+        timed(two, 4)  # so that both have trained
+        alone, together = [], []
+
+        def in_turn() -> None:
+            alone.append(timed(one, 2) / 2)
+            together.append(timed(two, 4) / 4)
+
+        benchmark.pedantic(in_turn, rounds=turns)  # type: ignore[no-untyped-call]
+    finally:
+        two.close()
+    assert len(together) == turns
+    if benchmark.disabled:
+        return
+    name = "children of two workers to those of one"
+    ratio = sum(alone) / sum(together)
+    benchmark.extra_info |= {
+        "figures": {"seconds a child, one worker": min(alone), "seconds a child, two workers": min(together)},
+        "ratios": {name: ratio},
+        "bounds": {name: [TWO_WORKERS, None]},
+    }
+    assert ratio >= TWO_WORKERS
+
+
+def spec_of(benchmark: BenchmarkFixture) -> TaskSpec:
+    """The quick child on the stand-in; where nothing is measured, one of milliseconds."""
+    if benchmark.disabled:
+        return TaskSpec(task=TOY_QUADRATIC.task, protocol=TOY_QUADRATIC)
+    return TaskSpec(task=QUICK.task, protocol=QUICK, data="synthetic")
+
+
+def timed(engine: Engine, children: int) -> float:
+    """Wall seconds that so many children of one rule take."""
+    began = time.perf_counter()
+    waiting = {engine.submit(PLAIN, seed=0) for _ in range(children)}
+    while waiting:
+        if delivery := engine.next(timeout_seconds=1.0):
+            waiting.remove(delivery[0])
+    return time.perf_counter() - began
+
+
+@pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "in order"])
+def test_sleeping_threads_are_kept_busy(
+    benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    """The whole loop with a cluster by address, from the first ask to the end of the run."""
+    slots, sleep, batches = (4, 10, 2) if benchmark.disabled else (BATCH, 1000, 10)
+    task = spec(sleep)
+    made = header("random", task, slots * batches, asynchronous=asynchronous)
+    with threads(slots) as address:
+        engine = open_engine(task, cluster=address)
+        try:
+            assert engine.slots == slots
+            timed(engine, slots)  # every thread has the task
+            seconds = benchmark.pedantic(raced, args=(made, engine, tmp_path, monkeypatch))
+        finally:
+            engine.close()
+    if benchmark.disabled:
+        return
+    share, least = batches * sleep / 1000 / seconds, ASYNC_SHARE if asynchronous else ORDERED_SHARE
+    name = f"share of {slots} sleeping threads, {'async' if asynchronous else 'in order'}"
+    benchmark.extra_info |= {
+        "figures": {"children a second": made.budget.children / seconds},
+        "ratios": {name: share},
+        "bounds": {name: [least, None]},
+    }
+    assert share >= least
+
+
+def test_a_batch_that_arrives_together_waits_for_the_disk_once(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    batches, statements = 2, []
+    made = header("random", spec(0), BATCH * batches)
+    engine = TogetherEngine(SleepingTask(made.protocol, None))
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger._writer is not None
+        ledger._writer.set_trace_callback(statements.append)
+        searcher = load(Kind.SEARCHER, "random")(SPACE, seed=0)
+        summary = benchmark.pedantic(search, args=(made, searcher, engine, ledger))
+    assert summary.trained == BATCH * batches
+    name = "commits a trial, 64 arriving together"
+    commits = (statements.count("COMMIT") - 2) / summary.trained  # without the run's own beginning and end
+    bound = COMMITS_A_BATCH / BATCH
+    benchmark.extra_info |= {"counters": {name: commits}, "bounds": {name: [None, bound]}}
+    assert commits <= bound
