@@ -1,8 +1,8 @@
 """Cost of the child's training step, paths in turn in one process: machines differ, ratios hardly.
 
 The reference is what one writes first: contiguous NCHW images, ReLU before pooling, and an optimizer that goes through
-the parameters one by one in Python. ``test_the_step_is_four_times_the_plain_loop`` is the bound; it counts the thread's
-own processor time, so that a busy machine does not decide it.
+the parameters one by one in Python. The ratio counts the thread's own processor time, so that a busy machine does not
+decide it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from figures import FIGURES, RATIOS, Turns, record
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn.functional import cross_entropy, max_pool2d
 
@@ -87,7 +88,10 @@ def _path(name: str, examples: Examples, chosen: torch.Tensor) -> Step:
     return step
 
 
-@pytest.mark.parametrize("path", ["plain loop", PLAIN, FUSED])
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param("plain loop", marks=pytest.mark.thorough), pytest.param(PLAIN, marks=pytest.mark.thorough), FUSED],
+)
 def test_step(benchmark: BenchmarkFixture, steps: dict[str, Step], path: str) -> None:
     first = steps[path]()
     assert benchmark(steps[path]) < first
@@ -99,21 +103,14 @@ def test_the_paths_take_the_same_steps(steps: dict[str, Step]) -> None:
         assert other == pytest.approx(losses[0], rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_the_step_is_four_times_the_plain_loop(benchmark: BenchmarkFixture, steps: dict[str, Step], batch: int) -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-
-    def in_turn() -> None:
-        for name, step in steps.items():
-            began = time.thread_time()
-            step()
-            seconds[name].append(time.thread_time() - began)
-
-    in_turn()
-    benchmark.pedantic(in_turn, rounds=ROUNDS)
+    turns = Turns(steps, clock=time.thread_time)
+    turns()
+    benchmark.pedantic(turns, rounds=ROUNDS)
     if benchmark.disabled:
         return
-    best = {name: min(times[1:]) for name, times in seconds.items()}
-    benchmark.extra_info["examples a second"] = {name: batch / least for name, least in best.items()}
-    ratio = best["plain loop"] / best[FUSED]
-    benchmark.extra_info["ratio to the plain loop"] = ratio
-    assert ratio >= 4
+    paces = {f"examples a second, {name}": batch / turns.best(name) for name in steps}
+    record(benchmark, FIGURES, paces)
+    ratio = turns.best("plain loop") / turns.best(FUSED)
+    record(benchmark, RATIOS, {"plain loop to fused": ratio}, bounds={"plain loop to fused": (4, None)})

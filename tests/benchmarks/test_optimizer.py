@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from figures import BOUNDS, RATIOS
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
@@ -53,6 +54,7 @@ def test_step(benchmark: BenchmarkFixture, name: str) -> None:
     assert not any(torch.equal(param, old) for param, old in zip(params, before, strict=True))
 
 
+@pytest.mark.thorough
 def test_a_large_network(benchmark: BenchmarkFixture) -> None:
     params = weights(CHILD if benchmark.disabled else LARGE)
     optimizers = {name: OPTIMIZERS[name](params) for name in ("torch adam", "rule adam", "rule powersign")}
@@ -71,6 +73,6 @@ def test_a_large_network(benchmark: BenchmarkFixture) -> None:
     if benchmark.disabled:
         return
     best = {name: min(times[1:]) for name, times in seconds.items()}
-    ratios = {name: best[name] / best["torch adam"] for name in ("rule adam", "rule powersign")}
-    benchmark.extra_info["ratio to torch adam"] = ratios
-    assert ratios["rule adam"] <= ADAM_RATIO
+    ratios = {f"{name} to torch adam": best[name] / best["torch adam"] for name in ("rule adam", "rule powersign")}
+    benchmark.extra_info[RATIOS] = ratios
+    benchmark.extra_info[BOUNDS] = {"rule adam to torch adam": [None, ADAM_RATIO]}
