@@ -24,9 +24,7 @@ from harness.race.progress import Meter, Progress, RunSummary
 from harness.race.records import RunHeader, RunState
 
 _ASK_SECONDS = 0.5  # how long a proposal may wait for others to be written down with it
-_SLOTS_TO_ONE_WAITING = (
-    8  # of many workers one in so many finds its next child waiting, and loses no time to the way here
-)
+_SLOTS_TO_ONE_WAITING = 8  # of many workers one in so many finds its next child waiting, and loses no time
 
 
 def search(
