@@ -30,7 +30,7 @@ def main() -> None:
         children = list(csv.DictReader(file))
     readme = HERE / "README.md"
     text, mark, _ = readme.read_text().partition(MARK)
-    parts = ["", "", *exact(children), "", *variants(), ""]
+    parts = ["", "", *exact(children), "", *paths(), "", *variants(), ""]
     readme.write_text(text + mark + "\n".join(parts))
 
 
@@ -63,6 +63,22 @@ def costs(rows: Iterable[Row]) -> str:
         count += 1
     means = steps / max(count, 1)
     return " | ".join([f"{means[0]:,.0f}", *(f"{mean:,.0f} ({mean / means[0]:.0%})" for mean in means[1:])])
+
+
+def paths() -> list[str]:
+    """The table of the two ways to compute a child's step."""
+    pairs = [json.loads(line) for line in (HERE / "paths.jsonl").read_text().splitlines()]
+    lines = ["| rule | seeds | fused | plain | mean difference | its standard error | time, fused to plain |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for rule in dict.fromkeys(pair["rule"] for pair in pairs):
+        own = [pair for pair in pairs if pair["rule"] == rule]
+        fused, plain = (np.array([pair[path]["score"] for pair in own]) for path in ("fused", "plain"))
+        differences = fused - plain
+        error = differences.std(ddof=1) / np.sqrt(len(own))
+        seconds = [sum(pair[path]["seconds"] for pair in own) for path in ("fused", "plain")]
+        means = f"{fused.mean():.4f} | {plain.mean():.4f} | {differences.mean():+.4f} | {error:.4f}"
+        lines.append(f"| {rule} | {len(own)} | {means} | {seconds[0] / seconds[1]:.2f} |")
+    return lines
 
 
 def variants() -> list[str]:
