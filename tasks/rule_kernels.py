@@ -105,6 +105,15 @@ class Bucket:
         total = sum(param.numel() for param in self.params)
         return torch.empty(total, dtype=dtype, device=self.params[0].device)
 
+    def integers(self) -> Tensor:
+        """An integer in [0, 2³¹) for each weight, from the device's stream; drop zeroes those below its threshold."""
+        return self.empty(torch.int32).random_(generator=self.generator())
+
+    def noise(self) -> Tensor:
+        """The noise operand, drawn from the device's stream."""
+        flat = self.empty(self.params[0].dtype)
+        return flat.normal_(0.0, self.noise_sigma, generator=self.generator())
+
 
 Kernel = Callable[[Bucket, list[Any], Sequence[bool]], Value]
 """(bucket, arguments, which arguments may be overwritten) → value."""
@@ -199,8 +208,13 @@ def _clip(limit: float) -> Kernel:
     return kernel
 
 
-def _drop(probability: float) -> Kernel:
-    threshold = round(probability * 2**31)
+def drop_threshold(name: str) -> int:
+    """The integers below it are the share of ``Bucket.integers`` that a drop function sets to 0."""
+    return round(DROPS[name] * 2**31)
+
+
+def _drop(name: str) -> Kernel:
+    threshold = drop_threshold(name)
 
     def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
         value = args[0]
@@ -212,8 +226,7 @@ def _drop(probability: float) -> Kernel:
             flat = torch.cat([tensor.reshape(-1) for tensor in value])
         # Integers below 2³¹, less the threshold: the sign bit, spread over the word, is the mask. On a CPU this takes a
         # third of bernoulli_ and masked_fill_, and unlike a product with 0 it turns an infinite entry into 0, not NaN.
-        draws = bucket.empty(torch.int32).random_(generator=bucket.generator())
-        dropped = draws.sub_(threshold).bitwise_right_shift_(31)
+        dropped = bucket.integers().sub_(threshold).bitwise_right_shift_(31)
         word = WORDS[flat.element_size()]
         flat.view(word).bitwise_and_(dropped.bitwise_not_().to(word))
         return bucket.split(flat)
@@ -222,8 +235,7 @@ def _drop(probability: float) -> Kernel:
 
 
 def _noise(bucket: Bucket, _args: list[Any], _owned: Sequence[bool]) -> Value:
-    flat = bucket.empty(bucket.params[0].dtype)
-    return bucket.split(flat.normal_(0.0, bucket.noise_sigma, generator=bucket.generator()))
+    return bucket.split(bucket.noise())
 
 
 def _mean(name: str) -> Kernel:
@@ -261,7 +273,7 @@ KERNELS: dict[str, Kernel] = {
     "w": lambda bucket, _args, _owned: bucket.params,
     "noise": _noise,
     **{name: _clip(limit) for name, limit in CLIPS.items()},
-    **{name: _drop(probability) for name, probability in DROPS.items()},
+    **{name: _drop(name) for name in DROPS},
     **{name: _unary(name) for name in ("neg", "exp", "sign")},
     **{name: _commutative(name) for name in ("add", "mul")},
     **{mean: _mean(name) for name, mean in MEANS.items()},

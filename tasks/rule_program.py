@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.space.expression import CONSTANT, Node, constant
 from tasks.rule_kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value
@@ -27,6 +28,7 @@ class Instruction:
     """One operation: read the values at ``reads``, append the result.
 
     Attributes:
+        token: the primitive's name.
         kernel: what to do.
         reads: places of the arguments among the values computed so far.
         owned: for each argument, whether it may be overwritten.
@@ -34,11 +36,23 @@ class Instruction:
         frees: places of values that nobody reads after this operation.
     """
 
+    token: str
     kernel: Kernel
     reads: tuple[int, ...]
     owned: tuple[bool, ...]
     scalar: bool
     frees: tuple[int, ...]
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws at random."""
+        return self.token == "noise" or self.token in DROPS
+
+    def number(self, bucket: Bucket, args: list[float]) -> float:
+        """The value of a scalar operation, in double precision."""
+        exact = [[torch.tensor(arg, dtype=torch.float64)] for arg in args]
+        result = self.kernel(bucket, exact, self.owned)
+        return result if isinstance(result, float) else result[0].item()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +77,7 @@ class Program:
         for instruction in self.instructions:
             args = [values[place] for place in instruction.reads]
             if instruction.scalar:
-                exact = [[torch.tensor(arg, dtype=torch.float64)] for arg in args]
-                result = instruction.kernel(bucket, exact, instruction.owned)
-                values.append(result if isinstance(result, float) else result[0].item())
+                values.append(instruction.number(bucket, args))
             else:
                 args = [bucket.fit(arg) if isinstance(arg, float) else arg for arg in args]
                 values.append(instruction.kernel(bucket, args, instruction.owned))
@@ -73,6 +85,23 @@ class Program:
                 values[place] = None
         result = values[-1]
         return bucket.fit(result) if isinstance(result, float) else list(result)
+
+    def numbers(self, bucket: Bucket) -> list[float]:
+        """The values of the scalar operations, in order of execution; they depend on the bucket's ε alone."""
+        values: dict[int, float] = {}
+        for place, instruction in enumerate(self.instructions):
+            if instruction.scalar:
+                values[place] = instruction.number(bucket, [values[each] for each in instruction.reads])
+        return list(values.values())
+
+    def draws(self, bucket: Bucket) -> list[list[Tensor]]:
+        """What ``run`` would draw, in its order: for each noise a tensor a parameter, for each drop its integers."""
+        noise_or_integers = (
+            bucket.noise() if instruction.token == "noise" else bucket.integers()
+            for instruction in self.instructions
+            if instruction.draws
+        )
+        return [bucket.split(flat) for flat in noise_or_integers]
 
 
 def compile_rule(node: Node) -> Program:
@@ -103,6 +132,7 @@ def compile_rule(node: Node) -> Program:
         dying = {arg for arg in part.args if last_read[arg] == place}
         instructions.append(
             Instruction(
+                token=part.token,
                 kernel=_kernel(part),
                 reads=tuple(order[arg] for arg in part.args),
                 owned=tuple(
@@ -113,7 +143,7 @@ def compile_rule(node: Node) -> Program:
                 frees=tuple(order[arg] for arg in dying),
             )
         )
-    return Program(tuple(instructions), random=any(part.token in DROPS or part.token == "noise" for part in order))
+    return Program(tuple(instructions), random=any(instruction.draws for instruction in instructions))
 
 
 def lower(node: Node) -> Node:

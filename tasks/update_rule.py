@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from harness.race.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
 from harness.space.zoo import resolve
+from tasks.rule_fusion import FusedStep
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
 
@@ -51,6 +52,10 @@ class RuleOptimizer(Optimizer):
         eps: ε of ``log|x|``, ``x/(y+ε)``, ADAM and RMSProp.
         noise_sigma: standard deviation of ``noise``.
         seed: root of the random streams.
+        compile: fuse every step of large parameters by ``torch.compile`` into one pass over memory. The weights agree
+            with the ordinary path's but for rounding, the random streams entirely, and either loads the other's state.
+            Where nothing compiles, one warning says why and the steps are ordinary ones, as they always are for a
+            tensor of several ``lr``. Searches never use it: their scores rest on the ordinary path to the bit.
 
     Raises:
         SettingError: a setting is out of range, or a parameter is not real floating point.
@@ -67,11 +72,13 @@ class RuleOptimizer(Optimizer):
         eps: float = 1e-8,
         noise_sigma: float = 0.01,
         seed: int = 0,
+        compile: bool = False,
     ) -> None:
         self.rule = resolve(rule) if isinstance(rule, str) else rule
         self.seed = seed
         self._generators: dict[str, torch.Generator] = {}
         self._means, self._program = _compiled(self.rule)
+        self._fused = FusedStep(self._program) if compile else None
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -119,9 +126,16 @@ class RuleOptimizer(Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 for bucket in self._buckets(group):
-                    for piece in self._pieces(bucket, group["lr"]):
-                        _descend(piece, self._program.run(piece), group["lr"])
+                    if not self._step_fused(bucket, group["lr"]):
+                        for piece in self._pieces(bucket, group["lr"]):
+                            _descend(piece, self._program.run(piece), group["lr"])
         return loss
+
+    def _step_fused(self, bucket: Bucket, rate: float | Tensor) -> bool:
+        """Take the step by compiled code if that is wanted and works; False leaves everything as it was."""
+        if self._fused is None or not self._fused.works or _stacked(rate):
+            return False
+        return self._fused.take(bucket, rate=float(rate))
 
     def _buckets(self, group: dict[str, Any]) -> Iterator[Bucket]:
         """Sort a group's parameters by device and dtype, in the order of first appearance, and count the step."""
@@ -150,8 +164,7 @@ class RuleOptimizer(Optimizer):
 
     def _pieces(self, bucket: Bucket, rate: float | Tensor) -> Iterable[Bucket]:
         """What of a bucket is stepped at once: on a processor what fits into its cache, elsewhere all of it."""
-        stacked = isinstance(rate, Tensor) and rate.numel() > 1
-        if self._program.random or stacked or bucket.params[0].device.type != "cpu":
+        if self._program.random or _stacked(rate) or bucket.params[0].device.type != "cpu":
             return (bucket,)
         return bucket.pieces(PIECE_BYTES // bucket.params[0].element_size())
 
@@ -217,13 +230,19 @@ class RuleOptimizer(Optimizer):
             self._generator(device).set_state(states[device].cpu())
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"rule": self.rule, "seed": self.seed, "_generators": self._generator_states()}
+        return super().__getstate__() | {
+            "rule": self.rule,
+            "seed": self.seed,
+            "_generators": self._generator_states(),
+            "_fused": self._fused is not None,  # compiled code stays where it was compiled
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         states = state.pop("_generators", None)
         super().__setstate__(state)
         if states is not None:  # whole, from a pickle or a deepcopy; load_state_dict passes groups and state alone
             self._means, self._program = _compiled(self.rule)
+            self._fused = FusedStep(self._program) if state["_fused"] else None
             self._restore_generators(states)
 
     def __repr__(self) -> str:
@@ -237,9 +256,14 @@ def _compiled(rule: Rule) -> tuple[tuple[str, ...], Program]:
     return means_of(node), compile_rule(node)
 
 
+def _stacked(rate: float | Tensor) -> TypeGuard[Tensor]:
+    """Whether every child of a stack has its own λ."""
+    return isinstance(rate, Tensor) and rate.numel() > 1
+
+
 def _descend(bucket: Bucket, delta: list[Tensor] | float, rate: float | Tensor) -> None:
     """Take the step ``w ← w − λΔ`` ([NOS] §3.1)."""
-    if isinstance(rate, Tensor) and rate.numel() > 1:
+    if _stacked(rate):
         rates = [rate] * len(bucket.params)
         if isinstance(delta, float):
             torch._foreach_sub_(bucket.params, [rate * delta] * len(bucket.params))
