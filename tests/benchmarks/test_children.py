@@ -1,8 +1,9 @@
 """Whole children: how many examples each of a fixed list of rules trains on, and what that takes.
 
-The list has rules that learn at every learning rate, at all but one, and at none. Where a child diverges, and so how
+The list has rules that stay finite at every learning rate, at all but one, and at none. Where a child diverges, and so how
 many examples it consumes, is part of its outcome: a change of the count is a change of the function, whatever it does
-for speed. Rounding does not move these counts: where they were taken, both paths agreed on them, and both precisions.
+for speed. Rounding hardly moves these counts: where they were taken, the plain and the fused path agreed on every one
+that a divergence cuts short.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ RULES = (
 )
 EXAMPLES = {
     "tiny": (540, 540, 540, 540, 540, 530, 140, 140),
-    "quick": (18_000, 18_000, 18_000, 18_000, 18_000, 16_250, 700, 700),
+    "quick": (18_000, 18_000, 18_000, 18_000, 16_800, 16_250, 700, 700),
 }
-PATHS_RATIO = 3.0
+PATHS_RATIO = 2.0
 SEED = 0
 
 
