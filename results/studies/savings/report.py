@@ -68,16 +68,16 @@ def costs(rows: Iterable[Row]) -> str:
 def paths() -> list[str]:
     """The table of the two ways to compute a child's step."""
     pairs = [json.loads(line) for line in (HERE / "paths.jsonl").read_text().splitlines()]
-    lines = ["| rule | seeds | fused | plain | mean difference | its standard error | time, fused to plain |"]
+    lines = ["| rule | seeds | fused | plain | standard error of these | difference | its standard error |"]
     lines.append("|---|---|---|---|---|---|---|")
     for rule in dict.fromkeys(pair["rule"] for pair in pairs):
         own = [pair for pair in pairs if pair["rule"] == rule]
         fused, plain = (np.array([pair[path]["score"] for pair in own]) for path in ("fused", "plain"))
         differences = fused - plain
-        error = differences.std(ddof=1) / np.sqrt(len(own))
-        seconds = [sum(pair[path]["seconds"] for pair in own) for path in ("fused", "plain")]
-        means = f"{fused.mean():.4f} | {plain.mean():.4f} | {differences.mean():+.4f} | {error:.4f}"
-        lines.append(f"| {rule} | {len(own)} | {means} | {seconds[0] / seconds[1]:.2f} |")
+        errors = [scores.std(ddof=1) / np.sqrt(len(own)) for scores in (fused, plain, differences)]
+        means = f"{fused.mean():.4f} | {plain.mean():.4f} | {errors[0]:.4f}, {errors[1]:.4f}"
+        means += f" | {differences.mean():+.4f} | {errors[2]:.4f}"
+        lines.append(f"| {rule} | {len(own)} | {means} |")
     return lines
 
 
@@ -87,17 +87,16 @@ def variants() -> list[str]:
     for line in map(json.loads, (HERE / "rewards.jsonl").read_text().splitlines()):
         outcomes.setdefault(line["part"], {})[line["name"]] = line["outcome"]
     full = outcomes["quick"]
-    lines = ["| against `quick` | rules | Spearman | 95% interval | among those that learn | examples | seconds |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = ["| against `quick` | rules | Spearman | 95% interval | among those that learn | examples |"]
+    lines.append("|---|---|---|---|---|---|")
     for name in VARIANTS:
         both = [rule for rule in chosen() if rule in full and rule in outcomes.get(name, {})]
         pairs = np.array([(full[rule]["score"], outcomes[name][rule]["score"]) for rule in both])
         learners = pairs[pairs.max(axis=1) > LEARNS]
         low, high = interval(pairs)
-        shares = [sum(outcomes[name][rule][what] for rule in both) / sum(full[rule][what] for rule in both)
-                  for what in ("examples", "seconds")]  # fmt: skip
+        share = sum(outcomes[name][rule]["examples"] for rule in both) / sum(full[rule]["examples"] for rule in both)
         within = f"{spearman(learners):.2f} ({len(learners)} rules)"
-        figures = f"{spearman(pairs):.3f} | {low:.3f} to {high:.3f} | {within} | {shares[0]:.0%} | {shares[1]:.0%}"
+        figures = f"{spearman(pairs):.3f} | {low:.3f} to {high:.3f} | {within} | {share:.0%}"
         lines.append(f"| `{name}` | {len(both)} | {figures} |")
     lines += ["", "Reward, and the λ that the sweep chose:", ""]
     lines += ["| rule | formula | " + " | ".join(f"`{name}`" for name in ("quick", *VARIANTS)) + " |"]
