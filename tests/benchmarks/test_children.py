@@ -1,8 +1,8 @@
 """Whole children: how many examples each of a fixed list of rules trains on, and what that takes.
 
-The list has rules that stay finite at every learning rate, at all but one, and at none. Where a child diverges, and so how
-many examples it consumes, is part of its outcome: a change of the count is a change of the function, whatever it does
-for speed. Rounding hardly moves these counts: where they were taken, the plain and the fused path agreed on every one
+The list has rules that stay finite at every learning rate, at all but one, and at none. Where a child diverges, and so
+how many examples it consumes, is part of its outcome: a change of the count is a change of the function, whatever it
+does for speed. Rounding hardly moves these counts: where they were taken, the plain and the fused path agreed on every one
 that a divergence cuts short.
 """
 
