@@ -2,8 +2,8 @@
 
 The list has rules that stay finite at every learning rate, at all but one, and at none. Where a child diverges, and so
 how many examples it consumes, is part of its outcome: a change of the count is a change of the function, whatever it
-does for speed. Rounding hardly moves these counts: where they were taken, the plain and the fused path agreed on every one
-that a divergence cuts short.
+does for speed. Rounding hardly moves these counts: where they were taken, the plain and the fused path agreed on every
+one that a divergence cuts short.
 """
 
 from __future__ import annotations
