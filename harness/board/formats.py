@@ -1,8 +1,8 @@
 """Boards for other programs and documents: JSON, CSV and Markdown.
 
-**JSON** (``"schema": 1``; a change that could break a reader raises it, a new key does not)::
+**JSON** (``"schema": 2``; a change that could break a reader raises it, a new key does not)::
 
-    {"schema": 1, "boards": [{
+    {"schema": 2, "boards": [{
       "comparable": str,                     # hash that the board's runs share
       "space": {...},                        # Space.spec()
       "protocol": {"name", "version", "hash"},
@@ -10,11 +10,23 @@
       "budget": {"children", "proposals"},
       "entrants": [{                         # by mean area, the best first
         "label", "searcher", "version", "settings": {...}, "async": bool, "environment": {...},
-        "places": [best, worst],             # the intervals allow any place between
+        "places": [best, worst],             # the comparisons leave any place between open
         "seeds": [int], "areas": [float], "finals": [float],        # by seed
-        "area": {"mean", "low", "high"}, "final": {...},            # low and high null for one seed
+        "area": {"mean", "low", "high"}, "final": {...},            # BCa; low and high null below three seeds
         "curve": [float],                    # median best-so-far after each child of the budget
+        "band": {"low": [float], "high": [float]},                  # its quartiles over seeds
+        "targets": [{"target", "reached", "seeds",                  # k of n, and the median over all n seeds of the
+                     "median": float or null,                       # children it took: null if beyond the budget
+                     "children": [int or null]}],                   # by seed
+        "against_random": comparison or null,                       # this entrant less random search
         "best": rule or null, "children", "proposals", "duplicates", "diverged", "errors", "seconds"}],
+      "comparisons": [{                      # of every two entrants, the upper one first, over their shared seeds
+        "first", "second", "pairs",
+        "difference": {"mean", "low", "high"} or null,              # in area, first less second
+        "p", "exact": bool,                  # two-sided sign-flip test; null without a shared seed
+        "p_holm",                            # over all comparisons with six pairs or more; null below
+        "verdict",                           # "different" (p_holm at most 0.05), "not separated" or "underpowered"
+        "detectable"}],                      # minimum detectable effect; null if no difference is
       "references": [{                       # random search by many draws: no entrant, no place
         "label", "environment", "evaluations", "seeds", "areas", "finals", "area", "final",
         "curve": [float]}],                  # mean expected best-so-far after each child of the budget
@@ -23,12 +35,14 @@
       "notes": [str]}]}
 
 **CSV** has one line an entrant, led by its board's columns, and after a board's entrants one line a reference, whose
-places are empty; settings and environment are JSON in their cells.
+places are empty; settings, environment and targets are JSON in their cells. Schema 1 took places from overlapping
+intervals of Student's t; everything else in it is as it was.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -36,11 +50,12 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from harness.board import layout
+from harness.board.comparison import Comparison
 from harness.board.layout import Page, TableText
-from harness.board.statistics import Estimate
+from harness.board.statistics import Estimate, Reached
 from harness.board.tables import Board, Nomination, Reference, Row
 
-SCHEMA = 1
+SCHEMA = 2
 
 Json = dict[str, object]
 
@@ -77,6 +92,7 @@ def _board(board: Board) -> Json:
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "budget": {"children": board.budget.children, "proposals": board.budget.proposals},
         "entrants": [_entrant(row) for row in board.rows],
+        "comparisons": [_comparison(each) for each in board.comparisons],
         "references": [_reference(each) for each in board.references],
         "rules": [_nomination(each) for each in board.rules],
         "unfinished": [
@@ -109,6 +125,9 @@ def _entrant(row: Row) -> Json:
         "area": _estimate(row.area),
         "final": _estimate(row.final),
         "curve": list(row.curve),
+        "band": {"low": list(row.band[0]), "high": list(row.band[1])},
+        "targets": [_target(each) for each in row.reached],
+        "against_random": _comparison(row.against_random) if row.against_random else None,
         "best": _nomination(row.best) if row.best else None,
         "children": row.children,
         "proposals": row.proposals,
@@ -130,6 +149,31 @@ def _reference(each: Reference) -> Json:
         "area": _estimate(each.area),
         "final": _estimate(each.final),
         "curve": list(each.curve),
+    }
+
+
+def _target(each: Reached) -> Json:
+    return {
+        "target": each.target,
+        "reached": each.count,
+        "seeds": len(each.children),
+        "median": each.median,
+        "children": list(each.children),
+    }
+
+
+def _comparison(each: Comparison) -> Json:
+    test = each.test
+    return {
+        "first": each.first,
+        "second": each.second,
+        "pairs": each.pairs,
+        "difference": _estimate(test.difference) if test else None,
+        "p": test.p if test else None,
+        "exact": test.exact if test else None,
+        "p_holm": each.adjusted,
+        "verdict": each.verdict,
+        "detectable": each.detectable,
     }
 
 
@@ -170,7 +214,9 @@ COLUMNS = (
     "budget_children", "budget_proposals", "label", "searcher", "version", "settings", "async", "environment",
     "place_best", "place_worst", "seeds", "area", "area_low", "area_high", "final", "final_low", "final_high",
     "best_rule", "best_tokens", "best_score", "best_seed", "best_learning_rate",
-    "children", "proposals", "duplicates", "diverged", "errors", "seconds",
+    "children", "proposals", "duplicates", "diverged", "errors", "seconds", "targets",
+    "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
+    "random_detectable",
 )
 # fmt: on
 
@@ -189,7 +235,18 @@ def _line(number: int, board: Board, row: Row) -> Json:
         "diverged": row.diverged,
         "errors": row.errors,
         "seconds": round(row.seconds, 3),
+        "targets": json.dumps([_target(each) for each in row.reached]),
     }
+    if (against := row.against_random) and (test := against.test):
+        line |= {
+            "random_pairs": against.pairs,
+            "random_difference": test.difference.mean,
+            "random_low": test.difference.low,
+            "random_high": test.difference.high,
+            "random_p_holm": against.adjusted,
+            "random_verdict": against.verdict,
+            "random_detectable": against.detectable,
+        }
     if row.best:
         line |= {
             "best_rule": layout.formula(row.best.rule),
@@ -230,7 +287,11 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
 def _markdown(boards: Sequence[Board]) -> str:
     if not boards:
         return layout.EMPTY + "\n"
-    return markdown([layout.page(each, place if len(boards) > 1 else 0) for place, each in enumerate(boards, 1)])
+    pages = []
+    for place, each in enumerate(boards, 1):
+        page, matrix = layout.page(each, place if len(boards) > 1 else 0), layout.matrix(each)
+        pages.append(dataclasses.replace(page, tables=(*page.tables, matrix)) if matrix.rows else page)
+    return markdown(pages)
 
 
 def markdown(pages: Sequence[Page]) -> str:
@@ -247,7 +308,10 @@ def markdown(pages: Sequence[Page]) -> str:
 
 
 def _markdown_table(table: TableText) -> str:
-    lines = [[column.title for column in table.columns], ["---:" if each.right else "---" for each in table.columns]]
+    lines = [
+        [_escaped(column.title) for column in table.columns],
+        ["---:" if each.right else "---" for each in table.columns],
+    ]
     for row in table.rows:
         cells = zip(table.columns, row, strict=True)
         lines.append([_code(cell) if column.code else _escaped(cell) for column, cell in cells])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.board.statistics import Estimate
+from harness.board.comparison import LEVEL, POWER, Comparison
+from harness.board.statistics import Estimate, Reached
 from harness.board.tables import Board, Reference, Row
 from harness.contracts import Rule
 from harness.errors import HarnessError
@@ -15,6 +16,8 @@ BIASED = "search scores, biased upward: confirm before believing"
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12  # characters
 SHOWN_DIGITS = 12  # of a hash or fingerprint
+FEW_SEEDS = 10  # below which an interval's own coverage is told (results/studies/statistics)
+LEAST_SHOWN = 0.0001  # of p
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,53 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
 
 def tables(board: Board) -> tuple[TableText, ...]:
     """The tables of a board, those without rows left out."""
-    every = (_searchers(board), _work(board), _bests(board), _rules(board), _unfinished(board))
+    every = (
+        *(_searchers(board), _progress(board), _against_random(board)),
+        *(_work(board), _bests(board), _rules(board), _unfinished(board)),
+    )
     return tuple(table for table in every if table.rows)
+
+
+def matrix(board: Board) -> TableText:
+    """Every two entrants compared: wider than a terminal, so for documents alone; without rows for a lone entrant."""
+    title = "Difference in area by shared seed, the searcher of the line less that of the column (p, Holm)"
+    among = {(each.first, each.second): each for both in board.comparisons for each in (both, both.turned())}
+    names = [row.label for row in board.rows] if among else []
+    columns = (Column("searcher"), *(Column(plain(name)) for name in names))
+    rows = ((plain(name), *(_cell(among.get((name, other))) for other in names)) for name in names)
+    return TableText(title, columns, tuple(rows))
 
 
 def notes(board: Board) -> tuple[str, ...]:
     """What must be known to read the tables rightly, a sentence or two each."""
     own = (*board.apart, *board.notes, *(_explained(each) for each in board.references))
     if board.rows:
-        own = ("Area is the mean of best-so-far over the children of the budget, ± its 95% interval over seeds.", *own)
+        told = "Area is the mean of best-so-far over the children of the budget, with its 95% interval (BCa bootstrap"
+        few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
+        narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
+        own = (f"{told} over seeds{narrow}).", *_method(board.comparisons), *own)
     return tuple(plain(note) for note in own)
+
+
+def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """How places and p values were come by, and how large a difference could have stayed unseen."""
+    tests = [each.test for each in comparisons if each.test and not each.test.underpowered]
+    if not tests:
+        return ()
+    pairs = _span((min(test.pairs for test in tests), max(test.pairs for test in tests)))
+    kinds = {test.exact for test in tests}
+    kind = "exact or, beyond 20 pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
+    several = f" with Holm's correction over {len(tests)} comparisons" if len(tests) > 1 else ""
+    told = (
+        f"Places and p come from the {kind} two-sided sign-flip test of the differences in area over {pairs} pairs of "
+        f"equal seed, at {LEVEL:.0%}{several}."
+    )
+    effects = [each.detectable for each in comparisons if each.detectable is not None]
+    if not effects:
+        return (told,)
+    ends = (f"{min(effects):.3f}", f"{max(effects):.3f}")
+    told += f" A difference of {ends[0] if ends[0] == ends[1] else f'{ends[0]} to {ends[1]}, by pair,'} would be found"
+    return (f"{told} with {POWER:.0%} power (minimum detectable effect).",)
 
 
 def _searchers(board: Board) -> TableText:
@@ -96,30 +136,64 @@ def _searchers(board: Board) -> TableText:
         Column("seeds"),
         Column("area", right=True),
         Column("final best", right=True),
-        Column("best so far"),
     )
     shown: list[tuple[str, Row | Reference]] = [(_span(row.places), row) for row in board.rows]
     shown += [("", each) for each in board.references]
-    low = min((each.curve[0] for _, each in shown), default=0.0)
-    high = max((each.curve[-1] for _, each in shown), default=1.0)
     rows = (
-        (
-            place,
-            plain(each.label),
-            seed_list(each.seeds),
-            _estimated(each.area),
-            _estimated(each.final),
-            sparkline(each.curve, low=low, high=high),
-        )
+        (place, plain(each.label), seed_list(each.seeds), _estimated(each.area), _estimated(each.final))
         for place, each in shown
     )
     return TableText("Searchers", columns, tuple(rows))
 
 
+def _progress(board: Board) -> TableText:
+    """Curves on one scale, and how many seeds reached each target with their median of children."""
+    shown: list[Row | Reference] = [*board.rows, *board.references]
+    goals = board.rows[0].reached if board.rows else ()
+    columns = (
+        *(Column("searcher"), Column("best so far")),
+        *(Column(f"reached {goal.target:.3g}", right=True) for goal in goals),
+    )
+    low = min((each.curve[0] for each in shown), default=0.0)
+    high = max((each.curve[-1] for each in shown), default=1.0)
+    rows = (
+        (
+            plain(each.label),
+            sparkline(each.curve, low=low, high=high),
+            *(
+                [_reached(goal, board.budget.children) for goal in each.reached]
+                if isinstance(each, Row)
+                else [""] * len(goals)
+            ),
+        )
+        for each in shown
+    )
+    return TableText("Median best so far, and children to reach a score (median)", columns, tuple(rows))
+
+
+def _against_random(board: Board) -> TableText:
+    columns = (
+        *(Column("searcher"), Column("pairs", right=True), Column("difference in area", right=True)),
+        *(Column("p (Holm)", right=True), Column("detectable", right=True)),
+    )
+    rows = (
+        (
+            plain(each.first),
+            str(each.pairs),
+            _estimated(each.test.difference, sign="+") if each.test else "",
+            _chance(each),
+            "none" if each.detectable is None else f"{each.detectable:.3f}",
+        )
+        for each in (row.against_random for row in board.rows)
+        if each
+    )
+    return TableText("Against random search, by seed", columns, tuple(rows))
+
+
 def _explained(each: Reference) -> str:
     return (
         f"{each.label}: the expected best-so-far of uniform random search, in closed form from the "
-        f"{each.evaluations:,} evaluations that its runs of any budget left in the store (± bootstrap over seeds); "
+        f"{each.evaluations:,} evaluations that its runs of any budget left in the store; "
         "a yardstick, not ranked."
     )
 
@@ -240,8 +314,27 @@ def _span(places: tuple[int, int]) -> str:
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
 
 
-def _estimated(figure: Estimate) -> str:
-    return f"{figure.mean:.3f}" + (" (n = 1)" if figure.half is None else f" ± {figure.half:.3f}")
+def _estimated(figure: Estimate, *, sign: str = "") -> str:
+    """A mean with the ends of its interval, which need not lie alike on both sides; without one, the seeds it is of."""
+    ends = [f"{end:{sign}z.3f}" for end in (figure.low, figure.high) if end is not None]
+    return f"{figure.mean:{sign}z.3f} " + (f"[{', '.join(ends)}]" if ends else f"(n = {figure.count})")
+
+
+def _reached(goal: Reached, children: int) -> str:
+    after = "" if not goal.count else f", {goal.median:g}" if goal.median is not None else f", >{children}"
+    return f"{goal.count} of {len(goal.children)}{after}"
+
+
+def _chance(each: Comparison) -> str:
+    if each.adjusted is None:
+        return each.verdict
+    return f"{each.adjusted:.2g}" if each.adjusted >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
+
+
+def _cell(each: Comparison | None) -> str:
+    if each is None or each.test is None:
+        return "" if each is None else "no shared seed"
+    return f"{each.test.difference.mean:+z.3f} ({_chance(each)})"
 
 
 def _share(count: int, row: Row) -> str:

@@ -9,15 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.board import statistics
-from harness.board.baseline import many_draws
+from harness.board.baseline import UNIFORM, many_draws
+from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
 from harness.race.entries import rule_from
+from harness.race.protocol import targets
 from harness.race.records import Judged, Results, RunHeader, RunState
+from harness.race.seeds import derive_seed
 
 TOP = 10  # best rules shown
-PAIRS_NAMED = 3  # overlapping pairs that a note spells out
+PAIRS_NAMED = 3  # pairs not separated that a note spells out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,9 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     for record in sorted(
         records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)
     ):
-        if only in ("", record.header.comparable):
-            groups[record.header.comparable].append(record)
+        comparable = record.header.comparable  # a hash, worth keeping
+        if only in ("", comparable):
+            groups[comparable].append(record)
     headers = [group[0].header for group in groups.values()]
     return tuple(
         _board(group, top=top, earlier=headers[:index], store=records) for index, group in enumerate(groups.values())
@@ -74,7 +78,7 @@ def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader],
         found[who].append(_Found(named[who], record.header.seed, record.results))
         if record.state is RunState.FINISHED:
             finished[who].append(record)
-    rows = _placed([_row(named[who], runs) for who, runs in finished.items()])
+    rows, comparisons = _compared([_row(named[who], runs) for who, runs in finished.items()])
     unfinished = [
         _unfinished(named[entrant(record.header)], record)
         for record in records
@@ -88,11 +92,12 @@ def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader],
         fingerprint=header.data_fingerprint,
         budget=header.budget,
         rows=tuple(rows),
+        comparisons=comparisons,
         references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),
         apart=tuple(_difference(header, other, number) for number, other in enumerate(earlier, 1)),
-        notes=(*_cautions(rows), *explained, *notes),
+        notes=(*_cautions(rows, comparisons), *explained, *notes),
     )
 
 
@@ -104,6 +109,7 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
     results = [run.results for run in runs]
     curves = [statistics.best_so_far(each.charged_scores, children=children, chance=chance) for each in results]
     areas, finals = [statistics.area(curve) for curve in curves], [float(curve[-1]) for curve in curves]
+    low, high = statistics.quartile_curves(curves)
     proposals = sum(map(len, results))
     ended = Counter(status for each in results for status in each.charged_statuses)
     best = _nominations([_Found(label, *each) for each in zip(seeds, results, strict=True)], 1)
@@ -118,9 +124,12 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
         seeds=seeds,
         areas=tuple(areas),
         finals=tuple(finals),
-        area=statistics.estimate(areas),
-        final=statistics.estimate(finals),
+        area=statistics.bootstrapped(areas, seed=derive_seed(0, "board", "area")),
+        final=statistics.bootstrapped(finals, seed=derive_seed(0, "board", "final")),
         curve=tuple(statistics.median_curve(curves).tolist()),
+        band=(tuple(low.tolist()), tuple(high.tolist())),
+        reached=tuple(statistics.reached(curves, target=each) for each in targets(header.protocol)),
+        against_random=None,
         best=best[0] if best else None,
         children=ended.total(),
         proposals=proposals,
@@ -131,49 +140,49 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
     )
 
 
-def _placed(rows: Sequence[Row]) -> list[Row]:
-    """Order rows by mean area, and give each the range of places that the intervals allow (protocol §3)."""
+def _compared(rows: Sequence[Row]) -> tuple[list[Row], tuple[Comparison, ...]]:
+    """Order rows by mean area, compare every two, and give each the range of places that is left open."""
     ordered = sorted(rows, key=lambda each: (-each.area.mean, each.label))
-    return [
-        replace(
-            row,
-            places=(
-                1 + sum(_above(other, row) for other in ordered),
-                len(ordered) - sum(_above(row, other) for other in ordered),
-            ),
-        )
-        for row in ordered
+    figures = {row.label: dict(zip(row.seeds, row.areas, strict=True)) for row in ordered}
+    found = compare(figures, seed=derive_seed(0, "board", "pairs"))
+    among = {(each.first, each.second): each for both in found for each in (both, both.turned())}
+    ranges = places(tuple(figures), found)
+    placed = []
+    for row in ordered:
+        rival = _random(row, ordered)
+        against = among[row.label, rival.label] if rival else None
+        placed.append(replace(row, places=ranges[row.label], against_random=against))
+    return placed, found
+
+
+def _random(row: Row, rows: Sequence[Row]) -> Row | None:
+    """The random search that a row is held against: of its own environment, with the most seeds in common."""
+    rivals = [
+        other
+        for other in rows
+        if other.searcher == UNIFORM and row.searcher != UNIFORM and other.environment == row.environment
     ]
+    return max(rivals, key=lambda each: (len(set(each.seeds) & set(row.seeds)), each.version), default=None)
 
 
-def _above(one: Row, other: Row) -> bool:
-    """Whether one entrant's interval lies clear above another's, over the seeds that both have."""
-    common = set(one.seeds) & set(other.seeds)
-    if len(common) < 2:
-        return False
-    mine, theirs = (
-        statistics.estimate([value for seed, value in zip(row.seeds, row.areas, strict=True) if seed in common])
-        for row in (one, other)
-    )
-    return mine.above(theirs)
-
-
-def _cautions(rows: Sequence[Row]) -> list[str]:
+def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[str]:
     """What forbids reading the order of rows as a ranking."""
     notes = []
-    single = [row.label for row in rows if len(row.seeds) == 1]
-    if single:
-        notes.append(f"One seed gives no interval: run {_listed(single)} on more, as with --seeds 0-4.")
-    unsure = [
-        f"{one.label} and {other.label}"
-        for one, other in itertools.combinations(rows, 2)
-        if not _above(one, other) and not _above(other, one)
-    ]
+    few = [row.label for row in rows if row.area.low is None]
+    if few:
+        notes.append(f"One seed or two give no interval: run {_listed(few)} on more, as with --seeds 0-5.")
+    needed = pairs_needed(len(comparisons)) if comparisons else 0
+    if any(each.pairs < needed for each in comparisons):
+        notes.append(
+            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to tell any difference from "
+            f"luck, however large. Run all on as many, as with --seeds 0-{needed - 1}."
+        )
+    unsure = [f"{each.first} and {each.second}" for each in comparisons if each.verdict == "not separated"]
     if unsure:
         more = f", and {len(unsure) - PAIRS_NAMED} more pairs" if len(unsure) > PAIRS_NAMED else ""
         notes.append(
-            "Not a strict ranking: the 95% intervals do not separate "
-            f"{'; '.join(unsure[:PAIRS_NAMED])}{more}, so their order may be luck."
+            f"Not a strict ranking: the test does not separate {'; '.join(unsure[:PAIRS_NAMED])}{more}, "
+            "so their order may be luck."
         )
     if len({row.seeds for row in rows}) > 1:
         common = sorted(set.intersection(*(set(row.seeds) for row in rows)))

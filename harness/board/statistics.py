@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from harness.race.seeds import derive_seed
+
 CONFIDENCE = 0.95
 RESAMPLES = 9_999  # of a bootstrap
+LEAST_VALUES = 3  # of a bootstrap: two values have three means, whose range covers the true one half of the time
+ROUNDING = 1e-12  # relative to the values; what differs by less is equal
 MOST_PAIRS = 20  # of the exact test, which goes through all 2ⁿ signs
+LEAST_PAIRS = 6  # of a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
+FLIPS = 99_999  # choices of signs drawn where there are too many to go through
+FLIPS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class Estimate:
 
     Attributes:
         mean: the arithmetic mean.
-        low: lower end of the 95% interval; None where one seed gives none.
+        low: lower end of the 95% interval; None where there are too few seeds for one.
         high: its upper end.
         count: seeds that it rests on.
     """
@@ -34,10 +42,6 @@ class Estimate:
     def half(self) -> float | None:
         """Half the interval's width: the number behind ±."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
-    def above(self, other: Estimate) -> bool:
-        """Whether the whole interval lies above the whole of the other's; never so where either has none."""
-        return self.low is not None and other.high is not None and self.low > other.high
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -59,19 +63,23 @@ def estimate(values: Sequence[float]) -> Estimate:
 def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
     """Mean with its 95% BCa bootstrap interval (Efron 1987), which assumes no shape; narrow for fewer than ten values.
 
+    How narrow is measured in ``results/studies/statistics``. One value or two give no interval (**D**), and equal ones,
+    where BCa is undefined, one of no width.
+
     Args:
         values: one figure a seed, at least one.
         seed: of the resampling, so that a board is the same each time.
     """
-    if not values:
+    if not len(values):
         raise ValueError("bootstrapped: expected at least one value, got none")
-    mean, count = float(np.mean(values)), len(values)
-    if count == 1:
-        return Estimate(mean, None, None, 1)
-    if max(values) == min(values):
-        return Estimate(mean, mean, mean, count)  # BCa is undefined there
+    sample = np.asarray(values, dtype=np.float64)
+    mean, count = float(np.mean(sample)), len(sample)
+    if count < LEAST_VALUES:
+        return Estimate(mean, None, None, count)
+    if np.ptp(sample) <= ROUNDING * np.abs(sample).max():
+        return Estimate(mean, mean, mean, count)
     found = stats.bootstrap(
-        (np.asarray(values, dtype=np.float64),),
+        (sample,),
         np.mean,
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
@@ -81,26 +89,89 @@ def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
     return Estimate(mean, float(found.low), float(found.high), count)
 
 
-def sign_flip(differences: Sequence[float]) -> float:
-    """Exact two-sided sign-flip test of paired differences: the share of all 2ⁿ choices of signs with as large a mean.
+def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
+    """Two-sided sign-flip test of paired differences: the share of all 2ⁿ choices of signs with as large a mean.
 
     Under the null hypothesis each difference is as likely to have either sign (Fisher 1935, §21). The smallest p that n
-    pairs can give is 2/2ⁿ; a difference of 0 flips to itself.
+    pairs can give is 2/2ⁿ; a difference of 0 flips to itself. Up to 20 pairs all choices are counted, each sum of one
+    half of the differences against the sorted sums of the other, which takes 2 × 2ⁿᐟ² numbers in place of 2ⁿ. For more
+    99,999 are drawn, and the signs as they are count as one more of them (Phipson & Smyth 2010), so p is never 0.
 
     Args:
-        differences: one a pair, 1 to 20 of them, finite.
+        differences: one a pair, at least one, finite.
+        seed: of the draw.
 
     Returns:
         p in (0, 1].
     """
     values = np.asarray(differences, dtype=np.float64)
-    if not 1 <= len(values) <= MOST_PAIRS or not np.isfinite(values).all():
-        raise ValueError(f"sign_flip: expected 1 to {MOST_PAIRS} finite differences, got {list(differences)}")
-    sums = values[:1]  # the first sign stays as it is: turning all signs round changes no size
-    for value in values[1:]:
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"sign_flip: expected at least one difference, all finite, got {list(differences)}")
+    # equal sums, added in another order, count as equal
+    size = abs(float(values.sum())) - ROUNDING * float(np.abs(values).sum())
+    if size <= 0:
+        return 1.0
+    if len(values) <= MOST_PAIRS:
+        half = len(values) // 2
+        some, others = _signed_sums(values[:half]), np.sort(_signed_sums(values[half:]))
+        above = int((len(others) - np.searchsorted(others, size - some)).sum())
+        return above / 2.0 ** (len(values) - 1)  # as many lie below −size: turning all signs round changes no size
+    rng, reached = np.random.default_rng(seed), 1
+    for first in range(0, FLIPS, FLIPS_AT_ONCE):
+        shape = (min(FLIPS_AT_ONCE, FLIPS - first), len(values))
+        signs = 2 * rng.integers(2, size=shape, dtype=np.int8) - 1
+        reached += int((np.abs(signs @ values) >= size).sum())
+    return reached / (FLIPS + 1)
+
+
+def _signed_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sums of the values under each of the 2ⁿ choices of signs."""
+    sums = np.zeros(1)
+    for value in values:
         sums = np.concatenate([sums + value, sums - value])
-    slack = 1e-12 * float(np.abs(values).sum())  # equal sums, added in another order, count as equal
-    return float(np.mean(np.abs(sums) >= abs(float(values.sum())) - slack))
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """Whether two searchers differ, from the differences of one figure over the seeds that both have.
+
+    Attributes:
+        difference: mean of the differences, with its interval; its ``count`` is the number of pairs.
+        spread: their standard deviation; None for one pair.
+        p: of the two-sided sign-flip test, for itself alone.
+    """
+
+    difference: Estimate
+    spread: float | None
+    p: float
+
+    @property
+    def pairs(self) -> int:
+        """Differences that it rests on."""
+        return self.difference.count
+
+    @property
+    def exact(self) -> bool:
+        """Whether all choices of signs were gone through, not a draw of them."""
+        return self.pairs <= MOST_PAIRS
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether there are so few pairs that no difference, however large, could reach 5%."""
+        return self.pairs < LEAST_PAIRS
+
+
+def paired(differences: Sequence[float], *, seed: int) -> PairedTest:
+    """Test paired differences against none.
+
+    Args:
+        differences: one a pair, at least one, finite.
+        seed: of the interval's resampling and, beyond 20 pairs, of the drawn signs.
+    """
+    p = sign_flip(differences, seed=derive_seed(seed, "signs"))
+    spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else None
+    return PairedTest(bootstrapped(differences, seed=derive_seed(seed, "interval")), spread, p)
 
 
 def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:
@@ -169,3 +240,54 @@ def median_curve(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """
     middle: NDArray[np.float64] = np.median(np.stack(curves), axis=0)
     return middle
+
+
+def quartile_curves(curves: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The band around the median: lower and upper quartile over seeds, child by child (**D**: how far seeds spread).
+
+    Args:
+        curves: each of shape ``(children,)``, at least one.
+
+    Returns:
+        Two of shape ``(children,)``.
+    """
+    low, high = np.quantile(np.stack(curves), [0.25, 0.75], axis=0)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How soon a searcher's runs reached a target score.
+
+    Attributes:
+        target: the score.
+        children: the child that reached it, by seed; None where the budget ended first.
+    """
+
+    target: float
+    children: tuple[int | None, ...]
+
+    @property
+    def count(self) -> int:
+        """Seeds that reached it."""
+        return sum(each is not None for each in self.children)
+
+    @property
+    def median(self) -> float | None:
+        """The median over all seeds, those that did not reach it counted as later; None where it is such a one.
+
+        A median over the seeds that did would reward a searcher for failing on the hard ones.
+        """
+        middle = float(np.median([math.inf if each is None else each for each in self.children]))
+        return middle if math.isfinite(middle) else None
+
+
+def reached(curves: Sequence[NDArray[np.float64]], *, target: float) -> Reached:
+    """When each run's best-so-far reached a target.
+
+    Args:
+        curves: best-so-far, one a seed, each of shape ``(children,)``.
+        target: the score to reach.
+    """
+    found = (np.flatnonzero(curve >= target) for curve in curves)
+    return Reached(target, tuple(int(places[0]) + 1 if len(places) else None for places in found))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.board.statistics import Estimate
+from harness.board.comparison import Comparison
+from harness.board.statistics import Estimate, Reached
 from harness.contracts import ChildProtocol, Rule
 from harness.race.protocol import Budget
 from harness.race.records import Setting
@@ -50,13 +51,16 @@ class Row:
         settings: by name.
         asynchronous: whether results were told as they finished.
         environment: what else its scores depend on.
-        places: the best and the worst place it may hold, given the intervals; ``(1, 1)`` leads.
+        places: the best and the worst place it may hold, given the comparisons; ``(1, 1)`` leads.
         seeds: of its finished runs, ascending.
         areas: normalised area under best-so-far, by seed.
         finals: final best, by seed.
         area: mean of ``areas``.
         final: mean of ``finals``.
         curve: median over seeds of best-so-far, after each child of the budget.
+        band: lower and upper quartile over seeds, likewise.
+        reached: how soon its runs reached the protocol's targets, by target.
+        against_random: its area less random search's; None for that itself, and where it has not raced.
         best: its best rule; None if it proposed nothing.
         children: charged, over all seeds; ``proposals`` less ``duplicates``.
         proposals: made, over all seeds.
@@ -79,6 +83,9 @@ class Row:
     area: Estimate
     final: Estimate
     curve: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]]
+    reached: tuple[Reached, ...]
+    against_random: Comparison | None
     best: Nomination | None
     children: int
     proposals: int
@@ -148,6 +155,7 @@ class Board:
         fingerprint: hash of its decoded arrays.
         budget: of every run.
         rows: finished entrants, by mean area, the best first.
+        comparisons: of the areas of every two rows, the upper one first.
         references: random search by many draws, one for each environment that the store holds enough draws of.
         unfinished: runs without a place.
         rules: the best distinct rules of all these runs, unfinished ones too.
@@ -162,6 +170,7 @@ class Board:
     fingerprint: str
     budget: Budget
     rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
     references: tuple[Reference, ...]
     unfinished: tuple[Unfinished, ...]
     rules: tuple[Nomination, ...]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.board import layout
 from harness.board.formats import Format, render
 from harness.board.leaderboard import boards
 from harness.contracts import Rule
@@ -35,16 +36,18 @@ def references(*records, budget: Budget = SMALL):
 
 
 def test_the_curve_is_the_mean_over_seeds_of_the_expected_best(draws) -> None:
-    (found,) = references(draws(0.1, 0.2, 0.3, 0.5), draws(0.4, 0.4, 0.4, 0.8, seed=3))
+    (found,) = references(
+        draws(0.1, 0.2, 0.3, 0.5), draws(0.4, 0.4, 0.4, 0.8, seed=3), draws(0.4, 0.4, 0.4, 0.8, seed=5)
+    )
     # by hand: the best of k of 1, 2, 3, 5 tenths is 11/4, 23/6, 18/4, 5 of them; of 4, 4, 4, 8 it is 5, 6, 7, 8
-    by_seed = [[0.275, 0.38333, 0.45, 0.5], [0.5, 0.6, 0.7, 0.8]]
-    assert found.curve == pytest.approx([sum(pair) / 2 for pair in zip(*by_seed, strict=True)], abs=1e-4)
+    by_seed = [[0.275, 0.38333, 0.45, 0.5], [0.5, 0.6, 0.7, 0.8], [0.5, 0.6, 0.7, 0.8]]
+    assert found.curve == pytest.approx([sum(each) / 3 for each in zip(*by_seed, strict=True)], abs=1e-4)
     assert found.areas == pytest.approx([sum(each) / 4 for each in by_seed], abs=1e-4)
-    assert found.finals == pytest.approx((0.5, 0.8))
-    assert found.area.mean == pytest.approx(sum(found.areas) / 2)
+    assert found.finals == pytest.approx((0.5, 0.8, 0.8))
+    assert found.area.mean == pytest.approx(sum(found.areas) / 3)
     assert found.area.low is not None
-    assert (found.seeds, found.evaluations) == ((0, 3), 8)
-    assert found.label == "random, many draws (8 evaluations)"
+    assert (found.seeds, found.evaluations) == ((0, 3, 5), 12)
+    assert found.label == "random, many draws (12 evaluations)"
 
 
 def test_a_longer_run_serves_a_smaller_budget_and_not_the_other_way_round(draws) -> None:
@@ -102,7 +105,8 @@ def test_each_environment_has_its_own(draws) -> None:
 
 def test_it_is_shown_without_a_place_and_explained(draws) -> None:
     text = render(boards([draws(0.1, 0.2, 0.3, 0.4)]), Format.MD)
-    (row,) = [line for line in text.splitlines() if line.startswith("|") and "many draws" in line]
+    row, progress = [line for line in text.splitlines() if line.startswith("|") and "many draws" in line]
     assert row.split("|")[1].strip() == ""
+    assert layout.SPARKS[-1] in progress
     assert "0.400 (n = 1)" in row
     assert "closed form from the 4 evaluations" in text

@@ -32,18 +32,23 @@ def several(run):
 
 def test_json_holds_what_its_schema_says(several) -> None:
     document = json.loads(render(several, Format.JSON))
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     first, second = document["boards"]
     assert set(first) == {
         *("comparable", "space", "protocol", "data", "budget"),
-        *("entrants", "references", "rules", "unfinished", "notes"),
+        *("entrants", "comparisons", "references", "rules", "unfinished", "notes"),
     }
     row = first["entrants"][0]
     assert (row["searcher"], row["seeds"], row["best"]["score"]) == ("random", [0, 1, 2], 0.52)
     assert row["area"]["low"] < row["area"]["mean"] < row["area"]["high"]
-    assert len(row["curve"]) == first["budget"]["children"]
+    assert len(row["curve"]) == len(row["band"]["low"]) == first["budget"]["children"]
+    assert row["targets"][2] == {"target": 0.45, "reached": 3, "seeds": 3, "median": 3.0, "children": [3, 3, 3]}
+    assert row["against_random"] is None
     assert first["entrants"][1]["searcher"] == HOSTILE
     assert first["entrants"][1]["area"]["low"] is None
+    (pair,) = first["comparisons"]
+    assert (pair["pairs"], pair["p"], pair["p_holm"], pair["verdict"]) == (1, 1.0, None, "underpowered")
+    assert pair["difference"] == {"mean": pytest.approx(0.1), "low": None, "high": None}
     (reference,) = first["references"]
     assert (reference["label"], reference["seeds"]) == ("random, many draws (9 evaluations) [env B]", [0, 1, 2])
     assert set(reference) == {
@@ -98,6 +103,30 @@ def test_markdown_tables_stay_whole(several) -> None:
 
 def test_markdown_shows_formulas_letter_by_letter(run, rules) -> None:
     assert f"| `{rules[0].infix}` |" in render(boards([run(0.5)]), Format.MD)
+
+
+def test_every_pair_is_in_every_format(run) -> None:
+    found = boards(
+        [
+            run(0.1 + place / 10 + seed / 500 * (place + 1), seed=seed, searcher=name)
+            for place, name in enumerate(("random", "gp", "rl"))
+            for seed in range(8)
+        ]
+    )
+    board = json.loads(render(found, Format.JSON))["boards"][0]
+    verdicts = {(each["first"], each["second"]): each for each in board["comparisons"]}
+    assert set(verdicts) == {("rl", "gp"), ("rl", "random"), ("gp", "random")}
+    assert {each["p_holm"] for each in verdicts.values()} == {3 * 2 / 2**8}
+    assert all(each["detectable"] > 0 and each["exact"] for each in verdicts.values())
+    assert board["entrants"][0]["against_random"] == verdicts["rl", "random"]
+    document = render(found, Format.MD)
+    assert "| rl |  | +0.107 (0.023) | +0.214 (0.023) |" in document
+    assert "| random | -0.214 (0.023) | -0.107 (0.023) |  |" in document
+    first = next(csv.DictReader(io.StringIO(render(found, Format.CSV))))
+    assert (first["random_pairs"], first["random_verdict"]) == ("8", "different")
+    assert float(first["random_difference"]) == pytest.approx(0.214)
+    assert float(first["random_low"]) < 0.214 < float(first["random_high"])
+    assert [each["reached"] for each in json.loads(first["targets"])] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("format", list(Format))

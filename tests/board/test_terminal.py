@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -31,8 +32,8 @@ def printed(found, *, width: int = 80, encoding: str = "utf-8", colour: bool = F
 def found(run):
     return boards(
         [
-            *(run(0.2, 0.4, 0.5 + seed / 100, seed=seed) for seed in range(3)),
-            *(run(0.25, 0.4, 0.5 + seed / 100, seed=seed, searcher="evolution") for seed in range(3)),
+            *(run(0.2, 0.4, 0.5 + seed / 100, seed=seed) for seed in range(6)),
+            *(run(0.205, 0.4, 0.5 + (seed ^ 1) / 100, seed=seed, searcher="evolution") for seed in range(6)),
             run(0.1, seed=8, state=RunState.STOPPED),
             run(0.6, protocol=PAPER, started=2.0),
         ]
@@ -47,8 +48,13 @@ def test_it_says_what_matters(found, rules) -> None:
         "synthetic (ffffffffffff)",
         "4 children, at most 8 proposals",
         "icml2017, 2 blocks",
-        "0-2",
+        "0-5",
         "1–2",
+        "[0.40",
+        "reached 0.35",
+        "6 of 6, 2",
+        "Against random search, by seed",
+        "+0.001 [",
         "biased upward: confirm before believing",
         "Not a strict ranking",
         "Unfinished, so not ranked",
@@ -56,6 +62,10 @@ def test_it_says_what_matters(found, rules) -> None:
         rules[2].infix,
     ):
         assert wanted in text
+    words = " ".join(text.split())
+    assert "exact two-sided sign-flip test of the differences in area over 6 pairs of equal seed, at 5%." in words
+    assert "of six it holds the true mean 87% of the time at best" in words
+    assert re.search(r"A difference of 0\.\d{3} would be found with 80% power \(minimum detectable effect\)", words)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -87,7 +97,7 @@ def test_hostile_names_are_neither_markup_nor_escapes(run) -> None:
 
 def test_a_terminal_without_unicode_is_served(found, run) -> None:
     text = printed([*found, *boards([run(0.5, searcher="größe")])], encoding="ascii")
-    assert "+-" in text
+    assert "1-2" in text
     assert "gr??e" in text
 
 

@@ -1,10 +1,12 @@
-"""Named protocols and their hashes."""
+"""Named protocols: their hashes, and preset targets, of which every one has its own and any other some."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES
+import pytest
+
+from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES, TARGETS, targets
 
 STORED = {
     "paper": "987d78fa31659c60",
@@ -33,3 +35,16 @@ def test_every_number_counts() -> None:
 def test_every_protocol_is_summarised_under_its_name() -> None:
     assert set(SUMMARIES) == set(PROTOCOLS)
     assert all(protocol.name == name for name, protocol in PROTOCOLS.items())
+
+
+def test_every_named_protocol_has_rising_targets_beyond_chance() -> None:
+    assert TARGETS.keys() == PROTOCOLS.keys()
+    for protocol in PROTOCOLS.values():
+        found = targets(protocol)
+        assert found == TARGETS[protocol.name]
+        assert list(found) == sorted(set(found))
+        assert protocol.chance < found[0] < found[-1] < 1
+
+
+def test_a_protocol_from_outside_has_quarters_of_the_way() -> None:
+    assert targets(dataclasses.replace(QUICK, name="theirs", chance=0.2)) == pytest.approx((0.4, 0.6, 0.8))

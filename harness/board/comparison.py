@@ -1,0 +1,153 @@
+"""All pairs of entrants compared at once: who is ahead beyond luck, and what could not have been seen (protocol §3).
+
+Each pair is tested over the seeds that both have; Holm's correction over all pairs keeps the odds that any two equals
+are called different at 5%. A searcher's place is the range that these verdicts leave open.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from scipy import optimize, stats
+
+from harness.board.statistics import LEAST_PAIRS, MOST_PAIRS, Estimate, PairedTest, paired
+
+LEVEL = 0.05  # odds of calling any equals different, over all pairs of a board
+POWER = 0.8  # with which the minimum detectable effect is found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is known of the difference between two entrants.
+
+    Attributes:
+        first: label of the one.
+        second: label of the other.
+        test: of the differences, first less second; None where they share no seed.
+        adjusted: its p after Holm's correction; None where it is underpowered, and so not among those corrected for.
+        detectable: the minimum detectable effect (see ``detectable``); None where no difference is.
+    """
+
+    first: str
+    second: str
+    test: PairedTest | None = None
+    adjusted: float | None = None
+    detectable: float | None = None
+
+    @property
+    def pairs(self) -> int:
+        """Seeds that both have."""
+        return self.test.pairs if self.test else 0
+
+    @property
+    def different(self) -> bool:
+        """Whether one is ahead beyond luck."""
+        return self.adjusted is not None and self.adjusted <= LEVEL
+
+    @property
+    def verdict(self) -> str:
+        """In a word: ``different``, ``not separated``, or ``underpowered`` with too few shared seeds to tell."""
+        if self.adjusted is None:
+            return "underpowered"
+        return "different" if self.different else "not separated"
+
+    def turned(self) -> Comparison:
+        """The same with the entrants exchanged."""
+        test = self.test
+        if test:
+            was = test.difference
+            low, high = (None if end is None else -end for end in (was.high, was.low))
+            test = replace(test, difference=Estimate(-was.mean, low, high, was.count))
+        return replace(self, first=self.second, second=self.first, test=test)
+
+
+def compare(figures: Mapping[str, Mapping[int, float]], *, seed: int) -> tuple[Comparison, ...]:
+    """Compare every entrant with every other, pairing by seed.
+
+    Args:
+        figures: of each entrant by label, its figure by seed.
+        seed: of the resampling.
+
+    Returns:
+        One for each pair, in the order of ``figures``.
+    """
+    found = []
+    for first, second in itertools.combinations(figures, 2):
+        common = sorted(figures[first].keys() & figures[second].keys())
+        differences = [figures[first][each] - figures[second][each] for each in common]
+        test = paired(differences, seed=seed) if differences else None
+        found.append(Comparison(first=first, second=second, test=test))
+    tests = {place: each.test for place, each in enumerate(found) if each.test and not each.test.underpowered}
+    adjusted = holm([test.p for test in tests.values()])
+    for (place, test), chance in zip(tests.items(), adjusted, strict=True):
+        effect = detectable(test.spread or 0.0, pairs=test.pairs, comparisons=len(tests))
+        found[place] = replace(found[place], adjusted=chance, detectable=effect)
+    return tuple(found)
+
+
+def holm(chances: Sequence[float]) -> tuple[float, ...]:
+    """Adjust p values for being several (Holm 1979): the i-th smallest of m counts m − i + 1 fold, and never falls."""
+    adjusted, floor = [0.0] * len(chances), 0.0
+    for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
+        floor = max(floor, min(1.0, (len(chances) - rank) * chances[place]))
+        adjusted[place] = floor
+    return tuple(adjusted)
+
+
+def places(labels: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
+    """The best and the worst place of each: behind all that are shown better, ahead of all that are shown worse."""
+    better: Counter[str] = Counter()
+    worse: Counter[str] = Counter()
+    for each in comparisons:
+        if each.different and each.test:
+            ahead = each.test.difference.mean > 0
+            better[each.second if ahead else each.first] += 1
+            worse[each.first if ahead else each.second] += 1
+    return {label: (1 + better[label], len(labels) - worse[label]) for label in labels}
+
+
+def pairs_needed(comparisons: int) -> int:
+    """The fewest pairs with which any of so many tests can be significant: 2/2ⁿ times their number is at most 5%."""
+    return max(LEAST_PAIRS, math.ceil(math.log2(2 * comparisons / LEVEL)))
+
+
+def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | None:
+    """The minimum detectable effect: the mean difference that the test finds four times in five.
+
+    At the level of Holm's first step, 5% over the number of comparisons, rounded down to a p that the exact test can
+    have; so a difference that is not the first to be found is easier to find. Differences are taken for normal with
+    the spread observed: the power is that of the paired t test, or, where only differences of one sign throughout are
+    significant, Φ(δ/σ)ⁿ. ``results/studies/statistics`` checks both by simulation.
+
+    Args:
+        spread: standard deviation of the differences.
+        pairs: their number.
+        comparisons: tests that Holm's correction is over.
+
+    Returns:
+        In units of ``spread``'s; None where so few pairs can detect nothing at all, and where there is no spread, as of
+        two searchers that made the same proposals: that says nothing about what could have been seen.
+    """
+    if pairs < pairs_needed(comparisons) or not spread:
+        return None
+    return spread * _standard_effect(pairs, comparisons)
+
+
+@functools.cache
+def _standard_effect(pairs: int, comparisons: int) -> float:
+    """``detectable`` in standard deviations of the differences."""
+    level = LEVEL / comparisons
+    if pairs <= MOST_PAIRS:
+        steps = 2 ** (pairs - 1)  # p comes in steps of 2/2ⁿ
+        level = math.floor(level * steps) / steps
+        if level == 1 / steps:
+            return float(stats.norm.ppf(POWER ** (1 / pairs)))
+    freedom = pairs - 1
+    critical = float(stats.t.ppf(1 - level / 2, freedom))
+    shift = optimize.brentq(lambda shift: stats.nct.sf(critical, freedom, shift) - POWER, 0.0, 10 + 4 * critical)
+    return float(shift) / math.sqrt(pairs)
