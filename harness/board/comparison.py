@@ -122,7 +122,8 @@ def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | No
     At the level of Holm's first step, 5% over the number of comparisons, rounded down to a p that the exact test can
     have; so a difference that is not the first to be found is easier to find. Differences are taken for normal with
     the spread observed: the power is that of the paired t test, or, where only differences of one sign throughout are
-    significant, Φ(δ/σ)ⁿ. ``results/studies/statistics`` checks both by simulation.
+    significant, Φ(δ/σ)ⁿ. By simulation (``results/studies/statistics``) such differences are found 79 to 82% of the
+    time, and 74% in the worst case, where the steps of p are coarse.
 
     Args:
         spread: standard deviation of the differences.

@@ -18,7 +18,7 @@ LEAST_VALUES = 3  # of a bootstrap: two values have three means, whose range cov
 ROUNDING = 1e-12  # relative to the values; what differs by less is equal
 MOST_PAIRS = 20  # of the exact test, which goes through all 2ⁿ signs
 LEAST_PAIRS = 6  # of a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
-FLIPS = 99_999  # choices of signs drawn where there are too many to go through
+FLIPS = 19_999  # choices of signs drawn where there are too many to go through
 FLIPS_AT_ONCE = 10_000
 
 
@@ -95,7 +95,7 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
     Under the null hypothesis each difference is as likely to have either sign (Fisher 1935, §21). The smallest p that n
     pairs can give is 2/2ⁿ; a difference of 0 flips to itself. Up to 20 pairs all choices are counted, each sum of one
     half of the differences against the sorted sums of the other, which takes 2 × 2ⁿᐟ² numbers in place of 2ⁿ. For more
-    99,999 are drawn, and the signs as they are count as one more of them (Phipson & Smyth 2010), so p is never 0.
+    19,999 are drawn, and the signs as they are count as one more of them (Phipson & Smyth 2010), so p is never 0.
 
     Args:
         differences: one a pair, at least one, finite.

@@ -185,7 +185,7 @@ def test_sign_flip_does_not_mind_units_order_or_direction() -> None:
 
 def test_sign_flip_is_exact_to_twenty_pairs_and_drawn_beyond() -> None:
     assert sign_flip([0.01] * 20) == 2 / 2**20
-    assert sign_flip([0.01] * 21) == 1 / 100_000  # the signs as they are, and none of the 99,999 drawn
+    assert sign_flip([0.01] * 21) == 1 / 20_000  # the signs as they are, and none of the 19,999 drawn
     for bad in ([], [0.1, math.nan]):
         with pytest.raises(ValueError, match="at least one difference, all finite"):
             sign_flip(bad)
@@ -193,12 +193,12 @@ def test_sign_flip_is_exact_to_twenty_pairs_and_drawn_beyond() -> None:
 
 def test_drawn_signs_agree_with_all_of_them() -> None:
     # a difference of 0 flips to itself, so 20 pairs and a zero have the exact p of the 20; its standard error over
-    # 99,999 draws is at most 0.0016, and a miss of 5 of them has odds below 1 in a million
+    # 19,999 draws is at most 0.0036, and a miss of 5 of them has odds below 1 in a million
     values = np.random.default_rng(13).normal(0.2, 1.0, size=20).tolist()
     drawn = sign_flip([*values, 0.0], seed=3)
     assert drawn == sign_flip([*values, 0.0], seed=3)
     assert drawn != sign_flip([*values, 0.0], seed=4)
-    assert drawn == pytest.approx(sign_flip(values), abs=0.008)
+    assert drawn == pytest.approx(sign_flip(values), abs=0.018)
 
 
 def test_a_paired_test_says_what_it_rests_on() -> None:
