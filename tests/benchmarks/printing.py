@@ -82,7 +82,7 @@ def steadiness(report: Report) -> str:
     seconds = report.get("yardsticks", [])
     if len(seconds) < 2:
         return "The machine's steadiness was not measured."
-    least, late = min(seconds), quantiles(seconds, n=10)[-1]
+    least, late = min(seconds), quantiles(seconds, n=10, method="inclusive")[-1]
     return (
         f"A fixed piece of work between the benchmarks took {1000 * least:.2f} ms at best; "
         f"of {len(seconds)} times one in ten took {late / least - 1:.0%} longer or more."
