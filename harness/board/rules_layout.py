@@ -10,6 +10,7 @@ from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
 FEWEST_PAIRS = 6  # below that the exact test cannot give p < 0.05 (protocol §3)
+ENOUGH_SEEDS = 10  # for a bootstrap interval to cover what it says
 SHOWN_COMMIT = 12  # characters
 
 
@@ -128,9 +129,11 @@ def _unfinished(board: RulesBoard) -> TableText:
 def _notes(board: RulesBoard) -> list[str]:
     if not board.rules:
         return list(board.notes)
+    fewest = min(len(each.seeds) for each in board.rules)
     notes = [
-        f"Means over seeds ± their {CONFIDENCE:.0%} bootstrap intervals. All rules of a seed train from the same "
-        "weights on the same batches."
+        f"Means over seeds ± their {CONFIDENCE:.0%} bootstrap intervals"
+        + (", which are too narrow for so few seeds" if fewest < ENOUGH_SEEDS else "")
+        + ". All rules of a seed train from the same weights on the same batches."
     ]
     if board.tested:
         notes.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")

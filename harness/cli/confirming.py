@@ -15,7 +15,7 @@ from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.competing import carry_out, due_of, tell_finished
 from harness.cli.output import announce
-from harness.errors import LedgerError, message
+from harness.errors import LedgerError, ProtocolError, check_range, message
 
 if TYPE_CHECKING:
     from harness.board.tables import Board
@@ -30,9 +30,9 @@ TOP, SEEDS, MOST_SEEDS = 5, 10, 20  # the exact test goes through all 2ⁿ signs
 
 def confirm(
     top: Annotated[
-        int | None, typer.Option(help="Best rules of each searcher.", min=0, show_default=f"{TOP}, or 0 with --rule")
+        int | None, typer.Option(help="Best rules of each searcher.", show_default=f"{TOP}, or 0 with --rule")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Fresh seeds to retrain on.", min=1, max=MOST_SEEDS)] = SEEDS,
+    seeds: Annotated[int, typer.Option(help=f"Fresh seeds to retrain on, 1 to {MOST_SEEDS}.")] = SEEDS,
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", help="A rule of your own: infix, tokens, or a name from `harness ls rules`."),
@@ -40,9 +40,7 @@ def confirm(
     protocol: Annotated[
         str | None, typer.Option(help="How rules are retrained.", show_default="as the searches scored")
     ] = None,
-    board: Annotated[
-        int | None, typer.Option(help="Whose rules, by the number on `harness leaderboard`.", min=1)
-    ] = None,
+    board: Annotated[int | None, typer.Option(help="Whose rules, by the number on `harness leaderboard`.")] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
     workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
     cluster: Annotated[
@@ -64,6 +62,9 @@ def confirm(
     from harness.race.protocol import named
     from harness.space.zoo import resolve
 
+    check_range("seeds", seeds, least=1, most=MOST_SEEDS, error=ProtocolError)
+    check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
+    check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
     own = [resolve(text) for text in rules or []]
     top = (0 if own else TOP) if top is None else top
     slots = options.worker_count(workers, device=device)
@@ -157,7 +158,7 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
     if not counting:
         got = "none" if board is None and not found else f"{sum(len(each.unfinished) for each in found)} unfinished"
         if board is not None and board > len(found):
-            got = f"{len(found)} boards"
+            got = f"only boards 1 to {len(found)}"
         hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
         raise LedgerError(message(what, expected="finished ones in the store", got=got, hint=hint))
     if len(counting) > 1:

@@ -50,7 +50,7 @@ def printed(found, *, width: int = 80, encoding: str = "utf-8") -> str:
 
 
 def test_it_says_what_matters(found) -> None:
-    text = printed(found)
+    text = " ".join(printed(found).split())  # sentences as they are, wherever they were folded
     for wanted in (
         "Confirmed rules 1",
         "Confirmed rules 2",
@@ -62,6 +62,7 @@ def test_it_says_what_matters(found) -> None:
         "best known",
         "less momentum",
         "too few",
+        "too narrow for so few seeds",
         "exact sign-flip test",
         "Holm's",
         "Underpowered: 5 pairs cannot give p below 0.062",

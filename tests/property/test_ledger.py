@@ -48,6 +48,7 @@ outcomes = st.builds(
     sweep=st.lists(st.tuples(floats, scores), max_size=3).map(tuple),
     curve=st.lists(scores, max_size=3).map(tuple),
     message=st.text(st.characters(codec="utf-8"), max_size=20),
+    test=st.none() | scores,
 )
 entries = st.builds(
     Entry,
