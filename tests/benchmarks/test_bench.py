@@ -97,6 +97,16 @@ def test_a_slower_revision_is_a_regression_and_leaves_nothing_behind(
     assert len(git("worktree", "list").splitlines()) == 1
 
 
+def test_what_is_broken_off_leaves_nothing_behind(history: Path, git: Callable[..., str]) -> None:
+    def broken_off(_: Path) -> Mapping[str, float]:
+        assert len(git("worktree", "list").splitlines()) == 2
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit):
+        bench.main(["--against", "HEAD~1"], root=history, measure=broken_off)
+    assert len(git("worktree", "list").splitlines()) == 1
+
+
 def test_a_faster_revision_is_none(history: Path, git: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     git("checkout", "-q", "HEAD~1")
     assert bench.main(["--against", "main"], root=history, measure=by_what_lies_there) == 0
