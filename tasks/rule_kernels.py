@@ -286,4 +286,4 @@ KERNELS: dict[str, Kernel] = {
     "over": _over,
     "rms": _root_mean_square,
 }
-"""The kernel of every primitive of ``rule_program.lower`` but ``const``."""
+"""The kernel of every primitive of ``harness.space.primitives`` but ``const``."""

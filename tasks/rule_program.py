@@ -1,6 +1,6 @@
 """A rule compiled into a short list of ``torch._foreach`` operations: each runs once for all tensors of a group.
 
-``compile_rule`` lowers the canonical expression to primitive operations, merges equal sub-expressions, and notes for
+``compile_rule`` takes the canonical expression as primitive operations (``harness.space.primitives``), and notes for
 every operation which of its arguments nobody reads again, so that their memory is reused in place. Gradients, weights
 and running means are borrowed and never overwritten, except the means by their own update::
 
@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.space.expression import CONSTANT, Node, constant
+from harness.space.expression import CONSTANT, Node
+from harness.space.primitives import operations
 from tasks.rule_kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value
 
 BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
-WEIGHT_DECAYS = {"1e-4w": 1e-4, "1e-3w": 1e-3, "1e-2w": 1e-2, "1e-1w": 1e-1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +107,9 @@ class Program:
 def compile_rule(node: Node) -> Program:
     """Compile a rule's expression, canonical or literal.
 
-    Operations are listed arguments first, left to right, so the order in which noise and masks are drawn is a property
-    of the expression alone.
+    The order of operations, and so that in which noise and masks are drawn, is a property of the expression alone.
     """
-    order: dict[Node, int] = {}
-
-    def visit(part: Node) -> None:
-        if part not in order:
-            for arg in part.args:
-                visit(arg)
-            order[part] = len(order)
-
-    root = lower(node)
-    visit(root)
+    order = {part: place for place, part in enumerate(operations(node))}
     last_read: dict[Node, int] = {}
     for part, place in order.items():
         last_read.update(dict.fromkeys(part.args, place))
@@ -144,56 +134,6 @@ def compile_rule(node: Node) -> Program:
             )
         )
     return Program(tuple(instructions), random=any(instruction.draws for instruction in instructions))
-
-
-def lower(node: Node) -> Node:
-    """Rewrite an expression in primitive operations, so that hidden parts become shared sub-expressions.
-
-    ``m`` becomes the bias correction of a running mean, ``adam`` the quotient of ``m`` and √v̂+ε, and so on. Primitives
-    are ``g w noise const mean_* unbias_* rms over`` and the vocabulary's functions, of one or two arguments each.
-    """
-    gradient = Node("g")
-    square = Node("mul", (gradient, gradient))
-    cube = Node("mul", (square, gradient))
-    mean = {
-        "m": Node("mean_m", (gradient,)),
-        "v": Node("mean_v", (gradient, gradient)),
-        "gamma": Node("mean_gamma", (square, gradient)),
-    }
-    rms = Node("rms", (mean["v"],))
-
-    def rewritten(part: Node) -> Node:
-        match part.token:
-            case "g" | "noise" | "const":
-                return part
-            case "1" | "2":
-                return constant(float(part.token))
-            case "g2":
-                return square
-            case "g3":
-                return cube
-            case "m" | "v" | "gamma":
-                return Node(f"unbias_{part.token}", (mean[part.token],))
-            case "sign(g)":
-                return Node("sign", (gradient,))
-            case "sign(m)":
-                return Node("sign", (mean["m"],))
-            case "adam":
-                return Node("over", (rewritten(Node("m")), rms))
-            case "rmsprop":
-                return Node("over", (gradient, rms))
-            case "id" | "left":
-                return rewritten(part.args[0])
-        if part.token in WEIGHT_DECAYS:
-            return Node("mul", (Node("w"), constant(WEIGHT_DECAYS[part.token])))
-        args = [rewritten(arg) for arg in part.args]
-        if part.token == "sign" and args[0].token == "unbias_m":
-            return Node("sign", args[0].args)  # the correction is positive
-        while part.token in ("add", "mul") and len(args) > 2:
-            args[:2] = [Node(part.token, (args[0], args[1]))]
-        return Node(part.token, tuple(args))
-
-    return rewritten(node)
 
 
 def _kernel(node: Node) -> Kernel:
