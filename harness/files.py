@@ -1,0 +1,49 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import HarnessError, message
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put content into a file, over what it holds: readers see the old file or the new one, and never half of one.
+
+    Raises:
+        HarnessError: it cannot be written; nothing is left behind.
+    """
+    try:
+        place = Path(os.path.realpath(path))  # through links
+        if place.exists() and not place.is_file():
+            raise OSError(errno.EINVAL, "no regular file")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _replace(place, content)
+    except OSError as cause:
+        full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        expected, hint = "a place that can be written", "Check the path and its permissions"
+        if full:
+            expected, hint = "room on the disk", "Free some space, and give the same command again"
+        text = message(f"file {path}", expected=expected, got=cause.strerror or cause, hint=hint)
+        raise HarnessError(text) from cause
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, unborn = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(unborn, 0o666 & ~mask)  # as an ordinary new file, where mkstemp's is the owner's alone
+        os.replace(unborn, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unborn)
+        raise
