@@ -62,6 +62,12 @@ def latex(rule: Rule) -> str:
     return printer.latex(expression(rule))
 
 
+def equation(rule: Rule) -> str:
+    """One step in LaTeX as a displayed equation, to paste into a document that uses ``amsmath``."""
+    lines = (r"\begin{equation*}", rf"  w \leftarrow w - \lambda \left({latex(rule)}\right)", r"\end{equation*}")
+    return f"% {infix(rule)}; needs \\usepackage{{amsmath}}\n" + "\n".join(lines) + "\n"
+
+
 def tree(rule: Rule) -> str:
     """The expression tree drawn as lines of text, dead branches included."""
     return printer.drawing(expression(rule))

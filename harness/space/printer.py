@@ -150,7 +150,7 @@ def drawing(node: Node) -> str:
 
 
 def _lines(node: Node) -> Iterator[str]:
-    yield _label(node)
+    yield label(node)
     for number, arg in enumerate(node.args):
         last = number == len(node.args) - 1
         first, *rest = _lines(arg)
@@ -158,7 +158,8 @@ def _lines(node: Node) -> Iterator[str]:
         yield from (("    " if last else "│   ") + line for line in rest)
 
 
-def _label(node: Node) -> str:
+def label(node: Node) -> str:
+    """What a node is called in a drawing."""
     if node.token == CONSTANT:
         return number_text(node.value)
     if node.token in OPERATORS:
