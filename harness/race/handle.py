@@ -115,15 +115,13 @@ class RunHandle:
         """
         settings = ", ".join(f"{column} = ?" for column in ("told", *OUTCOME_COLUMNS))
         trial = f"UPDATE trials SET {settings} WHERE run = ? AND number = ? AND status IS NULL"
-        columns = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
-        shared = f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         with guarded(self._path), transaction(self._writer, flush=False):
             for entry in entries:
                 cells = outcome_cells(entry.outcome)
                 self._writer.execute(trial, (entry.told, *cells, self.header.identity, entry.index))
                 failed = entry.outcome is None or entry.outcome.status is Status.ERROR
                 if entry.source is Source.TRAINED and not failed:
-                    self._writer.execute(shared, (entry.key, *self._conditions, *cells))
+                    share(self._writer, self._conditions, [entry])
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk.
@@ -157,6 +155,14 @@ class RunHandle:
 def conditions(header: RunHeader) -> tuple[str | int, ...]:
     """The values of ``EVALUATION_KEY`` but for the rule's: what all evaluations of a run share."""
     return (header.protocol.hash, header.data_fingerprint, header.child_seed, header.environment_hash)
+
+
+def share(writer: sqlite3.Connection, shared: tuple[str | int, ...], entries: Sequence[Entry]) -> None:
+    """Let the outcomes of completed entries serve every run of the same ``conditions``; the first to come stays."""
+    columns = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
+    statement = f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    for entry in entries:
+        writer.execute(statement, (entry.key, *shared, *outcome_cells(entry.outcome)))
 
 
 def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str | int, ...]) -> Outcome | None:

@@ -20,17 +20,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import NoReturn, Self, TypedDict
 
 from filelock import FileLock, Timeout
 
 from harness.contracts import Outcome, Trial
 from harness.errors import LedgerError, message
 from harness.race import schema, storage
+from harness.race.archive import Archive
 from harness.race.entries import ENTRY_COLUMNS, RESULT_COLUMNS, RUN_COLUMNS, RunRow, entry_from, results_from, run_from
 from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, conditions, evaluation_under
 from harness.race.records import RunHeader, RunRecord, RunResults, RunState
 from harness.race.storage import guarded, snapshot
+from harness.race.transfer import insert_archive, stored_archive
 
 FILE_NAME = "ledger.sqlite"
 LOCK_FOLDER = "locks"
@@ -187,6 +189,38 @@ class Ledger:
             "seconds": row.seconds,
         }
 
+    def rows(self) -> list[RunRow]:
+        """Every run without its proposals, in the order they were begun.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        with guarded(self.path), self._reading() as connection:
+            return _run_rows(connection)
+
+    def archive(self, identity: str) -> Archive:
+        """A run with all that the store holds of it, as of one moment.
+
+        Raises:
+            LedgerError: the run is unknown.
+        """
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            found = stored_archive(connection, identity)
+        return found if found is not None else _unknown(identity)
+
+    def adopt(self, archive: Archive) -> bool:
+        """Take in a run from elsewhere, all of it or nothing.
+
+        Returns:
+            Whether it was written; False if the store holds the very same.
+
+        Raises:
+            LedgerError: the store holds the run with other content, or cannot be written.
+        """
+        assert self._writer is not None, "a ledger opened for reading takes in no run"
+        with guarded(self.path):
+            return insert_archive(self._writer, archive)
+
     def evaluation(self, header: RunHeader, key: str) -> Outcome | None:
         """What a rule of this key earned in any run under the header's protocol, data, child seed and environment."""
         with guarded(self.path), self._reading() as connection:
@@ -205,8 +239,7 @@ class Ledger:
             run = connection.execute(SELECT_RUN, (identity,)).fetchone()
             rows = connection.execute(SELECT_ENTRIES, (identity,)).fetchall()
         if run is None:
-            hint = "List the runs with `harness runs`"
-            raise LedgerError(message("run", expected="one that the ledger holds", got=identity, hint=hint))
+            _unknown(identity)
         _, text, state, _, _, exhausted = run
         header = json.loads(text)
         del header["provenance"]
@@ -252,6 +285,11 @@ class _RunFields(TypedDict):
     active: bool
     started: float
     seconds: float
+
+
+def _unknown(identity: str) -> NoReturn:
+    hint = "List the runs with `harness runs`"
+    raise LedgerError(message("run", expected="one that the ledger holds", got=identity, hint=hint))
 
 
 def _run_rows(connection: sqlite3.Connection) -> list[RunRow]:

@@ -1,0 +1,253 @@
+"""Runs as files: everything survives, an interrupted run goes on from its import, and nonsense is refused by line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from doubles import CountingEngine
+from racing import completed, dump, entry, header, run
+
+from harness.errors import LedgerError
+from harness.race.archive import Archive, encode, line
+from harness.race.archive_reading import MOST_LINE_BYTES, decode
+from harness.race.ledger import Ledger
+from harness.race.records import RunHeader, RunState
+
+STORED_V1 = Path(__file__).parent.parent / "data" / "ledger_v1.sqlite"
+
+
+def archived(folder: Path, made: RunHeader) -> Archive:
+    return Ledger.read(folder).archive(made.identity)
+
+
+def carried(archive: Archive, into: Path) -> Archive:
+    """The archive by way of a file into a store, and out of it again."""
+    file = into.parent / f"{into.name}-{archive.file_name}"
+    file.write_bytes(encode(archive))
+    with Ledger.open(into) as ledger:
+        assert ledger.adopt(decode(file))
+    return archived(into, archive.header)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_finished_run_survives_to_the_byte(tmp_path: Path, asynchronous: bool) -> None:
+    made = header(20, asynchronous=asynchronous, provenance={"command": "harness run --é \n"})
+    run(tmp_path / "a", made, engine=CountingEngine(slots=3))
+    ours = archived(tmp_path / "a", made)
+    assert {each.source for each in ours.entries} == {"trained", "duplicate"}
+    theirs = carried(ours, tmp_path / "b")
+    assert theirs == ours
+    assert dict(theirs.header.provenance) == {"command": "harness run --é \n"}
+    assert encode(theirs) == encode(ours) == encode(archived(tmp_path / "a", made))
+    assert dump(tmp_path / "b", made) == dump(tmp_path / "a", made)
+    (one,), (other,) = Ledger.read(tmp_path / "a").results(), Ledger.read(tmp_path / "b").results()
+    assert one == other
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_an_interrupted_run_goes_on_from_its_import(tmp_path: Path, asynchronous: bool) -> None:
+    made = header(15, asynchronous=asynchronous)
+    run(tmp_path / "whole", made, engine=CountingEngine(slots=2))
+    engine = CountingEngine(slots=2, stop_after=7)
+    run(tmp_path / "stopped", made, engine=engine, stop=engine.stop)
+    stopped = archived(tmp_path / "stopped", made)
+    assert stopped.state is RunState.STOPPED
+    assert any(each.outcome is None for each in stopped.entries)
+    assert carried(stopped, tmp_path / "else") == stopped
+    rest = CountingEngine(slots=2)
+    run(tmp_path / "else", made, engine=rest)
+    whole = archived(tmp_path / "whole", made)
+    assert rest.trained == sum(each.charged for each in whole.entries) - 7
+    run(tmp_path / "stopped", made, engine=CountingEngine(slots=2))
+    assert dump(tmp_path / "else", made) == dump(tmp_path / "stopped", made)
+    if not asynchronous:
+        assert dump(tmp_path / "else", made) == dump(tmp_path / "whole", made)
+
+
+def test_a_run_being_worked_on_is_archived_as_it_stands(tmp_path: Path) -> None:
+    made = header()
+    with Ledger.open(tmp_path / "a") as ledger, ledger.begin(made) as handle:
+        first, second = entry(0, asked=0), entry(1, asked=0)
+        handle.propose([first, second])
+        handle.complete([completed(first)])
+        ours = archived(tmp_path / "a", made)
+    assert ours.state is RunState.RUNNING
+    assert [each.outcome is None for each in ours.entries] == [False, True]
+    assert carried(ours, tmp_path / "b") == ours
+
+
+def test_outcomes_serve_equal_environments_and_no_others(tmp_path: Path) -> None:
+    made = header(8)
+    run(tmp_path / "a", made)
+    carried(archived(tmp_path / "a", made), tmp_path / "b")
+    store = Ledger.read(tmp_path / "b")
+    trained = [each for each in store.archive(made.identity).entries if each.charged]
+    for each in trained:
+        shared = store.evaluation(made, each.key)
+        assert shared == (each.outcome if each.outcome and each.outcome.status != "error" else None)
+        assert store.evaluation(header(8, environment={"fake": "2"}), each.key) is None
+        assert store.evaluation(header(8, seed=1), each.key) is None
+
+
+def test_what_an_old_store_does_not_know_the_environment_of_serves_nobody(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    shutil.copy(STORED_V1, tmp_path / "old" / "ledger.sqlite")
+    old = Ledger.read(tmp_path / "old")
+    archives = [old.archive(row.identity) for row in old.rows()]
+    assert not all(archive.serves for archive in archives)
+    for archive in archives:
+        if not archive.serves:
+            again = carried(archive, tmp_path / "new")
+            assert again == archive
+            store = Ledger.read(tmp_path / "new")
+            assert all(store.evaluation(archive.header, each.key) is None for each in archive.entries)
+
+
+def test_a_run_that_is_there_is_never_changed(tmp_path: Path) -> None:
+    made = header(6)
+    run(tmp_path / "a", made)
+    ours = archived(tmp_path / "a", made)
+    with Ledger.open(tmp_path / "a") as ledger:
+        assert not ledger.adopt(ours)
+        shorter = replace(ours, entries=ours.entries[:-1], state=RunState.STOPPED)
+        with pytest.raises(LedgerError, match="holds otherwise"):
+            ledger.adopt(shorter)
+    assert archived(tmp_path / "a", made) == ours
+
+
+def test_a_hostile_searcher_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
+    run(tmp_path / "a", header(3))
+    ours = archived(tmp_path / "a", header(3))
+    for name in ("../../etc/cron", "..", "a/b", "a\\b", ".hidden", "x" * 500):
+        file = replace(ours, header=header(3, searcher=name)).file_name
+        assert Path(file).name == file
+        assert not file.startswith(".")
+        assert len(file) < 255
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder, made = tmp_path_factory.mktemp("sound"), header(20, environment={"fake": "1", "language": "1"})
+    run(folder, made)
+    return encode(archived(folder, made))
+
+
+@pytest.fixture
+def lines(sound: bytes) -> list[dict]:
+    """A sound file's lines, for spoiling."""
+    return [json.loads(each) for each in sound.splitlines()]
+
+
+def sealed(lines: list[dict]) -> bytes:
+    """The lines as a file with a right checksum, so that only what they say can be wrong."""
+    body = b"".join(map(line, lines[:-1]))
+    return body + line(lines[-1] | {"sha256": hashlib.sha256(body).hexdigest()})
+
+
+def duplicate(lines: list[dict]) -> int:
+    return next(place for place, each in enumerate(lines) if each.get("source") == "duplicate")
+
+
+def failed(lines: list[dict]) -> int:
+    return next(place for place, each in enumerate(lines) if (each.get("outcome") or {}).get("status") == "diverged")
+
+
+SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
+    "newer schema": (lambda lines: lines[0].update(schema=2), r"line 1: .*newer harness"),
+    "another format": (lambda lines: lines[0].update(format="recipe"), r"line 1: .*harness export"),
+    "identity": (lambda lines: lines[0].update(identity="0" * 16), r"line 1: expected identity"),
+    "protocol hash": (lambda lines: lines[0].update(protocol_hash="0" * 16), r"line 1: expected protocol_hash"),
+    "protocol": (lambda lines: lines[0]["header"]["protocol"].update(epochs=9), r"line 1: expected name"),
+    "environment": (lambda lines: lines[0]["header"]["environment"].update(fake="2"), r"line 1: .*environment_hash"),
+    "seed": (lambda lines: lines[0]["header"].update(seed=1.5), r"line 1: .*seed"),
+    "searcher": (lambda lines: lines[0]["header"].update(searcher="a\x1b[2J"), r"line 1: .*searcher"),
+    "space": (lambda lines: lines[0]["header"]["space"]["operands"].append("q"), r"line 1: .*operand"),
+    "budget": (lambda lines: lines[0]["header"]["budget"].update(children=0), r"line 1: .*header"),
+    "unknown field": (lambda lines: lines[2].update(note="x"), r"line 3: expected no field note"),
+    "unknown header field": (lambda lines: lines[0]["header"].update(x=1), r"line 1: expected no field header.x"),
+    "missing field": (lambda lines: lines[2].pop("key"), r"line 3: expected a field key"),
+    "index twice": (lambda lines: lines[3].update(index=1), r"line 4: expected index 2, got 1"),
+    "lines swapped": (lambda lines: lines.insert(1, lines.pop(2)), r"line 2: expected index 0"),
+    "a line lost": (lambda lines: lines.pop(4), r"line 5: expected index 3, got 4"),
+    "no such rule": (lambda lines: lines[2].update(rule="g q id id mul"), r"line 3: .*rule of the run's space"),
+    "too long a rule": (lambda lines: lines[2].update(rule=" ".join(["g m id id mul"] * 2)), r"line 3: .*space"),
+    "forged key": (lambda lines: lines[2].update(key="adam"), r"line 3: expected key"),
+    "score above 1": (lambda lines: lines[2]["outcome"].update(score=1.01), r"line 3: .*less than or equal to 1"),
+    "score text": (lambda lines: lines[2]["outcome"].update(score="0.5"), r"line 3: .*number in outcome.score"),
+    "curve": (lambda lines: lines[2]["outcome"].update(curve=[2.0]), r"line 3: .*outcome.curve.0"),
+    "examples": (lambda lines: lines[2]["outcome"].update(examples=-1), r"line 3: .*outcome.examples"),
+    "huge number": (lambda lines: lines[2]["outcome"].update(examples=2**63), r"line 3: .*outcome.examples"),
+    "reward of a failure": (lambda lines: lines[failed(lines)]["outcome"].update(score=0.9), r"expected score 0.1"),
+    "uncharged": (lambda lines: lines[1].update(source="duplicate"), r"line 2: expected an earlier proposal"),
+    "charged twice": (lambda lines: lines[duplicate(lines)].update(source="trained"), r"expected source duplicate"),
+    "another outcome": (lambda lines: lines[duplicate(lines)]["outcome"].update(seconds=9.0), r"the same function"),
+    "told before asked": (lambda lines: lines[2].update(told=0), r"line 3: expected a step after"),
+    "asked backwards": (lambda lines: lines[-2].update(asked=0), r"expected a step from"),
+    "unfinished": (lambda lines: lines[-2].update(outcome=None, told=None), r"expected .*outcome"),
+    "a count": (lambda lines: lines[-1].update(charged=0), r"expected the checksum and the counts"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_nonsense_is_refused_with_its_line(tmp_path: Path, lines: list[dict], spoil: str) -> None:
+    (tmp_path / "sound.jsonl").write_bytes(sealed(lines))
+    decode(tmp_path / "sound.jsonl")
+    change, expected = SPOILED[spoil]
+    change(lines)
+    (tmp_path / "run.jsonl").write_bytes(sealed(lines))
+    with pytest.raises(LedgerError, match=expected):
+        decode(tmp_path / "run.jsonl")
+
+
+def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "a", header(20))
+    ours = archived(tmp_path / "a", header(20))
+    (tmp_path / "run.jsonl").write_bytes(encode(replace(ours, header=header(5))))
+    with pytest.raises(LedgerError, match="at most 5 charged children"):
+        decode(tmp_path / "run.jsonl")
+    (tmp_path / "run.jsonl").write_bytes(encode(replace(ours, header=header(20, proposals=20))))
+    with pytest.raises(LedgerError, match="at most 20 proposals"):
+        decode(tmp_path / "run.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda _: b"", "line 1: .*empty file"),
+        (lambda _: b"\n", "line 1: "),
+        (lambda _: bytes(range(256)) * 50, "line 1: "),
+        (lambda _: b"[" * 50_000 + b"\n", "line 1: "),
+        (lambda _: b'{"format": "harness run", "schema": ' + b"9" * 9000 + b"}\n", "line 1: "),
+        (lambda text: b"x" * (MOST_LINE_BYTES + 1) + text, "line 1: expected a line of at most"),
+        (lambda text: text[:-1], "expected a whole line"),
+        (lambda text: text[: text.rindex(b'{"proposals"')], "expected the line with the checksum"),
+        (lambda text: text + b"\n", "expected nothing after"),
+        (lambda text: text + text, "expected nothing after"),
+        (lambda text: text.replace(b"\n", b"\r\n"), "line 1: "),
+        (lambda text: b"\xef\xbb\xbf" + text, "line 1: "),
+        (lambda text: text.replace(b'"index": 1,', b'"index": 1, "index": 1,'), "line 3: .*written otherwise"),
+        (lambda text: text.replace(b'"examples": 300', b'"examples": NaN', 1), "line .*: "),
+        (lambda text: text.replace(b'"score": 0', b'"score": -Infinity, "x": 0', 1), "line .*: "),
+        (lambda text: text.replace(b'"key": "', b'"key": "\xff\xfe', 1), "line 2: "),
+        (lambda text: text.replace(b'"key": "', b'"key": "\\ud800', 1), "line 2: "),
+    ],
+)
+def test_a_file_that_is_no_export_or_not_whole_is_refused(
+    tmp_path: Path, lines: list[dict], spoil: Callable[[bytes], bytes], expected: str
+) -> None:
+    (tmp_path / "run.jsonl").write_bytes(spoil(sealed(lines)))
+    with pytest.raises(LedgerError, match=expected) as refusal:
+        decode(tmp_path / "run.jsonl")
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(LedgerError, match="expected a run's export"):
+            decode(path)
