@@ -50,6 +50,14 @@ COMMANDS = {
         "harness.cli.boards:leaderboard",
         "Compare the searchers, and list the best rules they found; only equals are ranked together.",
     ),
+    "export": Listed(
+        "harness.cli.transfer:export",
+        "Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.",
+    ),
+    "import": Listed(
+        "harness.cli.transfer:import_",
+        "Take in runs that `harness export` wrote; what is not whole and sound is refused, file by file.",
+    ),
     "ls": Listed(
         "harness.cli.listing:ls",
         "List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail.",
@@ -58,7 +66,7 @@ COMMANDS = {
         "harness.cli.conformance:conformance",
         "Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails.",
     ),
-    "rule": Listed("harness.cli.rules:app", "Look at one rule, or score it."),
+    "rule": Listed("harness.cli.rules:app", "Look at one rule, score it, or take it along."),
     "space": Listed("harness.cli.spaces:app", "What a space of rules holds."),
 }
 _WIDTH = 100  # columns of help where the terminal has them

@@ -1,4 +1,4 @@
-"""``harness rule``: look at one rule, score one rule."""
+"""``harness rule``: look at one rule, score it, take it along."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import json
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
 
 app = typer.Typer(
-    help="Look at one rule, or score it.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="Look at one rule, score it, or take it along.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 RuleText = Annotated[
@@ -40,6 +44,15 @@ class ScoreFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class ExportFormat(StrEnum):
+    """What ``rule export`` writes."""
+
+    TORCH = "torch"
+    LATEX = "latex"
+    DOT = "dot"
+    SVG = "svg"
 
 
 @app.command()
@@ -104,6 +117,50 @@ def score(
     out.print(f"examples       {outcome.examples:,} in {outcome.seconds:.1f} s")
     out.print("sweep          " + "  ".join(f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep))
     out.print("curve          " + "  ".join(f"{value:.3f}" for value in outcome.curve))
+
+
+@app.command()
+def export(
+    rule: RuleText,
+    format: Annotated[
+        ExportFormat,
+        typer.Option(help="An optimizer that needs torch alone, a formula, or the tree for Graphviz or as a drawing."),
+    ] = ExportFormat.TORCH,
+    to: Annotated[Path | None, typer.Option(help="File to write, over what it holds; standard output if none.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the optimizer's class, for torch.")] = "",
+) -> None:
+    """Write a rule for use without this program: PyTorch source, LaTeX, Graphviz, or SVG."""
+    from harness.errors import SettingError, message
+    from harness.files import write_whole
+
+    parsed = _resolved(rule)
+    if name and format is not ExportFormat.TORCH:
+        raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
+    text = _exported(parsed, format, name)
+    if to is None:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(to, text.encode())
+
+
+def _exported(rule: Rule, format: ExportFormat, name: str) -> str:
+    match format:
+        case ExportFormat.TORCH:
+            from harness.space.optimizer_source import optimizer_source
+
+            return optimizer_source(rule, name=name)
+        case ExportFormat.LATEX:
+            from harness.space import notation
+
+            return notation.equation(rule)
+        case ExportFormat.DOT:
+            from harness.space.diagram import dot
+
+            return dot(rule)
+        case ExportFormat.SVG:
+            from harness.space.diagram import svg
+
+            return svg(rule)
 
 
 def _resolved(text: str) -> Rule:
