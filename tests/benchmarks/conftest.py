@@ -76,6 +76,12 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, o
     output_json["yardsticks"] = config.stash.get(YARDSTICKS, [])
 
 
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pytest that a test starts is no worker of this one: it would not measure."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
     """A checkout in small: an empty package of our name, and a folder of benchmarks with this one's conventions."""

@@ -175,7 +175,7 @@ SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
     "index twice": (lambda lines: lines[3].update(index=1), r"line 4: expected index 2, got 1"),
     "lines swapped": (lambda lines: lines.insert(1, lines.pop(2)), r"line 2: expected index 0"),
     "a line lost": (lambda lines: lines.pop(4), r"line 5: expected index 3, got 4"),
-    "no such rule": (lambda lines: lines[2].update(rule="g q id id mul"), r"line 3: .*rule of the run's space"),
+    "no such rule": (lambda lines: lines[2].update(rule="g q id id mul"), r"line 3: .*a rule that the run may train"),
     "too long a rule": (lambda lines: lines[2].update(rule=" ".join(["g m id id mul"] * 2)), r"line 3: .*space"),
     "forged key": (lambda lines: lines[2].update(key="adam"), r"line 3: expected key"),
     "score above 1": (lambda lines: lines[2]["outcome"].update(score=1.01), r"line 3: .*less than or equal to 1"),
