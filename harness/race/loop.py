@@ -116,17 +116,17 @@ def _fill(course: Course) -> bool:
         True when enough are pending, or nothing is left to ask for; False when the searcher took so long that what
         it has given should train meanwhile.
     """
-    began, slots = time.monotonic(), course.engine.slots
+    slots, began = course.engine.slots, time.monotonic()
     wanted = slots + slots // _SLOTS_TO_ONE_WAITING
     while course.run.exhausted is None and not course.spent and course.untold < wanted:
-        if time.monotonic() - began > _ASK_SECONDS:
-            course.dispatch()
-            return False
         course.heed_stop()
         rules = course.ask(1)
         asked = course.tick()
         placed = course.enter(rules, asked=asked)
         if rules and course.entries[placed.start].outcome is None:
+            if time.monotonic() - began > _ASK_SECONDS:
+                course.dispatch()
+                return False
             continue
         course.dispatch()
         if rules:
