@@ -147,6 +147,22 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How a searcher came to propose a rule, in its own words: for readers, never for a score.
+
+    Attributes:
+        how: a few words, such as ``drawn at random`` or ``bred: crossover``.
+        parents: the rules it was made from, the main one first.
+        log_probability: of the rule, in nats, under the distribution that the searcher proposes from, just before; None
+            where it has none.
+    """
+
+    how: str
+    parents: tuple[Rule, ...] = ()
+    log_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildProtocol:
     """How a rule is scored, with every number that its reward depends on (protocol §2).
 
@@ -227,6 +243,14 @@ class Searcher(Protocol):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Hear what earlier proposals earned, in the order asked (with ``--async``, in the order finished)."""
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """What a searcher may offer besides: to say where its proposals came from. Reports read it, by replay (law 4)."""
+
+    def origin(self, rule: Rule) -> Origin | None:
+        """Where the latest proposal of exactly this rule came from; None if it was never proposed."""
 
 
 @runtime_checkable

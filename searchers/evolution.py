@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from harness.contracts import Block, Rule, Trial
+from harness.contracts import Block, Origin, Rule, Trial
 from harness.errors import SettingError, message
 from harness.race.seeds import derive_seed
 from harness.settings import Range
@@ -82,6 +82,7 @@ class RegularizedEvolution:
         self._draws_left = initial - len(self._known)
         self._alive: deque[Trial] = deque(maxlen=population)  # the oldest on the left, the next to die
         self._proposed: set[str] = set()
+        self._origins: dict[Rule, Origin] = {}
         self._partners = [_partners(space, number) for number in range(space.blocks)]
 
     def ask(self, count: int) -> Sequence[Rule]:
@@ -92,19 +93,25 @@ class RegularizedEvolution:
         """Let the trials join the population in the order told; the oldest members beyond its size die."""
         self._alive.extend(trials)
 
+    def origin(self, rule: Rule) -> Origin | None:
+        """The parent of a mutant."""
+        return self._origins.get(rule)
+
     def _proposal(self) -> Rule:
         rule = self._known.popleft() if self._known else None
+        came = Origin(how="a known rule to begin with")
         if rule is None and self._draws_left <= 0 and self._alive:
-            rule = self._child()
+            parent = self._winner()
+            rule, came = self._child(parent), Origin(how="a mutant of its parent", parents=(parent,))
         if rule is None:
             self._draws_left -= 1
-            rule = self._draws.draw_new(self._proposed)
+            rule, came = self._draws.draw_new(self._proposed), Origin(how="drawn at random")
         self._proposed.add(rule.key)
+        self._origins[rule] = came
         return rule
 
-    def _child(self) -> Rule | None:
-        """A mutant of the tournament's winner, of a function not proposed before; None if the tries run out."""
-        parent = self._winner()
+    def _child(self, parent: Rule) -> Rule | None:
+        """A mutant of a parent, of a function not proposed before; None if the tries run out."""
         rule = parent
         for _ in range(MUTATIONS):
             rule = self._mutant(rule)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from deap import base, gp, tools
 
-from harness.contracts import Rule, Trial
+from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
 from harness.space.draws import IDENTITY, Draws
@@ -95,16 +95,21 @@ class GeneticProgramming:
         self._tournament, self._parsimony = tournament, parsimony
         self._fresh, self._resolution = fresh, resolution
         self._words = _words(space)
-        self._variations: tuple[tuple[float, Callable[[Individual], object]], ...] = (
-            (crossover, lambda child: gp.cxOnePoint(child, Individual(self._parent()))),
-            (subtree, lambda child: gp.mutUniform(child, _grower(child, space.blocks, growth, plain), self._words)),
-            (node, lambda child: _change_word(child, self._words, plain)),
-            (shrink, _lift_operand),
+        self._variations: tuple[tuple[float, str, Callable[[Individual], object]], ...] = (
+            (crossover, "crossed", lambda child: gp.cxOnePoint(child, Individual(self._parent()))),
+            (
+                *(subtree, "subtree grown anew"),
+                lambda child: gp.mutUniform(child, _grower(child, space.blocks, growth, plain), self._words),
+            ),
+            (node, "word changed", lambda child: _change_word(child, self._words, plain)),
+            (shrink, "subtree lifted", _lift_operand),
         )
         self._draws = Draws(space, seed=seed, plain=plain)
         self._stream = random.Random(derive_seed(seed, "gp", "variation"))
         self._waiting: deque[Rule] = deque()
         self._proposed: set[str] = set()
+        self._parents: list[Rule] = []  # of the child being bred
+        self._origins: dict[Rule, Origin] = {}
         self._told: set[str] = set()
         self._living: list[Individual] = []  # by age, the oldest first
         self.inject(known_rules(warm_start, space))
@@ -136,13 +141,18 @@ class GeneticProgramming:
                 self._told.add(key)
                 self._join(Individual.of(trial, self._words))
 
+    def origin(self, rule: Rule) -> Origin | None:
+        """The parents of a child, and what was done to it."""
+        return self._origins.get(rule)
+
     def _proposal(self) -> Rule:
-        rule = self._injected()
+        rule, came = self._injected(), Origin(how="given to begin with")
         if rule is None and len(self._proposed) >= self._initial and self._living and random.random() >= self._fresh:
-            rule = self._child()
+            rule, came = self._child()
         if rule is None:
-            rule = self._draws.draw_new(self._proposed, tries=TRIES)
+            rule, came = self._draws.draw_new(self._proposed, tries=TRIES), Origin(how="drawn at random")
         self._proposed.add(rule.key)
+        self._origins[rule] = came
         return rule
 
     def _injected(self) -> Rule | None:
@@ -152,23 +162,26 @@ class GeneticProgramming:
                 return rule
         return None
 
-    def _child(self) -> Rule | None:
-        """A child of a function not proposed before; None if the tries run out."""
+    def _child(self) -> tuple[Rule | None, Origin]:
+        """A child of a function not proposed before, and how it came about; None if the tries run out."""
         for _ in range(TRIES):
-            child = Individual(self._parent())
-            for probability, vary in self._variations:
+            self._parents.clear()
+            child, done = Individual(self._parent()), []
+            for probability, name, vary in self._variations:
                 if random.random() < probability:
                     vary(child)
+                    done.append(name)
             rule = fit(tuple(node.name for node in child), self._space)
             if rule is not None and rule.key not in self._proposed:
-                return rule
-        return None
+                return rule, Origin(how=f"bred: {', '.join(done)}", parents=tuple(self._parents))
+        return None, Origin(how="bred")
 
     def _parent(self) -> Individual:
         if self._parsimony == 1.0:
             (winner,) = tools.selTournament(self._living, 1, self._tournament)
         else:
             (winner,) = tools.selDoubleTournament(self._living, 1, self._tournament, self._parsimony, True)
+        self._parents.append(winner.rule)
         return winner  # type: ignore[no-any-return]  # DEAP has no types
 
     def _join(self, born: Individual) -> None:

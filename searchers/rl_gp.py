@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from harness.contracts import Rule, Trial
+from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
 from harness.space.grammar import Space
@@ -72,6 +72,10 @@ class ControllerSeededGP:
         """Let all join the population, and the controller learn from what concerns it."""
         self._breeder.tell(trials)
         self._controller.tell([trial for trial in trials if self._is_news(trial)])
+
+    def origin(self, rule: Rule) -> Origin | None:
+        """What the controller says of what it wrote, and the breeder of what it bred."""
+        return self._controller.origin(rule) if rule.key in self._written else self._breeder.origin(rule)
 
     def _is_news(self, trial: Trial) -> bool:
         """Whether the controller is to hear of a result; keeps the list of the best."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from harness.contracts import Block, Rule, Trial
+from harness.contracts import Block, Origin, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.settings import Range
 from harness.space.draws import IDENTITY, Draws
@@ -75,6 +75,7 @@ class TreeParzen:
         self._startup_left = startup
         self._proposed: set[str] = set()
         self._pending: dict[Rule, list[optuna.Trial]] = {}
+        self._origins: dict[Rule, Origin] = {}
         state = derive_seed(seed, "tpe", "optuna") % 2**32  # what numpy.random.RandomState takes
         with _quiet():
             self._samplers: tuple[BaseSampler, BaseSampler]  # for the first ask of a proposal, and for those after it
@@ -101,6 +102,10 @@ class TreeParzen:
             pending = self._pending.get(trial.rule)
             self._study.tell(pending.pop(0) if pending else self._trial_of(trial.rule), trial.outcome.score)
 
+    def origin(self, rule: Rule) -> Origin | None:
+        """Whether Optuna's sampler chose it."""
+        return self._origins.get(rule)
+
     def _proposal(self) -> Rule:
         rule, trial = self._drawn() if self._startup_left > 0 else self._asked()
         self._startup_left -= 1
@@ -117,12 +122,14 @@ class TreeParzen:
             trial = self._study.ask()
             rule = self._encoding.rule(trial.suggest_categorical)
             if rule.key not in self._proposed:
+                self._origins[rule] = Origin(how="chosen by Optuna's sampler")
                 return rule, trial
             self._study.tell(trial, state=TrialState.FAIL)
         return self._drawn()
 
     def _drawn(self) -> tuple[Rule, optuna.Trial]:
         rule = self._draws.draw_new(self._proposed)
+        self._origins[rule] = Origin(how="drawn at random")
         return rule, self._trial_of(rule)
 
     def _trial_of(self, rule: Rule) -> optuna.Trial:

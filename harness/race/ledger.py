@@ -28,7 +28,16 @@ from harness.contracts import Outcome, Trial
 from harness.errors import LedgerError, message
 from harness.race import schema, storage
 from harness.race.archive import Archive
-from harness.race.entries import ENTRY_COLUMNS, RESULT_COLUMNS, RUN_COLUMNS, RunRow, entry_from, results_from, run_from
+from harness.race.entries import (
+    ENTRY_COLUMNS,
+    RESULT_COLUMNS,
+    RUN_COLUMNS,
+    Entry,
+    RunRow,
+    entry_from,
+    results_from,
+    run_from,
+)
 from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, conditions, evaluation_under
 from harness.race.records import RunHeader, RunRecord, RunResults, RunState
 from harness.race.storage import guarded, snapshot
@@ -178,6 +187,15 @@ class Ledger:
                 if row.header.confirmation is not None
             ]
         return [RunRecord(**self._run(row), trials=trials) for row, trials in read]
+
+    def entries(self, identity: str) -> tuple[Entry, ...]:
+        """Every proposal of a run in order, pending ones included; none of a run that the store does not hold.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        with guarded(self.path), self._reading() as connection:
+            return tuple(map(entry_from, connection.execute(SELECT_ENTRIES, (identity,))))
 
     def _run(self, row: RunRow) -> _RunFields:
         """What every reading of a run begins with."""

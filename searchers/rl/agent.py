@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from harness.contracts import Rule, Trial
+from harness.contracts import Origin, Rule, Trial
 from harness.settings import Range
 from harness.space.draws import Draws
 from harness.space.grammar import Space
@@ -114,6 +114,7 @@ class ReinforcementLearning:
         self._initial_left = self.numbers.initial
         self._asked: set[str] = set()  # functions proposed, or told of by someone else
         self._sampled_picks: set[bytes] = set()  # so that a repeated sample is known without decoding it
+        self._origins: dict[Rule, Origin] = {}
         self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
         self._gathered: list[tuple[Rule, Tensor, float]] = []
         from searchers.rl.controller import Controller
@@ -131,9 +132,14 @@ class ReinforcementLearning:
         self._initial_left -= drawn
         with _one_thread():
             proposals = self._drawn(drawn)
-            proposals += self._sampled(count - drawn)
+            sampled = self._sampled(count - drawn)
+            proposals += sampled
             proposals += self._drawn(count - len(proposals))
         self._pending.update(proposals)
+        written = {rule for rule, _ in sampled}
+        for rule, log in proposals:
+            how = "written by the controller" if rule in written else "drawn at random"
+            self._origins[rule] = Origin(how=how, log_probability=float(log))
         return [rule for rule, _ in proposals]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -157,6 +163,10 @@ class ReinforcementLearning:
                 keys = tuple(rule.key for rule in rules)
                 scored = torch.tensor(scores, dtype=DTYPE)
                 self.learner.learn(Batch(self._picks(rules), torch.stack(old), scored, keys))
+
+    def origin(self, rule: Rule) -> Origin | None:
+        """Whether the controller wrote it, and the probability it gave the rule when it was proposed."""
+        return self._origins.get(rule)
 
     def _sampled(self, count: int) -> list[tuple[Rule, Tensor]]:
         """Up to ``count`` rules of the controller that are new functions, with their log-probabilities."""
