@@ -50,6 +50,10 @@ COMMANDS = {
         "harness.cli.boards:leaderboard",
         "Compare the searchers, and list the best rules they found; only equals are ranked together.",
     ),
+    "report": Listed(
+        "harness.cli.reporting:report",
+        "Write one HTML file with tables, curves and rules, which opens offline and holds its data for download.",
+    ),
     "export": Listed(
         "harness.cli.transfer:export",
         "Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.",

@@ -1,0 +1,213 @@
+"""What the page draws, as plain numbers and words; its script gives them to Plotly in the colours of the reader's theme.
+
+Every chart has a kind, which the script knows, and ``alt``: what it shows in words, for who cannot see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.board.layout import plain
+from harness.board.report.document import Card, Report, RulesSection, SearchSection
+from harness.board.report.pairs import BASELINE
+from harness.board.report.usage import PARTS, Curves, Steps
+from harness.board.tables import Reference
+
+Json = dict[str, object]
+DIGITS = 5  # of a score
+MOST_REWARDS = 4000  # points of one searcher, evenly spaced ones of more
+
+
+def charts(report: Report) -> dict[str, Json]:
+    """Every chart of a report by the ``id`` of its place on the page."""
+    found: dict[str, Json] = {}
+    for section in report.searches:
+        found |= _of_search(section)
+    for rules in report.rules:
+        found |= _of_rules(rules)
+    return found
+
+
+def _of_search(section: SearchSection) -> dict[str, Json]:
+    name, use = f"b{section.number}", section.usage
+    slots = _slots(section)
+    found: dict[str, Json] = {}
+    if use.curves:
+        ordered = sorted(use.curves, key=lambda each: slots[each.label])
+        found[f"{name}-curves"] = {
+            "kind": "curves",
+            "alt": "Best reward so far against children trained. At the end of the budget, median over seeds: "
+            + "; ".join(f"{plain(each.label)} {each.median.values[-1]:.3f}" for each in ordered)
+            + ".",
+            "budget": section.board.budget.children,
+            "series": [_curve(each, slots[each.label], _is_baseline(section, each.label)) for each in ordered],
+            "references": [_reference(each) for each in section.board.references],
+        }
+    found[f"{name}-rewards"] = {
+        "kind": "rewards",
+        "alt": "Rewards of the children trained, by searcher. Median: "
+        + "; ".join(f"{plain(label)} {_median(rewards):.3f}" for label, rewards in use.rewards if rewards)
+        + ".",
+        "chance": section.board.protocol.chance,
+        "series": [
+            {"label": plain(label), "slot": slots[label], "rewards": [round(each, DIGITS) for each in _thinned(rewards)]}
+            for label, rewards in sorted(use.rewards, key=lambda each: slots[each[0]])
+        ],
+    }
+    found[f"{name}-words"] = {
+        "kind": "words",
+        "alt": f"Share of proposals that use each operand and function, in {PARTS} equal parts of the run. "
+        + " ".join(_favourites(plain(each.label), use.vocabulary, each.shares) for each in use.words),
+        "vocabulary": list(use.vocabulary),
+        "series": [
+            {"label": plain(each.label), "shares": [[round(share, 3) for share in row] for row in each.shares]}
+            for each in sorted(use.words, key=lambda each: slots[each.label])
+        ],
+    }
+    front = [each for each in use.sized if each.front]
+    found[f"{name}-size"] = {
+        "kind": "size",
+        "alt": "Mean reward against the size of the formula. The front: "
+        + "; ".join(f"{each.nodes} nodes {each.score:.3f}, {each.infix}" for each in front)
+        + ".",
+        "points": [
+            {
+                "x": each.nodes,
+                "y": round(each.score, DIGITS),
+                "rule": each.infix,
+                "by": ", ".join(map(plain, each.labels)),
+                "seeds": each.seeds,
+                "front": each.front,
+            }
+            for each in use.sized
+        ],
+    }
+    return found
+
+
+def _of_rules(section: RulesSection) -> dict[str, Json]:
+    name, board = f"r{section.number}", section.board
+    figure = "test accuracy" if board.tested else "validation score"
+    found: dict[str, Json] = {
+        f"{name}-size": {
+            "kind": "confirmed",
+            "alt": f"Mean {figure} on fresh seeds against the size of the formula: "
+            + "; ".join(f"{each.infix} {each.figure.mean:.3f} with {each.complexity} nodes" for each in board.rules)
+            + ".",
+            "figure": figure,
+            "points": [
+                {
+                    "x": each.complexity,
+                    "y": each.figure.mean,
+                    "low": each.figure.low,
+                    "high": each.figure.high,
+                    "rule": each.known or each.infix,
+                    "known": bool(each.known),
+                }
+                for each in board.rules
+            ],
+        }
+    }
+    for place, card in enumerate(section.cards, 1):
+        found |= _of_card(f"{name}-c{place}", card, section)
+    return found
+
+
+def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
+    rule = card.rule
+    sweeps = [each.sweep for each in rule.retrainings if each.sweep]
+    curves = [each.curve for each in rule.retrainings if each.curve]
+    found: dict[str, Json] = {}
+    if sweeps:
+        rates = [rate for rate, _ in max(sweeps, key=len)]
+        lines = [[dict(sweep).get(rate) for rate in rates] for sweep in sweeps]
+        found[f"{name}-sweep"] = {
+            "kind": "sweep",
+            "alt": f"Score after the sweep's epoch by learning rate, mean over seeds: {_spoken(rates, _means(lines))}.",
+            "x": rates,
+            "lines": lines,
+            "mean": _means(lines),
+            "chance": section.board.protocol.chance,
+        }
+    if curves and max(map(len, curves)) > 1:
+        length = max(map(len, curves))
+        epochs = list(range(1, length + 1))
+        padded: list[list[float | None]] = [[*curve, *[None] * (length - len(curve))] for curve in curves]
+        found[f"{name}-epochs"] = {
+            "kind": "epochs",
+            "alt": f"Validation score by epoch, mean over seeds: {_spoken(epochs, _means(padded))}.",
+            "x": epochs,
+            "lines": padded,
+            "mean": _means(padded),
+            "chance": section.board.protocol.chance,
+        }
+    return found
+
+
+def _slots(section: SearchSection) -> dict[str, int]:
+    """The place of each searcher among the colours: that of its row, then those without one."""
+    named = [row.label for row in section.board.rows]
+    named += [label for label, _ in section.usage.rewards if label not in named]
+    return {label: place for place, label in enumerate(named)}
+
+
+def _is_baseline(section: SearchSection, label: str) -> bool:
+    return any(row.label == label and row.searcher == BASELINE for row in section.board.rows)
+
+
+def _curve(each: Curves, slot: int, baseline: bool) -> Json:
+    return {
+        "label": plain(each.label),
+        "slot": slot,
+        "baseline": baseline,
+        "median": _xy(each.median),
+        "low": [round(value, DIGITS) for value in each.low],
+        "high": [round(value, DIGITS) for value in each.high],
+        "seeds": [{"seed": seed} | _xy(curve) for seed, curve in each.seeds],
+    }
+
+
+def _reference(each: Reference) -> Json:
+    size = len(each.curve)
+    kept = sorted({round(part * (size - 1) / min(200, max(1, size - 1))) for part in range(min(201, size))})
+    return {
+        "label": plain(each.label),
+        "x": [place + 1 for place in kept],
+        "y": [round(each.curve[place], DIGITS) for place in kept],
+    }
+
+
+def _xy(curve: Steps) -> Json:
+    return {"x": list(curve.children), "y": [round(value, DIGITS) for value in curve.values]}
+
+
+def _thinned(rewards: Sequence[float]) -> Sequence[float]:
+    if len(rewards) <= MOST_REWARDS:
+        return rewards
+    ordered = sorted(rewards)
+    return [ordered[place * (len(ordered) - 1) // (MOST_REWARDS - 1)] for place in range(MOST_REWARDS)]
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _means(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """The mean at each place over the lines that reach it."""
+    found: list[float | None] = []
+    for values in zip(*lines, strict=True):
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        found.append(sum(known) / len(known) if known else None)
+    return found
+
+
+def _spoken(xs: Sequence[float], ys: Sequence[float | None]) -> str:
+    return ", ".join(f"{x:g}: {y:.3f}" for x, y in zip(xs, ys, strict=True) if y is not None)
+
+
+def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
+    """The three words that the last part of a searcher's runs uses most."""
+    ranked = sorted(zip(vocabulary, shares, strict=True), key=lambda each: -each[1][-1])[:3]
+    return f"{label} ends with " + ", ".join(f"{word} {row[-1]:.0%}" for word, row in ranked) + "."

@@ -1,0 +1,70 @@
+"""The command that repeats a run, from its header alone: what was typed then may have relied on defaults of its day."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+
+from harness.board.layout import seed_list
+from harness.contracts import ChildProtocol
+from harness.race.protocol import Budget
+from harness.race.records import RunHeader
+from harness.space.grammar import Space
+from harness.space.vocabulary import EDITIONS
+
+CONSTRAINTS = {
+    "distinct_operands": "distinct-operands",
+    "last_not_add": "last-not-add",
+    "connected": "connected",
+}
+
+
+def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
+    """The command that makes the runs of one entrant again, or goes on with them."""
+    parts = ["harness", "run", "--searcher", header.searcher]
+    for name, value in sorted(header.settings.items()):
+        parts += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    parts += [*_space(header.space), *_scoring(header.protocol, header.data), *_budget(header.budget)]
+    parts += ["--seeds", seed_list(sorted(seeds))]
+    if header.asynchronous:
+        parts.append("--async")
+    if header.environment.get("device", "cpu") != "cpu":
+        parts += ["--device", header.environment["device"].split()[0]]
+    return shlex.join(parts)
+
+
+def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
+    """The command that retrains the very rules of a confirmation."""
+    assert header.confirmation is not None, "a search confirms nothing"
+    parts = ["harness", "confirm", "--seeds", str(max(seeds, default=0) + 1)]
+    parts += _scoring(header.protocol, header.data)
+    for rule in header.confirmation.rules:
+        parts += ["--rule", rule]
+    return shlex.join(parts)
+
+
+def _space(space: Space) -> list[str]:
+    edition = EDITIONS[space.edition]
+    parts = ["--space", space.edition, "--blocks", str(space.blocks)]
+    for option, chosen, whole in (
+        ("--operands", space.operands, edition.operands),
+        ("--unary", space.unary, edition.unary),
+        ("--binary", space.binary, edition.binary),
+    ):
+        if tuple(chosen) != tuple(whole):
+            parts += [option, ",".join(chosen)]
+    kept = [name for field, name in CONSTRAINTS.items() if getattr(space, field)]
+    told = "all" if len(kept) == len(CONSTRAINTS) else ",".join(kept) or "none"
+    return [*parts, "--constraints", told]
+
+
+def _scoring(protocol: ChildProtocol, data: str) -> list[str]:
+    return ["--protocol", protocol.name, *(["--data", data] if protocol.inputs != "none" else [])]
+
+
+def _budget(budget: Budget) -> list[str]:
+    parts = ["--children", str(budget.children)]
+    if dataclasses.astuple(budget) != dataclasses.astuple(Budget.of(budget.children)):
+        parts += ["--proposals", str(budget.proposals)]
+    return parts

@@ -1,0 +1,307 @@
+"""Records → everything that the report shows, by pure functions: what is told, tabled and drawn, in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.board.confirmation import rules_boards
+from harness.board.entrants import distinct, entrant, labels
+from harness.board.leaderboard import boards
+from harness.board.report.commands import confirming, repeating
+from harness.board.report.pairs import Pair, Verdict, against_baseline, pairs, rules_verdict, verdict
+from harness.board.report.usage import Usage, usage
+from harness.board.tables import Board
+from harness.board.verdicts import ConfirmedRule, RulesBoard
+from harness.contracts import Origin, Status
+from harness.errors import LedgerError, message
+from harness.race.records import RunHeader, RunRecord
+
+TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
+FINDERS_TRACED = 6  # of a rule, one run each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Where a searcher first proposed a confirmed rule.
+
+    Attributes:
+        key: the rule's canonical form.
+        label: the searcher's name on its board.
+        header: of the run.
+        index: of the proposal.
+    """
+
+    key: str
+    label: str
+    header: RunHeader
+    index: int
+
+
+Lineage = Mapping[tuple[str, int], Origin]
+"""By the run's identity and the proposal's index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where one entrant's runs came from.
+
+    Attributes:
+        label: whose.
+        version: of the factory; 0 of a confirmation, which searches nothing.
+        seeds: of all its runs, ascending.
+        command: what makes them again.
+        environment: what else the scores depend on.
+        machine: code and machine, as (name, text), each text once.
+    """
+
+    label: str
+    version: int
+    seeds: tuple[int, ...]
+    command: str
+    environment: tuple[tuple[str, str], ...]
+    machine: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSection:
+    """One board of searchers with its evidence.
+
+    Attributes:
+        number: on ``harness leaderboard``.
+        board: its tables.
+        pairs: of its rows.
+        verdict: its answer.
+        baseline: who is shown to beat random search.
+        usage: what its searches did.
+        provenance: of its runs.
+    """
+
+    number: int
+    board: Board
+    pairs: tuple[Pair, ...]
+    verdict: Verdict
+    baseline: str
+    usage: Usage
+    provenance: tuple[Provenance, ...]
+
+    def of(self, one: str, other: str) -> Pair:
+        """The comparison of two searchers, the one less the other."""
+        for pair in self.pairs:
+            if (pair.first, pair.second) == (one, other):
+                return pair
+            if (pair.second, pair.first) == (one, other):
+                return pair.turned()
+        return Pair(first=one, second=other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One confirmed rule, with where it came from.
+
+    Attributes:
+        rule: its figures.
+        best_known: whether it is the known optimizer that the others are compared with.
+        sightings: each with its origin, where the searcher tells it.
+    """
+
+    rule: ConfirmedRule
+    best_known: bool
+    sightings: tuple[tuple[Sighting, Origin | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesSection:
+    """One board of confirmed rules: its answer, its tables, a card for each rule."""
+
+    number: int
+    board: RulesBoard
+    verdict: Verdict
+    cards: tuple[Card, ...]
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole report.
+
+    Attributes:
+        searches: boards of searchers.
+        rules: boards of confirmed rules.
+        records: the runs that these are made of.
+        retraced: whether searchers were asked where the rules came from.
+        notes: what could not be told, and why.
+    """
+
+    searches: tuple[SearchSection, ...]
+    rules: tuple[RulesSection, ...]
+    records: tuple[RunRecord, ...]
+    retraced: bool
+    notes: tuple[str, ...]
+
+
+def chosen(records: Sequence[RunRecord], *, board: int | None) -> tuple[RunRecord, ...]:
+    """The runs of one board and the confirmations of its rules; of all boards for None.
+
+    Raises:
+        LedgerError: no board has that number.
+    """
+    if board is None:
+        return tuple(records)
+    found = boards(records, top=0)
+    if board > len(found):
+        hint = "`harness leaderboard` shows the numbers"
+        raise LedgerError(message(f"board {board}", expected=f"a number up to {len(found)}", got=board, hint=hint))
+    wanted = found[board - 1].comparable
+    return tuple(record for record in records if wanted == _searched(record))
+
+
+def _searched(record: RunRecord) -> str:
+    confirmation = record.header.confirmation
+    return record.header.comparable if confirmation is None else confirmation.searched
+
+
+def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
+    """Where each searcher first proposed each rule that was confirmed: by the fewest proposals, then by seed."""
+    found: dict[tuple[str, str], Sighting] = {}
+    for searched, keys in _confirmed(records).items():
+        own = [each for each in records if each.header.confirmation is None and each.header.comparable == searched]
+        kept, _ = distinct(own)
+        named, _ = labels([each.header for each in kept]) if kept else ({}, [])
+        for record in sorted(kept, key=lambda each: each.header.seed):
+            label, results = named[entrant(record.header)], record.results
+            for index, key, status in zip(results.numbers, results.keys, results.statuses, strict=True):
+                if key not in keys or status is not Status.OK:
+                    continue
+                known = found.get((key, label))
+                if known is None or index < known.index:
+                    found[key, label] = Sighting(key=key, label=label, header=record.header, index=index)
+    return tuple(found.values())
+
+
+def _confirmed(records: Sequence[RunRecord]) -> dict[str, set[str]]:
+    """The keys of the rules confirmed, by the searches that nominated them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.header.confirmation is not None and record.header.confirmation.searched:
+            found[record.header.confirmation.searched].update(record.results.keys)
+    return found
+
+
+def report(
+    records: Sequence[RunRecord],
+    *,
+    store: Sequence[RunRecord] | None = None,
+    lineage: Lineage | None = None,
+    notes: Sequence[str] = (),
+) -> Report:
+    """Make the report of some runs.
+
+    Args:
+        records: searches and confirmations.
+        store: all runs that are known, whose numbers the boards have and whose random runs count for references; those
+            of the report for None.
+        lineage: where proposals came from; None if no searcher was asked.
+        notes: what could not be told, and why.
+    """
+    whole = records if store is None else store
+    wanted = {record.header.comparable for record in records if record.header.confirmation is None}
+    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    for record in records:
+        if record.header.confirmation is None:
+            groups[record.header.comparable].append(record)
+    numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
+    confirmations = [record for record in records if record.header.confirmation is not None]
+    seen: dict[str, list[Sighting]] = defaultdict(list)
+    for each in sightings(records):
+        seen[each.key].append(each)
+    judged = rules_boards(whole, confirmations)
+    return Report(
+        searches=tuple(_search(number, board, groups[board.comparable]) for number, board in numbered),
+        rules=tuple(
+            _rules(number, board, confirmations, seen, lineage or {}) for number, board in enumerate(judged, 1)
+        ),
+        records=tuple(records),
+        retraced=lineage is not None,
+        notes=tuple(notes),
+    )
+
+
+def _search(number: int, board: Board, records: Sequence[RunRecord]) -> SearchSection:
+    kept, _ = distinct(records)
+    runs = [each for each in kept if isinstance(each, RunRecord)]
+    compared = pairs(board)
+    return SearchSection(
+        number=number,
+        board=board,
+        pairs=compared,
+        verdict=verdict(board, compared),
+        baseline=against_baseline(board, compared),
+        usage=usage(runs, board.space),
+        provenance=_searched_by(runs),
+    )
+
+
+def _searched_by(records: Sequence[RunRecord]) -> tuple[Provenance, ...]:
+    named, _ = labels([record.header for record in records]) if records else ({}, [])
+    runs: dict[str, list[RunRecord]] = defaultdict(list)
+    for record in records:
+        runs[named[entrant(record.header)]].append(record)
+    return tuple(
+        _provenance(label, own, command=repeating(own[0].header, [each.header.seed for each in own]))
+        for label, own in runs.items()
+    )
+
+
+def _provenance(label: str, records: Sequence[RunRecord], *, command: str) -> Provenance:
+    header = records[0].header
+    machine = []
+    for name in TOLD:
+        texts = dict.fromkeys(each.header.provenance[name] for each in records if name in each.header.provenance)
+        if texts:
+            machine.append((name, "; ".join(texts)))
+    return Provenance(
+        label=label,
+        version=header.searcher_version if header.confirmation is None else 0,
+        seeds=tuple(sorted({each.header.seed for each in records})),
+        command=command,
+        environment=tuple(sorted(header.environment.items())),
+        machine=tuple(machine),
+    )
+
+
+def _rules(
+    number: int,
+    board: RulesBoard,
+    confirmations: Sequence[RunRecord],
+    seen: Mapping[str, Sequence[Sighting]],
+    lineage: Lineage,
+) -> RulesSection:
+    own = [record for record in confirmations if _confirms(record.header, board)]
+    cards = tuple(
+        Card(
+            rule=rule,
+            best_known=rule.key == board.best_known,
+            sightings=tuple(
+                (each, lineage.get((each.header.identity, each.index)))
+                for each in sorted(seen.get(rule.key, ()), key=lambda one: (one.index, one.label))[:FINDERS_TRACED]
+            ),
+        )
+        for rule in board.rules
+    )
+    longest = max(own, key=lambda each: len(each.results), default=None)
+    seeds = [each.header.seed for each in own]
+    told = () if longest is None else (_provenance("confirm", own, command=confirming(longest.header, seeds)),)
+    return RulesSection(number=number, board=board, verdict=rules_verdict(board), cards=cards, provenance=told)
+
+
+def _confirms(header: RunHeader, board: RulesBoard) -> bool:
+    """Whether a confirmation is one of a board's."""
+    assert header.confirmation is not None, "a search confirms nothing"
+    searched = board.searched.comparable if board.searched else None
+    return (header.protocol.hash, header.data_fingerprint, dict(header.environment)) == (
+        board.protocol.hash,
+        board.fingerprint,
+        dict(board.environment),
+    ) and (searched is None or searched == header.confirmation.searched)

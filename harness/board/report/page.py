@@ -1,0 +1,189 @@
+"""A report as one HTML file: style, script, Plotly and the data inside, nothing fetched, nothing run that is not ours.
+
+A content security policy in the page names the hashes of its two scripts and lets nothing else run, load or connect;
+so even a rule or a name that slipped through the escaping could do no more than look odd.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from importlib import resources
+from xml.etree import ElementTree
+
+import harness
+from harness.board import formats, layout, rules_formats
+from harness.board.formats import Format
+from harness.board.report.charts import charts
+from harness.board.report.document import Report
+from harness.board.statistics import Estimate
+from harness.contracts import Rule
+from harness.errors import HarnessError
+from harness.space.diagram import svg
+from harness.space.mathml import mathml
+from harness.space.notation import latex
+from harness.space.pseudocode import pseudocode
+
+SCHEMA = 1  # of the data for download
+DATA_NAME = "harness-report-data.json.gz"
+
+
+def render(report: Report) -> str:
+    """The page."""
+    import jinja2
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "plain": layout.plain,
+        "formula": layout.formula,
+        "seeds": layout.seed_list,
+        "duration": layout.duration,
+        "score": _score,
+        "signed": lambda value: _score(value, signed=True),
+        "interval": _interval,
+        "odds": _odds,
+        "mathml": lambda rule: Markup(_drawn(mathml, rule)),
+        "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),
+        "pseudocode": lambda rule: _drawn(pseudocode, rule),
+        "latex": lambda rule: _drawn(latex, rule),
+        "whisker": lambda estimate, low, high: Markup(_whisker(estimate, low, high)),
+    }
+    script, plotly = _part("script.js"), _inline(get_plotlyjs())
+    hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script))
+    return environment.get_template("page.html").render(
+        report=report,
+        charts=charts(report),
+        version=harness.__version__,
+        biased=layout.BIASED,
+        data_name=DATA_NAME,
+        data=base64.b64encode(gzip.compress(data(report).encode(), mtime=0)).decode(),
+        style=Markup(_part("style.css")),
+        script=Markup(script),
+        plotly=Markup(plotly),
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:",
+    )
+
+
+def data(report: Report) -> str:
+    """All that the page was made from, as JSON.
+
+    ::
+
+        {"schema": 1, "harness": version,
+         "boards": [...], "rules_boards": [...],        # as `harness leaderboard --format json` and `--rules` print them
+         "runs": [{"name", "identity", "state", "seconds", "header": {...},
+                   "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
+    """
+    found = {
+        "schema": SCHEMA,
+        "harness": harness.__version__,
+        "boards": json.loads(formats.render([each.board for each in report.searches], Format.JSON))["boards"],
+        "rules_boards": json.loads(rules_formats.render([each.board for each in report.rules], Format.JSON))[
+            "rules_boards"
+        ],
+        "runs": [
+            {
+                "name": record.header.name,
+                "identity": record.header.identity,
+                "state": record.standing,
+                "seconds": record.seconds,
+                "header": json.loads(record.header.to_json()),
+                "trials": [
+                    [
+                        trial.index,
+                        str(trial.rule),
+                        trial.outcome.status.value,
+                        trial.outcome.score,
+                        trial.outcome.learning_rate,
+                        trial.charged,
+                    ]
+                    for trial in record.trials
+                ],
+            }
+            for record in report.records
+        ],
+    }
+    return json.dumps(found, allow_nan=False)
+
+
+def _part(name: str) -> str:
+    return resources.files("harness.board.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _inline(script: str) -> str:
+    """A script as an element can hold it, letter by letter what the browser hashes."""
+    return script.replace("\r\n", "\n").replace("</script", r"<\/script")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _score(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "none"
+    text = f"{value:+.3f}" if signed else f"{value:.3f}"
+    return text.replace("-", "−")
+
+
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "no interval"
+    return f"{_score(estimate.low)} to {_score(estimate.high)}"
+
+
+def _odds(log_probability: float) -> str:
+    """A probability of e^x, as people say it."""
+    exponent = log_probability / 2.302585092994046
+    return f"{10.0**exponent:.3g}" if exponent > -3 else f"10^{exponent:.1f}".replace("-", "−")
+
+
+def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:
+    """A rule as drawn; nothing for a string that this version of the language cannot read."""
+    try:
+        return draw(rule)
+    except HarnessError:
+        return ""
+
+
+def _tree(rule: Rule, *, name: str) -> str:
+    """The drawing of a rule's tree with an ``id`` space of its own, and in the page's colours."""
+    root = ElementTree.fromstring(svg(rule))
+    space = "{http://www.w3.org/2000/svg}"
+    for style in root.findall(f"{space}style"):
+        root.remove(style)
+    for each in root.iter():
+        each.tag = each.tag.removeprefix(space)
+        if "id" in each.attrib:
+            each.set("id", f"{name}-{each.get('id')}")
+    root.set("aria-labelledby", " ".join(f"{name}-{part}" for part in (root.get("aria-labelledby") or "").split()))
+    return re.sub(r">\s+<", "><", ElementTree.tostring(root, encoding="unicode"))
+
+
+def _whisker(estimate: Estimate, low: float, high: float) -> str:
+    """A mean with its interval as a mark on a scale; what it says stands beside it in numbers."""
+    span = (high - low) or 1.0
+
+    def at(value: float) -> float:
+        return round(4 + 92 * (value - low) / span, 1)
+
+    line = ""
+    if estimate.low is not None and estimate.high is not None:
+        line = f'<line x1="{at(estimate.low)}" x2="{at(estimate.high)}" y1="8" y2="8"/>'
+    return (
+        '<svg class="whisker" viewBox="0 0 100 16" aria-hidden="true"><line class="rail" x1="4" x2="96" y1="8" y2="8"/>'
+        f'{line}<circle cx="{at(estimate.mean)}" cy="8" r="3.6"/></svg>'
+    )

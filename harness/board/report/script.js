@@ -1,0 +1,213 @@
+"use strict";
+(() => {
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const DASHES = ["solid", "dash", "dashdot", "longdash", "dot", "longdashdot"];
+  const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star"];
+  const narrow = () => window.innerWidth < 640;
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Plotly reads a few tags in labels; names and rules are text and nothing else.
+  const text = (value) => String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const colour = (slot, baseline) => (baseline ? css("--baseline") : css(`--s${slot % 8}`));
+  const faded = (hex, alpha) => {
+    const part = (from) => parseInt(hex.slice(from, from + 2), 16);
+    return `rgba(${part(1)},${part(3)},${part(5)},${alpha})`;
+  };
+  const three = (value) => value.toFixed(3);
+
+  function layout(extra) {
+    const axis = () => ({
+      gridcolor: css("--grid"), zeroline: false, linecolor: css("--line"), tickcolor: css("--line"), automargin: true,
+      title: { standoff: 10, font: { size: 13, color: css("--muted") } }, tickfont: { color: css("--muted"), size: 12 },
+    });
+    const base = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 8, r: 12, t: 12, b: 8 },
+      font: { family: css("--sans"), color: css("--ink"), size: 13 }, dragmode: false, hovermode: "closest",
+      hoverlabel: { bgcolor: css("--raised"), bordercolor: css("--line"), font: { color: css("--ink"), family: css("--sans"), size: 13 }, align: "left" },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left", groupclick: "togglegroup", font: { color: css("--ink") } },
+      xaxis: axis(), yaxis: axis(),
+    };
+    for (const [name, value] of Object.entries(extra)) {
+      const own = base[name] && typeof base[name] === "object" && !Array.isArray(base[name]);
+      base[name] = own ? { ...base[name], ...value, ...(value.title ? { title: { ...base[name].title, text: value.title } } : {}) } : value;
+    }
+    return base;
+  }
+
+  function stairs(x, y) { // a curve that holds its value until it changes, as the corners of a line
+    const xs = [], ys = [];
+    x.forEach((at, place) => {
+      if (place) { xs.push(at); ys.push(y[place - 1]); }
+      xs.push(at); ys.push(y[place]);
+    });
+    return [xs, ys];
+  }
+
+  const draw = {
+    curves(chart, state) {
+      const traces = [];
+      for (const each of chart.series) {
+        const tint = colour(each.slot, each.baseline), group = { legendgroup: `g${each.slot}` };
+        const [x, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
+        const [, middle] = stairs(each.median.x, each.median.y), label = text(each.label);
+        if (each.seeds.length > 1) {
+          traces.push({ ...group, x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(tint, 0.13),
+            line: { width: 0 }, mode: "lines", hoverinfo: "skip", showlegend: false, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
+        }
+        if (state.seeds) {
+          for (const one of each.seeds) {
+            const [xs, ys] = stairs(one.x, one.y);
+            traces.push({ ...group, x: xs, y: ys, mode: "lines", line: { color: faded(tint, 0.55), width: 1 }, showlegend: false,
+              hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
+          }
+        }
+        traces.push({ ...group, x, y: middle, name: label, mode: "lines", line: { color: tint, width: 2.4, dash: each.baseline ? "dot" : DASHES[Math.floor(each.slot / 2) % DASHES.length] },
+          hovertemplate: `${label}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
+      }
+      for (const each of chart.references) {
+        traces.push({ x: each.x, y: each.y, name: text(each.label), mode: "lines", legendgroup: text(each.label), line: { color: css("--muted"), width: 1.4, dash: "dot" },
+          hovertemplate: `${text(each.label)}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(text(each.label)) ? "legendonly" : true });
+      }
+      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far" }, height: narrow() ? 420 : 470 })];
+    },
+    rewards(chart) {
+      const traces = chart.series.map((each) => ({
+        type: "box", x: each.rewards, name: text(each.label), orientation: "h", boxpoints: "all", jitter: 0.55, pointpos: 0,
+        marker: { size: 3.5, opacity: 0.4, color: colour(each.slot, false) }, line: { color: colour(each.slot, false), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
+        hovertemplate: "%{x:.3f}<extra></extra>", showlegend: false,
+      })).reverse();
+      return [traces, layout({ xaxis: { title: "reward" }, height: Math.max(300, 70 * traces.length + 70) })];
+    },
+    size(chart) {
+      const rest = chart.points.filter((each) => !each.front), front = chart.points.filter((each) => each.front);
+      const said = (each) => `${text(each.rule)}<br>${three(each.y)} over ${each.seeds} seed${each.seeds > 1 ? "s" : ""}, ${each.x} nodes<br>${text(each.by)}`;
+      const shape = (points) => ({ x: points.map((p) => p.x), y: points.map((p) => p.y), text: points.map(said), hovertemplate: "%{text}<extra></extra>" });
+      return [[
+        { ...shape(rest), mode: "markers", name: "other functions", marker: { color: css("--muted"), size: 5, opacity: 0.4 } },
+        { ...shape(front), mode: "lines+markers", name: "front", line: { color: css("--accent"), width: 1.6, shape: "hv" }, marker: { color: css("--accent"), size: 9, symbol: "diamond" } },
+      ], layout({ xaxis: { title: "nodes of the canonical expression", dtick: chart.points.length && Math.max(...chart.points.map((p) => p.x)) < 16 ? 1 : undefined }, yaxis: { title: narrow() ? "" : "mean reward" }, height: 380 })];
+    },
+    confirmed(chart) {
+      const side = (known) => {
+        const points = chart.points.filter((each) => each.known === known);
+        const reach = (each, end) => (end === null ? 0 : Math.abs(end - each.y));
+        return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "found by a search",
+          error_y: { type: "data", symmetric: false, array: points.map((p) => reach(p, p.high)), arrayminus: points.map((p) => reach(p, p.low)), thickness: 1.1, width: 0, color: faded(known ? css("--s1") : css("--s0"), 0.5) },
+          text: points.map((p) => `${text(p.rule)}<br>${three(p.y)}${p.low === null ? "" : `, ${three(p.low)} to ${three(p.high)}`}<br>${p.x} nodes`), hovertemplate: "%{text}<extra></extra>",
+          marker: { size: 9, symbol: known ? "square" : "circle", color: known ? css("--s1") : css("--s0") } };
+      };
+      const front = [];
+      for (const each of [...chart.points].sort((a, b) => a.x - b.x || b.y - a.y)) if (!front.length || each.y > front[front.length - 1].y) front.push(each);
+      return [[
+        { x: front.map((p) => p.x), y: front.map((p) => p.y), mode: "lines", line: { color: css("--muted"), width: 1.2, shape: "hv", dash: "dot" }, name: "front", hoverinfo: "skip" },
+        side(false), side(true),
+      ], layout({ xaxis: { title: "nodes of the canonical expression", dtick: 1 }, yaxis: { title: narrow() ? "" : chart.figure }, height: 400 })];
+    },
+    words(chart, state) {
+      const chosen = chart.series[state.chosen] || { shares: [] };
+      const used = chart.vocabulary.map((word, place) => [text(word), chosen.shares[place] || []]).filter(([, row]) => row.some((share) => share > 0)).reverse();
+      const parts = used.length ? used[0][1].map((_, place) => `${place * 10}–${place * 10 + 10}%`) : [];
+      return [[{ type: "heatmap", z: used.map(([, row]) => row), y: used.map(([word]) => word), x: parts, xgap: 2, ygap: 2, zmin: 0,
+        zmax: Math.max(0.3, ...chart.series.flatMap((each) => each.shares.flat())),
+        colorscale: [[0, css("--scale-low")], [0.5, css("--scale-mid")], [1, css("--scale-high")]],
+        colorbar: { thickness: 10, outlinewidth: 0, tickformat: ".0%", tickfont: { color: css("--muted") }, len: 0.5, y: 1, yanchor: "top" }, showscale: !narrow(),
+        hovertemplate: "%{y}: %{z:.0%} of proposals<br>at %{x} of the run<extra></extra>" }],
+      layout({ xaxis: { title: "part of the run", showgrid: false }, yaxis: { showgrid: false, type: "category", dtick: 1, tickfont: { family: css("--mono"), size: 12, color: css("--ink") } }, height: 90 + 22 * Math.max(4, used.length) })];
+    },
+    sweep(chart) { return lines(chart, { xaxis: { title: "learning rate", type: "log", dtick: 1, exponentformat: "power" } }); },
+    epochs(chart) { return lines(chart, { xaxis: { title: "epoch", dtick: chart.x.length > 12 ? undefined : 1 } }); },
+  };
+
+  function lines(chart, axes) {
+    const traces = chart.lines.map((line) => ({ x: chart.x, y: line, mode: "lines", line: { color: faded(css("--s0"), 0.28), width: 1 }, hoverinfo: "skip", showlegend: false }));
+    traces.push({ x: chart.x, y: chart.mean, mode: "lines+markers", line: { color: css("--s0"), width: 2.4 }, marker: { size: 6 }, hovertemplate: "%{x}: %{y:.3f}<extra></extra>", showlegend: false });
+    return [traces, layout({ ...axes, height: 230 })];
+  }
+
+  const states = new Map();
+  function paint(figure) {
+    const chart = charts[figure.id], place = figure.querySelector(".plot"), state = states.get(figure.id);
+    const [traces, frame] = draw[chart.kind](chart, state);
+    return Plotly.react(place, traces, frame, { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false, showTips: false }).then(() => { figure.dataset.drawn = "1"; });
+  }
+
+  function button(label, pressed, act) {
+    const made = document.createElement("button");
+    made.type = "button"; made.textContent = label; made.setAttribute("aria-pressed", String(pressed));
+    made.addEventListener("click", () => { const now = made.getAttribute("aria-pressed") !== "true"; made.setAttribute("aria-pressed", String(now)); act(now); });
+    return made;
+  }
+
+  function prepare(figure) {
+    const chart = charts[figure.id], controls = figure.querySelector(".controls");
+    const state = { seeds: false, chosen: 0, hidden: new Set() };
+    states.set(figure.id, state);
+    if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
+      controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
+    }
+    if (chart.kind === "words") {
+      const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
+        state.chosen = place;
+        all.forEach((other, number) => other.setAttribute("aria-pressed", String(number === place)));
+        paint(figure);
+      }));
+      controls.append(...all);
+    }
+  }
+
+  function begin(figure) {
+    paint(figure).then(() => {
+      figure.querySelector(".plot").on("plotly_legendclick", (event) => { // remembered, so that a repaint keeps it
+        const group = event.data[event.curveNumber].legendgroup, hidden = states.get(figure.id).hidden;
+        if (!group) return true;
+        if (hidden.has(group)) hidden.delete(group); else hidden.add(group);
+        paint(figure);
+        return false;
+      });
+    });
+  }
+
+  const figures = [...document.querySelectorAll("figure.chart")];
+  figures.forEach(prepare);
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); begin(entry.target); }
+  }, { rootMargin: "400px" });
+  figures.forEach((figure) => seen.observe(figure));
+  const repaint = () => figures.filter((figure) => figure.dataset.drawn).forEach(paint);
+
+  function swatches() {
+    for (const each of document.querySelectorAll(".swatch")) each.style.background = colour(Number(each.dataset.slot), each.dataset.baseline);
+  }
+  swatches();
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { swatches(); repaint(); });
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+    heads.forEach((head, column) => {
+      const press = head.querySelector("button");
+      if (!press) return;
+      press.addEventListener("click", () => {
+        const numbers = head.dataset.kind === "number";
+        const down = head.getAttribute("aria-sort") ? head.getAttribute("aria-sort") === "ascending" : numbers;
+        const key = (row) => (numbers ? Number(row.cells[column].dataset.v ?? row.cells[column].textContent) : row.cells[column].textContent.trim().toLowerCase());
+        const rows = [...body.rows].map((row, place) => [key(row), place, row]);
+        rows.sort(([a, i], [b, j]) => (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1) || i - j);
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        body.append(...rows.map(([, , row]) => row));
+      });
+    });
+  }
+
+  const [first, ...others] = document.querySelectorAll("a.download");
+  others.forEach((link) => { link.href = first.href; });
+  for (const press of document.querySelectorAll(".open-all")) {
+    press.addEventListener("click", () => {
+      const cards = [...document.querySelectorAll(`#${press.dataset.of} .card`)], open = cards.some((card) => !card.open);
+      cards.forEach((card) => { card.open = open; });
+      press.textContent = open ? "Close all" : "Open all";
+    });
+  }
+  const follow = () => { const card = document.getElementById(location.hash.slice(1)); if (card && card.matches("details")) card.open = true; };
+  window.addEventListener("hashchange", follow);
+  follow();
+})();

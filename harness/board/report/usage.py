@@ -1,0 +1,273 @@
+"""What the searches of a board did with their children: curves by seed, rewards, words over time, rules by size."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.board import statistics
+from harness.board.entrants import entrant, labels
+from harness.board.layout import formula
+from harness.contracts import Rule, Status
+from harness.errors import HarnessError
+from harness.race.entries import rule_from
+from harness.race.records import RunRecord, RunState
+from harness.space.draws import IDENTITY
+from harness.space.equivalence import canonical
+from harness.space.grammar import Space
+
+PARTS = 10  # of a run, over which its words are counted
+MOST_RULES = 3000  # whose size is worked out, the best of them: a canonical form takes a millisecond
+MOST_SHOWN = 400  # points beside the front
+LEAST_TRAINED = 10  # children with a word before its share of failures is told
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A curve that changes now and then: its value from each of some children on."""
+
+    children: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Best-so-far of one searcher.
+
+    Attributes:
+        label: whose.
+        median: over seeds.
+        low: lower quartile over seeds, at the same children.
+        high: the upper one.
+        seeds: of each seed, by its number.
+    """
+
+    label: str
+    median: Steps
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    seeds: tuple[tuple[int, Steps], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Which words one searcher's proposals held: shares by word and by tenth of the run."""
+
+    label: str
+    shares: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """A function that a search found, with its size.
+
+    Attributes:
+        infix: the first string of it.
+        nodes: of its canonical expression.
+        score: mean reward over the seeds that trained it.
+        seeds: how many did.
+        labels: who found it.
+        front: whether no smaller or equal one scored more.
+    """
+
+    infix: str
+    nodes: int
+    score: float
+    seeds: int
+    labels: tuple[str, ...]
+    front: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """How often children diverged whose rule has a word."""
+
+    word: str
+    trained: int
+    diverged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Children that could not be trained, by what was said of it."""
+
+    label: str
+    message: str
+    count: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """All of that for one board."""
+
+    curves: tuple[Curves, ...]
+    rewards: tuple[tuple[str, tuple[float, ...]], ...]
+    vocabulary: tuple[str, ...]
+    words: tuple[Words, ...]
+    sized: tuple[Sized, ...]
+    functions: int
+    risks: tuple[Risk, ...]
+    failures: tuple[Failure, ...]
+
+
+def usage(records: Sequence[RunRecord], space: Space) -> Usage:
+    """Work it out.
+
+    Args:
+        records: one copy of each run of the board, unfinished ones too; these count for all but the curves.
+        space: what they searched.
+    """
+    named, _ = labels([record.header for record in records]) if records else ({}, [])
+    runs: dict[str, list[RunRecord]] = defaultdict(list)
+    for record in sorted(records, key=lambda each: each.header.seed):
+        runs[named[entrant(record.header)]].append(record)
+    sized, functions = _sized(runs)
+    vocabulary = tuple(word for word in (*space.operands, *space.unary, *space.binary) if word != IDENTITY)
+    return Usage(
+        curves=tuple(_curves(label, own) for label, own in runs.items() if _finished(own)),
+        rewards=tuple((label, tuple(s for run in own for s in run.results.charged_scores)) for label, own in runs.items()),
+        vocabulary=vocabulary,
+        words=tuple(_words(label, own, vocabulary) for label, own in runs.items()),
+        sized=sized,
+        functions=functions,
+        risks=_risks(records, vocabulary),
+        failures=_failures(runs),
+    )
+
+
+def steps(curve: Sequence[float]) -> Steps:
+    """A curve over children 1 … B by its changes, its end included."""
+    kept = _changes([curve])
+    return Steps(tuple(place + 1 for place in kept), tuple(float(curve[place]) for place in kept))
+
+
+def _changes(curves: Sequence[Sequence[float]]) -> list[int]:
+    """The places where any of some curves changes, the first and the last among them."""
+    size = len(curves[0])
+    inner = [place for place in range(1, size - 1) if any(curve[place] != curve[place - 1] for curve in curves)]
+    return sorted({0, *inner, size - 1})
+
+
+def _finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if run.state is RunState.FINISHED]
+
+
+def _curves(label: str, runs: Sequence[RunRecord]) -> Curves:
+    finished = _finished(runs)
+    header = finished[0].header
+    every: list[NDArray[np.float64]] = [
+        statistics.best_so_far(
+            run.results.charged_scores, children=header.budget.children, chance=header.protocol.chance
+        )
+        for run in finished
+    ]
+    low, high = np.quantile(np.stack(every), [0.25, 0.75], axis=0)
+    middle = statistics.median_curve(every)
+    kept = _changes([middle.tolist(), low.tolist(), high.tolist()])
+    return Curves(
+        label=label,
+        median=Steps(tuple(place + 1 for place in kept), tuple(float(middle[place]) for place in kept)),
+        low=tuple(float(low[place]) for place in kept),
+        high=tuple(float(high[place]) for place in kept),
+        seeds=tuple((run.header.seed, steps(curve.tolist())) for run, curve in zip(finished, every, strict=True)),
+    )
+
+
+def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> Words:
+    counts: list[Counter[str]] = [Counter() for _ in range(PARTS)]
+    totals = [0] * PARTS
+    for run in runs:
+        size = len(run.trials)
+        for place, trial in enumerate(run.trials):
+            part = place * PARTS // size
+            totals[part] += 1
+            counts[part].update(set(trial.rule.tokens))
+    shares = (
+        tuple(count[word] / total if total else 0.0 for count, total in zip(counts, totals, strict=True))
+        for word in vocabulary
+    )
+    return Words(label, tuple(shares))
+
+
+def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], int]:
+    """The functions found, with the front of size against reward, thinned, and how many there are."""
+    scores: dict[str, dict[int, float]] = defaultdict(dict)
+    first: dict[str, Rule] = {}
+    found: dict[str, list[str]] = defaultdict(list)
+    for label, own in runs.items():
+        for run in own:
+            results = run.results
+            for key, rule, status, score in zip(
+                results.keys, results.rules, results.statuses, results.scores, strict=True
+            ):
+                if status is Status.OK:
+                    scores[key][run.header.seed] = score
+                    first.setdefault(key, rule_from(rule))
+                    if label not in found[key]:
+                        found[key].append(label)
+    means = {key: sum(own.values()) / len(own) for key, own in scores.items()}
+    best = sorted(means, key=lambda key: -means[key])[:MOST_RULES]
+    nodes = {key: size for key in best if (size := _nodes(first[key]))}
+    front = set(_front(nodes, means))
+    shown = [*front, *[key for key in nodes if key not in front][:MOST_SHOWN]]
+    sized = (
+        Sized(
+            infix=formula(first[key]),
+            nodes=nodes[key],
+            score=means[key],
+            seeds=len(scores[key]),
+            labels=tuple(found[key]),
+            front=key in front,
+        )
+        for key in shown
+    )
+    return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score))), len(means)
+
+
+def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str]:
+    """The functions that no smaller or equally large one beats."""
+    highest = -1.0
+    for key in sorted(nodes, key=lambda each: (nodes[each], -means[each])):
+        if means[key] > highest:
+            highest = means[key]
+            yield key
+
+
+def _nodes(rule: Rule) -> int:
+    """Nodes of the canonical expression; 0 of a string that this version of the language cannot read."""
+    try:
+        return sum(1 for _ in canonical(rule).walk())
+    except (HarnessError, KeyError, ValueError):
+        return 0
+
+
+def _risks(records: Sequence[RunRecord], vocabulary: Sequence[str]) -> tuple[Risk, ...]:
+    trained: Counter[str] = Counter()
+    diverged: Counter[str] = Counter()
+    for record in records:
+        for trial in record.trials:
+            if trial.charged:
+                words = set(trial.rule.tokens)
+                trained.update(words)
+                if trial.outcome.status is Status.DIVERGED:
+                    diverged.update(words)
+    found = (Risk(word, trained[word], diverged[word]) for word in vocabulary if trained[word] >= LEAST_TRAINED)
+    return tuple(sorted(found, key=lambda each: (-each.diverged / each.trained, each.word)))
+
+
+def _failures(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[Failure, ...]:
+    counts: Counter[tuple[str, str]] = Counter()
+    example: dict[tuple[str, str], str] = {}
+    for label, own in runs.items():
+        for run in own:
+            for trial in run.trials:
+                if trial.charged and trial.outcome.status is Status.ERROR:
+                    slot = (label, trial.outcome.message)
+                    counts[slot] += 1
+                    example.setdefault(slot, formula(trial.rule))
+    return tuple(Failure(*slot, count, example[slot]) for slot, count in counts.most_common())

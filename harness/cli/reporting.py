@@ -1,0 +1,96 @@
+"""``harness report``: one HTML file that shows all that the ledger holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import announce
+
+if TYPE_CHECKING:
+    from harness.board.report.document import Sighting
+    from harness.contracts import Origin
+    from harness.race.ledger import Ledger
+
+FILE_NAME = "report.html"
+
+
+def report(
+    results: options.Results = options.DEFAULT_RESULTS,
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write.", show_default=f"{FILE_NAME} in the results folder")
+    ] = None,
+    board: Annotated[
+        int | None, typer.Option(help="One board alone, by its number on `harness leaderboard`.", min=1)
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay/--no-replay", help="Ask the searchers where the confirmed rules came from.")
+    ] = True,
+) -> None:
+    """Write one HTML file with tables, curves and rules, which opens offline and holds its data for download."""
+    from harness.board.report.document import chosen, sightings
+    from harness.board.report.document import report as compose
+    from harness.board.report.page import render
+    from harness.race.ledger import Ledger
+
+    with Ledger.read(results) as ledger:
+        store = ledger.runs()
+        records = chosen(store, board=board)
+        lineage, notes = _retraced(ledger, sightings(records)) if replay else (None, [])
+    text = render(compose(records, store=store, lineage=lineage, notes=notes))
+    path = results / FILE_NAME if to is None else to
+    _write(path, text)
+    announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
+
+
+def _retraced(ledger: Ledger, seen: Sequence[Sighting]) -> tuple[dict[tuple[str, int], Origin], list[str]]:
+    """Where the proposals of interest came from, and a note for each run that could not be asked."""
+    from harness.errors import HarnessError
+    from harness.race.retracing import origins
+    from harness.registry import Kind, load
+
+    runs: dict[str, list[Sighting]] = defaultdict(list)
+    for each in seen:
+        runs[each.header.identity].append(each)
+    found: dict[tuple[str, int], Origin] = {}
+    notes = []
+    for identity, own in runs.items():
+        header = own[0].header
+        try:
+            factory = load(Kind.SEARCHER, header.searcher)
+            version = getattr(factory, "version", 1)
+            if version != header.searcher_version:
+                notes.append(f"{header.name} was made by version {header.searcher_version}, and here is {version}.")
+                continue
+            searcher = factory(header.space, seed=header.seed, **header.settings)
+            told = origins(header, ledger.entries(identity), searcher, indexes={each.index for each in own})
+        except HarnessError as error:
+            notes.append(f"{header.name} could not be replayed: {error}")
+            continue
+        found |= {(identity, index): origin for index, origin in told.items()}
+    return found, notes
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file whole, or say why not.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    from harness.errors import HarnessError, message
+
+    unborn = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unborn.write_text(text, encoding="utf-8")
+        unborn.replace(path)
+    except OSError as cause:
+        unborn.unlink(missing_ok=True) if unborn.parent.is_dir() else None
+        hint = "Name another with --to"
+        got = cause.strerror or str(cause)
+        raise HarnessError(message(f"report {path}", expected="a file that can be written", got=got, hint=hint)) from cause
