@@ -93,4 +93,6 @@ def _write(path: Path, text: str) -> None:
         unborn.unlink(missing_ok=True) if unborn.parent.is_dir() else None
         hint = "Name another with --to"
         got = cause.strerror or str(cause)
-        raise HarnessError(message(f"report {path}", expected="a file that can be written", got=got, hint=hint)) from cause
+        raise HarnessError(
+            message(f"report {path}", expected="a file that can be written", got=got, hint=hint)
+        ) from cause

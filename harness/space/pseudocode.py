@@ -1,4 +1,4 @@
-"""A rule as plain pseudocode: the running means it keeps, then one line a value, for readers who would rather code it."""
+"""A rule as plain pseudocode: the running means it keeps, then one line a value, for who would rather code it."""
 
 from __future__ import annotations
 

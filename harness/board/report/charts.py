@@ -51,7 +51,12 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         + ".",
         "chance": section.board.protocol.chance,
         "series": [
-            {"label": plain(label), "slot": slots[label], "rewards": [round(each, DIGITS) for each in _thinned(rewards)]}
+            {
+                "label": plain(label),
+                "slot": slots[label],
+                "baseline": _is_baseline(section, label),
+                "rewards": [round(each, DIGITS) for each in _thinned(rewards)],
+            }
             for label, rewards in sorted(use.rewards, key=lambda each: slots[each[0]])
         ],
     }

@@ -83,7 +83,7 @@ def data(report: Report) -> str:
     ::
 
         {"schema": 1, "harness": version,
-         "boards": [...], "rules_boards": [...],        # as `harness leaderboard --format json` and `--rules` print them
+         "boards": [...], "rules_boards": [...],        # as `harness leaderboard` prints them
          "runs": [{"name", "identity", "state", "seconds", "header": {...},
                    "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
     """
@@ -135,8 +135,8 @@ def _digest(text: str) -> str:
 def _score(value: float | None, *, signed: bool = False) -> str:
     if value is None:
         return "none"
-    text = f"{value:+.3f}" if signed else f"{value:.3f}"
-    return text.replace("-", "−")
+    rounded = round(value, 3) + 0.0  # no −0
+    return (f"{rounded:+.3f}" if signed else f"{rounded:.3f}").replace("-", "−")
 
 
 def _interval(estimate: Estimate | None) -> str:

@@ -1,4 +1,4 @@
-"""Every two searchers of a board compared, and what that says in a sentence: the one place that judges for the report."""
+"""Every two searchers of a board compared, and what that says in a sentence: all that the report judges by itself."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Verdict:
 
 def pairs(board: Board) -> tuple[Pair, ...]:
     """Compare every two rows, the upper one first."""
-    found = []
+    found: list[Pair] = []
     chances: dict[int, float] = {}
     for one, other in itertools.combinations(board.rows, 2):
         mine, theirs = dict(zip(one.seeds, one.areas, strict=True)), dict(zip(other.seeds, other.areas, strict=True))
@@ -108,12 +108,16 @@ def verdict(board: Board, compared: Sequence[Pair]) -> Verdict:
     first = board.rows[0]
     figure = f"{plain(first.label)} has the highest mean area, {_told(first)}"
     if len(board.rows) == 1:
-        return Verdict(f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}.")
+        return Verdict(
+            f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}."
+        )
     own = [pair for pair in compared if first.label in (pair.first, pair.second)]
     behind = [_other(pair, first.label) for pair in own if pair.better == first.label]
     level = [_other(pair, first.label) for pair in own if pair.verdict == "not separated"]
     if not level and len(behind) == len(own):
-        return Verdict(f"{_capital(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck.")
+        return Verdict(
+            f"{_capital(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck."
+        )
     if all(pair.verdict == "underpowered" for pair in compared):
         return Verdict(
             "Underpowered: too few seeds to say which search works.",
@@ -155,22 +159,29 @@ def rules_verdict(board: RulesBoard) -> Verdict:
     reference = next((rule for rule in board.rules if rule.key == board.best_known), None)
     first = board.rules[0]
     figure = "test accuracy" if board.tested else "validation score"
-    top = f"The highest mean {figure} is that of {_rule_name(first)}, {first.figure.mean:.3f}, over {first.figure.count} seeds"
+    earned = f"{first.figure.mean:.3f}, over {first.figure.count} seeds"
+    top = f"The highest mean {figure} is that of {_rule_name(first)}, {earned}"
     if reference is None:
         return Verdict("No known optimizer to compare with.", f"{top}.")
     others = [rule for rule in board.rules if rule.paired is not None and not rule.known]
-    beating = [rule for rule in others if rule.paired and rule.paired.adjusted <= LEVEL and rule.paired.difference.mean > 0]
+    beating = [
+        rule for rule in others if rule.paired and rule.paired.adjusted <= LEVEL and rule.paired.difference.mean > 0
+    ]
     against = f"the best known optimizer here, {reference.known or reference.infix}, earns {reference.figure.mean:.3f}"
     if beating:
         count = f"{len(beating)} of {len(others)} rules found"
-        return Verdict(f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.", f"{top}; {against}.")
+        return Verdict(
+            f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.", f"{top}; {against}."
+        )
     fewest = min((len(rule.paired.seeds) for rule in others if rule.paired), default=0)
     if fewest < LEAST_PAIRS:
         return Verdict(
             "Underpowered: too few fresh seeds to say.", f"{top}; {against}. Six seeds at least can show a difference."
         )
     needed = seeds_needed(len(board.rules) - 1)
-    short = f" With so many rules it takes {needed} seeds before any difference can be shown." if fewest < needed else ""
+    short = (
+        f" With so many rules it takes {needed} seeds before any difference can be shown." if fewest < needed else ""
+    )
     return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{short}")
 
 

@@ -42,6 +42,19 @@
     return [xs, ys];
   }
 
+  // All searches climb from chance within a few children; what tells them apart is higher up.
+  function close(chart) {
+    const from = chart.budget * 0.15, early = [], all = [];
+    for (const each of chart.series) {
+      let last = 0;
+      each.median.x.forEach((x, place) => { if (x <= from) last = place; all.push(each.high[place], each.median.y[place]); });
+      early.push(each.median.y[last]);
+      each.median.x.forEach((x, place) => { if (x > from) early.push(each.low[place]); });
+    }
+    const low = Math.min(...early), high = Math.max(...all), room = 0.06 * (high - low || 0.1);
+    return [low - room, high + room];
+  }
+
   const draw = {
     curves(chart, state) {
       const traces = [];
@@ -50,7 +63,7 @@
         const [x, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
         const [, middle] = stairs(each.median.x, each.median.y), label = text(each.label);
         if (each.seeds.length > 1) {
-          traces.push({ ...group, x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(tint, 0.13),
+          traces.push({ ...group, x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(tint, 0.09),
             line: { width: 0 }, mode: "lines", hoverinfo: "skip", showlegend: false, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
         }
         if (state.seeds) {
@@ -67,12 +80,13 @@
         traces.push({ x: each.x, y: each.y, name: text(each.label), mode: "lines", legendgroup: text(each.label), line: { color: css("--muted"), width: 1.4, dash: "dot" },
           hovertemplate: `${text(each.label)}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(text(each.label)) ? "legendonly" : true });
       }
-      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far" }, height: narrow() ? 420 : 470 })];
+      const shown = state.whole ? {} : { range: close(chart) };
+      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far", ...shown }, height: narrow() ? 420 : 470 })];
     },
     rewards(chart) {
       const traces = chart.series.map((each) => ({
         type: "box", x: each.rewards, name: text(each.label), orientation: "h", boxpoints: "all", jitter: 0.55, pointpos: 0,
-        marker: { size: 3.5, opacity: 0.4, color: colour(each.slot, false) }, line: { color: colour(each.slot, false), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
+        marker: { size: 3.5, opacity: 0.4, color: colour(each.slot, each.baseline) }, line: { color: colour(each.slot, each.baseline), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
         hovertemplate: "%{x:.3f}<extra></extra>", showlegend: false,
       })).reverse();
       return [traces, layout({ xaxis: { title: "reward" }, height: Math.max(300, 70 * traces.length + 70) })];
@@ -139,11 +153,12 @@
 
   function prepare(figure) {
     const chart = charts[figure.id], controls = figure.querySelector(".controls");
-    const state = { seeds: false, chosen: 0, hidden: new Set() };
+    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set() };
     states.set(figure.id, state);
     if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
     }
+    if (chart.kind === "curves") controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
     if (chart.kind === "words") {
       const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
         state.chosen = place;

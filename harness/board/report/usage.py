@@ -130,7 +130,9 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
     vocabulary = tuple(word for word in (*space.operands, *space.unary, *space.binary) if word != IDENTITY)
     return Usage(
         curves=tuple(_curves(label, own) for label, own in runs.items() if _finished(own)),
-        rewards=tuple((label, tuple(s for run in own for s in run.results.charged_scores)) for label, own in runs.items()),
+        rewards=tuple(
+            (label, tuple(s for run in own for s in run.results.charged_scores)) for label, own in runs.items()
+        ),
         vocabulary=vocabulary,
         words=tuple(_words(label, own, vocabulary) for label, own in runs.items()),
         sized=sized,
