@@ -1,4 +1,4 @@
-"""What the page draws, as plain numbers and words; its script gives them to Plotly in the colours of the reader's theme.
+"""What the page draws, as plain numbers and words; its script hands them to Plotly in the colours of the theme.
 
 Every chart has a kind, which the script knows, and ``alt``: what it shows in words, for who cannot see it.
 """

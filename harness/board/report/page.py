@@ -73,7 +73,7 @@ def render(report: Report) -> str:
         style=Markup(_part("style.css")),
         script=Markup(script),
         plotly=Markup(plotly),
-        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:",
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:",
     )
 
 
