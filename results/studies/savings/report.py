@@ -43,10 +43,12 @@ def exact(children: list[Row]) -> list[str]:
         seeds = sorted({int(row["seed"]) for row in drawn})
         each = count // max(len(seeds), 1)
         rows = [row for seed in seeds for row in drawn if int(row["seed"]) == seed and int(row["number"]) < each]
-        lines.append(f"| `{name}`, uniform draws | {len(rows)} | {costs(rows)} |")
+        if rows:
+            lines.append(f"| `{name}`, uniform draws | {len(rows)} | {costs(rows)} |")
     raced = [row for row in children if row["protocol"] == "quick"]
     searchers = sorted({row["searcher"] for row in raced})
-    lines.append(f"| `quick`, a race of {len(searchers)} | {len(raced):,} | {costs(raced)} |")
+    if len(searchers) > 1:
+        lines.append(f"| `quick`, a race of {len(searchers)} | {len(raced):,} | {costs(raced)} |")
     return lines
 
 
