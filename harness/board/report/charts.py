@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 
 from harness.board.layout import plain
+from harness.board.report.answers import BASELINE
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
-from harness.board.report.pairs import BASELINE
 from harness.board.report.usage import PARTS, Curves, Steps
 from harness.board.tables import Reference
 

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.board.comparison import Comparison
 from harness.board.confirmation import rules_boards
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.leaderboard import boards
+from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
 from harness.board.report.commands import confirming, repeating
-from harness.board.report.pairs import Pair, Verdict, against_baseline, pairs, rules_verdict, verdict
 from harness.board.report.usage import Usage, usage
 from harness.board.tables import Board
 from harness.board.verdicts import ConfirmedRule, RulesBoard
@@ -71,7 +72,6 @@ class SearchSection:
     Attributes:
         number: on ``harness leaderboard``.
         board: its tables.
-        pairs: of its rows.
         verdict: its answer.
         baseline: who is shown to beat random search.
         usage: what its searches did.
@@ -80,20 +80,24 @@ class SearchSection:
 
     number: int
     board: Board
-    pairs: tuple[Pair, ...]
     verdict: Verdict
     baseline: str
     usage: Usage
     provenance: tuple[Provenance, ...]
 
-    def of(self, one: str, other: str) -> Pair:
+    def of(self, one: str, other: str) -> Comparison:
         """The comparison of two searchers, the one less the other."""
-        for pair in self.pairs:
+        for pair in self.board.comparisons:
             if (pair.first, pair.second) == (one, other):
                 return pair
             if (pair.second, pair.first) == (one, other):
                 return pair.turned()
-        return Pair(first=one, second=other)
+        return Comparison(first=one, second=other)
+
+    @staticmethod
+    def better(pair: Comparison) -> str:
+        """Label of the one that is shown to be better; empty where none is."""
+        return better(pair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,13 +235,11 @@ def report(
 def _search(number: int, board: Board, records: Sequence[RunRecord]) -> SearchSection:
     kept, _ = distinct(records)
     runs = [each for each in kept if isinstance(each, RunRecord)]
-    compared = pairs(board)
     return SearchSection(
         number=number,
         board=board,
-        pairs=compared,
-        verdict=verdict(board, compared),
-        baseline=against_baseline(board, compared),
+        verdict=verdict(board),
+        baseline=against_baseline(board),
         usage=usage(runs, board.space),
         provenance=_searched_by(runs),
     )

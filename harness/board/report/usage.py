@@ -168,7 +168,7 @@ def _curves(label: str, runs: Sequence[RunRecord]) -> Curves:
         )
         for run in finished
     ]
-    low, high = np.quantile(np.stack(every), [0.25, 0.75], axis=0)
+    low, high = statistics.quartile_curves(every)
     middle = statistics.median_curve(every)
     kept = _changes([middle.tolist(), low.tolist(), high.tolist()])
     return Curves(

@@ -1,66 +1,17 @@
-"""Every two searchers of a board compared, and what that says in a sentence: all that the report judges by itself."""
+"""The answers of the boards in a sentence each, which claims no more than the tests have shown."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.board import statistics
+from harness.board.comparison import LEVEL, Comparison, pairs_needed
 from harness.board.layout import plain
-from harness.board.statistics import Estimate
+from harness.board.statistics import LEAST_PAIRS
 from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
-from harness.race.seeds import derive_seed
 
-LEVEL = 0.05
-LEAST_PAIRS = 6  # the smallest p of n pairs is 2/2ⁿ
 BASELINE = "random"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two searchers' areas, seed by seed.
-
-    Attributes:
-        first: label of the one.
-        second: label of the other.
-        difference: first less second, over the seeds that both have; None where they share none.
-        adjusted: p of the two-sided sign-flip test after Holm's correction; None where it is underpowered.
-    """
-
-    first: str
-    second: str
-    difference: Estimate | None = None
-    adjusted: float | None = None
-
-    @property
-    def pairs(self) -> int:
-        """Seeds that both have."""
-        return self.difference.count if self.difference else 0
-
-    @property
-    def verdict(self) -> str:
-        """``different``, ``not separated``, or ``underpowered`` with too few shared seeds to tell."""
-        if self.adjusted is None:
-            return "underpowered"
-        return "different" if self.adjusted <= LEVEL else "not separated"
-
-    @property
-    def better(self) -> str:
-        """Label of the one that is shown to be better; empty where none is."""
-        if self.verdict != "different" or self.difference is None:
-            return ""
-        return self.first if self.difference.mean > 0 else self.second
-
-    def turned(self) -> Pair:
-        """The same with the two exchanged."""
-        was = self.difference
-        if was is not None:
-            low, high = (None if end is None else -end for end in (was.high, was.low))
-            was = Estimate(-was.mean, low, high, was.count)
-        return replace(self, first=self.second, second=self.first, difference=was)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +27,14 @@ class Verdict:
     because: str
 
 
-def pairs(board: Board) -> tuple[Pair, ...]:
-    """Compare every two rows, the upper one first."""
-    found: list[Pair] = []
-    chances: dict[int, float] = {}
-    for one, other in itertools.combinations(board.rows, 2):
-        mine, theirs = dict(zip(one.seeds, one.areas, strict=True)), dict(zip(other.seeds, other.areas, strict=True))
-        differences = [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
-        if LEAST_PAIRS <= len(differences) <= statistics.MOST_PAIRS:
-            chances[len(found)] = statistics.sign_flip(differences)
-        seed = derive_seed(0, "report", one.label, other.label)
-        estimate = statistics.bootstrapped(differences, seed=seed) if differences else None
-        found.append(Pair(first=one.label, second=other.label, difference=estimate))
-    largest = 0.0
-    for rank, place in enumerate(sorted(chances, key=chances.__getitem__)):  # Holm 1979
-        largest = max(largest, min(1.0, (len(chances) - rank) * chances[place]))
-        found[place] = replace(found[place], adjusted=largest)
-    return tuple(found)
+def better(pair: Comparison) -> str:
+    """Label of the one that is shown to be better; empty where none is."""
+    if not pair.different or pair.test is None:
+        return ""
+    return pair.first if pair.test.difference.mean > 0 else pair.second
 
 
-def seeds_needed(comparisons: int) -> int:
-    """The fewest seeds on which any of so many pairs can be told apart: 2/2ⁿ times their number is at most 5%."""
-    return max(LEAST_PAIRS, math.ceil(math.log2(2 * max(1, comparisons) / LEVEL)))
-
-
-def verdict(board: Board, compared: Sequence[Pair]) -> Verdict:
+def verdict(board: Board) -> Verdict:
     """Which search works, with how sure that is; unfinished runs do not count."""
     if not board.rows:
         count = len(board.unfinished)
@@ -111,14 +45,14 @@ def verdict(board: Board, compared: Sequence[Pair]) -> Verdict:
         return Verdict(
             f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}."
         )
-    own = [pair for pair in compared if first.label in (pair.first, pair.second)]
-    behind = [_other(pair, first.label) for pair in own if pair.better == first.label]
+    own = [pair for pair in board.comparisons if first.label in (pair.first, pair.second)]
+    behind = [_other(pair, first.label) for pair in own if better(pair) == first.label]
     level = [_other(pair, first.label) for pair in own if pair.verdict == "not separated"]
     if not level and len(behind) == len(own):
         return Verdict(
             f"{_capital(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck."
         )
-    if all(pair.verdict == "underpowered" for pair in compared):
+    if all(pair.verdict == "underpowered" for pair in board.comparisons):
         return Verdict(
             "Underpowered: too few seeds to say which search works.",
             f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown.",
@@ -127,27 +61,28 @@ def verdict(board: Board, compared: Sequence[Pair]) -> Verdict:
         return Verdict(
             f"{_capital(first.label)} leads, but not alone.",
             f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: "
-            f"{_listed([_other(pair, first.label) for pair in own if pair.better != first.label])}.",
+            f"{_listed([_other(pair, first.label) for pair in own if better(pair) != first.label])}.",
         )
-    shown = sum(bool(pair.better) for pair in compared)
-    needed = seeds_needed(len(compared))
-    short = max((pair.pairs for pair in compared), default=0) < needed
-    more = f" With {len(compared)} pairs it takes {needed} seeds before any difference can be shown." if short else ""
-    told = "none of the pairs is" if not shown else f"{shown} of {len(compared)} pairs {'is' if shown == 1 else 'are'}"
+    shown = sum(bool(better(pair)) for pair in board.comparisons)
+    count = len(board.comparisons)
+    needed = pairs_needed(count)
+    short = max((pair.pairs for pair in board.comparisons), default=0) < needed
+    more = f" With {count} pairs it takes {needed} seeds before any difference can be shown." if short else ""
+    told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
     return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}")
 
 
-def against_baseline(board: Board, compared: Sequence[Pair]) -> str:
+def against_baseline(board: Board) -> str:
     """Who is shown to beat random search, in a sentence; empty where it did not race."""
     baseline = next((row.label for row in board.rows if row.searcher == BASELINE), "")
-    own = [pair for pair in compared if baseline and baseline in (pair.first, pair.second)]
+    own = [pair for pair in board.comparisons if baseline and baseline in (pair.first, pair.second)]
     if not own:
         return ""
-    better = [_other(pair, baseline) for pair in own if pair.better not in ("", baseline)]
-    worse = [_other(pair, baseline) for pair in own if pair.better == baseline]
-    parts = [f"Shown to beat {plain(baseline)} search: {_listed(better)}." if better else ""]
+    ahead = [_other(pair, baseline) for pair in own if better(pair) not in ("", baseline)]
+    worse = [_other(pair, baseline) for pair in own if better(pair) == baseline]
+    parts = [f"Shown to beat {plain(baseline)} search: {_listed(ahead)}." if ahead else ""]
     parts.append(f"Shown to be worse than it: {_listed(worse)}." if worse else "")
-    if not better and not worse:
+    if not ahead and not worse:
         parts.append(f"None is shown to beat {plain(baseline)} search.")
     return " ".join(filter(None, parts))
 
@@ -178,7 +113,7 @@ def rules_verdict(board: RulesBoard) -> Verdict:
         return Verdict(
             "Underpowered: too few fresh seeds to say.", f"{top}; {against}. Six seeds at least can show a difference."
         )
-    needed = seeds_needed(len(board.rules) - 1)
+    needed = pairs_needed(len(board.rules) - 1)
     short = (
         f" With so many rules it takes {needed} seeds before any difference can be shown." if fewest < needed else ""
     )
@@ -196,7 +131,7 @@ def _told(row: Row) -> str:
     return f"{row.area.mean:.3f} (95% interval {row.area.low:.3f} to {row.area.high:.3f}) {seeds}"
 
 
-def _other(pair: Pair, label: str) -> str:
+def _other(pair: Comparison, label: str) -> str:
     return pair.second if pair.first == label else pair.first
 
 

@@ -1,0 +1,62 @@
+"""The answer in a sentence: it claims no more than the tests show."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.board.comparison import pairs_needed
+from harness.board.leaderboard import boards
+from harness.board.report.answers import against_baseline, better, verdict
+from harness.race.records import RunState
+
+
+def judged(*records):
+    (board,) = boards(records)
+    return board, board.comparisons, verdict(board)
+
+
+def race(run, seeds: int, **scores: float):
+    return [
+        run(score, score + seed / 1000 * (place + 1), seed=seed, searcher=name)
+        for seed in range(seeds)
+        for place, (name, score) in enumerate(scores.items())
+    ]
+
+
+def test_a_clear_winner_is_named_with_its_interval(run) -> None:
+    board, compared, told = judged(*race(run, 6, gp=0.5, random=0.2))
+    assert told.answer == "gp works best here."
+    assert "95% interval" in told.because
+    assert better(compared[0]) == "gp"
+    assert compared[0].adjusted == pytest.approx(2 / 2**6)
+    assert against_baseline(board) == "Shown to beat random search: gp."
+
+
+def test_five_seeds_show_nothing(run) -> None:
+    _, compared, told = judged(*race(run, 5, gp=0.5, random=0.2))
+    assert [each.verdict for each in compared] == ["underpowered"]
+    assert told.answer.startswith("Underpowered")
+
+
+def test_so_many_pairs_need_more_seeds(run) -> None:
+    board, compared, told = judged(*race(run, 6, gp=0.5, rl=0.4, tpe=0.3, random=0.2))
+    assert not any(better(each) for each in compared)
+    assert told.answer == "No searcher is shown to be the best."
+    assert f"it takes {pairs_needed(6)} seeds" in told.because
+    assert against_baseline(board) == "None is shown to beat random search."
+
+
+def test_equals_are_not_told_apart(run) -> None:
+    records = [
+        run(0.2, 0.5 if (seed + (name == "gp")) % 2 else 0.4, seed=seed, searcher=name)
+        for seed in range(8)
+        for name in ("gp", "rl")
+    ]
+    _, compared, told = judged(*records)
+    assert [each.verdict for each in compared] == ["not separated"]
+    assert told.answer == "No searcher is shown to be the best."
+
+
+def test_one_searcher_or_none_is_no_comparison(run) -> None:
+    assert judged(run(0.5))[2].answer == "Only random has finished, so there is nothing to compare."
+    assert judged(run(0.5, state=RunState.STOPPED))[2].answer == "No search has finished yet."

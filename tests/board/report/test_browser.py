@@ -1,0 +1,122 @@
+"""The page in a real browser: silent, offline, and what can be pressed works. Skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_SECONDS = 60
+DRAWN = "return document.querySelectorAll('figure.chart[data-drawn]').length"
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver on the path")
+
+
+@pytest.fixture
+def browser(page: str, tmp_path: Path) -> Iterator[object]:
+    """The page opened straight from disk, its charts in view drawn."""
+    selenium = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    options = selenium.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,1000"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = selenium.Chrome(options=options, service=Service(str(DRIVER)))
+    try:
+        driver.get(file.as_uri())
+        WebDriverWait(driver, PATIENCE_SECONDS).until(lambda each: each.execute_script(DRAWN) >= 1)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def test_the_page_works_and_keeps_to_itself(browser) -> None:
+    """One test for all of it, since starting a browser takes longer than everything else here."""
+    run = browser.execute_script
+    wait = _waiting(browser)
+
+    # Every table sorts by a press on a heading, and the other way by another.
+    areas = "return [...document.querySelectorAll('#b1-searchers tbody tr')].map(r => Number(r.cells[2].dataset.v))"
+    press = "document.querySelectorAll('#b1-searchers thead button')[2].click()"
+    before = run(areas)
+    run(press)
+    assert run(areas) == sorted(before, reverse=True)
+    run(press)
+    assert run(areas) == sorted(before)
+    assert run("return document.querySelector('#b1-searchers th[aria-sort]').getAttribute('aria-sort')") == "ascending"
+
+    # Pressing a name hides a searcher with its band, and the button shows single seeds.
+    traces = "return document.querySelector('#b1-curves .plot').data.map(t => [t.legendgroup, t.visible])"
+    groups = {group for group, _ in run(traces)}
+    count = len(run(traces))
+    press_legend = """
+        const place = document.querySelector('#b1-curves .plot');
+        const down = (type) => place.querySelector('.legendtoggle').dispatchEvent(
+            new MouseEvent(type, {bubbles: true, view: window}));
+        down('mousedown'); down('mouseup');
+    """
+    run(press_legend)
+    wait(lambda: {group for group, shown in run(traces) if shown == "legendonly"} != set())
+    hidden = {group for group, shown in run(traces) if shown == "legendonly"}
+    assert len(hidden) == 1
+    assert all(shown == "legendonly" for group, shown in run(traces) if group in hidden)
+    assert hidden < groups
+    run("document.querySelector('#b1-curves .controls button').click()")
+    wait(lambda: len(run(traces)) > count)
+    assert {group for group, shown in run(traces) if shown == "legendonly"} == hidden
+
+    # A label that looks like markup is drawn letter by letter.
+    labels = run("return [...document.querySelectorAll('#b1-curves .legendtext')].map(t => t.textContent)")
+    assert any("<img/src=x/onerror=" in label for label in labels)
+    assert run("return document.title") == "Which search works? A harness report"
+
+    # The words of another searcher; a card opens, and its charts are drawn then.
+    run("document.querySelector('#b1-words').scrollIntoView()")
+    wait(lambda: run("return !!document.querySelector('#b1-words').dataset.drawn"))
+    first = run("return JSON.stringify(document.querySelector('#b1-words .plot').data[0].z)")
+    run("document.querySelectorAll('#b1-words .controls button')[1].click()")
+    wait(lambda: run("return JSON.stringify(document.querySelector('#b1-words .plot').data[0].z)") != first)
+    run("document.querySelector('.open-all').click()")
+    assert run("return [...document.querySelectorAll('.card')].every(card => card.open)")
+    run("document.querySelector('#r1-c2-sweep').scrollIntoView()")
+    wait(lambda: run("return !!document.querySelector('#r1-c2-sweep').dataset.drawn"))
+
+    # In the dark, and on a phone: another ground, and nothing wider than the screen.
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    light = run(ground)
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
+    wait(lambda: run(ground) != light)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wait(lambda: run("return document.documentElement.scrollWidth") <= 390)
+
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    assert {scheme for scheme in _requested(browser) if scheme not in ("file", "data", "blob")} == set()
+
+
+def _waiting(browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return lambda condition: WebDriverWait(browser, PATIENCE_SECONDS).until(lambda _: condition())
+
+
+def _requested(browser) -> list[str]:
+    """The schemes of what the page asked for; the browser's own first tab does not count."""
+    messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    sent = (each["params"] for each in messages if each["method"] == "Network.requestWillBeSent")
+    return [each["request"]["url"].partition(":")[0] for each in sent if each["documentURL"].startswith("file:")]

@@ -1,0 +1,148 @@
+"""The page without a browser: what it holds, what it must not hold, and that nothing on it can act."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from harness.board import formats, layout
+from harness.board.formats import Format
+from harness.board.leaderboard import boards
+from harness.board.report.document import report
+from harness.board.report.page import render
+from harness.space.mathml import mathml
+
+
+class Reader(HTMLParser):
+    """The elements of a page with their attributes, the scripts' texts, and the text of each table's rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.rows: list[list[str]] = []
+        self.text: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "script" in self._inside:
+            self.scripts[-1] += data
+        elif "style" not in self._inside:
+            self.text.append(data)
+            if "td" in self._inside or "th" in self._inside:
+                self.rows[-1][-1] += data
+
+
+@pytest.fixture
+def read(page) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+def test_a_hostile_name_rule_or_message_is_text_and_nothing_else(read, page) -> None:
+    assert len(read.scripts) == 3
+    assert not [name for _, attrs in read.elements for name in attrs if name.startswith("on")]
+    assert {tag for tag, _ in read.elements}.isdisjoint({"img", "iframe", "object", "embed", "base", "form"})
+    told = " ".join(read.text)
+    assert "<img/src=x/onerror=document.title='taken'>" in told
+    assert "</script><script>document.title='taken'</script>" in told
+    assert page.count("document.title='taken'</script>") == 0
+
+
+def test_nothing_is_fetched_and_only_the_two_scripts_may_run(read, page) -> None:
+    links = [attrs[name] or "" for _, attrs in read.elements for name in ("href", "src") if name in attrs]
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"https?://|@import|url\(", page.replace(read.scripts[1], "").replace("http-equiv", ""))
+    policy = next(attrs["content"] for tag, attrs in read.elements if "http-equiv" in attrs)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    for script in read.scripts[1:]:
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+    assert "unsafe-eval" not in policy
+    assert read.scripts[1] == get_plotlyjs()
+
+
+def test_the_embedded_data_is_that_of_the_boards(read, records) -> None:
+    link = next(attrs["href"] for tag, attrs in read.elements if tag == "a" and "download" in attrs)
+    assert link is not None
+    held = json.loads(gzip.decompress(base64.b64decode(link.partition("base64,")[2])))
+    assert held["schema"] == 1
+    assert held["boards"] == json.loads(formats.render(boards(records), Format.JSON))["boards"]
+    assert len(held["runs"]) == len(records)
+    first = records[0]
+    run = next(each for each in held["runs"] if each["identity"] == first.header.identity)
+    assert [trial[1] for trial in run["trials"]] == [str(trial.rule) for trial in first.trials]
+    assert [trial[3] for trial in run["trials"]] == [trial.outcome.score for trial in first.trials]
+    assert [each["rules"][0]["tokens"] for each in held["rules_boards"]]
+
+
+def test_every_table_says_what_the_board_says(read, records) -> None:
+    (board,) = boards(records)
+    told = {row[1].strip(): row for row in read.rows if len(row) == 12}
+    for row in board.rows:
+        shown = [cell.strip() for cell in told[layout.plain(row.label)]]
+        assert shown[2] == f"{row.area.mean:.3f}"
+        assert shown[5] == f"{row.final.mean:.3f}"
+        assert shown[6] == layout.seed_list(row.seeds)
+        assert shown[7] == str(row.children)
+
+
+def test_an_unfinished_run_is_shown_and_never_ranked(read, made) -> None:
+    (section,) = made.searches
+    assert 7 not in [seed for row in section.board.rows for seed in row.seeds]
+    assert [seed for each in section.usage.curves for seed, _ in each.seeds].count(7) == 0
+    assert "Unfinished, so not ranked" in read.text
+    assert "0.900" not in section.verdict.because
+
+
+def test_every_picture_has_a_text(read) -> None:
+    plots = [attrs for _, attrs in read.elements if attrs.get("class") == "plot"]
+    assert len(plots) >= 4
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in plots)
+    trees = [attrs for tag, attrs in read.elements if tag == "svg" and attrs.get("role") == "img"]
+    ids = [attrs["id"] for _, attrs in read.elements if attrs.get("id")]
+    assert len(ids) == len(set(ids))
+    for attrs in trees:
+        assert set((attrs["aria-labelledby"] or "").split()) <= set(ids)
+    assert all(attrs.get("aria-label") for tag, attrs in read.elements if tag == "math")
+
+
+def test_a_card_shows_formula_origin_and_drop(page, rules) -> None:
+    assert mathml(rules[0]) in page
+    card = page[page.index('<details class="card"') :]
+    assert "bred: crossed" in card
+    assert "probability 0.0821 under the controller" in card
+    assert "parents" in card
+    assert "w ← w − λ ·" in card
+
+
+def test_too_few_seeds_are_called_underpowered(run) -> None:
+    text = render(report([run(0.5, seed=s, searcher=name) for s in range(5) for name in ("gp", "random")]))
+    assert "Underpowered: too few seeds to say which search works." in text
+
+
+def test_an_empty_store_makes_a_page() -> None:
+    assert "No runs yet." in render(report([]))

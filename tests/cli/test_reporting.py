@@ -1,0 +1,69 @@
+"""``harness report`` as a user gives it: the file, the remark, and one line for every mistake."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.main import app, main
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    """Two searchers under one protocol, and the confirmation of what they found."""
+    folder = tmp_path_factory.mktemp("store")
+    common = ("--protocol", "toy-quadratic", "--workers", "1", "--quiet", "--results", str(folder))
+    invoke("race", "--searchers", "gp,random", "--children", "14", "--seeds", "0-1", *common)
+    invoke("confirm", "--top", "2", "--seeds", "2", "--workers", "1", "--quiet", "--results", str(folder))
+    invoke("run", "--searcher", "random", "--children", "3", "--seeds", "0", *common)
+    return folder
+
+
+def test_the_report_lies_in_the_results_folder(store: Path) -> None:
+    told = invoke("report", "--results", str(store))
+    page = (store / "report.html").read_text(encoding="utf-8")
+    assert "report.html: 7 runs" in told
+    assert "Which search works?" in page
+    assert 'id="r1-c1"' in page
+    assert 'id="b2"' in page
+
+
+def test_one_board_alone_and_without_replay(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "one.html"
+    invoke("report", "--results", str(store), "--to", str(file), "--board", "1", "--no-replay")
+    page = file.read_text(encoding="utf-8")
+    assert 'id="b1"' in page
+    assert 'id="b2"' not in page
+    assert 'id="r1-c1"' in page
+    assert "Searchers were not asked" in page
+    second = tmp_path / "two.html"
+    invoke("report", "--results", str(store), "--to", str(second), "--board", "2")
+    assert 'id="b2"' in second.read_text(encoding="utf-8")
+    assert 'id="r1-c1"' not in second.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--board", "9"), "board 9: expected a number up to 2, got 9"),
+        (("--to", "/dev/null/report.html"), "report /dev/null/report.html: expected a file that can be written"),
+        (("--results", "nowhere"), "expected a ledger, got none"),
+    ],
+)
+def test_mistakes_are_one_line(store: Path, arguments, said: str, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["harness", "report", "--results", str(store), *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    printed = capsys.readouterr()
+    assert left.value.code == 2
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
