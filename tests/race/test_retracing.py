@@ -97,5 +97,5 @@ def test_a_searcher_that_explains_nothing_is_not_even_asked() -> None:
 def test_another_history_is_refused() -> None:
     header, entries, _ = raced("gp")
     entries[4] = replace(entries[4], rule=entries[3].rule)
-    with pytest.raises(ReplayError, match="proposal 0: expected what is recorded, got something else.*--no-replay"):
+    with pytest.raises(ReplayError, match=r"proposal 0: expected what is recorded, got something else.*--no-replay"):
         origins(header, entries, fresh(header), indexes=[9])
