@@ -36,6 +36,7 @@ def report(
     from harness.board.report.document import chosen, sightings
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
+    from harness.files import write_whole
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -44,7 +45,7 @@ def report(
         lineage, notes = _retraced(ledger, sightings(records)) if replay else (None, [])
     text = render(compose(records, store=store, lineage=lineage, notes=notes))
     path = results / FILE_NAME if to is None else to
-    _write(path, text)
+    write_whole(path, text.encode())
     announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
 
 
@@ -68,31 +69,9 @@ def _retraced(ledger: Ledger, seen: Sequence[Sighting]) -> tuple[dict[tuple[str,
                 notes.append(f"{header.name} was made by version {header.searcher_version}, and here is {version}.")
                 continue
             searcher = factory(header.space, seed=header.seed, **header.settings)
-            told = origins(header, ledger.entries(identity), searcher, indexes={each.index for each in own})
+            told = origins(header, ledger.archive(identity).entries, searcher, indexes={each.index for each in own})
         except HarnessError as error:
             notes.append(f"{header.name} could not be replayed: {error}")
             continue
         found |= {(identity, index): origin for index, origin in told.items()}
     return found, notes
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the file whole, or say why not.
-
-    Raises:
-        HarnessError: it cannot be written.
-    """
-    from harness.errors import HarnessError, message
-
-    unborn = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unborn.write_text(text, encoding="utf-8")
-        unborn.replace(path)
-    except OSError as cause:
-        unborn.unlink(missing_ok=True) if unborn.parent.is_dir() else None
-        hint = "Name another with --to"
-        got = cause.strerror or str(cause)
-        raise HarnessError(
-            message(f"report {path}", expected="a file that can be written", got=got, hint=hint)
-        ) from cause

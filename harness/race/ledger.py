@@ -32,7 +32,6 @@ from harness.race.entries import (
     ENTRY_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
-    Entry,
     RunRow,
     entry_from,
     results_from,
@@ -187,15 +186,6 @@ class Ledger:
                 if row.header.confirmation is not None
             ]
         return [RunRecord(**self._run(row), trials=trials) for row, trials in read]
-
-    def entries(self, identity: str) -> tuple[Entry, ...]:
-        """Every proposal of a run in order, pending ones included; none of a run that the store does not hold.
-
-        Raises:
-            LedgerError: the store cannot be read.
-        """
-        with guarded(self.path), self._reading() as connection:
-            return tuple(map(entry_from, connection.execute(SELECT_ENTRIES, (identity,))))
 
     def _run(self, row: RunRow) -> _RunFields:
         """What every reading of a run begins with."""

@@ -55,7 +55,7 @@ def test_one_board_alone_and_without_replay(store: Path, tmp_path: Path) -> None
     ("arguments", "said"),
     [
         (("--board", "9"), "board 9: expected a number up to 2, got 9"),
-        (("--to", "/dev/null/report.html"), "report /dev/null/report.html: expected a file that can be written"),
+        (("--to", "/dev/null/report.html"), "file /dev/null/report.html: expected a place that can be written"),
         (("--results", "nowhere"), "expected a ledger, got none"),
     ],
 )
