@@ -71,6 +71,6 @@ def test_a_command_is_listed_by_the_first_line_of_its_own_help(name: str) -> Non
 
 def test_a_loaded_group_has_its_commands() -> None:
     group = loaded("rule")
-    assert set(group.commands) == {"show", "score"}
+    assert set(group.commands) == {"show", "score", "export"}
     assert not any("completion" in (parameter.name or "") for parameter in group.params)
     assert isinstance(group, typer.core.TyperGroup)
