@@ -38,7 +38,10 @@ def verdict(board: Board) -> Verdict:
     """Which search works, with how sure that is; unfinished runs do not count."""
     if not board.rows:
         count = len(board.unfinished)
-        return Verdict("No search has finished yet.", f"{count} {'run is' if count == 1 else 'runs are'} under way.")
+        return Verdict(
+            "No search has finished yet.",
+            f"{count} {'run is' if count == 1 else 'runs are'} unfinished, and not ranked.",
+        )
     first = board.rows[0]
     figure = f"{plain(first.label)} has the highest mean area, {_told(first)}"
     if len(board.rows) == 1:

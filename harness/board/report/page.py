@@ -11,6 +11,7 @@ import functools
 import gzip
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from importlib import resources
@@ -30,6 +31,7 @@ from harness.space.notation import latex
 from harness.space.pseudocode import pseudocode
 
 SCHEMA = 1  # of the data for download
+OVERWHELMING = 20.7  # ln 10⁹
 DATA_NAME = "harness-report-data.json.gz"
 
 
@@ -146,9 +148,12 @@ def _interval(estimate: Estimate | None) -> str:
 
 
 def _odds(log_probability: float) -> str:
-    """A probability of e^x, as people say it."""
-    exponent = log_probability / 2.302585092994046
-    return f"{10.0**exponent:.3g}" if exponent > -3 else f"10^{exponent:.1f}".replace("-", "−")
+    """A probability of e^x, to two digits: ``1 in 130,000``; beyond a thousand millions as a power of ten."""
+    if log_probability < -OVERWHELMING:
+        return f"1 in 10^{-log_probability / math.log(10):.0f}"
+    against = math.exp(-log_probability)
+    digits = max(0, math.floor(math.log10(max(1.0, against))) - 1)
+    return f"1 in {round(against, -digits):,.0f}" if against >= 9.5 else f"{1 / against:.2f}"
 
 
 def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:

@@ -16,7 +16,7 @@ from harness.board import formats, layout
 from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
-from harness.board.report.page import render
+from harness.board.report.page import _odds, render
 from harness.space.mathml import mathml
 
 
@@ -134,9 +134,16 @@ def test_a_card_shows_formula_origin_and_drop(page, rules) -> None:
     assert mathml(rules[0]) in page
     card = page[page.index('<details class="card"') :]
     assert "bred: crossed" in card
-    assert "probability 0.0821 under the controller" in card
+    assert "probability 1 in 12 under the controller" in card
     assert "parents" in card
     assert "w ← w − λ ·" in card
+
+
+@pytest.mark.parametrize(
+    ("log_probability", "said"), [(-0.7, "0.50"), (-2.5, "1 in 12"), (-9.912, "1 in 20,000"), (-40.0, "1 in 10^17")]
+)
+def test_probabilities_as_people_say_them(log_probability: float, said: str) -> None:
+    assert _odds(log_probability) == said
 
 
 def test_too_few_seeds_are_called_underpowered(run) -> None:
