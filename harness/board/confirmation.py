@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.board import statistics
+from harness.board.comparison import holm
 from harness.board.nominating import finders
 from harness.board.verdicts import (
     ConfirmedRule,
@@ -228,7 +229,7 @@ def _compared(retrained: Mapping[str, Sequence[Retraining]], best: str) -> dict[
         if key != best and common:
             pairs[key] = common
     chances = {key: statistics.sign_flip(list(own.values())) for key, own in pairs.items()}
-    adjusted = _holm(chances)
+    adjusted = dict(zip(chances, holm(list(chances.values())), strict=True))
     return {
         key: Paired(
             difference=statistics.bootstrapped(list(own.values()), seed=derive_seed(0, "confirmed", "paired", key)),
@@ -244,16 +245,6 @@ def _compared(retrained: Mapping[str, Sequence[Retraining]], best: str) -> dict[
 
 def _figure(each: Retraining) -> float:
     return each.validation if each.test is None else each.test
-
-
-def _holm(chances: Mapping[str, float]) -> dict[str, float]:
-    """Each p after Holm's step-down correction (Holm 1979): the k-th smallest of m times m − k + 1, never falling."""
-    adjusted: dict[str, float] = {}
-    largest = 0.0
-    for rank, key in enumerate(sorted(chances, key=lambda each: chances[each])):
-        largest = max(largest, min(1.0, (len(chances) - rank) * chances[key]))
-        adjusted[key] = largest
-    return adjusted
 
 
 def _unfinished(records: Sequence[RunRecord], trials: Trials) -> tuple[UnfinishedSeed, ...]:
