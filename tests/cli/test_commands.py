@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli import options
-from harness.cli.main import app, main
+from harness.cli.main import app
 from harness.errors import HarnessError, ProtocolError
 from harness.race.protocol import PROTOCOLS
 
@@ -17,19 +18,6 @@ def invoke(*arguments: str) -> str:
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def complaint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """The one line that a mistake earns."""
-    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    printed = capsys.readouterr()
-    assert left.value.code == 2
-    assert printed.out == ""
-    assert printed.err.startswith("harness: ")
-    assert printed.err.count("\n") == 1
-    return printed.err
 
 
 def test_rule_show_prints_every_notation_as_json() -> None:

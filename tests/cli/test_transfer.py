@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
+from complaints import complaint
 from typer.testing import CliRunner
 
-from harness.cli.main import app, main
+from harness.cli.main import app
 
 
 def invoke(*arguments: str, code: int = 0) -> str:
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result.output
-
-
-def complaint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """The one line that a mistake earns."""
-    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    printed = capsys.readouterr()
-    assert left.value.code == 2
-    assert printed.out == ""
-    assert printed.err.startswith("harness: ")
-    assert printed.err.count("\n") == 1
-    return printed.err
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -58,6 +58,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         sweep=tuple(draw(st.lists(st.tuples(floats, scores), max_size=3))),
         curve=tuple(draw(st.lists(scores, max_size=3))),
         message=draw(texts),
+        test=draw(st.none() | (scores if status is Status.OK else st.just(PROTOCOL.chance))),
     )
 
 
