@@ -35,6 +35,7 @@ _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
 _SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
 _STOP_SECONDS = 1.0
+_MESSAGE_CHILDREN = 64  # at most
 _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
@@ -190,18 +191,22 @@ class DaskEngine:
         self._resources.close()
 
     def _send(self) -> None:
-        """Send all children taken in one message: Dask does as much for one of them as for many."""
+        """Send all children taken, several in a message: Dask does as much for a message of one as for one of a few.
+
+        Not all in one, so that the first begin while scheduler and workers still unpack the others.
+        """
         unsent, self._unsent = self._unsent, {}
-        if not unsent:
-            return
-        rules, seeds = zip(*unsent.values(), strict=True)
-        keys = [f"child-{self._name}-{ticket}" for ticket in unsent]
-        futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
         loop = self._client.loop
         assert loop is not None, "a client has its loop until it is collected"
-        for ticket, future in zip(unsent, futures, strict=True):
-            self._futures[ticket] = future
-            loop.add_callback(self._collect, ticket, future)
+        tickets = list(unsent)
+        for start in range(0, len(tickets), _MESSAGE_CHILDREN):
+            part = tickets[start : start + _MESSAGE_CHILDREN]
+            rules, seeds = zip(*(unsent[ticket] for ticket in part), strict=True)
+            keys = [f"child-{self._name}-{ticket}" for ticket in part]
+            futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
+            for ticket, future in zip(part, futures, strict=True):
+                self._futures[ticket] = future
+                loop.add_callback(self._collect, ticket, future)
 
     async def _collect(self, ticket: int, future: Future[Outcome]) -> None:
         """Fetch an outcome as soon as there is one, in Dask's own thread, which fetches those of the moment together.
