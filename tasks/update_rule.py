@@ -28,7 +28,7 @@ from tasks.rule_fusion import FusedStep
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
 
-PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor
+PIECE_BYTES = 1 << 20  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
@@ -166,7 +166,7 @@ class RuleOptimizer(Optimizer):
         """What of a bucket is stepped at once: on a processor what fits into its cache, elsewhere all of it."""
         if self._program.random or _stacked(rate) or bucket.params[0].device.type != "cpu":
             return (bucket,)
-        return bucket.pieces(PIECE_BYTES // bucket.params[0].element_size())
+        return bucket.pieces(torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size())
 
     def _generator(self, device: str) -> torch.Generator:
         if device not in self._generators:
