@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.board import statistics
 from harness.board.comparison import holm
+from harness.board.entrants import told
 from harness.board.nominating import finders
 from harness.board.verdicts import (
     ConfirmedRule,
@@ -94,8 +95,8 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
         fingerprint=header.data_fingerprint,
         environment=header.environment,
         seeds=tuple(sorted({record.header.seed for record in finished})),
-        commits=_distinct(records, "commit"),
-        hardware=_distinct(records, "processor"),
+        commits=told(records, "commit"),
+        hardware=told(records, "processor"),
         tested=tested,
         best_known=best,
         target=target,
@@ -283,7 +284,3 @@ def _notes(rules: Sequence[ConfirmedRule], searched: Searched | None, *, fair: b
             "Not all rules were retrained on the same seeds: the list grew. Differences are over common seeds."
         )
     return tuple(notes)
-
-
-def _distinct(records: Sequence[RunRecord], name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(record.header.provenance.get(name, "unknown") for record in records))

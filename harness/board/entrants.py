@@ -72,6 +72,11 @@ def environment_marks(headers: Sequence[RunHeader]) -> dict[Environment, str]:
     return {each: f" [env {_letter(index)}]" for index, each in enumerate(environments)}
 
 
+def told(records: Sequence[Judged], name: str) -> tuple[str, ...]:
+    """What the runs' provenance says under a name, each answer once."""
+    return tuple(dict.fromkeys(record.header.provenance.get(name, "unknown") for record in records))
+
+
 def _not_pooled(entrants: Sequence[Entrant], environments: Sequence[Mapping[str, str]]) -> list[str]:
     notes = []
     for searcher in dict.fromkeys(each[0] for each in entrants):

@@ -8,6 +8,7 @@
       "protocol": {"name", "version", "hash"},
       "data": {"name", "fingerprint"},
       "budget": {"children", "proposals"},
+      "commits": [str], "hardware": [str],   # of all its runs, each once
       "entrants": [{                         # by mean area, the best first
         "label", "searcher", "version", "settings": {...}, "async": bool, "environment": {...},
         "places": [best, worst],             # the comparisons leave any place between open
@@ -91,6 +92,8 @@ def _board(board: Board) -> Json:
         },
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "budget": {"children": board.budget.children, "proposals": board.budget.proposals},
+        "commits": list(board.commits),
+        "hardware": list(board.hardware),
         "entrants": [_entrant(row) for row in board.rows],
         "comparisons": [_comparison(each) for each in board.comparisons],
         "references": [_reference(each) for each in board.references],
@@ -211,8 +214,9 @@ def _csv(boards: Sequence[Board]) -> str:
 # fmt: off
 COLUMNS = (
     "board", "comparable", "space", "protocol", "protocol_version", "protocol_hash", "data", "fingerprint",
-    "budget_children", "budget_proposals", "label", "searcher", "version", "settings", "async", "environment",
-    "place_best", "place_worst", "seeds", "area", "area_low", "area_high", "final", "final_low", "final_high",
+    "budget_children", "budget_proposals", "commits", "hardware", "label", "searcher", "version", "settings", "async",
+    "environment", "place_best", "place_worst", "seeds", "area", "area_low", "area_high",
+    "final", "final_low", "final_high",
     "best_rule", "best_tokens", "best_score", "best_seed", "best_learning_rate",
     "children", "proposals", "duplicates", "diverged", "errors", "seconds", "targets",
     "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
@@ -275,6 +279,8 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
         "fingerprint": board.fingerprint,
         "budget_children": board.budget.children,
         "budget_proposals": board.budget.proposals,
+        "commits": layout.plain(" ".join(board.commits)),
+        "hardware": layout.plain("; ".join(board.hardware)),
         "label": layout.plain(each.label),
         "environment": json.dumps(dict(each.environment), sort_keys=True),
         "seeds": " ".join(map(str, each.seeds)),

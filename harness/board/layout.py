@@ -15,7 +15,7 @@ EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with it
 BIASED = "search scores, biased upward: confirm before believing"
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12  # characters
-SHOWN_DIGITS = 12  # of a hash or fingerprint
+SHOWN_DIGITS = 12  # of a hash, fingerprint or commit
 FEW_SEEDS = 10  # below which an interval's own coverage is told (results/studies/statistics)
 LEAST_SHOWN = 0.0001  # of p
 
@@ -67,15 +67,33 @@ def page(board: Board, number: int = 0) -> Page:
     return Page(title, facts(board), tables(board), notes(board))
 
 
+def pages(boards: Sequence[Board]) -> list[Page]:
+    """All boards, numbered where there are several."""
+    return [page(each, number if len(boards) > 1 else 0) for number, each in enumerate(boards, 1)]
+
+
 def facts(board: Board) -> tuple[tuple[str, str], ...]:
     """What all runs of a board share, as (name, text) lines."""
     protocol, budget = board.protocol, board.budget
+    seeds = sorted({seed for row in board.rows for seed in row.seeds})
     return (
         ("space", plain(board.space.describe())),
         ("protocol", plain(f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})")),
         ("data", plain(f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})")),
         ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals, a run"),
+        ("seeds", seed_list(seeds) if seeds else "none finished"),
+        *made_by(board.commits, board.hardware),
     )
+
+
+def made_by(commits: Sequence[str], hardware: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Lines for the code and the processors that results come from, each named once."""
+    return (("commit", plain(", ".join(map(_commit, commits)))), ("hardware", plain(", ".join(hardware))))
+
+
+def _commit(text: str) -> str:
+    revision, plus, dirty = text.partition("+")
+    return revision[:SHOWN_DIGITS] + plus + dirty
 
 
 def tables(board: Board) -> tuple[TableText, ...]:

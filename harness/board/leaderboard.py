@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from harness.board import statistics
 from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
-from harness.board.entrants import Entrant, distinct, entrant, labels
+from harness.board.entrants import Entrant, distinct, entrant, labels, told
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
 from harness.race.entries import rule_from
@@ -91,6 +91,8 @@ def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader],
         data=header.data,
         fingerprint=header.data_fingerprint,
         budget=header.budget,
+        commits=told(records, "commit"),
+        hardware=told(records, "processor"),
         rows=tuple(rows),
         comparisons=comparisons,
         references=many_draws([record.header for record in records], store),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, formula, plain, seed_list
+from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, formula, made_by, plain, seed_list
 from harness.board.statistics import CONFIDENCE, Estimate
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
 FEWEST_PAIRS = 6  # below that the exact test cannot give p < 0.05 (protocol §3)
 ENOUGH_SEEDS = 10  # for a bootstrap interval to cover what it says
-SHOWN_COMMIT = 12  # characters
 
 
 def page(board: RulesBoard, number: int = 0) -> Page:
@@ -41,8 +40,7 @@ def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
                 f"v{searched.protocol.version} on {searched.data}",
             )
         )
-    facts.append(("commit", ", ".join(_commit(each) for each in board.commits)))
-    facts.append(("hardware", ", ".join(board.hardware)))
+    facts += made_by(board.commits, board.hardware)
     return tuple((name, plain(text)) for name, text in facts)
 
 
@@ -187,11 +185,6 @@ def _rates(each: ConfirmedRule) -> str:
 
 def _estimated(figure: Estimate, *, sign: str = "") -> str:
     return f"{figure.mean:{sign}.3f}" + ("" if figure.half is None else f" ± {figure.half:.3f}")
-
-
-def _commit(text: str) -> str:
-    revision, plus, dirty = text.partition("+")
-    return revision[:SHOWN_COMMIT] + plus + dirty
 
 
 def pages(boards: Sequence[RulesBoard]) -> list[Page]:

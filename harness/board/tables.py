@@ -154,6 +154,8 @@ class Board:
         data: the data set's name.
         fingerprint: hash of its decoded arrays.
         budget: of every run.
+        commits: of the code that searched, each once.
+        hardware: processors that it ran on, each once.
         rows: finished entrants, by mean area, the best first.
         comparisons: of the areas of every two rows, the upper one first.
         references: random search by many draws, one for each environment that the store holds enough draws of.
@@ -169,6 +171,8 @@ class Board:
     data: str
     fingerprint: str
     budget: Budget
+    commits: tuple[str, ...]
+    hardware: tuple[str, ...]
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     references: tuple[Reference, ...]

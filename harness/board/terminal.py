@@ -30,8 +30,8 @@ def show(boards: Sequence[Board], console: Console) -> None:
     """
     if not boards:
         console.print(Text(layout.EMPTY))
-    for number, board in enumerate(boards, 1):
-        show_page(layout.page(board, number if len(boards) > 1 else 0), console)
+    for page in layout.pages(boards):
+        show_page(page, console)
 
 
 def show_page(page: Page, console: Console) -> None:

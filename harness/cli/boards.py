@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, watching
 from harness.cli.output import console
 
 if TYPE_CHECKING:
+    from harness.board.layout import Page
+    from harness.board.tables import Board
+    from harness.board.verdicts import RulesBoard
     from harness.race.records import RunHeader
 
 
@@ -58,8 +63,13 @@ def leaderboard(
     format: Annotated[BoardFormat, typer.Option(help="How to print it.")] = BoardFormat.TEXT,
     top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = 10,
     rules: Annotated[bool, typer.Option("--rules", help="Rules that `harness confirm` retrained, instead.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Draw it anew while runs go on; a pipe gets the last alone.")
+    ] = False,
 ) -> None:
     """Compare the searchers, and list the best rules they found; only equals are ranked together."""
+    if watch:
+        watching.watch(partial(_rules_view, results) if rules else partial(_view, results, top=top))
     if rules:
         print_rules_boards(results, format)
     else:
@@ -75,14 +85,11 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
         only: ``confirmation.group_of`` a header, to print that group's board alone; empty for all.
     """
     from harness.board import rules_layout
-    from harness.board.confirmation import rules_boards
     from harness.board.formats import Format
     from harness.board.rules_formats import render
     from harness.board.terminal import show_page
-    from harness.race.ledger import Ledger
 
-    with Ledger.read(results) as ledger:
-        found = rules_boards(ledger.results(), ledger.confirmations(), only=only)
+    found = _rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
         typer.echo(render(found, Format(format.value)), nl=False)
         return
@@ -109,14 +116,48 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
         only: a header's ``comparable``, to print that group's board alone; empty for all.
     """
     from harness.board.formats import Format, render
-    from harness.board.leaderboard import boards
     from harness.board.terminal import show
-    from harness.race.ledger import Ledger
 
-    with Ledger.read(results) as ledger:
-        records = ledger.results()
-    found = boards(records, top=top, only=only)
+    found = _boards(results, top=top, only=only)
     if format is BoardFormat.TEXT:
         show(found, console())
     else:
         typer.echo(render(found, Format(format.value)), nl=False)
+
+
+def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
+    from harness.board.leaderboard import boards
+    from harness.race.ledger import Ledger
+
+    with Ledger.read(results) as ledger:
+        records = ledger.results()
+    return boards(records, top=top, only=only)
+
+
+def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
+    from harness.board.confirmation import rules_boards
+    from harness.race.ledger import Ledger
+
+    with Ledger.read(results) as ledger:
+        return rules_boards(ledger.results(), ledger.confirmations(), only=only)
+
+
+def _view(results: Path, *, top: int) -> watching.View:
+    from harness.board import layout
+
+    found = _boards(results, top=top)
+    return _at_work(layout.pages(found), found)
+
+
+def _rules_view(results: Path) -> watching.View:
+    from harness.board import rules_layout
+
+    found = _rules_boards(results)
+    return _at_work(rules_layout.pages(found), found)
+
+
+def _at_work(pages: Sequence[Page], found: Sequence[Board | RulesBoard]) -> watching.View:
+    """The pages of boards with runs that a process works on now; of all, where there is none."""
+    active = [sum(each.state == "running" for each in board.unfinished) for board in found]
+    busy = [page for page, runs in zip(pages, active, strict=True) if runs]
+    return watching.View(busy or pages, sum(active))

@@ -35,7 +35,7 @@ def test_json_holds_what_its_schema_says(several) -> None:
     assert document["schema"] == 2
     first, second = document["boards"]
     assert set(first) == {
-        *("comparable", "space", "protocol", "data", "budget"),
+        *("comparable", "space", "protocol", "data", "budget", "commits", "hardware"),
         *("entrants", "comparisons", "references", "rules", "unfinished", "notes"),
     }
     row = first["entrants"][0]

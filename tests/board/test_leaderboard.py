@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.board import layout
 from harness.board.leaderboard import boards
 from harness.contracts import Status
 from harness.race.protocol import PAPER, Budget
@@ -43,6 +44,18 @@ def test_a_row_pools_the_seeds_of_one_entrant(run) -> None:
         (0.45, (3, 4)),
     ]
     assert (row.children, row.proposals, row.duplicates, row.seconds) == (8, 8, 0, 120.0)
+
+
+def test_it_names_the_code_and_the_processors_once_each(run) -> None:
+    old, new = {"commit": "a" * 40, "processor": "slow"}, {"commit": "b" * 40 + "+changes", "processor": "slow"}
+    runs = [run(0.1, seed=0, provenance=old), run(0.1, seed=1, provenance=new), run(0.1, seed=2, provenance=old)]
+    (board,) = boards(runs)
+    assert board.commits == ("a" * 40, "b" * 40 + "+changes")
+    assert board.hardware == ("slow",)
+    shown = dict(layout.facts(board))
+    assert shown["seeds"] == "0-2"
+    assert shown["commit"] == f"{'a' * 12}, {'b' * 12}+changes"
+    assert shown["hardware"] == "slow"
 
 
 def test_duplicates_and_failures_are_counted(run, trial) -> None:
