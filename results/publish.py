@@ -1,0 +1,166 @@
+"""Make everything that is published from the published runs: ``python results/publish.py``.
+
+``published/runs/*.jsonl``, as ``harness export`` wrote them, are read into a store of their own, and from it come
+``LEADERBOARD.md``, the pictures, and ``published/report.html``. ``tests/test_published.py`` fails where the leaderboard
+is not what the runs and the code of today give. The pictures need matplotlib: ``pip install -e '.[publish]'``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.board import formats, rules_formats
+from harness.board.comparison import Comparison
+from harness.board.confirmation import rules_boards
+from harness.board.formats import Format
+from harness.board.leaderboard import boards
+from harness.board.tables import Board
+from harness.board.verdicts import ConfirmedRule, RulesBoard
+from harness.race.archive import SUFFIX
+from harness.race.archive_reading import decode
+from harness.race.ledger import Ledger
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HERE = Path(__file__).parent
+PUBLISHED = HERE / "published"
+RUNS = PUBLISHED / "runs"
+LEADERBOARD = HERE / "LEADERBOARD.md"
+HEAD = """# Leaderboard
+
+Written by `python results/publish.py` from the runs in `published/runs`; do not edit it. What was run, what it shows
+and what it does not is in the [README](README.md).
+
+"""
+# Okabe and Ito's colours, told apart by colour-blind readers, too
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
+BASELINE = "random"
+
+
+def main() -> None:
+    """Write all of it anew."""
+    with store() as folder:
+        searches, confirmed = read(folder)
+        LEADERBOARD.write_text(document(searches, confirmed))
+        command = [sys.executable, "-m", "harness", "report", "--results", str(folder)]
+        subprocess.run([*command, "--to", str(PUBLISHED / "report.html")], check=True)
+    for number, board in enumerate(searches, 1):
+        if not board.rows:
+            continue
+        _save(curves(board), f"curves-{number}.svg")
+        _save(differences(board), f"differences-{number}.svg")
+    for number, verdict in enumerate(confirmed, 1):
+        _save(rules(verdict), f"rules-{number}.svg")
+
+
+@contextmanager
+def store(runs: Path = RUNS) -> Iterator[Path]:
+    """A store of its own with the published runs in it, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Ledger.open(Path(folder)) as ledger:
+            for path in sorted(runs.glob(f"*{SUFFIX}")):
+                ledger.adopt(decode(path))
+        yield Path(folder)
+
+
+def read(folder: Path) -> tuple[tuple[Board, ...], tuple[RulesBoard, ...]]:
+    """The boards of a store: of searchers, and of confirmed rules."""
+    with Ledger.read(folder) as ledger:
+        results = ledger.results()
+        return boards(results), rules_boards(results, ledger.confirmations())
+
+
+def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
+    """``LEADERBOARD.md``."""
+    parts = (formats.render(searches, Format.MD), rules_formats.render(confirmed, Format.MD))
+    return HEAD + "\n".join(part.strip() + "\n" for part in parts)
+
+
+def curves(board: Board) -> Figure:
+    """Best reward so far against children charged: medians over seeds, with the quartiles of the first and the last."""
+    figure, axes = _canvas(7.0, 4.0)
+    children = range(1, board.budget.children + 1)
+    for row, colour in zip(board.rows, COLOURS * 2, strict=False):
+        style = "--" if row.searcher == BASELINE else "-"
+        axes.plot(children, row.curve, color=colour, linestyle=style, label=row.label)
+        axes.fill_between(children, *row.band, color=colour, alpha=0.08, linewidth=0)
+    axes.set_xlabel("children trained")
+    axes.set_ylabel("best reward so far")
+    axes.set_ylim(bottom=min((row.curve[min(4, len(row.curve) - 1)] for row in board.rows), default=0.0) - 0.02)
+    axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds, quartiles shaded ({board.protocol.name})")
+    axes.legend(frameon=False)
+    return figure
+
+
+def differences(board: Board) -> Figure:
+    """Each searcher's area less that of random search, by seed, with the mean's interval."""
+    told = [each for row in board.rows if (each := row.against_random) and each.test]
+    figure, axes = _canvas(7.0, 1.2 + 0.45 * len(told))
+    for place, each in enumerate(reversed(told)):
+        _interval(axes, place, each)
+        areas = {row.label: dict(zip(row.seeds, row.areas, strict=True)) for row in board.rows}
+        mine, theirs = areas[each.first], areas[each.second]
+        seeds = sorted(mine.keys() & theirs.keys())
+        axes.plot([mine[seed] - theirs[seed] for seed in seeds], [place] * len(seeds), "|", color="#888888", ms=9)
+    axes.axvline(0.0, color="#888888", linewidth=0.8)
+    axes.set_yticks(range(len(told)), [each.first for each in reversed(told)])
+    axes.set_ylim(-0.6, len(told) - 0.4)
+    axes.set_xlabel("area less random search's, by seed; mean and 95% interval")
+    return figure
+
+
+def rules(board: RulesBoard) -> Figure:
+    """What every confirmed rule earns on fresh seeds, with its interval; the known optimizers in black."""
+    shown = list(reversed(board.rules))
+    figure, axes = _canvas(8.0, 1.0 + 0.27 * len(shown))
+    for place, each in enumerate(shown):
+        colour = KNOWN_COLOUR if each.known else FOUND_COLOUR
+        earned = each.figure
+        ends = [[earned.mean - (earned.low or earned.mean)], [(earned.high or earned.mean) - earned.mean]]
+        axes.errorbar(earned.mean, place, xerr=ends, fmt="o", color=colour, ms=4, capsize=2, linewidth=1)
+    axes.set_yticks(range(len(shown)), list(map(_named, shown)), fontsize=8)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    kind = f"{'test' if board.tested else 'validation'} accuracy under {board.protocol.name}"
+    axes.set_xlabel(f"{kind}, mean over {len(board.seeds)} fresh seeds with its 95% interval")
+    return figure
+
+
+def _interval(axes: Axes, place: int, each: Comparison) -> None:
+    assert each.test is not None
+    found = each.test.difference
+    axes.plot(found.mean, place, "o", color=FOUND_COLOUR)
+    if found.low is not None and found.high is not None:
+        axes.plot([found.low, found.high], [place, place], color=FOUND_COLOUR)
+
+
+def _named(each: ConfirmedRule) -> str:
+    return f"{each.known}: {each.infix}" if each.known and each.known != each.infix else each.infix
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "harness", "svg.fonttype": "path", "font.size": 9})
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, name: str) -> None:
+    figure.savefig(PUBLISHED / name, metadata={"Date": None, "Creator": None}, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()

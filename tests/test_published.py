@@ -1,0 +1,46 @@
+"""What is published is what the published runs give: the leaderboard is not stale, and every file can be taken in."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+@pytest.fixture(scope="module")
+def publish() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("publish", RESULTS / "publish.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_leaderboard_is_not_stale(publish: ModuleType) -> None:
+    with publish.store() as folder:
+        written = publish.document(*publish.read(folder))
+    assert publish.LEADERBOARD.read_text() == written, "stale: run `python results/publish.py`"
+
+
+def test_what_was_promised_is_there(publish: ModuleType) -> None:
+    """Six searchers on at least six seeds, and both confirmations."""
+    with publish.store() as folder:
+        (board,), confirmed = publish.read(folder)
+    assert {row.searcher for row in board.rows} >= {"rl", "gp", "evolution", "tpe", "random", "rl+gp"}
+    assert all(len(row.seeds) >= 6 for row in board.rows)
+    assert not board.unfinished
+    assert {each.protocol.name: len(each.seeds) for each in confirmed} == {"quick": 10, "paper": 5}
+    assert not any(each.unfinished for each in confirmed)
+
+
+def test_no_published_file_names_a_folder_of_somebody(publish: ModuleType) -> None:
+    texts = [path for path in (RESULTS / "published").rglob("*") if path.suffix in {".jsonl", ".html", ".svg"}]
+    assert texts
+    for path in [*texts, publish.LEADERBOARD]:
+        text = path.read_text()
+        assert not any(folder in text for folder in ("/root/", "/home/", "/tmp/", "/Users/")), path.name
