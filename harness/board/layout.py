@@ -158,7 +158,7 @@ def _searchers(board: Board) -> TableText:
     shown: list[tuple[str, Row | Reference]] = [(_span(row.places), row) for row in board.rows]
     shown += [("", each) for each in board.references]
     rows = (
-        (place, plain(each.label), seed_list(each.seeds), _estimated(each.area), _estimated(each.final))
+        (place, plain(each.label), seed_list(each.seeds), estimated(each.area), estimated(each.final))
         for place, each in shown
     )
     return TableText("Searchers", columns, tuple(rows))
@@ -198,7 +198,7 @@ def _against_random(board: Board) -> TableText:
         (
             plain(each.first),
             str(each.pairs),
-            _estimated(each.test.difference, sign="+") if each.test else "",
+            estimated(each.test.difference, sign="+") if each.test else "",
             _chance(each),
             "none" if each.detectable is None else f"{each.detectable:.3f}",
         )
@@ -332,7 +332,7 @@ def _span(places: tuple[int, int]) -> str:
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
 
 
-def _estimated(figure: Estimate, *, sign: str = "") -> str:
+def estimated(figure: Estimate, *, sign: str = "") -> str:
     """A mean with the ends of its interval, which need not lie alike on both sides; without one, the seeds it is of."""
     ends = [f"{end:{sign}z.3f}" for end in (figure.low, figure.high) if end is not None]
     return f"{figure.mean:{sign}z.3f} " + (f"[{', '.join(ends)}]" if ends else f"(n = {figure.count})")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, formula, made_by, plain, seed_list
-from harness.board.statistics import CONFIDENCE, Estimate
+from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, estimated, formula, made_by, plain, seed_list
+from harness.board.statistics import CONFIDENCE
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
@@ -15,7 +15,7 @@ ENOUGH_SEEDS = 10  # for a bootstrap interval to cover what it says
 
 def page(board: RulesBoard, number: int = 0) -> Page:
     """A board of confirmed rules, numbered where there are several."""
-    tables = (_figures(board), _costs(board), _origins(board), _unfinished(board))
+    tables = (_figures(board), _differences(board), _costs(board), _origins(board), _unfinished(board))
     return Page(
         f"Confirmed rules {number}" if number else "Confirmed rules",
         _facts(board),
@@ -45,21 +45,27 @@ def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
 
 
 def _figures(board: RulesBoard) -> TableText:
-    """What the rules earned, and whether that differs from the best known optimizer."""
-    best = next((each.known for each in board.rules if each.key == board.best_known), "")
     columns = [Column("", right=True)]
     columns += [Column("test", right=True)] if board.tested else []
-    columns += [
-        Column("validation", right=True),
-        Column(f"less {best}" if best else "difference", right=True),
-        Column("p", right=True),
-        Column("rule", code=True),
-    ]
+    columns += [Column("validation", right=True), Column("rule", code=True)]
     rows = []
     for number, each in enumerate(board.rules, 1):
-        test = [] if not board.tested else ["none" if each.test is None else _estimated(each.test)]
-        rows.append((str(number), *test, _estimated(each.validation), *_versus(each, board), _name(each)))
+        test = [] if not board.tested else ["none" if each.test is None else estimated(each.test)]
+        rows.append((str(number), *test, estimated(each.validation), _name(each)))
     return TableText("What they earn", tuple(columns), tuple(rows))
+
+
+def _differences(board: RulesBoard) -> TableText:
+    """Whether that differs from what the best known optimizer earns; without rows where there is none."""
+    best = next((each.known for each in board.rules if each.key == board.best_known), "")
+    columns = (
+        *(Column("", right=True), Column(f"less {best}", right=True), Column("p", right=True)),
+        Column("rule", code=True),
+    )
+    shown = board.rules if best else ()
+    rows = ((str(number), *_versus(each, board), _name(each)) for number, each in enumerate(shown, 1))
+    figure = "test" if board.tested else "validation"
+    return TableText(f"Against the best known optimizer, in {figure} score by seed", columns, tuple(rows))
 
 
 def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
@@ -67,7 +73,7 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
         return "best known", ""
     if each.paired is None:
         return "no common seed", ""
-    return _estimated(each.paired.difference, sign="+"), _chance(each.paired)
+    return estimated(each.paired.difference, sign="+"), _chance(each.paired)
 
 
 def _chance(paired: Paired) -> str:
@@ -129,7 +135,7 @@ def _notes(board: RulesBoard) -> list[str]:
         return list(board.notes)
     fewest = min(len(each.seeds) for each in board.rules)
     notes = [
-        f"Means over seeds ± their {CONFIDENCE:.0%} bootstrap intervals"
+        f"Means over seeds with their {CONFIDENCE:.0%} bootstrap intervals"
         + (", which are too narrow for so few seeds" if fewest < ENOUGH_SEEDS else "")
         + ". All rules of a seed train from the same weights on the same batches."
     ]
@@ -181,10 +187,6 @@ def _rates(each: ConfirmedRule) -> str:
     if not chosen:
         return "none"
     return f"{chosen[0]:g}" if len(chosen) == 1 else f"{chosen[0]:g}–{chosen[-1]:g}"
-
-
-def _estimated(figure: Estimate, *, sign: str = "") -> str:
-    return f"{figure.mean:{sign}.3f}" + ("" if figure.half is None else f" ± {figure.half:.3f}")
 
 
 def pages(boards: Sequence[RulesBoard]) -> list[Page]:

@@ -81,7 +81,18 @@ def test_it_fits(found, width: int) -> None:
 
 
 def test_it_prints_without_unicode(found) -> None:
-    assert "+-" in printed(found, encoding="ascii")
+    assert "rate" in printed(found, encoding="ascii")
+
+
+def test_an_interval_is_printed_by_its_ends_which_lie_unlike(run) -> None:
+    header = run(0.1).header
+    scores = {"m": [0.6] * 6, "g * v": [0.6, 0.6, 0.61, 0.6, 0.61, 0.9]}
+    (board,) = rules_boards([], confirmed(header, scores, test_gap=None))
+    lucky = board.rules[0].paired.difference
+    assert lucky.high - lucky.mean > 2 * (lucky.mean - lucky.low)
+    text = printed([board])
+    assert f"{lucky.mean:+.3f} [{lucky.low:+.3f}, {lucky.high:+.3f}]" in text
+    assert "±" not in text
 
 
 def test_no_rules_say_how_to_get_some() -> None:
@@ -119,6 +130,6 @@ def test_markdown_keeps_its_tables_whole(found) -> None:
     text = render(found, Format.MD)
     assert "\x1b" not in text
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 4 + 2
+    assert len(tables) == 5 + 3
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
