@@ -343,10 +343,13 @@ def _reached(goal: Reached, children: int) -> str:
     return f"{goal.count} of {len(goal.children)}{after}"
 
 
+def chance(p: float) -> str:
+    """A p value to two digits; one that would be too small to read, by what it lies below."""
+    return f"{p:.2g}" if p >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
+
+
 def _chance(each: Comparison) -> str:
-    if each.adjusted is None:
-        return each.verdict
-    return f"{each.adjusted:.2g}" if each.adjusted >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
+    return each.verdict if each.adjusted is None else chance(each.adjusted)
 
 
 def _cell(each: Comparison | None) -> str:

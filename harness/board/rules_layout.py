@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, estimated, formula, made_by, plain, seed_list
+from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, chance, estimated, formula, made_by, plain, seed_list
 from harness.board.statistics import CONFIDENCE
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
@@ -77,7 +77,7 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
 
 
 def _chance(paired: Paired) -> str:
-    return "too few" if len(paired.seeds) < FEWEST_PAIRS else f"{paired.adjusted:.3f}"
+    return "too few" if len(paired.seeds) < FEWEST_PAIRS else chance(paired.adjusted)
 
 
 def _costs(board: RulesBoard) -> TableText:

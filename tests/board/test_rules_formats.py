@@ -75,6 +75,14 @@ def test_it_says_what_matters(found) -> None:
     assert "0.062" in printed(found[1:]), "two rules beside the best known: Holm doubles 2/2⁶"
 
 
+def test_a_p_that_is_small_is_never_printed_as_none_at_all(run) -> None:
+    scores = {"m": [0.6 + seed / 1000 for seed in range(16)], "g * v": [0.7 + seed / 500 for seed in range(16)]}
+    (board,) = rules_boards([], confirmed(run(0.1).header, scores))
+    assert 0 < board.rules[0].paired.adjusted < 0.0001
+    assert "< 0.0001" in printed([board])
+    assert "0.000 " not in printed([board])
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_it_fits(found, width: int) -> None:
     assert max(map(len, printed(found, width=width).splitlines())) <= width

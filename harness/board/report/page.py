@@ -53,6 +53,7 @@ def render(report: Report) -> str:
         "formula": layout.formula,
         "seeds": layout.seed_list,
         "duration": layout.duration,
+        "chance": layout.chance,
         "score": _score,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,

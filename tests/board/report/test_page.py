@@ -10,6 +10,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from confirming import confirmed
 from plotly.offline import get_plotlyjs
 
 from harness.board import formats, layout
@@ -144,6 +145,18 @@ def test_a_card_shows_formula_origin_and_drop(page, rules) -> None:
 )
 def test_probabilities_as_people_say_them(log_probability: float, said: str) -> None:
     assert _odds(log_probability) == said
+
+
+def test_a_p_that_is_small_is_said_to_be_so(run) -> None:
+    searches = [
+        run(score, score + seed / 1000 * (1 + (name == "gp")), seed=seed, searcher=name)
+        for seed in range(16)
+        for name, score in (("gp", 0.5), ("random", 0.2))
+    ]
+    scores = {"m": [0.6 + seed / 1000 for seed in range(16)], "g * v": [0.7 + seed / 500 for seed in range(16)]}
+    text = render(report([*searches, *confirmed(searches[0].header, scores)]))
+    assert text.count("p &lt; 0.0001") == 3, "both cells of the matrix, and the card"
+    assert text.count(">&lt; 0.0001</td>") == 2, "the pairs in numbers, and the rules"
 
 
 def test_too_few_seeds_are_called_underpowered(run) -> None:
