@@ -42,29 +42,36 @@ def verdict(board: Board) -> Verdict:
             "No search has finished yet.",
             f"{count} {'run is' if count == 1 else 'runs are'} unfinished, and not ranked.",
         )
-    first = board.rows[0]
-    figure = f"{plain(first.label)} has the highest mean area, {_told(first)}"
+    highest = board.rows[0]
+    first = next((row for row in board.rows if row.places == (1, 1)), highest)
+    figure = f"{plain(first.label)} has {'the highest' if first is highest else 'a'} mean area, {_told(first)}"
     if len(board.rows) == 1:
         return Verdict(
             f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}."
         )
     own = [pair for pair in board.comparisons if first.label in (pair.first, pair.second)]
     behind = [_other(pair, first.label) for pair in own if better(pair) == first.label]
-    level = [_other(pair, first.label) for pair in own if pair.verdict == "not separated"]
-    if not level and len(behind) == len(own):
+    level = [_other(pair, first.label) for pair in own if not better(pair)]
+    ahead = [_other(pair, first.label) for pair in own if better(pair) not in ("", first.label)]
+    unlike = ""
+    if len({row.seeds for row in board.rows}) > 1:
+        unlike = " Not all have finished the same seeds: two are compared over those that both have."
+    if len(behind) == len(own):
         return Verdict(
-            f"{_capital(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck."
+            f"{plain(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck.{unlike}"
         )
     if all(pair.verdict == "underpowered" for pair in board.comparisons):
         return Verdict(
             "Underpowered: too few seeds to say which search works.",
-            f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown.",
+            f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown."
+            f"{unlike}",
         )
-    if behind:
+    if ahead:
+        figure += f", but over shared seeds {_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} shown to be better"
+    elif behind:
         return Verdict(
-            f"{_capital(first.label)} leads, but not alone.",
-            f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: "
-            f"{_listed([_other(pair, first.label) for pair in own if better(pair) != first.label])}.",
+            f"{plain(first.label)} leads, but not alone.",
+            f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: {_listed(level)}.{unlike}",
         )
     shown = sum(bool(better(pair)) for pair in board.comparisons)
     count = len(board.comparisons)
@@ -72,7 +79,7 @@ def verdict(board: Board) -> Verdict:
     short = max((pair.pairs for pair in board.comparisons), default=0) < needed
     more = f" With {count} pairs it takes {needed} seeds before any difference can be shown." if short else ""
     told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
-    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}")
+    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}{unlike}")
 
 
 def against_baseline(board: Board) -> str:
@@ -141,7 +148,3 @@ def _other(pair: Comparison, label: str) -> str:
 def _listed(labels: Sequence[str]) -> str:
     names = [plain(label) for label in labels]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _capital(label: str) -> str:
-    return plain(label)

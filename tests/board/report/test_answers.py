@@ -57,6 +57,58 @@ def test_equals_are_not_told_apart(run) -> None:
     assert told.answer == "No searcher is shown to be the best."
 
 
+def unequal(run, **scores: list[float]):
+    """Runs of searchers whose lists of scores, one a seed from 0 on, are of different lengths."""
+    return [run(score, seed=seed, searcher=name) for name, own in scores.items() for seed, score in enumerate(own)]
+
+
+def test_the_winner_over_shared_seeds_is_named_though_another_has_the_higher_mean(run) -> None:
+    lucky_later = [0.5 + seed / 1000 for seed in range(8)] + [0.9 + seed / 1000 for seed in range(8)]
+    board, _, told = judged(
+        *unequal(
+            run,
+            a=lucky_later,
+            b=[0.6 + seed / 500 for seed in range(8)],
+            c=[0.2 + seed / 300 for seed in range(16)],
+        )
+    )
+    assert [(row.label, row.places) for row in board.rows] == [("a", (2, 2)), ("b", (1, 1)), ("c", (3, 3))]
+    assert told.answer == "b works best here."
+    assert "b has a mean area, 0.607" in told.because
+    assert "Not all have finished the same seeds" in told.because
+
+
+def test_who_is_shown_to_be_better_is_never_listed_as_not_told_apart(run) -> None:
+    lucky_later = [0.5 + seed / 1000 for seed in range(10)] + [0.9 + seed / 1000 for seed in range(10)]
+    swinging = [0.6 + (0.05 if seed % 2 else -0.05) for seed in range(10)]
+    board, _, told = judged(
+        *unequal(
+            run,
+            a=lucky_later,
+            b=[0.6 + seed / 500 for seed in range(10)],
+            c=[0.2 + seed / 300 for seed in range(20)],
+            d=swinging,
+        )
+    )
+    assert (board.rows[0].label, board.rows[0].places[0]) == ("a", 3)
+    assert told.answer == "No searcher is shown to be the best."
+    assert "but over shared seeds b and d are shown to be better; 5 of 6 pairs are told apart" in told.because
+    assert "Not told apart" not in told.because
+
+
+def test_who_leads_with_equals_says_which(run) -> None:
+    _, _, told = judged(
+        *unequal(
+            run,
+            a=[0.6 + seed / 500 for seed in range(10)],
+            b=[0.6 + (0.05 if seed % 2 else -0.05) for seed in range(10)],
+            c=[0.2 + seed / 300 for seed in range(10)],
+        )
+    )
+    assert told.answer == "a leads, but not alone."
+    assert told.because.endswith("ahead of c beyond luck. Not told apart from it: b.")
+
+
 def test_one_searcher_or_none_is_no_comparison(run) -> None:
     assert judged(run(0.5))[2].answer == "Only random has finished, so there is nothing to compare."
     assert judged(run(0.5, state=RunState.STOPPED))[2].answer == "No search has finished yet."
