@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, chance, estimated, formula, made_by, plain, seed_list
+from harness.board.layout import (
+    SHOWN_DIGITS,
+    Column,
+    Page,
+    TableText,
+    chance,
+    estimated,
+    formula,
+    made_by,
+    plain,
+    seed_list,
+)
 from harness.board.statistics import CONFIDENCE
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 

@@ -11,8 +11,6 @@ from harness.board.statistics import LEAST_PAIRS
 from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 
-BASELINE = "random"
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -83,18 +81,18 @@ def verdict(board: Board) -> Verdict:
 
 
 def against_baseline(board: Board) -> str:
-    """Who is shown to beat random search, in a sentence; empty where it did not race."""
-    baseline = next((row.label for row in board.rows if row.searcher == BASELINE), "")
-    own = [pair for pair in board.comparisons if baseline and baseline in (pair.first, pair.second)]
-    if not own:
+    """Who is shown to beat the random search of its own environment, in a sentence or two; empty where none raced."""
+    own = [row.against_random for row in board.rows if row.against_random is not None]
+    rivals = list(dict.fromkeys(pair.second for pair in own))
+    if not rivals:
         return ""
-    ahead = [_other(pair, baseline) for pair in own if better(pair) not in ("", baseline)]
-    worse = [_other(pair, baseline) for pair in own if better(pair) == baseline]
-    parts = [f"Shown to beat {plain(baseline)} search: {_listed(ahead)}." if ahead else ""]
-    parts.append(f"Shown to be worse than it: {_listed(worse)}." if worse else "")
-    if not ahead and not worse:
-        parts.append(f"None is shown to beat {plain(baseline)} search.")
-    return " ".join(filter(None, parts))
+    name = f"{plain(rivals[0])} search" if len(rivals) == 1 else "the random search of its own environment"
+    ahead = [pair.first for pair in own if better(pair) == pair.first]
+    worse = [pair.first for pair in own if better(pair) == pair.second]
+    parts = [f"Shown to beat {name}: {_listed(ahead)}." if ahead else f"None is shown to beat {name}."]
+    if worse:
+        parts.append(f"Shown to be worse than {name}: {_listed(worse)}.")
+    return " ".join(parts)
 
 
 def rules_verdict(board: RulesBoard) -> Verdict:

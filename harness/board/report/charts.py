@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.board.baseline import UNIFORM
 from harness.board.layout import plain
-from harness.board.report.answers import BASELINE
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
 from harness.board.tables import Reference
@@ -158,7 +158,7 @@ def _slots(section: SearchSection) -> dict[str, int]:
 
 
 def _is_baseline(section: SearchSection, label: str) -> bool:
-    return any(row.label == label and row.searcher == BASELINE for row in section.board.rows)
+    return any(row.label == label and row.searcher == UNIFORM for row in section.board.rows)
 
 
 def _curve(each: Curves, slot: int, baseline: bool) -> Json:

@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 import harness
 from harness.board import formats, layout, rules_formats
+from harness.board.baseline import UNIFORM
 from harness.board.formats import Format
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
@@ -71,6 +72,7 @@ def render(report: Report) -> str:
         charts=charts(report),
         version=harness.__version__,
         biased=layout.BIASED,
+        baseline=UNIFORM,
         data_name=DATA_NAME,
         data=base64.b64encode(gzip.compress(data(report).encode(), mtime=0)).decode(),
         style=Markup(_part("style.css")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.board.comparison import pairs_needed
@@ -55,6 +57,26 @@ def test_equals_are_not_told_apart(run) -> None:
     _, compared, told = judged(*records)
     assert [each.verdict for each in compared] == ["not separated"]
     assert told.answer == "No searcher is shown to be the best."
+
+
+def test_each_is_held_against_random_search_of_its_own_environment(run) -> None:
+    other = {"torch": "2.14.0"}
+    here = race(run, 8, gp=0.5, random=0.4)
+    there = race(run, 8, rl=0.45, random=0.1)
+    there = [replace(each, header=replace(each.header, environment=other), started=2.0) for each in there]
+    board, compared, _ = judged(*here, *there)
+    assert next(pair for pair in compared if {pair.first, pair.second} == {"gp [env A]", "random [env B]"}).different
+    rl_behind = {"rl [env B]", "random [env A]"}
+    assert better(next(pair for pair in compared if {pair.first, pair.second} == rl_behind)) == "rl [env B]"
+    told = "Shown to beat the random search of its own environment: gp [env A] and rl [env B]."
+    assert against_baseline(board) == told
+    board, _, _ = judged(*here, *(each for each in there if each.header.searcher == "rl"))
+    assert against_baseline(board) == "Shown to beat random [env A] search: gp [env A]."
+
+
+def test_who_is_worse_than_random_search_is_worse_than_something_named(run) -> None:
+    board, _, _ = judged(*race(run, 8, gp=0.2, random=0.5))
+    assert against_baseline(board) == ("None is shown to beat random search. Shown to be worse than random search: gp.")
 
 
 def unequal(run, **scores: list[float]):
