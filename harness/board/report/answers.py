@@ -11,6 +11,8 @@ from harness.board.statistics import LEAST_PAIRS
 from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 
+RULES_NAMED = 3  # of too few seeds, that a sentence spells out
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -106,26 +108,40 @@ def rules_verdict(board: RulesBoard) -> Verdict:
     top = f"The highest mean {figure} is that of {_rule_name(first)}, {earned}"
     if reference is None:
         return Verdict("No known optimizer to compare with.", f"{top}.")
-    others = [rule for rule in board.rules if rule.paired is not None and not rule.known]
+    others = [rule for rule in board.rules if not rule.known]
+    if not others:
+        return Verdict("Only known optimizers were confirmed.", f"{top}.")
     beating = [
         rule for rule in others if rule.paired and rule.paired.adjusted <= LEVEL and rule.paired.difference.mean > 0
     ]
     against = f"the best known optimizer here, {reference.known or reference.infix}, earns {reference.figure.mean:.3f}"
     if beating:
-        count = f"{len(beating)} of {len(others)} rules found"
+        count = f"{len(beating)} of {len(others)} other rules"
         return Verdict(
-            f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.", f"{top}; {against}."
+            f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.",
+            f"{top}; {against}.{_short(others)}",
         )
-    fewest = min((len(rule.paired.seeds) for rule in others if rule.paired), default=0)
-    if fewest < LEAST_PAIRS:
+    most = max(map(_pairs, others))
+    if most < LEAST_PAIRS:
         return Verdict(
-            "Underpowered: too few fresh seeds to say.", f"{top}; {against}. Six seeds at least can show a difference."
+            "Underpowered: too few fresh seeds to say.",
+            f"{top}; {against}. It takes {LEAST_PAIRS} seeds at least to show a difference.",
         )
-    needed = pairs_needed(len(board.rules) - 1)
-    short = (
-        f" With so many rules it takes {needed} seeds before any difference can be shown." if fewest < needed else ""
-    )
-    return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{short}")
+    needed = pairs_needed(sum(rule.paired is not None for rule in board.rules))
+    many = f" With so many rules it takes {needed} seeds before any difference can be shown." if most < needed else ""
+    return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{_short(others)}{many}")
+
+
+def _pairs(rule: ConfirmedRule) -> int:
+    """Seeds that it shares with the best known optimizer."""
+    return 0 if rule.paired is None else len(rule.paired.seeds)
+
+
+def _short(rules: Sequence[ConfirmedRule]) -> str:
+    """Which rules have too few seeds yet to be shown better, in a sentence; empty where none has."""
+    short = [_rule_name(rule) for rule in rules if _pairs(rule) < LEAST_PAIRS]
+    named = short[:RULES_NAMED] + ([f"{len(short) - RULES_NAMED} more"] if len(short) > RULES_NAMED else [])
+    return f" Too few seeds yet to say of {_listed(named)}." if named else ""
 
 
 def _rule_name(rule: ConfirmedRule) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from confirming import confirmed
 
 from harness.board.comparison import pairs_needed
+from harness.board.confirmation import rules_boards
 from harness.board.leaderboard import boards
-from harness.board.report.answers import against_baseline, better, verdict
+from harness.board.report.answers import against_baseline, better, rules_verdict, verdict
 from harness.race.records import RunState
 
 
@@ -129,6 +131,48 @@ def test_who_leads_with_equals_says_which(run) -> None:
     )
     assert told.answer == "a leads, but not alone."
     assert told.because.endswith("ahead of c beyond luck. Not told apart from it: b.")
+
+
+def confirmed_verdict(run, scores):
+    (board,) = rules_boards([], confirmed(run(0.1).header, scores))
+    return rules_verdict(board)
+
+
+MOMENTUM = [0.6 + seed / 500 for seed in range(10)]
+AHEAD = [0.7 + seed / 300 for seed in range(10)]
+
+
+def test_a_rule_that_beats_the_best_known_optimizer_is_counted_among_the_others(run) -> None:
+    told = confirmed_verdict(run, {"g": [0.5] * 10, "m": MOMENTUM, "g * v": AHEAD, "g * g2": [0.3] * 10})
+    assert told.answer == "1 of 2 other rules beats the best known optimizer."
+    assert "Too few" not in told.because
+
+
+def test_known_optimizers_alone_are_not_underpowered(run) -> None:
+    assert confirmed_verdict(run, {"g": [0.5] * 10, "m": MOMENTUM}).answer == "Only known optimizers were confirmed."
+
+
+def test_too_few_fresh_seeds_say_nothing(run) -> None:
+    told = confirmed_verdict(run, {"m": MOMENTUM[:5], "g * v": AHEAD[:5]})
+    assert told.answer == "Underpowered: too few fresh seeds to say."
+    assert "It takes 6 seeds at least" in told.because
+
+
+def test_a_rule_named_late_is_said_to_be_short_of_seeds_and_no_more(run) -> None:
+    header = run(0.1).header
+    first = confirmed(header, {"m": MOMENTUM, "g * g2": [0.3 + seed / 300 for seed in range(10)]})
+    late = confirmed(header, {"m": MOMENTUM[:2], "g * v": AHEAD[:2]}, started=9.0)
+    (board,) = rules_boards([], first + late)
+    told = rules_verdict(board)
+    assert told.answer == "No rule is shown to beat the best known optimizer."
+    assert "Too few seeds yet to say of g * v." in told.because
+
+
+def test_so_many_rules_need_more_fresh_seeds(run) -> None:
+    others = {f"g * clip(v, 1e-{each})": AHEAD[:6] for each in (3, 4, 5)}
+    told = confirmed_verdict(run, {"m": MOMENTUM[:6]} | others)
+    assert told.answer == "No rule is shown to beat the best known optimizer."
+    assert f"it takes {pairs_needed(3)} seeds" in told.because
 
 
 def test_one_searcher_or_none_is_no_comparison(run) -> None:
