@@ -176,8 +176,8 @@ def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[st
     needed = pairs_needed(len(comparisons)) if comparisons else 0
     if any(each.pairs < needed for each in comparisons):
         notes.append(
-            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to tell any difference from "
-            f"luck, however large. Run all on as many, as with --seeds 0-{needed - 1}."
+            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to compare every pair; with "
+            f"fewer a difference can go unseen, however large. Run all on as many, as with --seeds 0-{needed - 1}."
         )
     unsure = [f"{each.first} and {each.second}" for each in comparisons if each.verdict == "not separated"]
     if unsure:

@@ -169,6 +169,17 @@ def test_more_searchers_need_more_seeds_and_it_says_how_many(run) -> None:
     assert "as with --seeds 0-7." in told(board)
 
 
+def test_a_late_searcher_does_not_make_a_shown_difference_impossible(run) -> None:
+    board = only(
+        *(run(0.2 + seed / 1000, seed=seed, searcher="a") for seed in range(6)),
+        *(run(0.5 + seed / 500, seed=seed, searcher="b") for seed in range(6)),
+        *(run(0.3 + seed / 500, seed=seed, searcher="c") for seed in range(2)),
+    )
+    assert [(each.first, each.second) for each in board.comparisons if each.different] == [("b", "a")]
+    assert "with 3 searchers it takes 7 shared seeds to compare every pair; with fewer a difference can" in told(board)
+    assert "to tell any difference" not in told(board)
+
+
 def test_a_lone_searcher_is_compared_with_nobody(run) -> None:
     board = only(*(run(0.1 + seed / 1000, seed=seed) for seed in range(3)))
     assert board.comparisons == ()

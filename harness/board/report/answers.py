@@ -74,10 +74,10 @@ def verdict(board: Board) -> Verdict:
             f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: {_listed(level)}.{unlike}",
         )
     shown = sum(bool(better(pair)) for pair in board.comparisons)
-    count = len(board.comparisons)
-    needed = pairs_needed(count)
-    short = max((pair.pairs for pair in board.comparisons), default=0) < needed
-    more = f" With {count} pairs it takes {needed} seeds before any difference can be shown." if short else ""
+    count, tested = len(board.comparisons), [pair for pair in board.comparisons if pair.verdict != "underpowered"]
+    needed = pairs_needed(len(tested))  # which Holm's correction is over
+    short = max(pair.pairs for pair in tested) < needed
+    more = f" With {len(tested)} pairs it takes {needed} seeds before any difference can be shown." if short else ""
     told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
     return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}{unlike}")
 

@@ -50,6 +50,19 @@ def test_so_many_pairs_need_more_seeds(run) -> None:
     assert against_baseline(board) == "None is shown to beat random search."
 
 
+def test_the_seeds_needed_are_for_the_pairs_that_are_tested(run) -> None:
+    level = [
+        run(0.2, 0.5 if (seed + (name == "gp")) % 2 else 0.4, seed=seed, searcher=name)
+        for seed in range(6)
+        for name in ("gp", "rl")
+    ]
+    late = [run(0.2, 0.3, seed=seed, searcher=name) for name in ("tpe", "evolution") for seed in range(2)]
+    _, compared, told = judged(*level, *late)
+    assert [each.verdict for each in compared].count("underpowered") == len(compared) - 1
+    assert told.answer == "No searcher is shown to be the best."
+    assert "before any difference" not in told.because, "six seeds could have shown one"
+
+
 def test_equals_are_not_told_apart(run) -> None:
     records = [
         run(0.2, 0.5 if (seed + (name == "gp")) % 2 else 0.4, seed=seed, searcher=name)
