@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, POWER, Comparison
-from harness.board.statistics import Estimate, Reached
+from harness.board.statistics import MOST_PAIRS, Estimate, Reached
 from harness.board.tables import Board, Reference, Row
 from harness.contracts import Rule
 from harness.errors import HarnessError
@@ -132,8 +132,7 @@ def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     if not tests:
         return ()
     pairs = _span((min(test.pairs for test in tests), max(test.pairs for test in tests)))
-    kinds = {test.exact for test in tests}
-    kind = "exact or, beyond 20 pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
+    kind = sign_flips([test.pairs for test in tests])
     several = f" with Holm's correction over {len(tests)} comparisons" if len(tests) > 1 else ""
     told = (
         f"Places and p come from the {kind} two-sided sign-flip test of the differences in area over {pairs} pairs of "
@@ -145,6 +144,14 @@ def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     ends = (f"{min(effects):.3f}", f"{max(effects):.3f}")
     told += f" A difference of {ends[0] if ends[0] == ends[1] else f'{ends[0]} to {ends[1]}, by pair,'} would be found"
     return (f"{told} with {POWER:.0%} power (minimum detectable effect).",)
+
+
+def sign_flips(pairs: Collection[int]) -> str:
+    """How the signs of tests over so many pairs each were gone through."""
+    kinds = {each <= MOST_PAIRS for each in pairs}
+    return (
+        f"exact or, beyond {MOST_PAIRS} pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
+    )
 
 
 def _searchers(board: Board) -> TableText:

@@ -15,6 +15,7 @@ from harness.board.layout import (
     made_by,
     plain,
     seed_list,
+    sign_flips,
 )
 from harness.board.statistics import CONFIDENCE
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
@@ -31,7 +32,7 @@ def page(board: RulesBoard, number: int = 0) -> Page:
         f"Confirmed rules {number}" if number else "Confirmed rules",
         _facts(board),
         tuple(table for table in tables if table.rows),
-        tuple(map(plain, _notes(board))),
+        notes(board),
     )
 
 
@@ -141,44 +142,50 @@ def _unfinished(board: RulesBoard) -> TableText:
     return TableText("Unfinished seeds, so not counted", columns, tuple(rows))
 
 
-def _notes(board: RulesBoard) -> list[str]:
+def notes(board: RulesBoard) -> tuple[str, ...]:
+    """What must be known to read the tables rightly, a sentence or two each."""
+    return tuple(map(plain, (*_explained(board), *board.notes)))
+
+
+def _explained(board: RulesBoard) -> list[str]:
     if not board.rules:
-        return list(board.notes)
+        return []
     fewest = min(len(each.seeds) for each in board.rules)
-    notes = [
+    told = [
         f"Means over seeds with their {CONFIDENCE:.0%} bootstrap intervals"
         + (", which are too narrow for so few seeds" if fewest < ENOUGH_SEEDS else "")
         + ". All rules of a seed train from the same weights on the same batches."
     ]
     if board.tested:
-        notes.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
+        told.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
     if board.best_known:
-        notes.append(_comparison(board))
+        told.append(_comparison(board))
     if board.target is not None:
-        notes.append(
+        told.append(
             f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches nine tenths of "
             "what the best known optimizer gains over chance; their median over seeds."
         )
-    notes.append(
+    told.append(
         "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "
         "canonical expression."
     )
     if any(each.drop is not None for each in board.rules):
-        notes.append("Drop: the best search score, biased upward, less the mean validation score here.")
-    return [*notes, *board.notes]
+        told.append("Drop: the best search score, biased upward, less the mean validation score here.")
+    return told
 
 
 def _comparison(board: RulesBoard) -> str:
     """Name the test, what it could show at all, and which way the choice of the rival errs."""
     pairs = [each.paired for each in board.rules if each.paired is not None]
+    kind = f"{sign_flips([len(each.seeds) for each in pairs])} " if pairs else ""
     text = (
-        "p: exact sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
+        f"p: {kind}sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
         "known optimizer is the one with the highest mean validation score here"
     )
     text += "." if board.tested else ": a lucky choice by that much, which errs against the found rules."
     short = [each for each in pairs if len(each.seeds) < FEWEST_PAIRS]
     if short:
-        least = min(each.least for each in short)
+        least = max(each.least for each in short)
         text += (
             f" Underpowered: {min(len(each.seeds) for each in short)} pairs cannot give p below {least:.2g}, whatever "
             f"the rules; confirm on at least {FEWEST_PAIRS} seeds."

@@ -63,7 +63,7 @@ class Paired:
         difference: of the board's figure, over the seeds that both have.
         differences: by seed.
         seeds: the seeds.
-        p: of the exact two-sided sign-flip test.
+        p: of the two-sided sign-flip test.
         adjusted: p after Holm's correction for all rules of the board.
         least: the smallest p that so many seeds can give, 2/2ⁿ.
     """

@@ -75,6 +75,16 @@ def test_it_says_what_matters(found) -> None:
     assert "0.062" in printed(found[1:]), "two rules beside the best known: Holm doubles 2/2⁶"
 
 
+def test_the_test_is_called_what_it_is_and_the_fewest_pairs_are_told(run) -> None:
+    header = run(0.1).header
+    many = {"m": [0.6] * 21, "g * v": [0.7 + seed / 500 for seed in range(21)]}
+    (board,) = rules_boards([], confirmed(header, many))
+    assert "p: sampled sign-flip test" in " ".join(rules_layout.notes(board))
+    few = confirmed(header, {"m": [0.6] * 2, "g * g2": [0.7] * 2}, started=9.0)
+    (board,) = rules_boards([], [*confirmed(header, {"m": [0.6] * 5, "g * v": [0.7] * 5}), *few])
+    assert "2 pairs cannot give p below 0.5," in " ".join(rules_layout.notes(board))
+
+
 def test_a_p_that_is_small_is_never_printed_as_none_at_all(run) -> None:
     scores = {"m": [0.6 + seed / 1000 for seed in range(16)], "g * v": [0.7 + seed / 500 for seed in range(16)]}
     (board,) = rules_boards([], confirmed(run(0.1).header, scores))

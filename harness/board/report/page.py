@@ -18,7 +18,7 @@ from importlib import resources
 from xml.etree import ElementTree
 
 import harness
-from harness.board import formats, layout, rules_formats
+from harness.board import formats, layout, rules_formats, rules_layout
 from harness.board.baseline import UNIFORM
 from harness.board.formats import Format
 from harness.board.report.charts import charts
@@ -58,6 +58,8 @@ def render(report: Report) -> str:
         "score": _score,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
+        "notes": layout.notes,
+        "rules_notes": rules_layout.notes,
         "odds": _odds,
         "mathml": lambda rule: Markup(_drawn(mathml, rule)),
         "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),

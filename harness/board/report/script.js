@@ -104,7 +104,7 @@
       const side = (known) => {
         const points = chart.points.filter((each) => each.known === known);
         const reach = (each, end) => (end === null ? 0 : Math.abs(end - each.y));
-        return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "found by a search",
+        return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "other rules",
           error_y: { type: "data", symmetric: false, array: points.map((p) => reach(p, p.high)), arrayminus: points.map((p) => reach(p, p.low)), thickness: 1.1, width: 0, color: faded(known ? css("--s1") : css("--s0"), 0.5) },
           text: points.map((p) => `${text(p.rule)}<br>${three(p.y)}${p.low === null ? "" : `, ${three(p.low)} to ${three(p.high)}`}<br>${p.x} nodes`), hovertemplate: "%{text}<extra></extra>",
           marker: { size: 9, symbol: known ? "square" : "circle", color: known ? css("--s1") : css("--s0") } };

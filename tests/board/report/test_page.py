@@ -13,7 +13,7 @@ import pytest
 from confirming import confirmed
 from plotly.offline import get_plotlyjs
 
-from harness.board import formats, layout
+from harness.board import formats, layout, rules_layout
 from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
@@ -109,6 +109,20 @@ def test_every_table_says_what_the_board_says(read, records) -> None:
         assert shown[5] == f"{row.final.mean:.3f}"
         assert shown[6] == layout.seed_list(row.seeds)
         assert shown[7] == str(row.children)
+
+
+def test_the_notes_are_those_of_the_terminal(read, made) -> None:
+    (section,), (rules,) = made.searches, made.rules
+    notes = [*layout.notes(section.board), *rules_layout.notes(rules.board)]
+    assert len(notes) > 6
+    assert set(notes) <= set(read.text)
+    assert "narrow for few seeds" in " ".join(read.text)
+    assert "Drop: the best search score" in " ".join(read.text)
+    assert "Exact" not in " ".join(read.text), "beyond 20 pairs it is sampled, and the notes say which"
+
+
+def test_rules_that_no_search_found_are_not_said_to_be_found(read) -> None:
+    assert "found by a search" not in read.scripts[2]
 
 
 def test_an_unfinished_run_is_shown_and_never_ranked(read, made) -> None:
