@@ -40,6 +40,7 @@ class _Find:
     seed: int
     rule: str
     key: str
+    status: Status
     score: float
     learning_rate: float | None
 
@@ -208,7 +209,7 @@ def _unfinished(label: str, record: Judged) -> Unfinished:
 
 
 def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
-    """The best distinct functions found, each by the first string that earned its best score; failed ones never."""
+    """The best distinct functions found, each by the first string that earned its best score; none that only failed."""
     best: dict[str, float] = {}
     for each in found:
         for key, score, status in zip(each.results.keys, each.results.scores, each.results.statuses, strict=True):
@@ -218,14 +219,14 @@ def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
     for each in found:
         results = each.results
         for place, key in enumerate(results.keys):
-            if key in groups and results.statuses[place] is Status.OK:
-                rule, score, rate = results.rules[place], results.scores[place], results.learning_rates[place]
-                groups[key].append(_Find(each.label, each.seed, rule, key, score, rate))
+            if key in groups:
+                status, score, rate = results.statuses[place], results.scores[place], results.learning_rates[place]
+                groups[key].append(_Find(each.label, each.seed, results.rules[place], key, status, score, rate))
     return tuple(map(_nomination, groups.values()))
 
 
 def _nomination(group: Sequence[_Find]) -> Nomination:
-    best = max(group, key=lambda find: find.score)
+    best = max((find for find in group if find.status is Status.OK), key=lambda find: find.score)
     children = {(find.seed, find.score) for find in group}  # one seed, one child: the rest are its copies
     return Nomination(
         rule=rule_from(best.rule),

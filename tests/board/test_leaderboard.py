@@ -13,6 +13,8 @@ from harness.race.protocol import PAPER, Budget
 from harness.race.records import RunState
 from harness.space.grammar import Space
 
+FAILURES = (Status.DIVERGED, Status.ERROR)
+
 
 def only(*records):
     (board,) = boards(records)
@@ -299,6 +301,16 @@ def test_rules_are_counted_by_key_over_runs(run, trial, rules) -> None:
     assert best.mean == pytest.approx(0.4)
     assert best.searchers == ("random", "evolution")
     assert (second.rule, second.found, second.searchers) == (rules[1], 1, ("random",))
+
+
+def test_the_mean_of_a_rule_counts_its_failures_with_chance(run, trial) -> None:
+    failed = [run(trials=(trial(0.1, status=status),), seed=seed) for seed, status in enumerate(FAILURES, 1)]
+    board = only(run(trials=(trial(0.7),)), *failed)
+    (best,) = board.rules
+    assert (best.score, best.seed, best.children, best.found) == (0.7, 0, 3, 3)
+    assert best.mean == pytest.approx((0.7 + 0.1 + 0.1) / 3)
+    below = only(run(trials=(trial(0.05),)), *failed)
+    assert below.rules[0].score == 0.05, "chance is more, but what failed is nobody's best"
 
 
 def test_top_limits_the_rules(run) -> None:

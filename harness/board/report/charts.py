@@ -129,7 +129,8 @@ def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
         lines = [[dict(sweep).get(rate) for rate in rates] for sweep in sweeps]
         found[f"{name}-sweep"] = {
             "kind": "sweep",
-            "alt": f"Score after the sweep's epoch by learning rate, mean over seeds: {_spoken(rates, _means(lines))}.",
+            "alt": "Score after the sweep's epoch by learning rate, mean over the seeds that tried it, "
+            f"{len(sweeps)} of {len(rule.retrainings)} in all: {_spoken(rates, _means(lines))}.",
             "x": rates,
             "lines": lines,
             "mean": _means(lines),
@@ -139,12 +140,15 @@ def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
         length = max(map(len, curves))
         epochs = list(range(1, length + 1))
         padded: list[list[float | None]] = [[*curve, *[None] * (length - len(curve))] for curve in curves]
+        # what did not train on counts with what it earned: chance for a failure
+        whole = [[*each.curve, *[each.validation] * (length - len(each.curve))] for each in rule.retrainings]
         found[f"{name}-epochs"] = {
             "kind": "epochs",
-            "alt": f"Validation score by epoch, mean over seeds: {_spoken(epochs, _means(padded))}.",
+            "alt": f"Validation score by epoch, mean over {len(whole)} seeds, of which {rule.diverged + rule.errors} "
+            f"failed and count with chance: {_spoken(epochs, _means(whole))}.",
             "x": epochs,
             "lines": padded,
-            "mean": _means(padded),
+            "mean": _means(whole),
             "chance": section.board.protocol.chance,
         }
     return found

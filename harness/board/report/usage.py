@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,8 +69,8 @@ class Sized:
     Attributes:
         infix: the first string of it.
         nodes: of its canonical expression.
-        score: mean reward over the seeds that trained it.
-        seeds: how many did.
+        score: mean reward over the children trained with it, one a seed; one that failed counts with chance.
+        seeds: how many trained it.
         labels: who found it.
         front: whether no smaller or equal one scored more.
     """
@@ -198,7 +199,7 @@ def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> 
 
 def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], int]:
     """The functions found, with the front of size against reward, thinned, and how many there are."""
-    scores: dict[str, dict[int, float]] = defaultdict(dict)
+    children: dict[str, set[tuple[int, float]]] = defaultdict(set)  # one seed, one child: the rest are its copies
     first: dict[str, Rule] = {}
     found: dict[str, list[str]] = defaultdict(list)
     for label, own in runs.items():
@@ -207,12 +208,12 @@ def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], 
             for key, rule, status, score in zip(
                 results.keys, results.rules, results.statuses, results.scores, strict=True
             ):
+                children[key].add((run.header.seed, score))
                 if status is Status.OK:
-                    scores[key][run.header.seed] = score
                     first.setdefault(key, rule_from(rule))
                     if label not in found[key]:
                         found[key].append(label)
-    means = {key: sum(own.values()) / len(own) for key, own in scores.items()}
+    means = {key: math.fsum(score for _, score in children[key]) / len(children[key]) for key in first}
     best = sorted(means, key=lambda key: -means[key])[:MOST_RULES]
     nodes = {key: size for key in best if (size := _nodes(first[key]))}
     front = set(_front(nodes, means))
@@ -222,7 +223,7 @@ def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], 
             infix=formula(first[key]),
             nodes=nodes[key],
             score=means[key],
-            seeds=len(scores[key]),
+            seeds=len({seed for seed, _ in children[key]}),
             labels=tuple(found[key]),
             front=key in front,
         )

@@ -44,6 +44,19 @@ def test_the_front_holds_what_no_smaller_rule_beats(run) -> None:
     assert usage([run(0.2, 0.4, 0.3)], SPACE).functions == 3
 
 
+def test_the_mean_against_size_counts_failures_and_every_environment(run, trial) -> None:
+    other = {"torch": "2.14.0"}
+    records = [
+        run(trials=(trial(0.7),)),
+        run(trials=(trial(0.5),), environment=other),
+        run(trials=(trial(0.1, status=Status.DIVERGED),), seed=1),
+    ]
+    (only,) = usage(records, SPACE).sized
+    assert only.score == pytest.approx((0.7 + 0.5 + 0.1) / 3)
+    assert only.seeds == 2
+    assert usage(records[2:], SPACE).sized == ()
+
+
 def test_divergence_is_told_by_word(run, trial, rules) -> None:
     bad = [trial(0.1, place, rule=rules[1], status=Status.DIVERGED) for place in range(10)]
     good = [trial(0.3, place, rule=rules[0]) for place in range(10, 30)]
