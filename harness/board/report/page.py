@@ -162,10 +162,10 @@ def _odds(log_probability: float) -> str:
 
 
 def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:
-    """A rule as drawn; nothing for a string that this version of the language cannot read."""
+    """A rule as drawn; nothing for a string that this version of the language cannot read, or no page can show."""
     try:
         return draw(rule)
-    except HarnessError:
+    except (HarnessError, ElementTree.ParseError, RecursionError):
         return ""
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -18,6 +19,7 @@ from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
+from harness.contracts import Block, Rule
 from harness.space.mathml import mathml
 
 
@@ -171,6 +173,14 @@ def test_a_p_that_is_small_is_said_to_be_so(run) -> None:
     text = render(report([*searches, *confirmed(searches[0].header, scores)]))
     assert text.count("p &lt; 0.0001") == 3, "both cells of the matrix, and the card"
     assert text.count(">&lt; 0.0001</td>") == 2, "the pairs in numbers, and the rules"
+
+
+@pytest.mark.parametrize("word", ["\x01", "sign(" * 1500 + "g" + ")" * 1500])
+def test_a_word_that_cannot_be_drawn_is_left_out(run, word: str) -> None:
+    (record,) = confirmed(run(0.1).header, {"g * v": [0.5]})
+    rule = Rule((Block(word, "g", "id", "id", "mul"),))
+    strange = replace(record, trials=(replace(record.trials[0], rule=rule),))
+    assert "Which rules hold up?" in render(report([strange]))
 
 
 def test_too_few_seeds_are_called_underpowered(run) -> None:
