@@ -76,7 +76,7 @@ def _value(node: Node, args: list[str]) -> str:
     if token == "div":
         return f"{args[0]} / ({args[1]} + 1e-8)"
     if token == "pow":
-        return f"sign({args[0]}) · |{args[0]}|^{args[1]}"
+        return f"sign({args[0]}) · |{args[0]}|^{args[1] if len(args[1]) == 1 else f'({args[1]})'}"
     if token == "neg":
         return f"−{args[0]}"
     if token in ("log", "sqrt"):
