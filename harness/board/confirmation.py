@@ -89,6 +89,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
     ]
     finished = [record for record in records if record.state is RunState.FINISHED]
     return RulesBoard(
+        group=group_of(header),
         searched=searched,
         protocol=header.protocol,
         data=header.data,

@@ -176,6 +176,7 @@ class RulesBoard:
     """Rules that were retrained under equal conditions: nominated by the same searches, equal protocol and data.
 
     Attributes:
+        group: what its runs share, ``confirmation.group_of`` their headers.
         searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
         protocol: how the rules were retrained.
         data: the data set's name.
@@ -192,6 +193,7 @@ class RulesBoard:
         notes: what must be known to read the rules rightly.
     """
 
+    group: str
     searched: Searched | None
     protocol: ChildProtocol
     data: str

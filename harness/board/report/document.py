@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
-from harness.board.confirmation import rules_boards
+from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.leaderboard import boards
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
@@ -280,7 +280,7 @@ def _rules(
     seen: Mapping[str, Sequence[Sighting]],
     lineage: Lineage,
 ) -> RulesSection:
-    own = [record for record in confirmations if _confirms(record.header, board)]
+    own = [record for record in confirmations if group_of(record.header) == board.group]
     cards = tuple(
         Card(
             rule=rule,
@@ -296,14 +296,3 @@ def _rules(
     seeds = [each.header.seed for each in own]
     told = () if longest is None else (_provenance("confirm", own, command=confirming(longest.header, seeds)),)
     return RulesSection(number=number, board=board, verdict=rules_verdict(board), cards=cards, provenance=told)
-
-
-def _confirms(header: RunHeader, board: RulesBoard) -> bool:
-    """Whether a confirmation is one of a board's."""
-    assert header.confirmation is not None, "a search confirms nothing"
-    searched = board.searched.comparable if board.searched else None
-    return (header.protocol.hash, header.data_fingerprint, dict(header.environment)) == (
-        board.protocol.hash,
-        board.fingerprint,
-        dict(board.environment),
-    ) and (searched is None or searched == header.confirmation.searched)
