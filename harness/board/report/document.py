@@ -167,8 +167,8 @@ def _searched(record: RunRecord) -> str:
 
 
 def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
-    """Where each searcher first proposed each rule that was confirmed: by the fewest proposals, then by seed."""
-    found: dict[tuple[str, str], Sighting] = {}
+    """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed."""
+    found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
         own = [each for each in records if each.header.confirmation is None and each.header.comparable == searched]
         kept, _ = distinct(own)
@@ -178,9 +178,9 @@ def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
             for index, key, status in zip(results.numbers, results.keys, results.statuses, strict=True):
                 if key not in keys or status is not Status.OK:
                     continue
-                known = found.get((key, label))
+                known = found.get((searched, key, label))
                 if known is None or index < known.index:
-                    found[key, label] = Sighting(key=key, label=label, header=record.header, index=index)
+                    found[searched, key, label] = Sighting(key=key, label=label, header=record.header, index=index)
     return tuple(found.values())
 
 
@@ -217,9 +217,9 @@ def report(
             groups[record.header.comparable].append(record)
     numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
     confirmations = [record for record in records if record.header.confirmation is not None]
-    seen: dict[str, list[Sighting]] = defaultdict(list)
+    seen: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for each in sightings(records):
-        seen[each.key].append(each)
+        seen[each.header.comparable, each.key].append(each)
     judged = rules_boards(whole, confirmations)
     return Report(
         searches=tuple(_search(number, board, groups[board.comparable]) for number, board in numbered),
@@ -277,9 +277,10 @@ def _rules(
     number: int,
     board: RulesBoard,
     confirmations: Sequence[RunRecord],
-    seen: Mapping[str, Sequence[Sighting]],
+    seen: Mapping[tuple[str, str], Sequence[Sighting]],
     lineage: Lineage,
 ) -> RulesSection:
+    searched = "" if board.searched is None else board.searched.comparable
     own = [record for record in confirmations if group_of(record.header) == board.group]
     cards = tuple(
         Card(
@@ -287,7 +288,9 @@ def _rules(
             best_known=rule.key == board.best_known,
             sightings=tuple(
                 (each, lineage.get((each.header.identity, each.index)))
-                for each in sorted(seen.get(rule.key, ()), key=lambda one: (one.index, one.label))[:FINDERS_TRACED]
+                for each in sorted(seen.get((searched, rule.key), ()), key=lambda one: (one.index, one.label))[
+                    :FINDERS_TRACED
+                ]
             ),
         )
         for rule in board.rules
