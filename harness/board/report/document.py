@@ -53,6 +53,7 @@ class Provenance:
         version: of the factory; 0 of a confirmation, which searches nothing.
         seeds: of all its runs, ascending.
         command: what makes them again.
+        equivalent: whether the command makes other runs with the same scores instead.
         environment: what else the scores depend on.
         machine: code and machine, as (name, text), each text once.
     """
@@ -61,6 +62,7 @@ class Provenance:
     version: int
     seeds: tuple[int, ...]
     command: str
+    equivalent: bool
     environment: tuple[tuple[str, str], ...]
     machine: tuple[tuple[str, str], ...]
 
@@ -268,6 +270,7 @@ def _provenance(label: str, records: Sequence[RunRecord], *, command: str) -> Pr
         version=header.searcher_version if header.confirmation is None else 0,
         seeds=tuple(sorted({each.header.seed for each in records})),
         command=command,
+        equivalent=header.confirmation is not None and bool(header.confirmation.searched),
         environment=tuple(sorted(header.environment.items())),
         machine=tuple(machine),
     )
