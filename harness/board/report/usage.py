@@ -104,14 +104,25 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """All of that for one board."""
+    """All of that for one board.
+
+    Attributes:
+        curves: of the searchers that have finished a run.
+        rewards: of each searcher's children, by its label.
+        vocabulary: the words that are counted.
+        words: by searcher.
+        sized: the functions on the front, and the best of the others.
+        diverged: children that diverged, whatever their rules' words.
+        risks: by word, of those that enough children had.
+        failures: children that could not be trained.
+    """
 
     curves: tuple[Curves, ...]
     rewards: tuple[tuple[str, tuple[float, ...]], ...]
     vocabulary: tuple[str, ...]
     words: tuple[Words, ...]
     sized: tuple[Sized, ...]
-    functions: int
+    diverged: int
     risks: tuple[Risk, ...]
     failures: tuple[Failure, ...]
 
@@ -127,7 +138,6 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
     runs: dict[str, list[RunRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda each: each.header.seed):
         runs[named[entrant(record.header)]].append(record)
-    sized, functions = _sized(runs)
     vocabulary = tuple(word for word in (*space.operands, *space.unary, *space.binary) if word != IDENTITY)
     return Usage(
         curves=tuple(_curves(label, own) for label, own in runs.items() if _finished(own)),
@@ -136,8 +146,8 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
         ),
         vocabulary=vocabulary,
         words=tuple(_words(label, own, vocabulary) for label, own in runs.items()),
-        sized=sized,
-        functions=functions,
+        sized=_sized(runs),
+        diverged=sum(status is Status.DIVERGED for run in records for status in run.results.charged_statuses),
         risks=_risks(records, vocabulary),
         failures=_failures(runs),
     )
@@ -197,8 +207,8 @@ def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> 
     return Words(label, tuple(shares))
 
 
-def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], int]:
-    """The functions found, with the front of size against reward, thinned, and how many there are."""
+def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[Sized, ...]:
+    """The functions found, with the front of size against reward, thinned."""
     children: dict[str, set[tuple[int, float]]] = defaultdict(set)  # one seed, one child: the rest are its copies
     first: dict[str, Rule] = {}
     found: dict[str, list[str]] = defaultdict(list)
@@ -229,7 +239,7 @@ def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], 
         )
         for key in shown
     )
-    return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score))), len(means)
+    return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score)))
 
 
 def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str]:

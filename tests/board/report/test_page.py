@@ -19,7 +19,8 @@ from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
-from harness.contracts import Block, Rule
+from harness.contracts import Block, Rule, Status
+from harness.race.records import RunState
 from harness.space.mathml import mathml
 
 
@@ -173,6 +174,18 @@ def test_a_p_that_is_small_is_said_to_be_so(run) -> None:
     text = render(report([*searches, *confirmed(searches[0].header, scores)]))
     assert text.count("p &lt; 0.0001") == 3, "both cells of the matrix, and the card"
     assert text.count(">&lt; 0.0001</td>") == 2, "the pairs in numbers, and the rules"
+
+
+def test_children_that_diverged_are_told_though_no_word_of_theirs_is_frequent(run, trial) -> None:
+    bad = trial(0.1, 9, rule=Rule.parse("m * v"), status=Status.DIVERGED)
+    often = [trial(0.3, place, rule=Rule.parse("g")) for place in range(10)]
+    for trials, told in (
+        ([bad], "1 child diverged. No word of theirs"),
+        ([*often[:9], bad], "1 child diverged. No word of theirs"),
+        ([*often[:8], bad, replace(bad, index=10)], "2 children diverged. No word of theirs"),
+        (often, "No child diverged."),
+    ):
+        assert told in render(report([run(trials=tuple(trials), state=RunState.STOPPED)]))
 
 
 @pytest.mark.parametrize("word", ["\x01", "sign(" * 1500 + "g" + ")" * 1500])
