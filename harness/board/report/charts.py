@@ -63,10 +63,13 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
     found[f"{name}-words"] = {
         "kind": "words",
         "alt": f"Share of proposals that use each operand and function, in {PARTS} equal parts of the run. "
-        + " ".join(_favourites(plain(each.label), use.vocabulary, each.shares) for each in use.words),
+        + " ".join(filter(None, (_favourites(plain(each.label), use.vocabulary, each.shares) for each in use.words))),
         "vocabulary": list(use.vocabulary),
         "series": [
-            {"label": plain(each.label), "shares": [[round(share, 3) for share in row] for row in each.shares]}
+            {
+                "label": plain(each.label),
+                "shares": [[None if share is None else round(share, 3) for share in row] for row in each.shares],
+            }
             for each in sorted(use.words, key=lambda each: slots[each.label])
         ],
     }
@@ -216,7 +219,9 @@ def _spoken(xs: Sequence[float], ys: Sequence[float | None]) -> str:
     return ", ".join(f"{x:g}: {y:.3f}" for x, y in zip(xs, ys, strict=True) if y is not None)
 
 
-def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
-    """The three words that the last part of a searcher's runs uses most."""
-    ranked = sorted(zip(vocabulary, shares, strict=True), key=lambda each: -each[1][-1])[:3]
-    return f"{label} ends with " + ", ".join(f"{word} {row[-1]:.0%}" for word, row in ranked) + "."
+def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float | None]]) -> str:
+    """The three words that the last part of a searcher's runs uses most; nothing of runs without proposals."""
+    filled = [[share for share in row if share is not None] for row in shares]
+    ends = [(row[-1], word) for word, row in zip(vocabulary, filled, strict=True) if row]
+    ranked = sorted(ends, key=lambda each: -each[0])[:3]
+    return f"{label} ends with {', '.join(f'{word} {share:.0%}' for share, word in ranked)}." if ranked else ""

@@ -120,7 +120,7 @@
       const chosen = chart.series[state.chosen] || { shares: [] };
       const used = chart.vocabulary.map((word, place) => [text(word), chosen.shares[place] || []]).filter(([, row]) => row.some((share) => share > 0)).reverse();
       const parts = used.length ? used[0][1].map((_, place) => `${place * 10}–${place * 10 + 10}%`) : [];
-      return [[{ type: "heatmap", z: used.map(([, row]) => row), y: used.map(([word]) => word), x: parts, xgap: 2, ygap: 2, zmin: 0,
+      return [[{ type: "heatmap", z: used.map(([, row]) => row), y: used.map(([word]) => word), x: parts, xgap: 2, ygap: 2, zmin: 0, hoverongaps: false,
         zmax: Math.max(0.3, ...chart.series.flatMap((each) => each.shares.flat())),
         colorscale: [[0, css("--scale-low")], [0.5, css("--scale-mid")], [1, css("--scale-high")]],
         colorbar: { thickness: 10, outlinewidth: 0, tickformat: ".0%", tickfont: { color: css("--muted") }, len: 0.5, y: 1, yanchor: "top" }, showscale: !narrow(),

@@ -56,10 +56,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Which words one searcher's proposals held: shares by word and by tenth of the run."""
+    """Which words one searcher's proposals held: shares by word and by tenth of the run, None of an empty tenth."""
 
     label: str
-    shares: tuple[tuple[float, ...], ...]
+    shares: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> 
             totals[part] += 1
             counts[part].update(set(trial.rule.tokens))
     shares = (
-        tuple(count[word] / total if total else 0.0 for count, total in zip(counts, totals, strict=True))
+        tuple(count[word] / total if total else None for count, total in zip(counts, totals, strict=True))
         for word in vocabulary
     )
     return Words(label, tuple(shares))

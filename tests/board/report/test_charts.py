@@ -7,6 +7,15 @@ from confirming import confirmed
 
 from harness.board.report.charts import charts
 from harness.board.report.document import report
+from harness.race.records import RunState
+
+
+def test_words_over_time_are_told_by_the_last_part_that_has_any(run) -> None:
+    words = charts(report([run(0.1, 0.2, 0.3), run(searcher="gp", state=RunState.STOPPED)]))["b1-words"]
+    assert "random ends with g 100%, m 100%, v 100%." in words["alt"]
+    assert "gp ends" not in words["alt"]
+    (shares,) = [dict(zip(words["vocabulary"], each["shares"], strict=True)) for each in words["series"][:1]]
+    assert shares["g"] == [1.0, None, None, 1.0, None, None, 1.0, None, None, None]
 
 
 def test_a_retraining_that_failed_counts_with_chance_in_the_mean_curve(run) -> None:

@@ -34,6 +34,15 @@ def test_words_are_counted_by_tenth(run) -> None:
     assert shares["v"] == pytest.approx((2 / 3,) * 10)  # two of any three rules in turn
 
 
+def test_a_tenth_without_proposals_has_no_share(run) -> None:
+    found = usage([run(0.1, 0.2, 0.3)], SPACE)
+    shares = dict(zip(found.vocabulary, found.words[0].shares, strict=True))
+    empty = {place for place, share in enumerate(shares["g"]) if share is None}
+    assert empty == set(range(10)) - {0, 3, 6}
+    assert {place for place, share in enumerate(shares["gamma"]) if share is None} == empty
+    assert [share for share in shares["v"] if share is not None] == [0.0, 1.0, 1.0]
+
+
 def test_the_front_holds_what_no_smaller_rule_beats(run) -> None:
     sized = usage([run(0.2, 0.4, 0.3)], SPACE).sized
     front = [each for each in sized if each.front]
