@@ -151,14 +151,26 @@
     return made;
   }
 
+  function show(figure, group, now) { // remembered, so that a repaint keeps it
+    const { hidden, names } = states.get(figure.id);
+    if (now) hidden.delete(group); else hidden.add(group);
+    names.get(group).setAttribute("aria-pressed", String(now));
+    paint(figure);
+  }
+
   function prepare(figure) {
     const chart = charts[figure.id], controls = figure.querySelector(".controls");
-    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set() };
+    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set(), names: new Map() };
     states.set(figure.id, state);
     if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
     }
-    if (chart.kind === "curves") controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
+    if (chart.kind === "curves") {
+      controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
+      const named = [...chart.series.map((each) => [`g${each.slot}`, each.label]), ...chart.references.map((each) => [text(each.label), each.label])];
+      for (const [group, label] of named) state.names.set(group, button(label, true, (now) => show(figure, group, now)));
+      controls.append(...state.names.values()); // the legend is for the mouse alone
+    }
     if (chart.kind === "words") {
       const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
         state.chosen = place;
@@ -171,11 +183,10 @@
 
   function begin(figure) {
     paint(figure).then(() => {
-      figure.querySelector(".plot").on("plotly_legendclick", (event) => { // remembered, so that a repaint keeps it
-        const group = event.data[event.curveNumber].legendgroup, hidden = states.get(figure.id).hidden;
+      figure.querySelector(".plot").on("plotly_legendclick", (event) => {
+        const group = event.data[event.curveNumber].legendgroup;
         if (!group) return true;
-        if (hidden.has(group)) hidden.delete(group); else hidden.add(group);
-        paint(figure);
+        show(figure, group, states.get(figure.id).hidden.has(group));
         return false;
       });
     });
