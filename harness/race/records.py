@@ -13,8 +13,7 @@ from functools import cached_property
 
 from harness.contracts import ChildProtocol, Rule, Status, Trial
 from harness.errors import HarnessError, LedgerError, RuleSyntaxError, SpaceError, message
-from harness.race.protocol import Budget
-from harness.race.seeds import derive_seed
+from harness.race.protocol import Budget, child_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.space.grammar import Space
 from harness.space.notation import check_shape
@@ -109,11 +108,8 @@ class RunHeader:
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3).
-
-        A confirmation's come from a stream of their own, so that no search has seen them.
-        """
-        return derive_seed(self.seed, "child" if self.confirmation is None else "confirm", self.protocol.hash)
+        """The seed that every child of the run trains from, fresh in a confirmation."""
+        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None)
 
     @cached_property
     def environment_hash(self) -> str:
