@@ -49,7 +49,6 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         "alt": "Rewards of the children trained, by searcher. Median: "
         + "; ".join(f"{plain(label)} {_median(rewards):.3f}" for label, rewards in use.rewards if rewards)
         + ".",
-        "chance": section.board.protocol.chance,
         "series": [
             {
                 "label": plain(label),
@@ -118,11 +117,11 @@ def _of_rules(section: RulesSection) -> dict[str, Json]:
         }
     }
     for place, card in enumerate(section.cards, 1):
-        found |= _of_card(f"{name}-c{place}", card, section)
+        found |= _of_card(f"{name}-c{place}", card)
     return found
 
 
-def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
+def _of_card(name: str, card: Card) -> dict[str, Json]:
     rule = card.rule
     sweeps = [each.sweep for each in rule.retrainings if each.sweep]
     curves = [each.curve for each in rule.retrainings if each.curve]
@@ -137,7 +136,6 @@ def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
             "x": rates,
             "lines": lines,
             "mean": _means(lines),
-            "chance": section.board.protocol.chance,
         }
     if curves and max(map(len, curves)) > 1:
         length = max(map(len, curves))
@@ -152,7 +150,6 @@ def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
             "x": epochs,
             "lines": padded,
             "mean": _means(whole),
-            "chance": section.board.protocol.chance,
         }
     return found
 
