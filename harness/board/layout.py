@@ -301,6 +301,12 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names from outside in a sentence: ``a, b and c``."""
+    shown = [plain(name) for name in names]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def formula(rule: Rule) -> str:
     """The rule in infix; a string this version of the language cannot read, as its tokens."""
     try:

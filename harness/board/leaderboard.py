@@ -12,6 +12,7 @@ from harness.board import statistics
 from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
+from harness.board.layout import listed
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
 from harness.race.entries import rule_from
@@ -173,7 +174,7 @@ def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[st
     notes = []
     few = [row.label for row in rows if row.area.low is None]
     if few:
-        notes.append(f"One seed or two give no interval: run {_listed(few)} on more, as with --seeds 0-5.")
+        notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-5.")
     needed = pairs_needed(len(comparisons)) if comparisons else 0
     if any(each.pairs < needed for each in comparisons):
         notes.append(
@@ -250,8 +251,4 @@ def _difference(header: RunHeader, other: RunHeader, number: int) -> str:
         "budget": (header.budget, other.budget),
     }
     differing = [name for name, (mine, theirs) in facts.items() if mine != theirs]
-    return f"Not ranked with board {number}: another {_listed(differing)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"Not ranked with board {number}: another {listed(differing)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.layout import (
+    FEW_SEEDS,
     SHOWN_DIGITS,
     Column,
     Page,
@@ -17,12 +18,10 @@ from harness.board.layout import (
     seed_list,
     sign_flips,
 )
-from harness.board.statistics import CONFIDENCE
+from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
-FEWEST_PAIRS = 6  # below that the exact test cannot give p < 0.05 (protocol §3)
-ENOUGH_SEEDS = 10  # for a bootstrap interval to cover what it says
 
 
 def page(board: RulesBoard, number: int = 0) -> Page:
@@ -89,7 +88,7 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
 
 
 def _chance(paired: Paired) -> str:
-    return "too few" if len(paired.seeds) < FEWEST_PAIRS else chance(paired.adjusted)
+    return "too few" if paired.underpowered else chance(paired.adjusted)
 
 
 def _costs(board: RulesBoard) -> TableText:
@@ -153,7 +152,7 @@ def _explained(board: RulesBoard) -> list[str]:
     fewest = min(len(each.seeds) for each in board.rules)
     told = [
         f"Means over seeds with their {CONFIDENCE:.0%} bootstrap intervals"
-        + (", which are too narrow for so few seeds" if fewest < ENOUGH_SEEDS else "")
+        + (", which are too narrow for so few seeds" if fewest < FEW_SEEDS else "")
         + ". All rules of a seed train from the same weights on the same batches."
     ]
     if board.tested:
@@ -183,12 +182,12 @@ def _comparison(board: RulesBoard) -> str:
         "known optimizer is the one with the highest mean validation score here"
     )
     text += "." if board.tested else ": a lucky choice by that much, which errs against the found rules."
-    short = [each for each in pairs if len(each.seeds) < FEWEST_PAIRS]
+    short = [each for each in pairs if each.underpowered]
     if short:
         least = max(each.least for each in short)
         text += (
             f" Underpowered: {min(len(each.seeds) for each in short)} pairs cannot give p below {least:.2g}, whatever "
-            f"the rules; confirm on at least {FEWEST_PAIRS} seeds."
+            f"the rules; confirm on at least {LEAST_PAIRS} seeds."
         )
     elif pairs and min(each.least for each in pairs) * len(pairs) >= 1 - CONFIDENCE:
         text += " With so many rules, so few seeds can hardly show any difference: add seeds, or name fewer rules."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.board.statistics import Estimate
+from harness.board.statistics import LEAST_PAIRS, Estimate
 from harness.contracts import ChildProtocol, Rule, Status
 from harness.race.protocol import Budget
 from harness.space.grammar import Space
@@ -74,6 +74,11 @@ class Paired:
     p: float
     adjusted: float
     least: float
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether there are so few seeds that no difference, however large, could reach 5%."""
+        return len(self.seeds) < LEAST_PAIRS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, Comparison, pairs_needed
-from harness.board.layout import plain
+from harness.board.layout import listed, plain
 from harness.board.statistics import LEAST_PAIRS
 from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
@@ -67,11 +67,11 @@ def verdict(board: Board) -> Verdict:
             f"{unlike}",
         )
     if ahead:
-        figure += f", but over shared seeds {_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} shown to be better"
+        figure += f", but over shared seeds {listed(ahead)} {'is' if len(ahead) == 1 else 'are'} shown to be better"
     elif behind:
         return Verdict(
             f"{plain(first.label)} leads, but not alone.",
-            f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: {_listed(level)}.{unlike}",
+            f"{figure}, ahead of {listed(behind)} beyond luck. Not told apart from it: {listed(level)}.{unlike}",
         )
     shown = sum(bool(better(pair)) for pair in board.comparisons)
     count, tested = len(board.comparisons), [pair for pair in board.comparisons if pair.verdict != "underpowered"]
@@ -91,9 +91,9 @@ def against_baseline(board: Board) -> str:
     name = f"{plain(rivals[0])} search" if len(rivals) == 1 else "the random search of its own environment"
     ahead = [pair.first for pair in own if better(pair) == pair.first]
     worse = [pair.first for pair in own if better(pair) == pair.second]
-    parts = [f"Shown to beat {name}: {_listed(ahead)}." if ahead else f"None is shown to beat {name}."]
+    parts = [f"Shown to beat {name}: {listed(ahead)}." if ahead else f"None is shown to beat {name}."]
     if worse:
-        parts.append(f"Shown to be worse than {name}: {_listed(worse)}.")
+        parts.append(f"Shown to be worse than {name}: {listed(worse)}.")
     return " ".join(parts)
 
 
@@ -121,7 +121,7 @@ def rules_verdict(board: RulesBoard) -> Verdict:
             f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.",
             f"{top}; {against}.{_short(others)}",
         )
-    most = max(map(_pairs, others))
+    most = max(0 if rule.paired is None else len(rule.paired.seeds) for rule in others)
     if most < LEAST_PAIRS:
         return Verdict(
             "Underpowered: too few fresh seeds to say.",
@@ -132,16 +132,11 @@ def rules_verdict(board: RulesBoard) -> Verdict:
     return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{_short(others)}{many}")
 
 
-def _pairs(rule: ConfirmedRule) -> int:
-    """Seeds that it shares with the best known optimizer."""
-    return 0 if rule.paired is None else len(rule.paired.seeds)
-
-
 def _short(rules: Sequence[ConfirmedRule]) -> str:
     """Which rules have too few seeds yet to be shown better, in a sentence; empty where none has."""
-    short = [_rule_name(rule) for rule in rules if _pairs(rule) < LEAST_PAIRS]
+    short = [_rule_name(rule) for rule in rules if rule.paired is None or rule.paired.underpowered]
     named = short[:RULES_NAMED] + ([f"{len(short) - RULES_NAMED} more"] if len(short) > RULES_NAMED else [])
-    return f" Too few seeds yet to say of {_listed(named)}." if named else ""
+    return f" Too few seeds yet to say of {listed(named)}." if named else ""
 
 
 def _rule_name(rule: ConfirmedRule) -> str:
@@ -157,8 +152,3 @@ def _told(row: Row) -> str:
 
 def _other(pair: Comparison, label: str) -> str:
     return pair.second if pair.first == label else pair.first
-
-
-def _listed(labels: Sequence[str]) -> str:
-    names = [plain(label) for label in labels]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
