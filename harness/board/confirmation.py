@@ -1,8 +1,10 @@
 """Ledger → boards of confirmed rules, by pure functions: what is left of a search score on fresh seeds (protocol §3).
 
 A rule's figure is its test score where the task has one. The best known optimizer is chosen by mean *validation* score
-over the seeds that all known ones have (**D**): the best of several noisy means is a lucky one, which where validation
-is also the figure favours it against the rules that were found. So the comparison errs against them, if at all.
+over the seeds that all known ones have (**D**): the best of several noisy means is a lucky one. Where validation is
+also the figure, that luck favours it, and the comparison errs against the rules that were found. Where the figure is
+the test score, the luck is left behind: if validation picks one that is truly weaker than another known one, the
+comparison errs in favour of the rules that were found.
 """
 
 from __future__ import annotations
@@ -89,6 +91,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
     ]
     finished = [record for record in records if record.state is RunState.FINISHED]
     return RulesBoard(
+        group=group_of(header),
         searched=searched,
         protocol=header.protocol,
         data=header.data,

@@ -125,8 +125,8 @@ def _entrant(row: Row) -> Json:
         "seeds": list(row.seeds),
         "areas": list(row.areas),
         "finals": list(row.finals),
-        "area": _estimate(row.area),
-        "final": _estimate(row.final),
+        "area": interval(row.area),
+        "final": interval(row.final),
         "curve": list(row.curve),
         "band": {"low": list(row.band[0]), "high": list(row.band[1])},
         "targets": [_target(each) for each in row.reached],
@@ -149,8 +149,8 @@ def _reference(each: Reference) -> Json:
         "seeds": list(each.seeds),
         "areas": list(each.areas),
         "finals": list(each.finals),
-        "area": _estimate(each.area),
-        "final": _estimate(each.final),
+        "area": interval(each.area),
+        "final": interval(each.final),
         "curve": list(each.curve),
     }
 
@@ -171,7 +171,7 @@ def _comparison(each: Comparison) -> Json:
         "first": each.first,
         "second": each.second,
         "pairs": each.pairs,
-        "difference": _estimate(test.difference) if test else None,
+        "difference": interval(test.difference) if test else None,
         "p": test.p if test else None,
         "exact": test.exact if test else None,
         "p_holm": each.adjusted,
@@ -180,7 +180,8 @@ def _comparison(each: Comparison) -> Json:
     }
 
 
-def _estimate(figure: Estimate) -> Json:
+def interval(figure: Estimate) -> Json:
+    """A mean with the ends of its interval."""
     return {"mean": figure.mean, "low": figure.low, "high": figure.high}
 
 

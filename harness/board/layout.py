@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, POWER, Comparison
-from harness.board.statistics import Estimate, Reached
+from harness.board.statistics import MOST_PAIRS, Estimate, Reached
 from harness.board.tables import Board, Reference, Row
 from harness.contracts import Rule
 from harness.errors import HarnessError
@@ -132,8 +132,7 @@ def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     if not tests:
         return ()
     pairs = _span((min(test.pairs for test in tests), max(test.pairs for test in tests)))
-    kinds = {test.exact for test in tests}
-    kind = "exact or, beyond 20 pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
+    kind = sign_flips([test.pairs for test in tests])
     several = f" with Holm's correction over {len(tests)} comparisons" if len(tests) > 1 else ""
     told = (
         f"Places and p come from the {kind} two-sided sign-flip test of the differences in area over {pairs} pairs of "
@@ -147,6 +146,14 @@ def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     return (f"{told} with {POWER:.0%} power (minimum detectable effect).",)
 
 
+def sign_flips(pairs: Collection[int]) -> str:
+    """How the signs of tests over so many pairs each were gone through."""
+    kinds = {each <= MOST_PAIRS for each in pairs}
+    return (
+        f"exact or, beyond {MOST_PAIRS} pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
+    )
+
+
 def _searchers(board: Board) -> TableText:
     columns = (
         Column("place", right=True),
@@ -158,7 +165,7 @@ def _searchers(board: Board) -> TableText:
     shown: list[tuple[str, Row | Reference]] = [(_span(row.places), row) for row in board.rows]
     shown += [("", each) for each in board.references]
     rows = (
-        (place, plain(each.label), seed_list(each.seeds), _estimated(each.area), _estimated(each.final))
+        (place, plain(each.label), seed_list(each.seeds), estimated(each.area), estimated(each.final))
         for place, each in shown
     )
     return TableText("Searchers", columns, tuple(rows))
@@ -198,7 +205,7 @@ def _against_random(board: Board) -> TableText:
         (
             plain(each.first),
             str(each.pairs),
-            _estimated(each.test.difference, sign="+") if each.test else "",
+            estimated(each.test.difference, sign="+") if each.test else "",
             _chance(each),
             "none" if each.detectable is None else f"{each.detectable:.3f}",
         )
@@ -294,6 +301,12 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names from outside in a sentence: ``a, b and c``."""
+    shown = [plain(name) for name in names]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def formula(rule: Rule) -> str:
     """The rule in infix; a string this version of the language cannot read, as its tokens."""
     try:
@@ -332,7 +345,7 @@ def _span(places: tuple[int, int]) -> str:
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
 
 
-def _estimated(figure: Estimate, *, sign: str = "") -> str:
+def estimated(figure: Estimate, *, sign: str = "") -> str:
     """A mean with the ends of its interval, which need not lie alike on both sides; without one, the seeds it is of."""
     ends = [f"{end:{sign}z.3f}" for end in (figure.low, figure.high) if end is not None]
     return f"{figure.mean:{sign}z.3f} " + (f"[{', '.join(ends)}]" if ends else f"(n = {figure.count})")
@@ -343,10 +356,13 @@ def _reached(goal: Reached, children: int) -> str:
     return f"{goal.count} of {len(goal.children)}{after}"
 
 
+def chance(p: float) -> str:
+    """A p value to two digits; one that would be too small to read, by what it lies below."""
+    return f"{p:.2g}" if p >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
+
+
 def _chance(each: Comparison) -> str:
-    if each.adjusted is None:
-        return each.verdict
-    return f"{each.adjusted:.2g}" if each.adjusted >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
+    return each.verdict if each.adjusted is None else chance(each.adjusted)
 
 
 def _cell(each: Comparison | None) -> str:

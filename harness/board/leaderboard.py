@@ -12,6 +12,7 @@ from harness.board import statistics
 from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
+from harness.board.layout import listed
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
 from harness.race.entries import rule_from
@@ -40,6 +41,7 @@ class _Find:
     seed: int
     rule: str
     key: str
+    status: Status
     score: float
     learning_rate: float | None
 
@@ -172,12 +174,12 @@ def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[st
     notes = []
     few = [row.label for row in rows if row.area.low is None]
     if few:
-        notes.append(f"One seed or two give no interval: run {_listed(few)} on more, as with --seeds 0-5.")
+        notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-5.")
     needed = pairs_needed(len(comparisons)) if comparisons else 0
     if any(each.pairs < needed for each in comparisons):
         notes.append(
-            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to tell any difference from "
-            f"luck, however large. Run all on as many, as with --seeds 0-{needed - 1}."
+            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to compare every pair; with "
+            f"fewer a difference can go unseen, however large. Run all on as many, as with --seeds 0-{needed - 1}."
         )
     unsure = [f"{each.first} and {each.second}" for each in comparisons if each.verdict == "not separated"]
     if unsure:
@@ -208,7 +210,7 @@ def _unfinished(label: str, record: Judged) -> Unfinished:
 
 
 def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
-    """The best distinct functions found, each by the first string that earned its best score; failed ones never."""
+    """The best distinct functions found, each by the first string that earned its best score; none that only failed."""
     best: dict[str, float] = {}
     for each in found:
         for key, score, status in zip(each.results.keys, each.results.scores, each.results.statuses, strict=True):
@@ -218,14 +220,14 @@ def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
     for each in found:
         results = each.results
         for place, key in enumerate(results.keys):
-            if key in groups and results.statuses[place] is Status.OK:
-                rule, score, rate = results.rules[place], results.scores[place], results.learning_rates[place]
-                groups[key].append(_Find(each.label, each.seed, rule, key, score, rate))
+            if key in groups:
+                status, score, rate = results.statuses[place], results.scores[place], results.learning_rates[place]
+                groups[key].append(_Find(each.label, each.seed, results.rules[place], key, status, score, rate))
     return tuple(map(_nomination, groups.values()))
 
 
 def _nomination(group: Sequence[_Find]) -> Nomination:
-    best = max(group, key=lambda find: find.score)
+    best = max((find for find in group if find.status is Status.OK), key=lambda find: find.score)
     children = {(find.seed, find.score) for find in group}  # one seed, one child: the rest are its copies
     return Nomination(
         rule=rule_from(best.rule),
@@ -249,8 +251,4 @@ def _difference(header: RunHeader, other: RunHeader, number: int) -> str:
         "budget": (header.budget, other.budget),
     }
     differing = [name for name, (mine, theirs) in facts.items() if mine != theirs]
-    return f"Not ranked with board {number}: another {_listed(differing)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"Not ranked with board {number}: another {listed(differing)}."

@@ -30,8 +30,7 @@ import json
 from collections.abc import Sequence
 
 from harness.board import layout, rules_layout
-from harness.board.formats import Format, markdown
-from harness.board.statistics import Estimate
+from harness.board.formats import Format, interval, markdown
 from harness.board.verdicts import ConfirmedRule, RulesBoard, Searched
 from harness.contracts import ChildProtocol
 
@@ -98,12 +97,12 @@ def _rule(each: ConfirmedRule) -> Json:
         "finders": [dataclasses.asdict(finder) for finder in each.finders],
         "search_score": each.search_score,
         "drop": each.drop,
-        "validation": _estimate(each.validation),
-        "test": None if each.test is None else _estimate(each.test),
+        "validation": interval(each.validation),
+        "test": None if each.test is None else interval(each.test),
         "paired": None
         if paired is None
         else {
-            "difference": _estimate(paired.difference),
+            "difference": interval(paired.difference),
             "differences": list(paired.differences),
             "seeds": list(paired.seeds),
             "p": paired.p,
@@ -118,10 +117,6 @@ def _rule(each: ConfirmedRule) -> Json:
         "complexity": each.complexity,
         "retrainings": [dataclasses.asdict(one) | {"status": one.status.value} for one in each.retrainings],
     }
-
-
-def _estimate(figure: Estimate) -> Json:
-    return {"mean": figure.mean, "low": figure.low, "high": figure.high}
 
 
 # fmt: off

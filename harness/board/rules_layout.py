@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import SHOWN_DIGITS, Column, Page, TableText, formula, made_by, plain, seed_list
-from harness.board.statistics import CONFIDENCE, Estimate
+from harness.board.layout import (
+    FEW_SEEDS,
+    SHOWN_DIGITS,
+    Column,
+    Page,
+    TableText,
+    chance,
+    estimated,
+    formula,
+    made_by,
+    plain,
+    seed_list,
+    sign_flips,
+)
+from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
 from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
-FEWEST_PAIRS = 6  # below that the exact test cannot give p < 0.05 (protocol §3)
-ENOUGH_SEEDS = 10  # for a bootstrap interval to cover what it says
 
 
 def page(board: RulesBoard, number: int = 0) -> Page:
     """A board of confirmed rules, numbered where there are several."""
-    tables = (_figures(board), _costs(board), _origins(board), _unfinished(board))
+    tables = (_figures(board), _differences(board), _costs(board), _origins(board), _unfinished(board))
     return Page(
         f"Confirmed rules {number}" if number else "Confirmed rules",
         _facts(board),
         tuple(table for table in tables if table.rows),
-        tuple(map(plain, _notes(board))),
+        notes(board),
     )
 
 
@@ -45,21 +56,27 @@ def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
 
 
 def _figures(board: RulesBoard) -> TableText:
-    """What the rules earned, and whether that differs from the best known optimizer."""
-    best = next((each.known for each in board.rules if each.key == board.best_known), "")
     columns = [Column("", right=True)]
     columns += [Column("test", right=True)] if board.tested else []
-    columns += [
-        Column("validation", right=True),
-        Column(f"less {best}" if best else "difference", right=True),
-        Column("p", right=True),
-        Column("rule", code=True),
-    ]
+    columns += [Column("validation", right=True), Column("rule", code=True)]
     rows = []
     for number, each in enumerate(board.rules, 1):
-        test = [] if not board.tested else ["none" if each.test is None else _estimated(each.test)]
-        rows.append((str(number), *test, _estimated(each.validation), *_versus(each, board), _name(each)))
+        test = [] if not board.tested else ["none" if each.test is None else estimated(each.test)]
+        rows.append((str(number), *test, estimated(each.validation), _name(each)))
     return TableText("What they earn", tuple(columns), tuple(rows))
+
+
+def _differences(board: RulesBoard) -> TableText:
+    """Whether that differs from what the best known optimizer earns; without rows where there is none."""
+    best = next((each.known for each in board.rules if each.key == board.best_known), "")
+    columns = (
+        *(Column("", right=True), Column(f"less {best}", right=True), Column("p", right=True)),
+        Column("rule", code=True),
+    )
+    shown = board.rules if best else ()
+    rows = ((str(number), *_versus(each, board), _name(each)) for number, each in enumerate(shown, 1))
+    figure = "test" if board.tested else "validation"
+    return TableText(f"Against the best known optimizer, in {figure} score by seed", columns, tuple(rows))
 
 
 def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
@@ -67,11 +84,11 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
         return "best known", ""
     if each.paired is None:
         return "no common seed", ""
-    return _estimated(each.paired.difference, sign="+"), _chance(each.paired)
+    return estimated(each.paired.difference, sign="+"), _chance(each.paired)
 
 
 def _chance(paired: Paired) -> str:
-    return "too few" if len(paired.seeds) < FEWEST_PAIRS else f"{paired.adjusted:.3f}"
+    return "too few" if paired.underpowered else chance(paired.adjusted)
 
 
 def _costs(board: RulesBoard) -> TableText:
@@ -124,47 +141,53 @@ def _unfinished(board: RulesBoard) -> TableText:
     return TableText("Unfinished seeds, so not counted", columns, tuple(rows))
 
 
-def _notes(board: RulesBoard) -> list[str]:
+def notes(board: RulesBoard) -> tuple[str, ...]:
+    """What must be known to read the tables rightly, a sentence or two each."""
+    return tuple(map(plain, (*_explained(board), *board.notes)))
+
+
+def _explained(board: RulesBoard) -> list[str]:
     if not board.rules:
-        return list(board.notes)
+        return []
     fewest = min(len(each.seeds) for each in board.rules)
-    notes = [
-        f"Means over seeds ± their {CONFIDENCE:.0%} bootstrap intervals"
-        + (", which are too narrow for so few seeds" if fewest < ENOUGH_SEEDS else "")
+    told = [
+        f"Means over seeds with their {CONFIDENCE:.0%} bootstrap intervals"
+        + (", which are too narrow for so few seeds" if fewest < FEW_SEEDS else "")
         + ". All rules of a seed train from the same weights on the same batches."
     ]
     if board.tested:
-        notes.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
+        told.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
     if board.best_known:
-        notes.append(_comparison(board))
+        told.append(_comparison(board))
     if board.target is not None:
-        notes.append(
+        told.append(
             f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches nine tenths of "
             "what the best known optimizer gains over chance; their median over seeds."
         )
-    notes.append(
+    told.append(
         "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "
         "canonical expression."
     )
     if any(each.drop is not None for each in board.rules):
-        notes.append("Drop: the best search score, biased upward, less the mean validation score here.")
-    return [*notes, *board.notes]
+        told.append("Drop: the best search score, biased upward, less the mean validation score here.")
+    return told
 
 
 def _comparison(board: RulesBoard) -> str:
     """Name the test, what it could show at all, and which way the choice of the rival errs."""
     pairs = [each.paired for each in board.rules if each.paired is not None]
+    kind = f"{sign_flips([len(each.seeds) for each in pairs])} " if pairs else ""
     text = (
-        "p: exact sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
+        f"p: {kind}sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
         "known optimizer is the one with the highest mean validation score here"
     )
     text += "." if board.tested else ": a lucky choice by that much, which errs against the found rules."
-    short = [each for each in pairs if len(each.seeds) < FEWEST_PAIRS]
+    short = [each for each in pairs if each.underpowered]
     if short:
-        least = min(each.least for each in short)
+        least = max(each.least for each in short)
         text += (
             f" Underpowered: {min(len(each.seeds) for each in short)} pairs cannot give p below {least:.2g}, whatever "
-            f"the rules; confirm on at least {FEWEST_PAIRS} seeds."
+            f"the rules; confirm on at least {LEAST_PAIRS} seeds."
         )
     elif pairs and min(each.least for each in pairs) * len(pairs) >= 1 - CONFIDENCE:
         text += " With so many rules, so few seeds can hardly show any difference: add seeds, or name fewer rules."
@@ -181,10 +204,6 @@ def _rates(each: ConfirmedRule) -> str:
     if not chosen:
         return "none"
     return f"{chosen[0]:g}" if len(chosen) == 1 else f"{chosen[0]:g}–{chosen[-1]:g}"
-
-
-def _estimated(figure: Estimate, *, sign: str = "") -> str:
-    return f"{figure.mean:{sign}.3f}" + ("" if figure.half is None else f" ± {figure.half:.3f}")
 
 
 def pages(boards: Sequence[RulesBoard]) -> list[Page]:

@@ -38,11 +38,6 @@ class Estimate:
     high: float | None
     count: int
 
-    @property
-    def half(self) -> float | None:
-        """Half the interval's width: the number behind ±."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean with the 95% interval of Student's t, which takes the seeds for independent draws of a normal figure.

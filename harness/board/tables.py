@@ -21,7 +21,7 @@ class Nomination:
         rule: the first string that earned ``score``; others with its key are the same function.
         key: its canonical form.
         score: the best it earned.
-        mean: over the children trained with it, one a seed.
+        mean: over the children trained with it, one a seed; one that failed counts with chance, its score.
         seed: the run's seed that ``score`` was earned under.
         learning_rate: the λ chosen there.
         children: trainings that ``mean`` is over.

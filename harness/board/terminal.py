@@ -16,7 +16,7 @@ from harness.board.layout import Page, TableText
 from harness.board.tables import Board
 
 # What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
-SIGNS = {"±": "+-", "–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
+SIGNS = {"–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
 ASCII = str.maketrans(SIGNS | dict(zip(layout.SPARKS, "_.-:=+*#", strict=True)))
 
 ROOMY = 72  # columns

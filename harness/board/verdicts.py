@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.board.statistics import Estimate
+from harness.board.statistics import LEAST_PAIRS, Estimate
 from harness.contracts import ChildProtocol, Rule, Status
 from harness.race.protocol import Budget
 from harness.space.grammar import Space
@@ -63,7 +63,7 @@ class Paired:
         difference: of the board's figure, over the seeds that both have.
         differences: by seed.
         seeds: the seeds.
-        p: of the exact two-sided sign-flip test.
+        p: of the two-sided sign-flip test.
         adjusted: p after Holm's correction for all rules of the board.
         least: the smallest p that so many seeds can give, 2/2ⁿ.
     """
@@ -74,6 +74,11 @@ class Paired:
     p: float
     adjusted: float
     least: float
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether there are so few seeds that no difference, however large, could reach 5%."""
+        return len(self.seeds) < LEAST_PAIRS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +181,7 @@ class RulesBoard:
     """Rules that were retrained under equal conditions: nominated by the same searches, equal protocol and data.
 
     Attributes:
+        group: what its runs share, ``confirmation.group_of`` their headers.
         searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
         protocol: how the rules were retrained.
         data: the data set's name.
@@ -192,6 +198,7 @@ class RulesBoard:
         notes: what must be known to read the rules rightly.
     """
 
+    group: str
     searched: Searched | None
     protocol: ChildProtocol
     data: str

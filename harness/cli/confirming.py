@@ -156,8 +156,9 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
         counting = [(number, each) for number, each in counting if number == board]
     what = "searches to confirm" if board is None else f"searches to confirm, board {board}"
     if not counting:
-        got = "none" if board is None and not found else f"{sum(len(each.unfinished) for each in found)} unfinished"
-        if board is not None and board > len(found):
+        asked = found if board is None else found[board - 1 : board]
+        got = f"{sum(len(each.unfinished) for each in asked)} unfinished" if asked else "none"
+        if board is not None and found and not asked:
             got = f"only boards 1 to {len(found)}"
         hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
         raise LedgerError(message(what, expected="finished ones in the store", got=got, hint=hint))

@@ -7,6 +7,7 @@ would take longer to import than all of the rest.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ def options(
 
 def main() -> None:
     """Run the command line; exit status 2 for what the user can mend, 130 for Ctrl-C, 1 for a bug of ours."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it has no code for is printed as its escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except HarnessError as error:

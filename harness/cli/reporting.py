@@ -29,8 +29,14 @@ def report(
         int | None, typer.Option(help="One board alone, by its number on `harness leaderboard`.", min=1)
     ] = None,
     replay: Annotated[
-        bool, typer.Option("--replay/--no-replay", help="Ask the searchers where the confirmed rules came from.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--replay/--no-replay",
+            help="Ask the searchers where the confirmed rules came from. With --replay that imports whatever "
+            "module:attribute a run names, so say it only of runs that you trust.",
+            show_default="ask the registered searchers",
+        ),
+    ] = None,
 ) -> None:
     """Write one HTML file with tables, curves and rules, which opens offline and holds its data for download."""
     from harness.board.report.document import chosen, sightings
@@ -42,18 +48,28 @@ def report(
     with Ledger.read(results) as ledger:
         store = ledger.runs()
         records = chosen(store, board=board)
-        lineage, notes = _retraced(ledger, sightings(records)) if replay else (None, [])
+        asked = replay is not False
+        lineage, notes = _retraced(ledger, sightings(records), trusted=bool(replay)) if asked else (None, [])
     text = render(compose(records, store=store, lineage=lineage, notes=notes))
     path = results / FILE_NAME if to is None else to
     write_whole(path, text.encode())
     announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
 
 
-def _retraced(ledger: Ledger, seen: Sequence[Sighting]) -> tuple[dict[tuple[str, int], Origin], list[str]]:
-    """Where the proposals of interest came from, and a note for each run that could not be asked."""
+def _retraced(
+    ledger: Ledger, seen: Sequence[Sighting], *, trusted: bool
+) -> tuple[dict[tuple[str, int], Origin], list[str]]:
+    """Where the proposals of interest came from, and a note for each run that could not be asked.
+
+    Args:
+        ledger: the store.
+        seen: the proposals.
+        trusted: import searchers that are not registered, too: a store may name any module.
+    """
     from harness.errors import HarnessError
     from harness.race.retracing import origins
-    from harness.registry import Kind, load
+    from harness.registry import Kind, entries, load
+    from harness.settings import check
 
     runs: dict[str, list[Sighting]] = defaultdict(list)
     for each in seen:
@@ -62,16 +78,20 @@ def _retraced(ledger: Ledger, seen: Sequence[Sighting]) -> tuple[dict[tuple[str,
     notes = []
     for identity, own in runs.items():
         header = own[0].header
+        if not trusted and header.searcher not in entries(Kind.SEARCHER):
+            notes.append(f"{header.name} was not replayed: {header.searcher} is not registered. --replay imports it.")
+            continue
         try:
             factory = load(Kind.SEARCHER, header.searcher)
             version = getattr(factory, "version", 1)
             if version != header.searcher_version:
                 notes.append(f"{header.name} was made by version {header.searcher_version}, and here is {version}.")
                 continue
-            searcher = factory(header.space, seed=header.seed, **header.settings)
+            searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
             told = origins(header, ledger.archive(identity).entries, searcher, indexes={each.index for each in own})
-        except HarnessError as error:
-            notes.append(f"{header.name} could not be replayed: {error}")
+        except Exception as error:  # a searcher may be anyone's, and no report fails for what it raises
+            kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+            notes.append(f"{header.name} could not be replayed: {kind}{error}")
             continue
         found |= {(identity, index): origin for index, origin in told.items()}
     return found, notes

@@ -12,10 +12,11 @@ from enum import StrEnum
 from functools import cached_property
 
 from harness.contracts import ChildProtocol, Rule, Status, Trial
-from harness.errors import HarnessError, LedgerError, SpaceError, message
-from harness.race.protocol import Budget
-from harness.race.seeds import derive_seed
+from harness.errors import HarnessError, LedgerError, RuleSyntaxError, SpaceError, message
+from harness.race.protocol import Budget, child_seed
+from harness.space.expression import LANGUAGE_VERSION
 from harness.space.grammar import Space
+from harness.space.notation import check_shape
 
 Setting = str | int | float | bool
 
@@ -107,11 +108,8 @@ class RunHeader:
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from: decided by run seed and protocol alone (protocol §3).
-
-        A confirmation's come from a stream of their own, so that no search has seen them.
-        """
-        return derive_seed(self.seed, "child" if self.confirmation is None else "confirm", self.protocol.hash)
+        """The seed that every child of the run trains from, fresh in a confirmation."""
+        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None)
 
     @cached_property
     def environment_hash(self) -> str:
@@ -127,12 +125,24 @@ class RunHeader:
 
         Raises:
             SpaceError: it may not.
+            RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
         """
         if self.confirmation is None:
             self.space.check(rule)
-        elif str(rule) not in self.confirmation.rules:
+            return
+        if str(rule) not in self.confirmation.rules:
             hint = "Propose these alone"
             raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
+        if not self.in_our_language:
+            check_shape(rule)
+        elif Rule.parse(str(rule)) != rule:
+            hint = "Write op1 op2 u1 u2 binary for each block"
+            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+
+    @property
+    def in_our_language(self) -> bool:
+        """Whether its rules are of this version of the language, as they are where nothing is recorded."""
+        return self.environment.get("language", str(LANGUAGE_VERSION)) == str(LANGUAGE_VERSION)
 
     @property
     def name(self) -> str:

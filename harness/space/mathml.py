@@ -8,8 +8,8 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from harness.contracts import Rule
-from harness.space.expression import CONSTANT, Node, expression
-from harness.space.printer import ATOM, NEGATION, POWER, PRODUCT, SUM, formula, number_text
+from harness.space.expression import Node, expression
+from harness.space.printer import ATOM, NEGATION, POWER, PRODUCT, SUM, formula
 from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, WEIGHT_SCALES
 
 EPSILON = "<mi>ε</mi>"
@@ -27,8 +27,6 @@ def mathml(rule: Rule) -> str:
 def _set(node: Node) -> tuple[str, int]:
     """The elements and how tightly the outermost form binds."""
     token, args = node.token, node.args
-    if token == CONSTANT:
-        return _number(node.value), NEGATION if node.value < 0 else ATOM
     if not args:
         return _operand(token), PRODUCT if token in WEIGHT_SCALES else ATOM
     if token == "left":
@@ -86,12 +84,6 @@ def _hat(letter: str) -> str:
 def _ten(exponent: int) -> str:
     sign = "<mo>−</mo>" if exponent < 0 else ""
     return f"<msup><mn>10</mn><mrow>{sign}<mn>{abs(exponent)}</mn></mrow></msup>"
-
-
-def _number(value: float) -> str:
-    mantissa, _, exponent = number_text(abs(value)).partition("e")
-    text = f"<mn>{mantissa}</mn>" + (f"{DOT}{_ten(int(exponent))}" if exponent else "")
-    return f"<mo>−</mo>{text}" if value < 0 else text
 
 
 def _applied(name: str, inner: str) -> str:

@@ -8,11 +8,12 @@ is a rule with the same key, not always with the same blocks. ``parser`` documen
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from harness.contracts import Block, Rule
 from harness.errors import RuleSyntaxError, message
 from harness.space import printer
-from harness.space.expression import Node, expression
+from harness.space.expression import CONSTANT, Node, expression
 from harness.space.parser import MAX_BLOCKS, fail, parse_infix, suggestion
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 
@@ -73,6 +74,32 @@ def tree(rule: Rule) -> str:
     return printer.drawing(expression(rule))
 
 
+def check_shape(rule: Rule) -> None:
+    """Raise unless a rule, of whatever version of the language, can be printed: unknown words are let pass.
+
+    Raises:
+        RuleSyntaxError: a word that is known stands where another kind belongs, a block refers to a result that does
+            not exist yet, or the tree is too large.
+    """
+    kinds = {word: kind for kind, words in reversed(_SLOTS) for word in words} | {CONSTANT: "constant"}
+    for number, word in enumerate(rule.tokens):
+        kind = _SLOTS[number % 5][0]
+        if kinds.get(word, kind) != kind:
+            raise RuleSyntaxError(message("rule", expected=f"a word of kind {kind}", got=word, hint="Write it anew"))
+    expression(rule)
+    sizes: list[int] = []
+    for block in rule.blocks:
+        sizes.append(_size(block, sizes))
+        if sizes[-1] > MAX_NODES or len(sizes) > MAX_BLOCKS:
+            expected = f"at most {MAX_BLOCKS} blocks and {MAX_NODES} operations"
+            raise RuleSyntaxError(message("rule", expected=expected, got="more", hint="Write a shorter rule"))
+
+
+def _size(block: Block, sizes: Sequence[int]) -> int:
+    """Nodes of a block's tree, by those of the blocks before it."""
+    return 3 + sum(sizes[int(op[1:]) - 1] if op.startswith("#") else 1 for op in (block.op1, block.op2))
+
+
 def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
     blocks: list[Block] = []
     sizes: list[int] = []  # nodes of each block's tree
@@ -93,7 +120,7 @@ def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
     for start in range(0, len(words), 5):
         block = Block(*(word for word, _ in words[start : start + 5]))
         blocks.append(block)
-        sizes.append(3 + sum(sizes[int(op[1:]) - 1] if op[0] == "#" else 1 for op in (block.op1, block.op2)))
+        sizes.append(_size(block, sizes))
         if sizes[-1] > MAX_NODES:
             hint = "Use earlier results less often"
             fail(words[start][1], expected=f"a rule of at most {MAX_NODES} operations", got="more", hint=hint)

@@ -8,6 +8,7 @@ its number first, which no other product does; and a random rule's may where ten
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 import textwrap
@@ -23,7 +24,7 @@ from harness.space.tensor_code import Draw, TensorCode, tensor_code
 from harness.space.zoo import ZOO, named
 
 FALLBACK_NAME = "FoundRule"  # of a rule that the zoo does not know
-TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch"})
+TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch", "_fit", *dir(builtins)})
 WIDTH = 108  # of a line of the docstring, without its indentation
 
 DECAYS = {

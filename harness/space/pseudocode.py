@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import Rule
-from harness.space.expression import CONSTANT, Node, expression, state
-from harness.space.printer import number_text
+from harness.space.expression import Node, expression, state
 from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, WEIGHT_SCALES
 
 MEANS = {
@@ -53,7 +52,7 @@ def _live(node: Node) -> Node:
     """The expression without what keep-left discards."""
     if node.token == "left":
         return _live(node.args[0])
-    return Node(node.token, tuple(map(_live, node.args)), node.value)
+    return Node(node.token, tuple(map(_live, node.args)))
 
 
 def _letter(number: int) -> str:
@@ -65,8 +64,6 @@ def _letter(number: int) -> str:
 
 def _value(node: Node, args: list[str]) -> str:
     token = node.token
-    if token == CONSTANT:
-        return number_text(node.value)
     if token in WEIGHT_SCALES:
         return f"{WEIGHT_SCALES[token]:g} w".replace("0.0001", "1e-4")
     if not args:
@@ -76,7 +73,7 @@ def _value(node: Node, args: list[str]) -> str:
     if token == "div":
         return f"{args[0]} / ({args[1]} + 1e-8)"
     if token == "pow":
-        return f"sign({args[0]}) · |{args[0]}|^{args[1]}"
+        return f"sign({args[0]}) · |{args[0]}|^{args[1] if len(args[1]) == 1 else f'({args[1]})'}"
     if token == "neg":
         return f"−{args[0]}"
     if token in ("log", "sqrt"):

@@ -13,6 +13,8 @@ from harness.race.protocol import PAPER, Budget
 from harness.race.records import RunState
 from harness.space.grammar import Space
 
+FAILURES = (Status.DIVERGED, Status.ERROR)
+
 
 def only(*records):
     (board,) = boards(records)
@@ -169,6 +171,17 @@ def test_more_searchers_need_more_seeds_and_it_says_how_many(run) -> None:
     assert "as with --seeds 0-7." in told(board)
 
 
+def test_a_late_searcher_does_not_make_a_shown_difference_impossible(run) -> None:
+    board = only(
+        *(run(0.2 + seed / 1000, seed=seed, searcher="a") for seed in range(6)),
+        *(run(0.5 + seed / 500, seed=seed, searcher="b") for seed in range(6)),
+        *(run(0.3 + seed / 500, seed=seed, searcher="c") for seed in range(2)),
+    )
+    assert [(each.first, each.second) for each in board.comparisons if each.different] == [("b", "a")]
+    assert "with 3 searchers it takes 7 shared seeds to compare every pair; with fewer a difference can" in told(board)
+    assert "to tell any difference" not in told(board)
+
+
 def test_a_lone_searcher_is_compared_with_nobody(run) -> None:
     board = only(*(run(0.1 + seed / 1000, seed=seed) for seed in range(3)))
     assert board.comparisons == ()
@@ -288,6 +301,16 @@ def test_rules_are_counted_by_key_over_runs(run, trial, rules) -> None:
     assert best.mean == pytest.approx(0.4)
     assert best.searchers == ("random", "evolution")
     assert (second.rule, second.found, second.searchers) == (rules[1], 1, ("random",))
+
+
+def test_the_mean_of_a_rule_counts_its_failures_with_chance(run, trial) -> None:
+    failed = [run(trials=(trial(0.1, status=status),), seed=seed) for seed, status in enumerate(FAILURES, 1)]
+    board = only(run(trials=(trial(0.7),)), *failed)
+    (best,) = board.rules
+    assert (best.score, best.seed, best.children, best.found) == (0.7, 0, 3, 3)
+    assert best.mean == pytest.approx((0.7 + 0.1 + 0.1) / 3)
+    below = only(run(trials=(trial(0.05),)), *failed)
+    assert below.rules[0].score == 0.05, "chance is more, but what failed is nobody's best"
 
 
 def test_top_limits_the_rules(run) -> None:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.board.leaderboard import boards
 from harness.board.nominating import finders, nominations
+from harness.cli.confirming import _searched
 from harness.contracts import Status
+from harness.errors import LedgerError
 from harness.race.protocol import PAPER
 from harness.race.records import RunState
 
 
 def nominated(records, *, top: int = 1, **options):
     return nominations(records, boards(records)[0], top=top, **options)
+
+
+@pytest.mark.parametrize(("board", "got"), [(None, "3"), (1, "1"), (2, "2")])
+def test_searches_that_cannot_nominate_are_counted_on_the_board_asked_for(run, board: int | None, got: str) -> None:
+    stopped = {"state": RunState.STOPPED}
+    records = [run(0.2, **stopped), *(run(0.3, seed=seed, protocol=PAPER, started=2.0, **stopped) for seed in (0, 1))]
+    with pytest.raises(LedgerError, match=f"got {got} unfinished"):
+        _searched(records, board=board, unfinished=False)
+    with pytest.raises(LedgerError, match="got only boards 1 to 2"):
+        _searched(records, board=3, unfinished=False)
+    with pytest.raises(LedgerError, match="got none"):
+        _searched([], board=board, unfinished=False)
 
 
 def test_each_searcher_nominates_its_best(run, rules) -> None:

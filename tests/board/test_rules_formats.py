@@ -75,13 +75,42 @@ def test_it_says_what_matters(found) -> None:
     assert "0.062" in printed(found[1:]), "two rules beside the best known: Holm doubles 2/2⁶"
 
 
+def test_the_test_is_called_what_it_is_and_the_fewest_pairs_are_told(run) -> None:
+    header = run(0.1).header
+    many = {"m": [0.6] * 21, "g * v": [0.7 + seed / 500 for seed in range(21)]}
+    (board,) = rules_boards([], confirmed(header, many))
+    assert "p: sampled sign-flip test" in " ".join(rules_layout.notes(board))
+    few = confirmed(header, {"m": [0.6] * 2, "g * g2": [0.7] * 2}, started=9.0)
+    (board,) = rules_boards([], [*confirmed(header, {"m": [0.6] * 5, "g * v": [0.7] * 5}), *few])
+    assert "2 pairs cannot give p below 0.5," in " ".join(rules_layout.notes(board))
+
+
+def test_a_p_that_is_small_is_never_printed_as_none_at_all(run) -> None:
+    scores = {"m": [0.6 + seed / 1000 for seed in range(16)], "g * v": [0.7 + seed / 500 for seed in range(16)]}
+    (board,) = rules_boards([], confirmed(run(0.1).header, scores))
+    assert 0 < board.rules[0].paired.adjusted < 0.0001
+    assert "< 0.0001" in printed([board])
+    assert "0.000 " not in printed([board])
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_it_fits(found, width: int) -> None:
     assert max(map(len, printed(found, width=width).splitlines())) <= width
 
 
 def test_it_prints_without_unicode(found) -> None:
-    assert "+-" in printed(found, encoding="ascii")
+    assert "rate" in printed(found, encoding="ascii")
+
+
+def test_an_interval_is_printed_by_its_ends_which_lie_unlike(run) -> None:
+    header = run(0.1).header
+    scores = {"m": [0.6] * 6, "g * v": [0.6, 0.6, 0.61, 0.6, 0.61, 0.9]}
+    (board,) = rules_boards([], confirmed(header, scores, test_gap=None))
+    lucky = board.rules[0].paired.difference
+    assert lucky.high - lucky.mean > 2 * (lucky.mean - lucky.low)
+    text = printed([board])
+    assert f"{lucky.mean:+.3f} [{lucky.low:+.3f}, {lucky.high:+.3f}]" in text
+    assert "±" not in text
 
 
 def test_no_rules_say_how_to_get_some() -> None:
@@ -119,6 +148,6 @@ def test_markdown_keeps_its_tables_whole(found) -> None:
     text = render(found, Format.MD)
     assert "\x1b" not in text
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 4 + 2
+    assert len(tables) == 5 + 3
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1

@@ -55,13 +55,13 @@ def test_interval_is_students() -> None:
     found = estimate([1.0, 2.0, 3.0])
     assert found.mean == 2.0
     assert found.count == 3
-    assert found.half == pytest.approx(4.302653 / math.sqrt(3), abs=1e-5)
-    assert (found.low, found.high) == pytest.approx((2 - found.half, 2 + found.half))
+    margin = 4.302653 / math.sqrt(3)
+    assert (found.low, found.high) == pytest.approx((2 - margin, 2 + margin), abs=1e-5)
 
 
 def test_one_seed_gives_no_interval() -> None:
     one = estimate([0.9])
-    assert (one.low, one.high, one.half) == (None, None, None)
+    assert (one.low, one.high) == (None, None)
 
 
 def test_equal_values_give_an_interval_of_no_width() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import importlib
 import sys
 from pathlib import Path
 
@@ -49,6 +51,68 @@ def test_one_board_alone_and_without_replay(store: Path, tmp_path: Path) -> None
     invoke("report", "--results", str(store), "--to", str(second), "--board", "2")
     assert 'id="b2"' in second.read_text(encoding="utf-8")
     assert 'id="r1-c1"' not in second.read_text(encoding="utf-8")
+
+
+OUTSIDE = """
+from harness.contracts import Origin
+from searchers.random_search import RandomSearch
+
+class Mine(RandomSearch):
+    def __init__(self, space, *, seed, {setting}: int = 3):
+        super().__init__(space, seed=seed)
+
+    def origin(self, rule):
+        return {origin}
+"""
+TOLD = 'Origin(how="drawn by an outsider")'
+
+
+@pytest.fixture
+def outsiders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A store of a searcher that is not registered; write its module anew and make the report."""
+    results = tmp_path / "results"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(setting: str, origin: str) -> None:
+        (tmp_path / "outside_searcher.py").write_text(OUTSIDE.format(setting=setting, origin=origin))
+        sys.modules.pop("outside_searcher", None)
+        importlib.invalidate_caches()
+
+    def page(*arguments: str, setting: str = "depth", origin: str = TOLD) -> str:
+        write(setting, origin)
+        invoke("report", "--results", str(results), *arguments)
+        return (results / "report.html").read_text(encoding="utf-8")
+
+    write("depth", TOLD)
+    common = ("--workers", "1", "--quiet", "--results", str(results))
+    search = ("--searcher", "outside_searcher:Mine", "--set", "depth=5", "--protocol", "toy-quadratic")
+    invoke("run", *search, "--children", "5", "--seeds", "0", *common)
+    invoke("confirm", "--top", "1", "--seeds", "1", *common)
+    yield page
+    sys.modules.pop("outside_searcher", None)
+
+
+def test_a_module_that_a_run_names_is_imported_only_when_told_to(outsiders) -> None:
+    page = outsiders()
+    assert "outside_searcher" not in sys.modules
+    assert "outside_searcher:Mine is not registered" in page
+    assert "drawn by an outsider" not in page
+    assert "drawn by an outsider" in outsiders("--replay")
+    assert "outside_searcher" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"setting": "breadth"}, "could not be replayed: setting: expected one of breadth"),
+        ({"origin": "1 / 0"}, "could not be replayed: ZeroDivisionError: division by zero"),
+        ({"origin": TOLD + "\n\n    def ask(self, count):\n        raise KeyError(count)"}, "replayed: KeyError: 5"),
+    ],
+)
+def test_a_searcher_that_breaks_is_a_note(outsiders, change: dict[str, str], said: str) -> None:
+    page = outsiders("--replay", **change)
+    assert said in html.unescape(page)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,22 @@ def test_files_are_taken_or_refused_one_by_one(raced: Path, tmp_path: Path) -> N
     told = invoke("import", str(tmp_path / "files"), "--results", str(tmp_path / "other"))
     assert "2 runs already in" in told
     assert "2 runs taken into" in told
+
+
+def test_what_a_terminal_has_no_letter_for_is_escaped(raced: Path) -> None:
+    for arguments, escaped in (
+        (["leaderboard", "--results", str(raced), "--format", "md"], "\\u03bb"),
+        (["rule", "export", "powersign"], "w \\u2190 w"),
+        (["rule", "show", "powersign"], "\\u2514\\u2500\\u2500"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert escaped in done.stdout.decode("latin-1")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from racing import completed, dump, entry, header, run
 from harness.errors import LedgerError
 from harness.race.archive import Archive, encode, line
 from harness.race.archive_reading import MOST_LINE_BYTES, decode
+from harness.race.confirming import CONFIRMER
+from harness.race.entries import rule_from
 from harness.race.ledger import Ledger
-from harness.race.records import RunHeader, RunState
+from harness.race.records import Confirmation, RunHeader, RunState
 
 STORED_V1 = Path(__file__).parent.parent / "data" / "ledger_v1.sqlite"
 
@@ -203,6 +205,42 @@ def test_nonsense_is_refused_with_its_line(tmp_path: Path, lines: list[dict], sp
     (tmp_path / "run.jsonl").write_bytes(sealed(lines))
     with pytest.raises(LedgerError, match=expected):
         decode(tmp_path / "run.jsonl")
+
+
+HOSTILE_RULES = {
+    "a control code": "\x01 g id id mul",
+    "nested without end": "sign(" * 1500 + "g" + ")" * 1500 + " g id id mul",
+    "a formula of five words": "g + m - v",
+    "another kind of word": "g g pow id mul",
+    "a later result": "#7 g id id mul",
+    "doubled without end": " ".join(["g g id id mul", *(f"#{number} #{number} id id mul" for number in range(1, 31))]),
+}
+
+
+@pytest.mark.parametrize("language", ["1", "2"])
+@pytest.mark.parametrize("text", HOSTILE_RULES.values(), ids=HOSTILE_RULES)
+def test_a_confirmation_of_what_is_no_rule_is_refused(tmp_path: Path, text: str, language: str) -> None:
+    made = header(
+        1,
+        proposals=1,
+        searcher=CONFIRMER,
+        settings={},
+        environment={"language": language},
+        confirmation=Confirmation((text,)),
+    )
+    alone = replace(entry(0, asked=0), rule=rule_from(text), key=text)
+    (tmp_path / "run.jsonl").write_bytes(encode(replace(_empty(made), entries=(completed(alone),))))
+    if language == "2" and text in (HOSTILE_RULES["a control code"], HOSTILE_RULES["nested without end"]):
+        assert decode(tmp_path / "run.jsonl").entries[0].key == text, "words of another version are read"
+    else:
+        with pytest.raises(LedgerError, match=r"line 2: .*a rule that the run may train"):
+            decode(tmp_path / "run.jsonl")
+
+
+def _empty(made: RunHeader) -> Archive:
+    return Archive(
+        header=made, state=RunState.STOPPED, started=1.0, seconds=1.0, exhausted=None, serves=True, entries=()
+    )
 
 
 def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:

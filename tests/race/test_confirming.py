@@ -68,6 +68,7 @@ def test_child_seeds_are_those_of_no_search() -> None:
     assert len(fresh) == 20
     assert not fresh & searched
     assert header(seed=3).child_seed == child_seed(3, PROTOCOL), "and a search's stay what they were"
+    assert confirming(FEW, seed=3).child_seed == child_seed(3, PROTOCOL, fresh=True)
     assert confirming(FEW[:2], seed=1).child_seed == confirming(FEW, seed=1).child_seed, "paired across lists"
 
 

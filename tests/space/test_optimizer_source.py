@@ -236,6 +236,7 @@ def test_classes_are_named_after_the_zoo_whatever_the_notation() -> None:
     [
         "A(Optimizer):\n    pass\nimport os; os.abort()\nclass B",
         *('"""', "class", "None", "torch", "Optimizer", "1st", "a b", "Ａ", "x\n", "é", "a" * 81),
+        *("float", "zip", "sum", "super", "ValueError", "_fit"),
     ],
 )
 def test_a_hostile_name_is_refused(name: str) -> None:

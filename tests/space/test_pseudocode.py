@@ -34,6 +34,19 @@ def test_what_keep_left_discards_is_not_computed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("formula", "line"),
+    [
+        ("g ^ 1e-1w", "a ← sign(g) · |g|^(0.1 w)"),
+        ("g ^ g2", "a ← sign(g) · |g|^(g²)"),
+        ("g ^ 2", "a ← sign(g) · |g|^2"),
+        ("g ^ exp(m)", "b ← sign(g) · |g|^a"),
+    ],
+)
+def test_an_exponent_ends_where_it_ends(formula: str, line: str) -> None:
+    assert line in pseudocode(Rule.parse(formula)).splitlines()
+
+
+@pytest.mark.parametrize(
     ("formula", "value"),
     [
         ("g * exp(sign(g) * -1)", -0.3 * math.e),

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, Comparison, pairs_needed
-from harness.board.layout import plain
+from harness.board.layout import listed, plain
 from harness.board.statistics import LEAST_PAIRS
 from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 
-BASELINE = "random"
+RULES_NAMED = 3  # of too few seeds, that a sentence spells out
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,52 +42,59 @@ def verdict(board: Board) -> Verdict:
             "No search has finished yet.",
             f"{count} {'run is' if count == 1 else 'runs are'} unfinished, and not ranked.",
         )
-    first = board.rows[0]
-    figure = f"{plain(first.label)} has the highest mean area, {_told(first)}"
+    highest = board.rows[0]
+    first = next((row for row in board.rows if row.places == (1, 1)), highest)
+    figure = f"{plain(first.label)} has {'the highest' if first is highest else 'a'} mean area, {_told(first)}"
     if len(board.rows) == 1:
         return Verdict(
             f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}."
         )
     own = [pair for pair in board.comparisons if first.label in (pair.first, pair.second)]
     behind = [_other(pair, first.label) for pair in own if better(pair) == first.label]
-    level = [_other(pair, first.label) for pair in own if pair.verdict == "not separated"]
-    if not level and len(behind) == len(own):
+    level = [_other(pair, first.label) for pair in own if not better(pair)]
+    ahead = [_other(pair, first.label) for pair in own if better(pair) not in ("", first.label)]
+    unlike = ""
+    if len({row.seeds for row in board.rows}) > 1:
+        unlike = " Not all have finished the same seeds: two are compared over those that both have."
+    if len(behind) == len(own):
         return Verdict(
-            f"{_capital(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck."
+            f"{plain(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck.{unlike}"
         )
     if all(pair.verdict == "underpowered" for pair in board.comparisons):
         return Verdict(
             "Underpowered: too few seeds to say which search works.",
-            f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown.",
+            f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown."
+            f"{unlike}",
         )
-    if behind:
+    if ahead:
+        figure += f", but over shared seeds {listed(ahead)} {'is' if len(ahead) == 1 else 'are'} shown to be better"
+    elif behind:
         return Verdict(
-            f"{_capital(first.label)} leads, but not alone.",
-            f"{figure}, ahead of {_listed(behind)} beyond luck. Not told apart from it: "
-            f"{_listed([_other(pair, first.label) for pair in own if better(pair) != first.label])}.",
+            f"{plain(first.label)} leads, but not alone.",
+            f"{figure}, ahead of {listed(behind)} beyond luck. Not told apart from it: {listed(level)}.{unlike}",
         )
     shown = sum(bool(better(pair)) for pair in board.comparisons)
-    count = len(board.comparisons)
-    needed = pairs_needed(count)
-    short = max((pair.pairs for pair in board.comparisons), default=0) < needed
-    more = f" With {count} pairs it takes {needed} seeds before any difference can be shown." if short else ""
+    count, tested = len(board.comparisons), [pair for pair in board.comparisons if pair.verdict != "underpowered"]
+    needed = pairs_needed(len(tested))  # which Holm's correction is over
+    short = max(pair.pairs for pair in tested) < needed
+    more = f" With {len(tested)} pairs it takes {needed} seeds before any difference can be shown." if short else ""
     told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
-    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}")
+    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}{unlike}")
 
 
 def against_baseline(board: Board) -> str:
-    """Who is shown to beat random search, in a sentence; empty where it did not race."""
-    baseline = next((row.label for row in board.rows if row.searcher == BASELINE), "")
-    own = [pair for pair in board.comparisons if baseline and baseline in (pair.first, pair.second)]
-    if not own:
+    """Who is shown to beat the random search of its own environment, in a sentence or two; empty where none raced."""
+    own = [row.against_random for row in board.rows if row.against_random is not None]
+    rivals = list(dict.fromkeys(pair.second for pair in own))
+    if not rivals:
         return ""
-    ahead = [_other(pair, baseline) for pair in own if better(pair) not in ("", baseline)]
-    worse = [_other(pair, baseline) for pair in own if better(pair) == baseline]
-    parts = [f"Shown to beat {plain(baseline)} search: {_listed(ahead)}." if ahead else ""]
-    parts.append(f"Shown to be worse than it: {_listed(worse)}." if worse else "")
-    if not ahead and not worse:
-        parts.append(f"None is shown to beat {plain(baseline)} search.")
-    return " ".join(filter(None, parts))
+    name = f"{plain(rivals[0])} search" if len(rivals) == 1 else "the random search of its own environment"
+    ahead = [pair.first for pair in own if better(pair) == pair.first]
+    worse = [pair.first for pair in own if better(pair) == pair.second]
+    parts = [f"Shown to beat {name}: {listed(ahead)}." if ahead else f"None is shown to beat {name}."]
+    if worse:
+        parts.append(f"Shown to be worse than {name}: {listed(worse)}.")
+    return " ".join(parts)
 
 
 def rules_verdict(board: RulesBoard) -> Verdict:
@@ -101,26 +108,35 @@ def rules_verdict(board: RulesBoard) -> Verdict:
     top = f"The highest mean {figure} is that of {_rule_name(first)}, {earned}"
     if reference is None:
         return Verdict("No known optimizer to compare with.", f"{top}.")
-    others = [rule for rule in board.rules if rule.paired is not None and not rule.known]
+    others = [rule for rule in board.rules if not rule.known]
+    if not others:
+        return Verdict("Only known optimizers were confirmed.", f"{top}.")
     beating = [
         rule for rule in others if rule.paired and rule.paired.adjusted <= LEVEL and rule.paired.difference.mean > 0
     ]
     against = f"the best known optimizer here, {reference.known or reference.infix}, earns {reference.figure.mean:.3f}"
     if beating:
-        count = f"{len(beating)} of {len(others)} rules found"
+        count = f"{len(beating)} of {len(others)} other rules"
         return Verdict(
-            f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.", f"{top}; {against}."
+            f"{count} {'beats' if len(beating) == 1 else 'beat'} the best known optimizer.",
+            f"{top}; {against}.{_short(others)}",
         )
-    fewest = min((len(rule.paired.seeds) for rule in others if rule.paired), default=0)
-    if fewest < LEAST_PAIRS:
+    most = max(0 if rule.paired is None else len(rule.paired.seeds) for rule in others)
+    if most < LEAST_PAIRS:
         return Verdict(
-            "Underpowered: too few fresh seeds to say.", f"{top}; {against}. Six seeds at least can show a difference."
+            "Underpowered: too few fresh seeds to say.",
+            f"{top}; {against}. It takes {LEAST_PAIRS} seeds at least to show a difference.",
         )
-    needed = pairs_needed(len(board.rules) - 1)
-    short = (
-        f" With so many rules it takes {needed} seeds before any difference can be shown." if fewest < needed else ""
-    )
-    return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{short}")
+    needed = pairs_needed(sum(rule.paired is not None for rule in board.rules))
+    many = f" With so many rules it takes {needed} seeds before any difference can be shown." if most < needed else ""
+    return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{_short(others)}{many}")
+
+
+def _short(rules: Sequence[ConfirmedRule]) -> str:
+    """Which rules have too few seeds yet to be shown better, in a sentence; empty where none has."""
+    short = [_rule_name(rule) for rule in rules if rule.paired is None or rule.paired.underpowered]
+    named = short[:RULES_NAMED] + ([f"{len(short) - RULES_NAMED} more"] if len(short) > RULES_NAMED else [])
+    return f" Too few seeds yet to say of {listed(named)}." if named else ""
 
 
 def _rule_name(rule: ConfirmedRule) -> str:
@@ -136,12 +152,3 @@ def _told(row: Row) -> str:
 
 def _other(pair: Comparison, label: str) -> str:
     return pair.second if pair.first == label else pair.first
-
-
-def _listed(labels: Sequence[str]) -> str:
-    names = [plain(label) for label in labels]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _capital(label: str) -> str:
-    return plain(label)

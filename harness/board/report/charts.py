@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.board.baseline import UNIFORM
 from harness.board.layout import plain
-from harness.board.report.answers import BASELINE
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
 from harness.board.tables import Reference
@@ -49,7 +49,6 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         "alt": "Rewards of the children trained, by searcher. Median: "
         + "; ".join(f"{plain(label)} {_median(rewards):.3f}" for label, rewards in use.rewards if rewards)
         + ".",
-        "chance": section.board.protocol.chance,
         "series": [
             {
                 "label": plain(label),
@@ -63,10 +62,13 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
     found[f"{name}-words"] = {
         "kind": "words",
         "alt": f"Share of proposals that use each operand and function, in {PARTS} equal parts of the run. "
-        + " ".join(_favourites(plain(each.label), use.vocabulary, each.shares) for each in use.words),
+        + " ".join(filter(None, (_favourites(plain(each.label), use.vocabulary, each.shares) for each in use.words))),
         "vocabulary": list(use.vocabulary),
         "series": [
-            {"label": plain(each.label), "shares": [[round(share, 3) for share in row] for row in each.shares]}
+            {
+                "label": plain(each.label),
+                "shares": [[None if share is None else round(share, 3) for share in row] for row in each.shares],
+            }
             for each in sorted(use.words, key=lambda each: slots[each.label])
         ],
     }
@@ -115,11 +117,11 @@ def _of_rules(section: RulesSection) -> dict[str, Json]:
         }
     }
     for place, card in enumerate(section.cards, 1):
-        found |= _of_card(f"{name}-c{place}", card, section)
+        found |= _of_card(f"{name}-c{place}", card)
     return found
 
 
-def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
+def _of_card(name: str, card: Card) -> dict[str, Json]:
     rule = card.rule
     sweeps = [each.sweep for each in rule.retrainings if each.sweep]
     curves = [each.curve for each in rule.retrainings if each.curve]
@@ -129,23 +131,25 @@ def _of_card(name: str, card: Card, section: RulesSection) -> dict[str, Json]:
         lines = [[dict(sweep).get(rate) for rate in rates] for sweep in sweeps]
         found[f"{name}-sweep"] = {
             "kind": "sweep",
-            "alt": f"Score after the sweep's epoch by learning rate, mean over seeds: {_spoken(rates, _means(lines))}.",
+            "alt": "Score after the sweep's epoch by learning rate, mean over the seeds that tried it, "
+            f"{len(sweeps)} of {len(rule.retrainings)} in all: {_spoken(rates, _means(lines))}.",
             "x": rates,
             "lines": lines,
             "mean": _means(lines),
-            "chance": section.board.protocol.chance,
         }
     if curves and max(map(len, curves)) > 1:
         length = max(map(len, curves))
         epochs = list(range(1, length + 1))
         padded: list[list[float | None]] = [[*curve, *[None] * (length - len(curve))] for curve in curves]
+        # what did not train on counts with what it earned: chance for a failure
+        whole = [[*each.curve, *[each.validation] * (length - len(each.curve))] for each in rule.retrainings]
         found[f"{name}-epochs"] = {
             "kind": "epochs",
-            "alt": f"Validation score by epoch, mean over seeds: {_spoken(epochs, _means(padded))}.",
+            "alt": f"Validation score by epoch, mean over {len(whole)} seeds, of which {rule.diverged + rule.errors} "
+            f"failed and count with chance: {_spoken(epochs, _means(whole))}.",
             "x": epochs,
             "lines": padded,
-            "mean": _means(padded),
-            "chance": section.board.protocol.chance,
+            "mean": _means(whole),
         }
     return found
 
@@ -158,7 +162,7 @@ def _slots(section: SearchSection) -> dict[str, int]:
 
 
 def _is_baseline(section: SearchSection, label: str) -> bool:
-    return any(row.label == label and row.searcher == BASELINE for row in section.board.rows)
+    return any(row.label == label and row.searcher == UNIFORM for row in section.board.rows)
 
 
 def _curve(each: Curves, slot: int, baseline: bool) -> Json:
@@ -212,7 +216,9 @@ def _spoken(xs: Sequence[float], ys: Sequence[float | None]) -> str:
     return ", ".join(f"{x:g}: {y:.3f}" for x, y in zip(xs, ys, strict=True) if y is not None)
 
 
-def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float]]) -> str:
-    """The three words that the last part of a searcher's runs uses most."""
-    ranked = sorted(zip(vocabulary, shares, strict=True), key=lambda each: -each[1][-1])[:3]
-    return f"{label} ends with " + ", ".join(f"{word} {row[-1]:.0%}" for word, row in ranked) + "."
+def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float | None]]) -> str:
+    """The three words that the last part of a searcher's runs uses most; nothing of runs without proposals."""
+    filled = [[share for share in row if share is not None] for row in shares]
+    ends = [(row[-1], word) for word, row in zip(vocabulary, filled, strict=True) if row]
+    ranked = sorted(ends, key=lambda each: -each[0])[:3]
+    return f"{label} ends with {', '.join(f'{word} {share:.0%}' for share, word in ranked)}." if ranked else ""

@@ -29,19 +29,21 @@ def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
     parts += ["--seeds", seed_list(sorted(seeds))]
     if header.asynchronous:
         parts.append("--async")
-    if header.environment.get("device", "cpu") != "cpu":
-        parts += ["--device", header.environment["device"].split()[0]]
-    return shlex.join(parts)
+    return shlex.join([*parts, *_device(header)])
 
 
 def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
-    """The command that retrains the very rules of a confirmation."""
+    """The command that retrains the very rules of a confirmation on the same seeds.
+
+    It makes the very runs again where the rules were named by hand. What searches nominated it names by hand, too, so
+    its runs are others, with the same scores: a record does not tell which searches' best rules they were.
+    """
     assert header.confirmation is not None, "a search confirms nothing"
     parts = ["harness", "confirm", "--seeds", str(max(seeds, default=0) + 1)]
     parts += _scoring(header.protocol, header.data)
     for rule in header.confirmation.rules:
         parts += ["--rule", rule]
-    return shlex.join(parts)
+    return shlex.join([*parts, *_device(header)])
 
 
 def _space(space: Space) -> list[str]:
@@ -61,6 +63,11 @@ def _space(space: Space) -> list[str]:
 
 def _scoring(protocol: ChildProtocol, data: str) -> list[str]:
     return ["--protocol", protocol.name, *(["--data", data] if protocol.inputs != "none" else [])]
+
+
+def _device(header: RunHeader) -> list[str]:
+    """The record holds a GPU's make, which no ``--device`` takes."""
+    return [] if header.environment.get("device", "cpu") == "cpu" else ["--device", "cuda"]
 
 
 def _budget(budget: Budget) -> list[str]:

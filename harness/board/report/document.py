@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
-from harness.board.confirmation import rules_boards
+from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.leaderboard import boards
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
@@ -53,6 +53,7 @@ class Provenance:
         version: of the factory; 0 of a confirmation, which searches nothing.
         seeds: of all its runs, ascending.
         command: what makes them again.
+        equivalent: whether the command makes other runs with the same scores instead.
         environment: what else the scores depend on.
         machine: code and machine, as (name, text), each text once.
     """
@@ -61,6 +62,7 @@ class Provenance:
     version: int
     seeds: tuple[int, ...]
     command: str
+    equivalent: bool
     environment: tuple[tuple[str, str], ...]
     machine: tuple[tuple[str, str], ...]
 
@@ -167,8 +169,8 @@ def _searched(record: RunRecord) -> str:
 
 
 def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
-    """Where each searcher first proposed each rule that was confirmed: by the fewest proposals, then by seed."""
-    found: dict[tuple[str, str], Sighting] = {}
+    """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed."""
+    found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
         own = [each for each in records if each.header.confirmation is None and each.header.comparable == searched]
         kept, _ = distinct(own)
@@ -178,9 +180,9 @@ def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
             for index, key, status in zip(results.numbers, results.keys, results.statuses, strict=True):
                 if key not in keys or status is not Status.OK:
                     continue
-                known = found.get((key, label))
+                known = found.get((searched, key, label))
                 if known is None or index < known.index:
-                    found[key, label] = Sighting(key=key, label=label, header=record.header, index=index)
+                    found[searched, key, label] = Sighting(key=key, label=label, header=record.header, index=index)
     return tuple(found.values())
 
 
@@ -217,9 +219,9 @@ def report(
             groups[record.header.comparable].append(record)
     numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
     confirmations = [record for record in records if record.header.confirmation is not None]
-    seen: dict[str, list[Sighting]] = defaultdict(list)
+    seen: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for each in sightings(records):
-        seen[each.key].append(each)
+        seen[each.header.comparable, each.key].append(each)
     judged = rules_boards(whole, confirmations)
     return Report(
         searches=tuple(_search(number, board, groups[board.comparable]) for number, board in numbered),
@@ -268,6 +270,7 @@ def _provenance(label: str, records: Sequence[RunRecord], *, command: str) -> Pr
         version=header.searcher_version if header.confirmation is None else 0,
         seeds=tuple(sorted({each.header.seed for each in records})),
         command=command,
+        equivalent=header.confirmation is not None and bool(header.confirmation.searched),
         environment=tuple(sorted(header.environment.items())),
         machine=tuple(machine),
     )
@@ -277,17 +280,20 @@ def _rules(
     number: int,
     board: RulesBoard,
     confirmations: Sequence[RunRecord],
-    seen: Mapping[str, Sequence[Sighting]],
+    seen: Mapping[tuple[str, str], Sequence[Sighting]],
     lineage: Lineage,
 ) -> RulesSection:
-    own = [record for record in confirmations if _confirms(record.header, board)]
+    searched = "" if board.searched is None else board.searched.comparable
+    own = [record for record in confirmations if group_of(record.header) == board.group]
     cards = tuple(
         Card(
             rule=rule,
             best_known=rule.key == board.best_known,
             sightings=tuple(
                 (each, lineage.get((each.header.identity, each.index)))
-                for each in sorted(seen.get(rule.key, ()), key=lambda one: (one.index, one.label))[:FINDERS_TRACED]
+                for each in sorted(seen.get((searched, rule.key), ()), key=lambda one: (one.index, one.label))[
+                    :FINDERS_TRACED
+                ]
             ),
         )
         for rule in board.rules
@@ -296,14 +302,3 @@ def _rules(
     seeds = [each.header.seed for each in own]
     told = () if longest is None else (_provenance("confirm", own, command=confirming(longest.header, seeds)),)
     return RulesSection(number=number, board=board, verdict=rules_verdict(board), cards=cards, provenance=told)
-
-
-def _confirms(header: RunHeader, board: RulesBoard) -> bool:
-    """Whether a confirmation is one of a board's."""
-    assert header.confirmation is not None, "a search confirms nothing"
-    searched = board.searched.comparable if board.searched else None
-    return (header.protocol.hash, header.data_fingerprint, dict(header.environment)) == (
-        board.protocol.hash,
-        board.fingerprint,
-        dict(board.environment),
-    ) and (searched is None or searched == header.confirmation.searched)

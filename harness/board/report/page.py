@@ -18,7 +18,8 @@ from importlib import resources
 from xml.etree import ElementTree
 
 import harness
-from harness.board import formats, layout, rules_formats
+from harness.board import formats, layout, rules_formats, rules_layout
+from harness.board.baseline import UNIFORM
 from harness.board.formats import Format
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
@@ -53,9 +54,12 @@ def render(report: Report) -> str:
         "formula": layout.formula,
         "seeds": layout.seed_list,
         "duration": layout.duration,
+        "chance": layout.chance,
         "score": _score,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
+        "notes": layout.notes,
+        "rules_notes": rules_layout.notes,
         "odds": _odds,
         "mathml": lambda rule: Markup(_drawn(mathml, rule)),
         "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),
@@ -70,6 +74,7 @@ def render(report: Report) -> str:
         charts=charts(report),
         version=harness.__version__,
         biased=layout.BIASED,
+        baseline=UNIFORM,
         data_name=DATA_NAME,
         data=base64.b64encode(gzip.compress(data(report).encode(), mtime=0)).decode(),
         style=Markup(_part("style.css")),
@@ -157,10 +162,10 @@ def _odds(log_probability: float) -> str:
 
 
 def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:
-    """A rule as drawn; nothing for a string that this version of the language cannot read."""
+    """A rule as drawn; nothing for a string that this version of the language cannot read, or no page can show."""
     try:
         return draw(rule)
-    except HarnessError:
+    except (HarnessError, ElementTree.ParseError, RecursionError):
         return ""
 
 

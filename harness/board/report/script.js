@@ -104,7 +104,7 @@
       const side = (known) => {
         const points = chart.points.filter((each) => each.known === known);
         const reach = (each, end) => (end === null ? 0 : Math.abs(end - each.y));
-        return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "found by a search",
+        return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "other rules",
           error_y: { type: "data", symmetric: false, array: points.map((p) => reach(p, p.high)), arrayminus: points.map((p) => reach(p, p.low)), thickness: 1.1, width: 0, color: faded(known ? css("--s1") : css("--s0"), 0.5) },
           text: points.map((p) => `${text(p.rule)}<br>${three(p.y)}${p.low === null ? "" : `, ${three(p.low)} to ${three(p.high)}`}<br>${p.x} nodes`), hovertemplate: "%{text}<extra></extra>",
           marker: { size: 9, symbol: known ? "square" : "circle", color: known ? css("--s1") : css("--s0") } };
@@ -120,7 +120,7 @@
       const chosen = chart.series[state.chosen] || { shares: [] };
       const used = chart.vocabulary.map((word, place) => [text(word), chosen.shares[place] || []]).filter(([, row]) => row.some((share) => share > 0)).reverse();
       const parts = used.length ? used[0][1].map((_, place) => `${place * 10}–${place * 10 + 10}%`) : [];
-      return [[{ type: "heatmap", z: used.map(([, row]) => row), y: used.map(([word]) => word), x: parts, xgap: 2, ygap: 2, zmin: 0,
+      return [[{ type: "heatmap", z: used.map(([, row]) => row), y: used.map(([word]) => word), x: parts, xgap: 2, ygap: 2, zmin: 0, hoverongaps: false,
         zmax: Math.max(0.3, ...chart.series.flatMap((each) => each.shares.flat())),
         colorscale: [[0, css("--scale-low")], [0.5, css("--scale-mid")], [1, css("--scale-high")]],
         colorbar: { thickness: 10, outlinewidth: 0, tickformat: ".0%", tickfont: { color: css("--muted") }, len: 0.5, y: 1, yanchor: "top" }, showscale: !narrow(),
@@ -151,14 +151,26 @@
     return made;
   }
 
+  function show(figure, group, now) { // remembered, so that a repaint keeps it
+    const { hidden, names } = states.get(figure.id);
+    if (now) hidden.delete(group); else hidden.add(group);
+    names.get(group).setAttribute("aria-pressed", String(now));
+    paint(figure);
+  }
+
   function prepare(figure) {
     const chart = charts[figure.id], controls = figure.querySelector(".controls");
-    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set() };
+    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set(), names: new Map() };
     states.set(figure.id, state);
     if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
     }
-    if (chart.kind === "curves") controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
+    if (chart.kind === "curves") {
+      controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
+      const named = [...chart.series.map((each) => [`g${each.slot}`, each.label]), ...chart.references.map((each) => [text(each.label), each.label])];
+      for (const [group, label] of named) state.names.set(group, button(label, true, (now) => show(figure, group, now)));
+      controls.append(...state.names.values()); // the legend is for the mouse alone
+    }
     if (chart.kind === "words") {
       const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
         state.chosen = place;
@@ -171,11 +183,10 @@
 
   function begin(figure) {
     paint(figure).then(() => {
-      figure.querySelector(".plot").on("plotly_legendclick", (event) => { // remembered, so that a repaint keeps it
-        const group = event.data[event.curveNumber].legendgroup, hidden = states.get(figure.id).hidden;
+      figure.querySelector(".plot").on("plotly_legendclick", (event) => {
+        const group = event.data[event.curveNumber].legendgroup;
         if (!group) return true;
-        if (hidden.has(group)) hidden.delete(group); else hidden.add(group);
-        paint(figure);
+        show(figure, group, states.get(figure.id).hidden.has(group));
         return false;
       });
     });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,10 +56,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Which words one searcher's proposals held: shares by word and by tenth of the run."""
+    """Which words one searcher's proposals held: shares by word and by tenth of the run, None of an empty tenth."""
 
     label: str
-    shares: tuple[tuple[float, ...], ...]
+    shares: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ class Sized:
     Attributes:
         infix: the first string of it.
         nodes: of its canonical expression.
-        score: mean reward over the seeds that trained it.
-        seeds: how many did.
+        score: mean reward over the children trained with it, one a seed; one that failed counts with chance.
+        seeds: how many trained it.
         labels: who found it.
         front: whether no smaller or equal one scored more.
     """
@@ -103,14 +104,25 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """All of that for one board."""
+    """All of that for one board.
+
+    Attributes:
+        curves: of the searchers that have finished a run.
+        rewards: of each searcher's children, by its label.
+        vocabulary: the words that are counted.
+        words: by searcher.
+        sized: the functions on the front, and the best of the others.
+        diverged: children that diverged, whatever their rules' words.
+        risks: by word, of those that enough children had.
+        failures: children that could not be trained.
+    """
 
     curves: tuple[Curves, ...]
     rewards: tuple[tuple[str, tuple[float, ...]], ...]
     vocabulary: tuple[str, ...]
     words: tuple[Words, ...]
     sized: tuple[Sized, ...]
-    functions: int
+    diverged: int
     risks: tuple[Risk, ...]
     failures: tuple[Failure, ...]
 
@@ -126,7 +138,6 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
     runs: dict[str, list[RunRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda each: each.header.seed):
         runs[named[entrant(record.header)]].append(record)
-    sized, functions = _sized(runs)
     vocabulary = tuple(word for word in (*space.operands, *space.unary, *space.binary) if word != IDENTITY)
     return Usage(
         curves=tuple(_curves(label, own) for label, own in runs.items() if _finished(own)),
@@ -135,8 +146,8 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
         ),
         vocabulary=vocabulary,
         words=tuple(_words(label, own, vocabulary) for label, own in runs.items()),
-        sized=sized,
-        functions=functions,
+        sized=_sized(runs),
+        diverged=sum(status is Status.DIVERGED for run in records for status in run.results.charged_statuses),
         risks=_risks(records, vocabulary),
         failures=_failures(runs),
     )
@@ -190,15 +201,15 @@ def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> 
             totals[part] += 1
             counts[part].update(set(trial.rule.tokens))
     shares = (
-        tuple(count[word] / total if total else 0.0 for count, total in zip(counts, totals, strict=True))
+        tuple(count[word] / total if total else None for count, total in zip(counts, totals, strict=True))
         for word in vocabulary
     )
     return Words(label, tuple(shares))
 
 
-def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], int]:
-    """The functions found, with the front of size against reward, thinned, and how many there are."""
-    scores: dict[str, dict[int, float]] = defaultdict(dict)
+def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[Sized, ...]:
+    """The functions found, with the front of size against reward, thinned."""
+    children: dict[str, set[tuple[int, float]]] = defaultdict(set)  # one seed, one child: the rest are its copies
     first: dict[str, Rule] = {}
     found: dict[str, list[str]] = defaultdict(list)
     for label, own in runs.items():
@@ -207,12 +218,12 @@ def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], 
             for key, rule, status, score in zip(
                 results.keys, results.rules, results.statuses, results.scores, strict=True
             ):
+                children[key].add((run.header.seed, score))
                 if status is Status.OK:
-                    scores[key][run.header.seed] = score
                     first.setdefault(key, rule_from(rule))
                     if label not in found[key]:
                         found[key].append(label)
-    means = {key: sum(own.values()) / len(own) for key, own in scores.items()}
+    means = {key: math.fsum(score for _, score in children[key]) / len(children[key]) for key in first}
     best = sorted(means, key=lambda key: -means[key])[:MOST_RULES]
     nodes = {key: size for key in best if (size := _nodes(first[key]))}
     front = set(_front(nodes, means))
@@ -222,13 +233,13 @@ def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[tuple[Sized, ...], 
             infix=formula(first[key]),
             nodes=nodes[key],
             score=means[key],
-            seeds=len(scores[key]),
+            seeds=len({seed for seed, _ in children[key]}),
             labels=tuple(found[key]),
             front=key in front,
         )
         for key in shown
     )
-    return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score))), len(means)
+    return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score)))
 
 
 def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str]:

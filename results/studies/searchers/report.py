@@ -110,7 +110,8 @@ def compared(areas: Mapping[str, Mapping[int, float]], rival: str) -> dict[str, 
     cells = {}
     for name, values in differences.items():
         gain = estimate(values.tolist())
-        cells[name] = [f"{gain.mean:+.4f} ± {gain.half or 0:.4f}", f"{int((values > 0).sum())} of {gain.count}"]
+        margin = 0.0 if gain.high is None else gain.high - gain.mean
+        cells[name] = [f"{gain.mean:+.4f} ± {margin:.4f}", f"{int((values > 0).sum())} of {gain.count}"]
         cells[name] += [f"{chances[name]:.2g}", f"{adjusted[name]:.2g}" if name in adjusted else ""]
     return cells
 

@@ -78,6 +78,23 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
     wait(lambda: len(run(traces)) > count)
     assert {group for group, shown in run(traces) if shown == "legendonly"} == hidden
 
+    # So does a button for each name, by the keyboard too; both know of each other.
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    names = browser.find_elements(By.CSS_SELECTOR, "#b1-curves .controls button")[2:]
+    drawn = "const {series, references} = JSON.parse(document.getElementById('charts').textContent)['b1-curves'];"
+    assert [each.text for each in names] == run(f"{drawn} return [...series, ...references].map(each => each.label)")
+    pressed = [each.get_attribute("aria-pressed") for each in names]
+    assert sorted(pressed) == ["false", *["true"] * (len(names) - 1)]
+    shown = names[pressed.index("true")]
+    shown.send_keys(Keys.SPACE)
+    wait(lambda: len({group for group, now in run(traces) if now == "legendonly"} - hidden) == 1)
+    assert shown.get_attribute("aria-pressed") == "false"
+    shown.send_keys(Keys.ENTER)
+    wait(lambda: {group for group, now in run(traces) if now == "legendonly"} == hidden)
+    assert shown.get_attribute("aria-pressed") == "true"
+
     # A label that looks like markup is drawn letter by letter.
     labels = run("return [...document.querySelectorAll('#b1-curves .legendtext')].map(t => t.textContent)")
     assert any("<img/src=x/onerror=" in label for label in labels)

@@ -7,10 +7,14 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from confirming import confirmed
 
 from harness.board.report.commands import confirming, repeating
+from harness.board.report.document import report
+from harness.board.report.page import render
 from harness.cli import competing
 from harness.cli.main import app
+from harness.race.ledger import Ledger
 from harness.race.protocol import Budget, named
 from harness.race.replay import Grounds
 from harness.space.grammar import Space
@@ -45,6 +49,37 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
     assert conditions.data == ("auto" if header.protocol.inputs == "none" else header.data)
     grounds = Grounds(header.data, header.data_fingerprint, header.environment)
     assert competing._header(entrants[0], 0, conditions, grounds).identity == header.identity
+
+
+def test_a_confirmation_of_rules_named_by_hand_is_made_again(tmp_path) -> None:
+    from typer.testing import CliRunner
+
+    own = ("--rule", "g * v", "--seeds", "2", "--protocol", "toy-quadratic")
+    elsewhere = ("--workers", "1", "--quiet", "--results", str(tmp_path))
+    CliRunner().invoke(app, ["confirm", *own, *elsewhere], catch_exceptions=False)
+    before = Ledger.read(tmp_path).confirmations()
+    command = confirming(before[0].header, [each.header.seed for each in before])
+    result = CliRunner().invoke(app, [*shlex.split(command)[1:], *elsewhere], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert len(before) == 2
+    assert Ledger.read(tmp_path).confirmations() == before
+
+
+def test_the_page_says_where_a_command_makes_other_runs(run) -> None:
+    search = run(0.4, 0.9)
+    by_hand = confirmed(search.header, {"m": [0.6]})
+    nominated = confirmed(search.header, {"m": [0.6]}, searched=search.header.comparable)
+    remark = "Searches nominated these rules."
+    assert remark not in render(report([search, *by_hand]))
+    assert render(report([search, *by_hand, *nominated])).count(remark) == 1
+
+
+def test_the_device_is_named_where_it_is_no_processor(run) -> None:
+    header = run(0.1, environment={"device": "NVIDIA H100 80GB HBM3, CUDA 13.0"}).header
+    (record,) = confirmed(header, {"m": [0.6]})
+    for command in (confirming(record.header, [0]), repeating(header, [0])):
+        assert shlex.split(command)[-2:] == ["--device", "cuda"]
+    assert "--device" not in confirming(replace(record.header, environment={"device": "cpu"}), [0])
 
 
 def test_a_confirmation_names_its_rules(records) -> None:

@@ -7,16 +7,20 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from confirming import confirmed
 from plotly.offline import get_plotlyjs
 
-from harness.board import formats, layout
+from harness.board import formats, layout, rules_layout
 from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
+from harness.contracts import Block, Rule, Status
+from harness.race.records import RunState
 from harness.space.mathml import mathml
 
 
@@ -110,6 +114,20 @@ def test_every_table_says_what_the_board_says(read, records) -> None:
         assert shown[7] == str(row.children)
 
 
+def test_the_notes_are_those_of_the_terminal(read, made) -> None:
+    (section,), (rules,) = made.searches, made.rules
+    notes = [*layout.notes(section.board), *rules_layout.notes(rules.board)]
+    assert len(notes) > 6
+    assert set(notes) <= set(read.text)
+    assert "narrow for few seeds" in " ".join(read.text)
+    assert "Drop: the best search score" in " ".join(read.text)
+    assert "Exact" not in " ".join(read.text), "beyond 20 pairs it is sampled, and the notes say which"
+
+
+def test_rules_that_no_search_found_are_not_said_to_be_found(read) -> None:
+    assert "found by a search" not in read.scripts[2]
+
+
 def test_an_unfinished_run_is_shown_and_never_ranked(read, made) -> None:
     (section,) = made.searches
     assert 7 not in [seed for row in section.board.rows for seed in row.seeds]
@@ -144,6 +162,38 @@ def test_a_card_shows_formula_origin_and_drop(page, rules) -> None:
 )
 def test_probabilities_as_people_say_them(log_probability: float, said: str) -> None:
     assert _odds(log_probability) == said
+
+
+def test_a_p_that_is_small_is_said_to_be_so(run) -> None:
+    searches = [
+        run(score, score + seed / 1000 * (1 + (name == "gp")), seed=seed, searcher=name)
+        for seed in range(16)
+        for name, score in (("gp", 0.5), ("random", 0.2))
+    ]
+    scores = {"m": [0.6 + seed / 1000 for seed in range(16)], "g * v": [0.7 + seed / 500 for seed in range(16)]}
+    text = render(report([*searches, *confirmed(searches[0].header, scores)]))
+    assert text.count("p &lt; 0.0001") == 3, "both cells of the matrix, and the card"
+    assert text.count(">&lt; 0.0001</td>") == 2, "the pairs in numbers, and the rules"
+
+
+def test_children_that_diverged_are_told_though_no_word_of_theirs_is_frequent(run, trial) -> None:
+    bad = trial(0.1, 9, rule=Rule.parse("m * v"), status=Status.DIVERGED)
+    often = [trial(0.3, place, rule=Rule.parse("g")) for place in range(10)]
+    for trials, told in (
+        ([bad], "1 child diverged. No word of theirs"),
+        ([*often[:9], bad], "1 child diverged. No word of theirs"),
+        ([*often[:8], bad, replace(bad, index=10)], "2 children diverged. No word of theirs"),
+        (often, "No child diverged."),
+    ):
+        assert told in render(report([run(trials=tuple(trials), state=RunState.STOPPED)]))
+
+
+@pytest.mark.parametrize("word", ["\x01", "sign(" * 1500 + "g" + ")" * 1500])
+def test_a_word_that_cannot_be_drawn_is_left_out(run, word: str) -> None:
+    (record,) = confirmed(run(0.1).header, {"g * v": [0.5]})
+    rule = Rule((Block(word, "g", "id", "id", "mul"),))
+    strange = replace(record, trials=(replace(record.trials[0], rule=rule),))
+    assert "Which rules hold up?" in render(report([strange]))
 
 
 def test_too_few_seeds_are_called_underpowered(run) -> None:

@@ -34,6 +34,15 @@ def test_words_are_counted_by_tenth(run) -> None:
     assert shares["v"] == pytest.approx((2 / 3,) * 10)  # two of any three rules in turn
 
 
+def test_a_tenth_without_proposals_has_no_share(run) -> None:
+    found = usage([run(0.1, 0.2, 0.3)], SPACE)
+    shares = dict(zip(found.vocabulary, found.words[0].shares, strict=True))
+    empty = {place for place, share in enumerate(shares["g"]) if share is None}
+    assert empty == set(range(10)) - {0, 3, 6}
+    assert {place for place, share in enumerate(shares["gamma"]) if share is None} == empty
+    assert [share for share in shares["v"] if share is not None] == [0.0, 1.0, 1.0]
+
+
 def test_the_front_holds_what_no_smaller_rule_beats(run) -> None:
     sized = usage([run(0.2, 0.4, 0.3)], SPACE).sized
     front = [each for each in sized if each.front]
@@ -41,7 +50,20 @@ def test_the_front_holds_what_no_smaller_rule_beats(run) -> None:
     for each in sized:
         beaten = any(one.nodes <= each.nodes and one.score > each.score for one in sized)
         assert each.front != beaten
-    assert usage([run(0.2, 0.4, 0.3)], SPACE).functions == 3
+    assert len(sized) == 3
+
+
+def test_the_mean_against_size_counts_failures_and_every_environment(run, trial) -> None:
+    other = {"torch": "2.14.0"}
+    records = [
+        run(trials=(trial(0.7),)),
+        run(trials=(trial(0.5),), environment=other),
+        run(trials=(trial(0.1, status=Status.DIVERGED),), seed=1),
+    ]
+    (only,) = usage(records, SPACE).sized
+    assert only.score == pytest.approx((0.7 + 0.5 + 0.1) / 3)
+    assert only.seeds == 2
+    assert usage(records[2:], SPACE).sized == ()
 
 
 def test_divergence_is_told_by_word(run, trial, rules) -> None:
