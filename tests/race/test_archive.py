@@ -121,6 +121,18 @@ def test_a_run_that_is_there_is_never_changed(tmp_path: Path) -> None:
     assert archived(tmp_path / "a", made) == ours
 
 
+def test_a_file_is_the_very_same_even_once_other_runs_make_its_outcomes_serve(tmp_path: Path) -> None:
+    made = header(6)
+    run(tmp_path / "a", made)
+    ours = archived(tmp_path / "a", made)
+    unsure, equal = replace(ours, serves=False), replace(ours, header=header(6, settings={"batch": 4}))
+    with Ledger.open(tmp_path / "b") as ledger:
+        assert ledger.adopt(unsure)
+        assert not ledger.adopt(unsure)
+        assert ledger.adopt(equal)
+        assert not ledger.adopt(unsure)
+
+
 def test_a_hostile_searcher_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
     run(tmp_path / "a", header(3))
     ours = archived(tmp_path / "a", header(3))
