@@ -107,6 +107,8 @@ def test_a_small_space_is_counted_both_ways() -> None:
         (["ls", "searchers", "randon"], "Did you mean 'random'?"),
         (["leaderboard", "--results", "no/such/folder"], "expected a ledger"),
         (["runs", "--results", "no/such/folder"], "expected a ledger"),
+        (["leaderboard", "--results", "x" * 300], "got File name too long"),
+        (["rule", "score", "g", "--data", "cifar10", "--data-root", "x" * 300], "got File name too long"),
         (["leaderboard", "--rules", "--results", "no/such/folder"], "expected a ledger"),
         (["confirm", "--results", "no/such/folder"], "expected a ledger"),
         (["confirm", "--seeds", "21"], "1 to 20"),

@@ -86,6 +86,7 @@ def test_files_are_taken_or_refused_one_by_one(raced: Path, tmp_path: Path) -> N
     ("arguments", "expected"),
     [
         (["import", "no/such/file.jsonl"], "got nothing there"),
+        (["import", "x" * 300], "got File name too long"),
         (["import", os.devnull], "got something else"),
         (["export", "--results", "no/such/folder"], "expected a ledger"),
         (["rule", "export", "powersin"], "Did you mean 'powersign'?"),
