@@ -52,14 +52,16 @@ class Entrant:
             texts: ``name=value`` each.
 
         Raises:
-            RegistryError: no searcher has that name.
+            RegistryError: no searcher has that name, or it cannot be called as one.
             SettingError: a setting is unknown or its value bad.
         """
-        from harness.registry import Kind, load
+        from harness.registry import Kind, check_call, load
         from harness.settings import complete, parse
 
         factory = load(Kind.SEARCHER, name)
-        return cls(name, factory, complete(factory, parse(factory, texts)))
+        settings = complete(factory, parse(factory, texts))
+        check_call(Kind.SEARCHER, name, factory, None, seed=0, **settings)
+        return cls(name, factory, settings)
 
     def build(self, space: Space, seed: int) -> Searcher:
         """A fresh searcher.
