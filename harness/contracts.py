@@ -268,4 +268,9 @@ class Task(Protocol):
         """What else a score depends on: library versions, device, threads. Pinned in the run's header."""
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
-        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule."""
+        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule.
+
+        Raises:
+            HarnessError: the machine failed, such as for want of memory, which is no outcome: the run stops, and the
+                same command trains the child again (protocol §3).
+        """
