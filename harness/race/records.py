@@ -61,7 +61,7 @@ class RunHeader:
         seed: decides the searcher's randomness and, with the protocol, the child's.
         asynchronous: results told as they finish, not as asked.
         environment: task version, library versions, device, threads.
-        provenance: harness version, commit, hardware, Python, command line.
+        provenance: versions of harness, Python and libraries, commit, hardware, command line.
         confirmation: the rules to retrain; None for a search.
     """
 

@@ -101,7 +101,7 @@ class ChildTask:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: another CPU's vector units round differently."""
+        """What else a score depends on: other vector units round differently, and other products, NumPy's included."""
         return {
             "task": f"child {self.version}",
             "language": str(LANGUAGE_VERSION),
@@ -110,7 +110,7 @@ class ChildTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
             "step": self._path,
-            **({"numba": version("numba")} if self._path == FUSED else {}),
+            **({name: version(name) for name in ("numba", "numpy")} if self._path == FUSED else {}),
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
         }
