@@ -15,7 +15,7 @@ from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.competing import carry_out, due_of, tell_finished
 from harness.cli.output import announce
-from harness.errors import LedgerError, ProtocolError, check_range, message
+from harness.errors import DataError, LedgerError, ProtocolError, check_range, message
 
 if TYPE_CHECKING:
     from harness.board.tables import Board
@@ -75,8 +75,12 @@ def confirm(
         ledger = stack.enter_context(Ledger.open(results))
         plan = _plan(ledger, own, top=top, board=board, unfinished=unfinished)
         scoring = chosen or named("quick" if plan.searched is None else plan.searched.protocol.name)
+        if plan.searched is not None and chosen is None:
+            _check_protocol(scoring, plan.searched)
         searched_data = "auto" if plan.searched is None else plan.searched.data
         ground = _ground(scoring, data or searched_data, data_root, device=device)
+        if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
+            _check_data(ground.data, plan.searched)
         headers = [_header(plan, ground, seed) for seed in range(seeds)]
         due = due_of(headers, ledger)
         _tell_plan(plan, headers, due)
@@ -166,6 +170,40 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
         hint = f"Choose with --board: {told}"
         raise LedgerError(message(what, expected="one board of them", got=f"{len(counting)} boards", hint=hint))
     return counting[0][1]
+
+
+def _check_protocol(protocol: ChildProtocol, searched: Board) -> None:
+    """Raise unless a protocol is the one that searches were scored by, which shares its name.
+
+    Raises:
+        ProtocolError: it is another.
+    """
+    if protocol.hash != searched.protocol.hash:
+        raise ProtocolError(
+            message(
+                f"protocol {protocol.name}",
+                expected=f"v{searched.protocol.version} ({searched.protocol.hash}), by which the searches were scored",
+                got=f"v{protocol.version} ({protocol.hash})",
+                hint="Go back to the version of this program that searched, or choose another way with --protocol",
+            )
+        )
+
+
+def _check_data(data: Dataset, searched: Board) -> None:
+    """Raise unless a data set is the one that was searched on, which shares its name.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    if data.fingerprint != searched.fingerprint:
+        raise DataError(
+            message(
+                f"data set {data.name}",
+                expected=f"fingerprint {searched.fingerprint}, as the searches had it",
+                got=data.fingerprint,
+                hint="Get that copy and name its folder with --data-root, or take this one with --data",
+            )
+        )
 
 
 def _described(board: Board) -> str:
