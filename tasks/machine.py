@@ -13,7 +13,11 @@ import torch
 from harness.errors import EngineError, message
 
 TYPES = (MemoryError, torch.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.OutOfMemoryError))  # younger
-TEXTS = ("DefaultCPUAllocator", "CUDA error", "cuDNN error")  # what torch raises as bare RuntimeErrors says one of these
+TEXTS = (
+    "DefaultCPUAllocator",
+    "CUDA error",
+    "cuDNN error",
+)  # what torch raises as bare RuntimeErrors says one of these
 
 
 def failed(cause: Exception) -> bool:
