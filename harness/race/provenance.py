@@ -11,7 +11,6 @@ from pathlib import Path
 
 import harness
 
-
 LIBRARIES = ("deap", "numpy", "optuna", "torch")
 """What searchers propose by: what scores depend on is in the environment."""
 
