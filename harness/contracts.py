@@ -111,8 +111,8 @@ class Outcome:
         learning_rate: the λ that the sweep chose; None if every λ diverged.
         examples: training examples consumed, the sweep included.
         seconds: wall time; reported, never ranked, never compared.
-        sweep: (λ, score after the sweep's epoch) in the protocol's order; chance where λ diverged. Those that rungs drop
-            are left out.
+        sweep: (λ, score after the sweep's epoch) in the protocol's order, chance where λ diverged; without those that
+            rungs dropped.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
         test: accuracy on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
