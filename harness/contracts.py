@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+CPU = "cpu"  # where children train unless something else is asked for
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

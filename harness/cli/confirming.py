@@ -15,6 +15,7 @@ from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.competing import carry_out, due_of, tell_finished
 from harness.cli.output import announce
+from harness.contracts import CPU
 from harness.errors import DataError, LedgerError, ProtocolError, check_range, message
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def confirm(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
-    device: options.Device = options.CPU,
+    device: options.Device = CPU,
     data: Annotated[
         str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.contracts import CPU
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ Results = Annotated[
 ]
 MOST_DIGITS = 19  # of a seed, as of 2^62
 DEFAULT_RESULTS = Path("results")
-CPU = "cpu"
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
 
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Task
+from harness.contracts import CPU, ChildProtocol, Dataset, Outcome, Rule, Task
 from harness.errors import DataError, EngineError, check_range, message
 from harness.registry import Kind, load
-
-CPU = "cpu"
 
 
 class Engine(Protocol):
