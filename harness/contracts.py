@@ -268,7 +268,10 @@ class Task(Protocol):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: library versions, device, threads. Pinned in the run's header."""
+        """What else a score depends on: library versions, device, threads.
+
+        Pinned in the run's header, to which the harness adds the version of the language.
+        """
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
         """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule.

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +19,8 @@ from harness.errors import DataError, LedgerError, ProtocolError, check_range, m
 
 if TYPE_CHECKING:
     from harness.board.tables import Board
-    from harness.contracts import ChildProtocol, Dataset, Rule, Task
-    from harness.race.engine import TaskSpec
+    from harness.cli.grounds import Ground
+    from harness.contracts import ChildProtocol, Dataset, Rule
     from harness.race.ledger import Ledger
     from harness.race.records import RunHeader, RunResults
     from harness.space.grammar import Space
@@ -59,6 +58,7 @@ def confirm(
 
     Killed or stopped, the same command goes on where it was. Every completed child is kept.
     """
+    from harness.cli.grounds import prepared
     from harness.race.ledger import Ledger
     from harness.race.protocol import named
     from harness.space.zoo import resolve
@@ -79,7 +79,7 @@ def confirm(
         if plan.searched is not None and chosen is None:
             _check_protocol(scoring, plan.searched)
         searched_data = "auto" if plan.searched is None else plan.searched.data
-        ground = _ground(scoring, data or searched_data, data_root, device=device)
+        ground = prepared(scoring, data or searched_data, data_root, device=device, cluster=cluster, test=True)
         if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
             _check_data(ground.data, plan.searched)
         headers = [_header(plan, ground, seed) for seed in range(seeds)]
@@ -111,16 +111,6 @@ class _Plan:
     rules: tuple[Rule, ...]
     searched: Board | None
     space: Space
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What scores depend on besides rule and seed, and how to make them."""
-
-    protocol: ChildProtocol
-    data: Dataset
-    task: Task
-    spec: TaskSpec
 
 
 def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, board: int | None, unfinished: bool) -> _Plan:
@@ -215,31 +205,7 @@ def _described(board: Board) -> str:
     )
 
 
-def _ground(protocol: ChildProtocol, name: str, root: Path | None, *, device: str) -> _Ground:
-    """Load the data, and build the task that scores test examples, too.
-
-    Raises:
-        DataError: the data set is missing or damaged.
-        RegistryError: no task or data set has that name.
-    """
-    from harness.race.engine import TaskSpec, build_task
-
-    factory, data = options.task_and_data(protocol, name, root)
-    task = build_task(factory, protocol, data, test=True, device=device)
-    spec = TaskSpec(
-        task=protocol.task,
-        protocol=protocol,
-        data=None if protocol.inputs == "none" else data.name,
-        root=root,
-        fingerprint=data.fingerprint,
-        environment=tuple(sorted(task.environment.items())),
-        test=True,
-        device=device,
-    )
-    return _Ground(protocol, data, task, spec)
-
-
-def _header(plan: _Plan, ground: _Ground, seed: int) -> RunHeader:
+def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
     """What pins the retraining of all rules on one seed."""
     from harness.race.confirming import CONFIRMER, Listed
     from harness.race.protocol import Budget
@@ -258,7 +224,7 @@ def _header(plan: _Plan, ground: _Ground, seed: int) -> RunHeader:
         budget=Budget(len(plan.rules), len(plan.rules)),
         seed=seed,
         asynchronous=False,
-        environment=dict(ground.task.environment),
+        environment=ground.environment,
         provenance=provenance(),
         confirmation=Confirmation(tuple(map(str, plan.rules)), searched),
     )

@@ -17,7 +17,7 @@ from harness.race.archive import FORMAT, SCHEMA, Archive, Json, entry_fields, fo
 from harness.race.entries import Entry, Source, rule_from
 from harness.race.outcomes import checked
 from harness.race.records import RunHeader, RunState
-from harness.space.expression import LANGUAGE_VERSION
+from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20
@@ -238,7 +238,7 @@ class _Reader:
             key = rule.key
         except HarnessError as cause:
             self._wrong("a rule that the run may train", cause)
-        if run.header.environment.get("language", str(LANGUAGE_VERSION)) != str(LANGUAGE_VERSION):
+        if run.header.environment.get("language", FIRST_LANGUAGE) != str(LANGUAGE_VERSION):
             key = fields["key"]  # another version of the language had other keys
         if fields["key"] != key:
             self._wrong(f"key {key!r} for {rule}", repr(fields["key"]))

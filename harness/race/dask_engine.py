@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import Any, Self
 
 import dask
 from distributed import Client, Future, LocalCluster, Security
@@ -31,7 +31,7 @@ from distributed.scheduler import KilledWorker
 
 from harness.contracts import Outcome, Rule, Task
 from harness.errors import EngineError, message
-from harness.race.engine import TaskSpec, train
+from harness.race.engine import TaskSpec, pinned, train
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
@@ -176,18 +176,20 @@ class DaskEngine:
             return None  # dropped
         if not isinstance(found, BaseException):
             return ticket, found
-        if isinstance(found, KilledWorker):
-            hint = "Look for what kills them, memory first; the same command then goes on"
-            got = f"{found.allowed_failures + 1} that died of it"
-            raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from found
-        if future.status == "error" and _unread(found):
-            got = _described(found)
-            raise EngineError(
-                message("cluster", expected="this package, to train with", got=got, hint=_INSTALL)
-            ) from found
-        if future.status == "error":
-            raise found  # the task's own
-        raise self._gone(_described(found)) from found
+        raise self._error(found, future)
+
+    def environment(self) -> dict[str, str]:
+        """What the task is pinned by on some worker, which builds it for that alone.
+
+        Raises:
+            HarnessError: as for ``next``.
+        """
+        future = self._client.submit(environment_on_worker, self._spec, key=f"environment-{self._name}", pure=False)
+        try:
+            found: dict[str, str] = future.result()
+        except Exception as cause:
+            raise self._error(cause, future) from None
+        return found
 
     def drop(self) -> None:
         """Cancel all children that have not been delivered."""
@@ -239,6 +241,19 @@ class DaskEngine:
         if self._cluster is not None and len(self._cluster.workers) < self._workers:
             self._cluster.scale(self._workers)
 
+    def _error(self, found: BaseException, future: Future[Any]) -> BaseException:
+        """What to raise where a future has no result: what the task itself raised, or what the user can act on."""
+        if isinstance(found, KilledWorker):
+            hint = "Look for what kills them, memory first; the same command then goes on"
+            got = f"{found.allowed_failures + 1} that died of it"
+            return EngineError(message("child", expected="workers that survive it", got=got, hint=hint))
+        if future.status != "error":
+            return self._gone(_described(found))
+        if _unread(found):
+            got = _described(found)
+            return EngineError(message("cluster", expected="this package, to train with", got=got, hint=_INSTALL))
+        return found
+
     def _gone(self, finding: str) -> EngineError:
         hint = "Bring the cluster back; the same command then goes on"
         return EngineError(message("cluster", expected="a scheduler that stays", got=finding, hint=hint))
@@ -258,6 +273,15 @@ def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
         if spec not in _tasks:
             _tasks[spec] = spec.build()
     return train(_tasks[spec], rule, seed=seed)
+
+
+def environment_on_worker(spec: TaskSpec) -> dict[str, str]:
+    """What the task is pinned by in a worker process.
+
+    Raises:
+        HarnessError: the task cannot be built here.
+    """
+    return pinned(spec.build())
 
 
 @contextlib.contextmanager

@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 from distributed import LocalCluster
-from racing import SPACE, dump, fake_outcome, header, run, spec
+from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 
 from harness.errors import DataError, EngineError
 from harness.race import dask_engine
 from harness.race.dask_engine import DaskEngine
-from harness.race.engine import open_engine
+from harness.race.engine import environment_at, open_engine
 from harness.race.ledger import Ledger
 from harness.race.records import RunState
 
@@ -183,6 +183,16 @@ def test_what_a_worker_cannot_read_is_one_line_and_a_bug_is_a_bug(monkeypatch, c
         assert "\n" not in str(raised.value)
     else:
         assert str(raised.value) == str(cause)
+
+
+def test_a_worker_says_what_scores_depend_on(monkeypatch):
+    monkeypatch.setenv("FAKE_VERSION", "of the worker")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        asked = dataclasses.replace(spec(), environment=())
+        assert environment_at(address, asked) == PINNED | {"fake": "of the worker"}
+        with pytest.raises(DataError, match="the tests have no data"):
+            environment_at(address, dataclasses.replace(asked, data="racing:no_data"))
 
 
 def test_workers_without_this_package_are_one_line(monkeypatch):
