@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+CPU = "cpu"  # where children train unless something else is asked for
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -111,7 +113,8 @@ class Outcome:
         learning_rate: the λ that the sweep chose; None if every λ diverged.
         examples: training examples consumed, the sweep included.
         seconds: wall time; reported, never ranked, never compared.
-        sweep: (λ, score after the sweep's epoch) in the protocol's order; chance where λ diverged.
+        sweep: (λ, score after the sweep's epoch) in the protocol's order, chance where λ diverged; without those that
+            rungs dropped.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
         test: accuracy on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
@@ -265,7 +268,15 @@ class Task(Protocol):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: library versions, device, threads. Pinned in the run's header."""
+        """What else a score depends on: library versions, device, threads.
+
+        Pinned in the run's header, to which the harness adds the version of the language.
+        """
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
-        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule."""
+        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule.
+
+        Raises:
+            HarnessError: the machine failed, such as for want of memory, which is no outcome: the run stops, and the
+                same command trains the child again (protocol §3).
+        """

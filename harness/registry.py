@@ -8,6 +8,8 @@ loaded object's docstring is its description.
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -22,6 +24,13 @@ class Kind(StrEnum):
     SEARCHER = "searchers"
     TASK = "tasks"
     DATA = "data"
+
+
+CALLS = {
+    Kind.SEARCHER: "factory(space, *, seed, **settings)",
+    Kind.TASK: "factory(protocol, data)",
+    Kind.DATA: "factory(root, announce)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +142,40 @@ def target(kind: Kind, name: str) -> str:
 
 
 def load(kind: Kind, name: str) -> Any:
-    """Import what a registered name, or a ``module:attribute``, stands for.
+    """Import the factory that a registered name, or a ``module:attribute``, stands for.
 
     Raises:
-        RegistryError: the name is unknown, or its module or attribute cannot be loaded.
+        RegistryError: the name is unknown, its module or attribute cannot be loaded, or it cannot be called.
     """
     path = target(kind, name)
     module_name, _, attribute = path.partition(":")
+    what = f"{kind.value.removesuffix('s')} {name!r}"
     try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as cause:
+        loaded = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError, TypeError) as cause:  # TypeError: a module's name begins with .
         raise RegistryError(
             message(
-                f"{kind.value.removesuffix('s')} {name!r}",
+                what,
                 expected="an importable module:attribute",
                 got=f"{path} ({type(cause).__name__}: {cause})",
                 hint="Check the spelling and that the package is installed",
             )
         ) from cause
+    if not callable(loaded):
+        got = f"{path}, of type {type(loaded).__name__}"
+        raise RegistryError(message(what, expected="a factory to call", got=got, hint="Name a class or function"))
+    return loaded
+
+
+def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments: object, **named: object) -> None:
+    """Raise unless a loaded factory takes the arguments that the harness gives its kind; nothing is called.
+
+    Raises:
+        RegistryError: it takes others, or does not say which it takes.
+    """
+    try:
+        inspect.signature(factory).bind(*arguments, **named)
+    except (TypeError, ValueError) as cause:
+        what = f"{kind.value.removesuffix('s')} {name!r}"
+        hint = "Name a factory, or mend its signature"
+        raise RegistryError(message(what, expected=f"{CALLS[kind]} to call", got=cause, hint=hint)) from cause

@@ -119,11 +119,17 @@ def declared(factory: Callable[..., object]) -> dict[str, Setting]:
     """Every setting of a factory, in the order of its signature.
 
     Raises:
-        SettingError: a setting's type is not one of the four, so that it could be neither given nor written down.
+        SettingError: the factory has no signature to read, or a setting's type is not one of the four, so that it could
+            be neither given nor written down.
     """
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError) as cause:
+        hint = "Name a class or function written in Python"
+        raise SettingError(message("factory", expected="one with a signature", got=cause, hint=hint)) from cause
     hints, lines = _hints(factory), _documented(factory)
     found = {}
-    for name, parameter in inspect.signature(factory).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name == "seed":
             continue
         required = parameter.default is inspect.Parameter.empty

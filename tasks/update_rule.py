@@ -39,9 +39,10 @@ class RuleOptimizer(Optimizer):
     It keeps only the running means that the rule needs, in the parameters' dtype as torch's own optimizers do: none for
     ``g``, ``m`` and ``v`` for ``adam``. Every group has its own ``lr``, ``betas``, ``eps`` and ``noise_sigma``.
 
-    Noise and drop draw from a generator of the optimizer's own for each device, never from torch's global one. The
-    noise of a step is one tensor wherever the rule mentions it; equal drop expressions share a mask, different ones do
-    not (**D**). ``state_dict`` holds the generators too, so a resumed run goes on exactly as it would have.
+    Noise and drop draw from a generator of the optimizer's own for each device, never from torch's global one; which of
+    several GPUs that is makes no difference. The noise of a step is one tensor wherever the rule mentions it; equal
+    drop expressions share a mask, different ones do not (**D**). ``state_dict`` holds the generators too, so a resumed
+    run goes on exactly as it would have.
 
     Args:
         params: tensors, named tensors, or groups, as for every torch optimizer.
@@ -171,9 +172,18 @@ class RuleOptimizer(Optimizer):
     def _generator(self, device: str) -> torch.Generator:
         if device not in self._generators:
             generator = torch.Generator(device)
-            generator.manual_seed(derive_seed(self.seed, "rule", device))
+            generator.manual_seed(derive_seed(self.seed, "rule", self._stream(device)))
             self._generators[device] = generator
         return self._generators[device]
+
+    def _stream(self, device: str) -> str:
+        """The name of a new device's random stream: its place among those of its type, in the order of first use.
+
+        Which GPU of several it is, no record says, so nothing may depend on it.
+        """
+        kind = device.partition(":")[0]
+        alike = sum(other.partition(":")[0] == kind for other in self._generators)
+        return kind if device == kind else f"{kind}:{alike}"
 
     def _generator_states(self) -> dict[str, Tensor]:
         return {device: generator.get_state() for device, generator in self._generators.items()}
@@ -226,8 +236,9 @@ class RuleOptimizer(Optimizer):
         """Rebuild the generators; a device that this machine lacks starts afresh if it ever comes back."""
         self._generators = {}
         used = {str(param.device) for group in self.param_groups for param in group["params"]}
-        for device in used & states.keys():
-            self._generator(device).set_state(states[device].cpu())
+        for device, state in states.items():
+            if device in used:
+                self._generator(device).set_state(state.cpu())
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {

@@ -20,8 +20,8 @@ from harness.cli.output import announce
 
 if TYPE_CHECKING:
     from harness.cli.conditions import Conditions
-    from harness.contracts import Dataset, Searcher, Task
-    from harness.race.engine import Engine, TaskSpec
+    from harness.contracts import Searcher
+    from harness.race.engine import Engine
     from harness.race.ledger import Ledger
     from harness.race.records import RunHeader
     from harness.race.replay import Grounds
@@ -52,14 +52,16 @@ class Entrant:
             texts: ``name=value`` each.
 
         Raises:
-            RegistryError: no searcher has that name.
+            RegistryError: no searcher has that name, or it cannot be called as one.
             SettingError: a setting is unknown or its value bad.
         """
-        from harness.registry import Kind, load
+        from harness.registry import Kind, check_call, load
         from harness.settings import complete, parse
 
         factory = load(Kind.SEARCHER, name)
-        return cls(name, factory, complete(factory, parse(factory, texts)))
+        settings = complete(factory, parse(factory, texts))
+        check_call(Kind.SEARCHER, name, factory, None, seed=0, **settings)
+        return cls(name, factory, settings)
 
     def build(self, space: Space, seed: int) -> Searcher:
         """A fresh searcher.
@@ -116,15 +118,20 @@ class _Evaluation:
 
 def _training(conditions: Conditions) -> _Evaluation:
     """Children train, here or on workers."""
-    from harness.race.engine import build_task, open_engine
+    from harness.cli.grounds import prepared
+    from harness.race.engine import open_engine
     from harness.race.replay import Grounds
 
-    build, data = options.task_and_data(conditions.protocol, conditions.data, conditions.data_root)
-    task = build_task(build, conditions.protocol, data, device=conditions.device)
-    spec = _task_spec(conditions, task=task, data=data)
+    ground = prepared(
+        conditions.protocol,
+        conditions.data,
+        conditions.data_root,
+        device=conditions.device,
+        cluster=conditions.cluster,
+    )
     return _Evaluation(
-        Grounds(data.name, data.fingerprint, dict(task.environment)),
-        lambda _: open_engine(spec, workers=conditions.workers, cluster=conditions.cluster, task=task),
+        Grounds(ground.data.name, ground.data.fingerprint, ground.environment),
+        lambda _: open_engine(ground.spec, workers=conditions.workers, cluster=conditions.cluster, task=ground.task),
     )
 
 
@@ -165,21 +172,6 @@ def _header(entrant: Entrant, seed: int, conditions: Conditions, grounds: Ground
         asynchronous=conditions.asynchronous,
         environment=dict(grounds.environment),
         provenance=provenance() | {"evaluator": conditions.evaluator.value},
-    )
-
-
-def _task_spec(conditions: Conditions, *, task: Task, data: Dataset) -> TaskSpec:
-    """How another process builds the task."""
-    from harness.race.engine import TaskSpec
-
-    return TaskSpec(
-        task=conditions.protocol.task,
-        protocol=conditions.protocol,
-        data=None if conditions.protocol.inputs == "none" else data.name,
-        root=conditions.data_root,
-        fingerprint=data.fingerprint,
-        environment=tuple(sorted(task.environment.items())),
-        device=conditions.device,
     )
 
 

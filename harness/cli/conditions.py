@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from harness.cli import options
+from harness.contracts import CPU
 
 if TYPE_CHECKING:
     from harness.contracts import ChildProtocol
@@ -90,7 +91,7 @@ def stated(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
-    device: options.Device = options.CPU,
+    device: options.Device = CPU,
     asynchronous: Annotated[
         bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
     ] = False,

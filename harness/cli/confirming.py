@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +14,13 @@ from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.competing import carry_out, due_of, tell_finished
 from harness.cli.output import announce
-from harness.errors import LedgerError, ProtocolError, check_range, message
+from harness.contracts import CPU
+from harness.errors import DataError, LedgerError, ProtocolError, check_range, message
 
 if TYPE_CHECKING:
     from harness.board.tables import Board
-    from harness.contracts import ChildProtocol, Dataset, Rule, Task
-    from harness.race.engine import TaskSpec
+    from harness.cli.grounds import Ground
+    from harness.contracts import ChildProtocol, Dataset, Rule
     from harness.race.ledger import Ledger
     from harness.race.records import RunHeader, RunResults
     from harness.space.grammar import Space
@@ -46,7 +46,7 @@ def confirm(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
-    device: options.Device = options.CPU,
+    device: options.Device = CPU,
     data: Annotated[
         str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
     ] = None,
@@ -58,6 +58,7 @@ def confirm(
 
     Killed or stopped, the same command goes on where it was. Every completed child is kept.
     """
+    from harness.cli.grounds import prepared
     from harness.race.ledger import Ledger
     from harness.race.protocol import named
     from harness.space.zoo import resolve
@@ -75,8 +76,12 @@ def confirm(
         ledger = stack.enter_context(Ledger.open(results))
         plan = _plan(ledger, own, top=top, board=board, unfinished=unfinished)
         scoring = chosen or named("quick" if plan.searched is None else plan.searched.protocol.name)
+        if plan.searched is not None and chosen is None:
+            _check_protocol(scoring, plan.searched)
         searched_data = "auto" if plan.searched is None else plan.searched.data
-        ground = _ground(scoring, data or searched_data, data_root, device=device)
+        ground = prepared(scoring, data or searched_data, data_root, device=device, cluster=cluster, test=True)
+        if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
+            _check_data(ground.data, plan.searched)
         headers = [_header(plan, ground, seed) for seed in range(seeds)]
         due = due_of(headers, ledger)
         _tell_plan(plan, headers, due)
@@ -106,16 +111,6 @@ class _Plan:
     rules: tuple[Rule, ...]
     searched: Board | None
     space: Space
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What scores depend on besides rule and seed, and how to make them."""
-
-    protocol: ChildProtocol
-    data: Dataset
-    task: Task
-    spec: TaskSpec
 
 
 def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, board: int | None, unfinished: bool) -> _Plan:
@@ -169,6 +164,40 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
     return counting[0][1]
 
 
+def _check_protocol(protocol: ChildProtocol, searched: Board) -> None:
+    """Raise unless a protocol is the one that searches were scored by, which shares its name.
+
+    Raises:
+        ProtocolError: it is another.
+    """
+    if protocol.hash != searched.protocol.hash:
+        raise ProtocolError(
+            message(
+                f"protocol {protocol.name}",
+                expected=f"v{searched.protocol.version} ({searched.protocol.hash}), by which the searches were scored",
+                got=f"v{protocol.version} ({protocol.hash})",
+                hint="Go back to the version of this program that searched, or choose another way with --protocol",
+            )
+        )
+
+
+def _check_data(data: Dataset, searched: Board) -> None:
+    """Raise unless a data set is the one that was searched on, which shares its name.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    if data.fingerprint != searched.fingerprint:
+        raise DataError(
+            message(
+                f"data set {data.name}",
+                expected=f"fingerprint {searched.fingerprint}, as the searches had it",
+                got=data.fingerprint,
+                hint="Get that copy and name its folder with --data-root, or take this one with --data",
+            )
+        )
+
+
 def _described(board: Board) -> str:
     space, protocol = board.space, board.protocol
     return (
@@ -177,31 +206,7 @@ def _described(board: Board) -> str:
     )
 
 
-def _ground(protocol: ChildProtocol, name: str, root: Path | None, *, device: str) -> _Ground:
-    """Load the data, and build the task that scores test examples, too.
-
-    Raises:
-        DataError: the data set is missing or damaged.
-        RegistryError: no task or data set has that name.
-    """
-    from harness.race.engine import TaskSpec, build_task
-
-    factory, data = options.task_and_data(protocol, name, root)
-    task = build_task(factory, protocol, data, test=True, device=device)
-    spec = TaskSpec(
-        task=protocol.task,
-        protocol=protocol,
-        data=None if protocol.inputs == "none" else data.name,
-        root=root,
-        fingerprint=data.fingerprint,
-        environment=tuple(sorted(task.environment.items())),
-        test=True,
-        device=device,
-    )
-    return _Ground(protocol, data, task, spec)
-
-
-def _header(plan: _Plan, ground: _Ground, seed: int) -> RunHeader:
+def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
     """What pins the retraining of all rules on one seed."""
     from harness.race.confirming import CONFIRMER, Listed
     from harness.race.protocol import Budget
@@ -220,7 +225,7 @@ def _header(plan: _Plan, ground: _Ground, seed: int) -> RunHeader:
         budget=Budget(len(plan.rules), len(plan.rules)),
         seed=seed,
         asynchronous=False,
-        environment=dict(ground.task.environment),
+        environment=ground.environment,
         provenance=provenance(),
         confirmation=Confirmation(tuple(map(str, plan.rules)), searched),
     )

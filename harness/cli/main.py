@@ -10,6 +10,8 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -77,8 +79,32 @@ COMMANDS = {
 _WIDTH = 100  # columns of help where the terminal has them
 
 
+@contextmanager
+def parting() -> Iterator[None]:
+    """Leave as a command does that was interrupted, or whose reader left. Typer, left to itself, is silent or fails."""
+    try:
+        yield
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # the reader of a pipe left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
 class Commands(TyperGroup):
     """The commands as they are listed; the one that is used is loaded."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments, which prints the help where that is asked for."""
+        with parting():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with parting():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command that the first argument names, and load it."""
@@ -135,12 +161,6 @@ def main() -> None:
     except HarnessError as error:
         complain(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        complain("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 if __name__ == "__main__":

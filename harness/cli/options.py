@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.contracts import CPU
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ Results = Annotated[
     Path,
     typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, written by runs, read by boards."),
 ]
+MOST_DIGITS = 19  # of a seed, as of 2^62
 DEFAULT_RESULTS = Path("results")
-CPU = "cpu"
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
 
 
@@ -88,7 +89,7 @@ def seeds(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        if not _whole(first) or (dash and not _whole(last)):
             raise ProtocolError(
                 message("seeds", expected="a list such as 0-4 or 0,2,5", got=repr(text), hint="Rewrite --seeds")
             )
@@ -109,7 +110,7 @@ def worker_count(text: str, *, device: str = CPU) -> int:
         return 1
     if text == "auto":
         return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
-    if not text.isdecimal() or int(text) < 1:
+    if not _whole(text) or int(text) < 1:
         raise ProtocolError(
             message("workers", expected="auto or a number of at least 1", got=repr(text), hint="Change --workers")
         )
@@ -121,15 +122,17 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
 
     Raises:
         DataError: it is missing or damaged; the message says how to get it.
-        RegistryError: no data set has that name.
+        RegistryError: no data set has that name, or it cannot be called as one.
     """
     from harness.cli.output import announce
     from harness.race.protocol import NO_DATA
-    from harness.registry import Kind, load
+    from harness.registry import Kind, check_call, load
 
     if protocol.inputs == "none":
         return NO_DATA
-    found: Dataset = load(Kind.DATA, name)(root, announce)
+    factory = load(Kind.DATA, name)
+    check_call(Kind.DATA, name, factory, root, announce)
+    found: Dataset = factory(root, announce)
     return found
 
 
@@ -144,6 +147,11 @@ def task_and_data(protocol: ChildProtocol, name: str, root: Path | None) -> tupl
 
     data = dataset(name, root, protocol)  # first, for what is missing is then said at once
     return load(Kind.TASK, protocol.task), data
+
+
+def _whole(text: str) -> bool:
+    """Whether the text is a whole number of no more digits than one that can be meant."""
+    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -22,8 +22,12 @@ def announce(text: str) -> None:
 def console(*, stderr: bool = False) -> Console:
     """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
 
-    NO_COLOR and pipes are respected by rich itself.
+    NO_COLOR and pipes are respected by rich itself. A reader who leaves is the whole command's business.
     """
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would leave with status 1
+
+    return Plain(stderr=stderr, markup=False, emoji=False, highlight=False)

@@ -14,6 +14,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.output import console
+from harness.contracts import CPU
 
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
@@ -89,7 +90,7 @@ def score(
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
     seed: Annotated[int, typer.Option(help="The run's seed: a run with it trains this very child.", min=0)] = 0,
-    device: options.Device = options.CPU,
+    device: options.Device = CPU,
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""

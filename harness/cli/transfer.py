@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
@@ -136,7 +137,7 @@ def _files(sources: Sequence[Path]) -> list[Path]:
 
     found: list[Path] = []
     for source in sources:
-        inside = sorted(source.glob(f"*{SUFFIX}")) if source.is_dir() else [source]
+        inside = sorted(source.glob(f"*{SUFFIX}")) if os.path.isdir(source) else [source]
         if not inside:
             hint = "Name the folder that `harness export` wrote"
             raise LedgerError(message(f"folder {source}", expected=f"*{SUFFIX} files", got="none", hint=hint))

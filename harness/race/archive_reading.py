@@ -23,7 +23,9 @@ MOST_LINE_BYTES = 1 << 20
 HINT = "Export the run again, or fetch another copy of the file"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-Moment = Annotated[float, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
+Moment = Annotated[float, Field(ge=0, lt=253_370_764_800)]  # before the year 9999, which ends calendars
+Duration = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=1)]
 Words = list[Annotated[str, Field(max_length=100)]]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
@@ -51,9 +53,9 @@ class _Protocol(_Part):
     inputs: Label
     train_examples: Count
     validation_examples: Count
-    batch_size: Count
-    epochs: Count
-    learning_rates: list[float]
+    batch_size: Positive
+    epochs: Positive
+    learning_rates: Annotated[list[float], Field(min_length=1)]
     chance: Score
     noise_sigma: float
     dtype: Label
@@ -97,7 +99,7 @@ class _Head(_Part):
     environment_hash: str
     state: Literal["running", "stopped", "finished"]
     started: Moment
-    seconds: Moment
+    seconds: Duration
     exhausted: Count | None
     serves: bool
     header: _Header
@@ -260,6 +262,8 @@ class _Reader:
             **fields | {"status": Status(fields["status"]), "sweep": sweep, "curve": tuple(fields["curve"])}
         )
         right = checked(outcome, run.header.protocol)
+        if right.message != outcome.message:
+            self._wrong("an outcome that makes sense", right.message)
         if outcome != right:
             self._wrong(f"score {right.score}, chance, of a child that failed", outcome.score)
         return outcome
@@ -276,12 +280,23 @@ class _Reader:
             self._wrong(expected, "none" if not entry.charged else entry.source)
         if entry.outcome != first.outcome:
             self._wrong(f"the outcome of proposal {first.index}, the same function", "another")
-        if earlier and entry.asked < earlier[-1].asked:
-            self._wrong(f"a step from {earlier[-1].asked} on in asked", entry.asked)
+        before = earlier[-1].asked if earlier else 0
+        if entry.asked < before:
+            self._wrong(f"a step from {before} on in asked", entry.asked)
+        if not run.header.asynchronous:
+            self._check_order(entry, before)
         if (entry.told is None) != (entry.outcome is None) or (entry.told is not None and entry.told <= entry.asked):
             self._wrong(f"a step after {entry.asked} in told, or null without an outcome", entry.told)
         if entry.outcome is None and run.state is RunState.FINISHED:
             self._wrong("an outcome, as the run is finished", "none")
+
+    def _check_order(self, entry: Entry, before: int) -> None:
+        """Whether a run that tells in order can have the steps: an ask and its tell in turn, from 0."""
+        steps = [before, before + 2] if entry.index else [0]
+        if entry.asked not in steps:
+            self._wrong(f"step {' or '.join(map(str, steps))} in asked, as the run tells in order", entry.asked)
+        if entry.told not in (None, entry.asked + 1):
+            self._wrong(f"step {entry.asked + 1} in told, as the run tells in order", entry.told)
 
     def _foot(self, archive: Archive, text: bytes) -> None:
         if text != line(foot_fields(archive, self._digest.hexdigest())):

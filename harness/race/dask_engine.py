@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import math
 import multiprocessing.resource_tracker
+import pickle
 import queue
 import signal
 import tempfile
@@ -20,7 +22,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import Any, Self
 
 import dask
 from distributed import Client, Future, LocalCluster, Security
@@ -29,13 +31,15 @@ from distributed.scheduler import KilledWorker
 
 from harness.contracts import Outcome, Rule, Task
 from harness.errors import EngineError, message
-from harness.race.engine import TaskSpec, train
+from harness.race.engine import TaskSpec, pinned, train
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
 _SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
 _STOP_SECONDS = 1.0
 _MESSAGE_CHILDREN = 64  # at most
+_PACKAGE = "harness"
+_INSTALL = "Install the same version of it on the scheduler and on every worker"
 _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
@@ -106,7 +110,7 @@ class DaskEngine:
         """Join a Dask scheduler, such as ``tcp://10.0.0.1:8786``, that has workers or soon will.
 
         Raises:
-            EngineError: nothing answers there, or no worker shows up.
+            EngineError: nothing answers there, no worker shows up, or one lacks this package.
         """
         what = f"cluster {address}"
         with contextlib.ExitStack() as resources:
@@ -127,6 +131,10 @@ class DaskEngine:
             except (OSError, TimeoutError) as cause:
                 hint = "Start some with: dask worker ADDRESS --nthreads 1"
                 raise EngineError(message(what, expected="at least one worker", got="none", hint=hint)) from cause
+            without = _workers_without(client, _PACKAGE)
+            if without:
+                got = f"none on {', '.join(without)}"
+                raise EngineError(message(what, expected="this package on every worker", got=got, hint=_INSTALL))
             return cls(spec, client, resources.pop_all())
 
     @property
@@ -152,8 +160,8 @@ class DaskEngine:
         """Wait for a finished child.
 
         Raises:
-            HarnessError: as it was raised on the worker; or an EngineError if the scheduler is gone, or if one child
-                has killed too many workers.
+            HarnessError: as it was raised on the worker; or an EngineError if the scheduler is gone, if it or a worker
+                cannot read what it is sent, or if one child has killed too many workers.
         """
         self._send()
         try:
@@ -168,13 +176,20 @@ class DaskEngine:
             return None  # dropped
         if not isinstance(found, BaseException):
             return ticket, found
-        if isinstance(found, KilledWorker):
-            hint = "Look for what kills them, memory first; the same command then goes on"
-            got = f"{found.allowed_failures + 1} that died of it"
-            raise EngineError(message("child", expected="workers that survive it", got=got, hint=hint)) from found
-        if future.status == "error":
-            raise found  # the task's own
-        raise self._gone(_described(found)) from found
+        raise self._error(found, future)
+
+    def environment(self) -> dict[str, str]:
+        """What the task is pinned by on some worker, which builds it for that alone.
+
+        Raises:
+            HarnessError: as for ``next``.
+        """
+        future = self._client.submit(environment_on_worker, self._spec, key=f"environment-{self._name}", pure=False)
+        try:
+            found: dict[str, str] = future.result()
+        except Exception as cause:
+            raise self._error(cause, future) from None
+        return found
 
     def drop(self) -> None:
         """Cancel all children that have not been delivered."""
@@ -226,6 +241,19 @@ class DaskEngine:
         if self._cluster is not None and len(self._cluster.workers) < self._workers:
             self._cluster.scale(self._workers)
 
+    def _error(self, found: BaseException, future: Future[Any]) -> BaseException:
+        """What to raise where a future has no result: what the task itself raised, or what the user can act on."""
+        if isinstance(found, KilledWorker):
+            hint = "Look for what kills them, memory first; the same command then goes on"
+            got = f"{found.allowed_failures + 1} that died of it"
+            return EngineError(message("child", expected="workers that survive it", got=got, hint=hint))
+        if future.status != "error":
+            return self._gone(_described(found))
+        if _unread(found):
+            got = _described(found)
+            return EngineError(message("cluster", expected="this package, to train with", got=got, hint=_INSTALL))
+        return found
+
     def _gone(self, finding: str) -> EngineError:
         hint = "Bring the cluster back; the same command then goes on"
         return EngineError(message("cluster", expected="a scheduler that stays", got=finding, hint=hint))
@@ -245,6 +273,15 @@ def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
         if spec not in _tasks:
             _tasks[spec] = spec.build()
     return train(_tasks[spec], rule, seed=seed)
+
+
+def environment_on_worker(spec: TaskSpec) -> dict[str, str]:
+    """What the task is pinned by in a worker process.
+
+    Raises:
+        HarnessError: the task cannot be built here.
+    """
+    return pinned(spec.build())
 
 
 @contextlib.contextmanager
@@ -290,6 +327,22 @@ async def _stop_workers(cluster: LocalCluster) -> None:
     """Stop workers without waiting for their children."""
     await asyncio.gather(
         *(nanny.close(timeout=_STOP_SECONDS) for nanny in cluster.workers.values()), return_exceptions=True
+    )
+
+
+def _workers_without(client: Client, package: str) -> list[str]:
+    """The addresses of workers that lack a package. They are sent a function by value, which needs none to be read."""
+    found: dict[str, bool] = client.run(lambda: importlib.util.find_spec(package) is not None, on_error="ignore")
+    return [address for address, has in found.items() if not has]
+
+
+def _unread(found: BaseException) -> bool:
+    """Whether it tells that a process could not read what it was sent, for want of our code or of the same version."""
+    text = str(found)
+    return (
+        isinstance(found, ImportError | pickle.UnpicklingError)
+        or (isinstance(found, AttributeError) and "Can't get attribute" in text)
+        or (isinstance(found, RuntimeError) and text.startswith("Error during deserialization"))
     )
 
 

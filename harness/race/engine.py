@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Task
+from harness.contracts import CPU, ChildProtocol, Dataset, Outcome, Rule, Task
 from harness.errors import DataError, EngineError, check_range, message
 from harness.registry import Kind, load
-
-CPU = "cpu"
+from harness.space.expression import LANGUAGE_VERSION
 
 
 class Engine(Protocol):
@@ -101,7 +100,7 @@ class TaskSpec:
         data: registry name of its data set; None for a task that reads none.
         root: where the data set is on the machine that builds it; None for its usual place.
         fingerprint: what the data must hash to; empty to accept any.
-        environment: what ``Task.environment`` must equal, as sorted pairs; empty to accept any.
+        environment: what ``pinned`` must give of the task, as sorted pairs; empty to accept any.
         test: whether it scores test examples, too: for confirmations alone.
         device: where it trains, as torch names it.
     """
@@ -139,7 +138,7 @@ class TaskSpec:
                     )
                 )
         task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test, device=self.device)
-        here, expected = dict(task.environment), dict(self.environment)
+        here, expected = pinned(task), dict(self.environment)
         for name in sorted(here.keys() | expected.keys()) if expected else ():
             if here.get(name) != expected.get(name):
                 raise EngineError(
@@ -151,6 +150,26 @@ class TaskSpec:
                     )
                 )
         return task
+
+
+def pinned(task: Task) -> dict[str, str]:
+    """What a run's header pins of a task: its environment, and the version of the language, whoever wrote the task."""
+    return {"language": str(LANGUAGE_VERSION), **task.environment}
+
+
+def environment_at(cluster: str, spec: TaskSpec) -> dict[str, str]:
+    """What ``pinned`` gives of a task on a worker of a cluster, where it can be built.
+
+    Raises:
+        HarnessError: it cannot be built there, or the cluster cannot be reached.
+    """
+    from harness.race.dask_engine import DaskEngine
+
+    engine = DaskEngine.at(spec, cluster)
+    try:
+        return engine.environment()
+    finally:
+        engine.close()
 
 
 def build_task(

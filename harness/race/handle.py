@@ -31,6 +31,7 @@ from harness.race.entries import (
 )
 from harness.race.records import RunHeader, RunState
 from harness.race.storage import guarded, transaction
+from harness.space.expression import FIRST_LANGUAGE
 
 EVALUATION_KEY = ("key", "protocol", "data", "seed", "environment")
 SELECT_ENTRIES = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? ORDER BY number"
@@ -175,7 +176,7 @@ def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str
 
 def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
     """Refuse to go on with a run under conditions that could give its children other scores (law 5)."""
-    before, now = dict(recorded.environment), dict(asked.environment)
+    before, now = ({"language": FIRST_LANGUAGE, **each.environment} for each in (recorded, asked))
     before["searcher version"], now["searcher version"] = str(recorded.searcher_version), str(asked.searcher_version)
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):

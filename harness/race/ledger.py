@@ -99,8 +99,14 @@ class Ledger:
 
     @staticmethod
     def exists(folder: str | Path) -> bool:
-        """Whether the folder holds a store, readable or not."""
-        return (Path(folder) / FILE_NAME).exists()
+        """Whether the folder holds a store, readable or not.
+
+        Raises:
+            LedgerError: the folder cannot be looked into.
+        """
+        path = Path(folder) / FILE_NAME
+        with guarded(path):
+            return path.exists()
 
     def close(self) -> None:
         """Close the file, complete without its journal even if a reader is still looking."""
@@ -276,9 +282,9 @@ class Ledger:
 
     def _locked(self, identity: str) -> bool:
         path = self._lock_path(identity)
-        if not path.exists():
-            return False
         try:
+            if not path.exists():
+                return False
             with FileLock(path).acquire(blocking=False):
                 return False
         except Timeout:

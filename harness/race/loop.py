@@ -86,9 +86,14 @@ def _tell_in_order(course: Course) -> None:
     while not course.spent:
         course.heed_stop()
         rules = course.ask(min(_batch(course.searcher), course.children_left, course.proposals_left))
+        asked = course.tick()
         if not rules:
-            break
-        asked, told = course.tick(), course.tick()
+            course.check_replayed()
+            course.run.exhaust(asked)
+            return
+        if asked == course.run.exhausted:
+            raise course.differs("none left", rules[0])
+        told = course.tick()
         batch = course.place(rules, asked=asked)
         while course.untold:
             course.heed_stop()

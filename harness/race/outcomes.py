@@ -6,12 +6,14 @@ import math
 
 from harness.contracts import ChildProtocol, Outcome, Status
 
+MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
+
 
 def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
     """Return the outcome in plain finite numbers, as the ledger takes it.
 
-    A failure scores chance, whatever it says. An outcome that is malformed, or whose scores are NaN or outside [0, 1],
-    is a failure.
+    A failure scores chance, whatever it says. An outcome is a failure if it is malformed, if a score is NaN or outside
+    [0, 1], if its count of examples is none that the ledger takes, or if it is OK without a λ of the protocol.
     """
     try:
         plain = Outcome(
@@ -35,6 +37,11 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
     numbers = [plain.seconds, plain.learning_rate or 0.0, *(rate for rate, _ in plain.sweep)]
     if not all(map(math.isfinite, numbers)):
         return _failure(protocol, "the task gave a learning rate or time that is not finite")
+    if not 0 <= plain.examples <= MOST_EXAMPLES:
+        return _failure(protocol, "the task gave a count of examples below 0 or above 2^63 - 1")
+    if plain.status is Status.OK and plain.learning_rate not in protocol.learning_rates:
+        given = "no learning rate" if plain.learning_rate is None else f"a learning rate of {plain.learning_rate}"
+        return _failure(protocol, f"the task gave {given}, where one of the protocol's was due")
     return plain
 
 

@@ -10,6 +10,7 @@ from harness.race.seeds import derive_seed
 
 SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
+MOST_CHILDREN = 10_000_000  # boards hold a score for each; the paper's search took 45,000
 
 PAPER = ChildProtocol(
     name="paper",
@@ -147,16 +148,20 @@ class Budget:
     """What one run may use: children trained, and proposals made.
 
     Attributes:
-        children: trainings charged; a rule equal to one already trained in the run is free.
-        proposals: proposals accepted in all, duplicates included.
+        children: trainings charged, 1 to ``MOST_CHILDREN``; a rule equal to one already trained in the run is free.
+        proposals: proposals accepted in all, duplicates included; no fewer than children.
+
+    Raises:
+        ProtocolError: one of them is out of range.
     """
 
     children: int
     proposals: int
 
     def __post_init__(self) -> None:
-        check_range("children", self.children, least=1, error=ProtocolError)
-        check_range("proposals", self.proposals, least=self.children, error=ProtocolError)
+        check_range("children", self.children, least=1, most=MOST_CHILDREN, error=ProtocolError)
+        most = PROPOSALS_PER_CHILD * MOST_CHILDREN
+        check_range("proposals", self.proposals, least=self.children, most=most, error=ProtocolError)
 
     @classmethod
     def of(cls, children: int) -> Budget:

@@ -6,17 +6,22 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import harness
 
+LIBRARIES = ("deap", "numpy", "optuna", "torch")
+"""What searchers propose by: what scores depend on is in the environment."""
+
 
 def provenance() -> dict[str, str]:
-    """Describe this process: harness version, commit, Python, system, processor, cores, command line."""
+    """Describe this process: versions of harness, Python and libraries, commit, system, processor, cores, command."""
     return {
         "harness": harness.__version__,
         "commit": commit(),
         "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor(),
         "cores": str(os.cpu_count() or 0),
@@ -46,6 +51,13 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine() or "unknown"
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _git(root: Path, *arguments: str) -> str:

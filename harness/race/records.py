@@ -14,7 +14,7 @@ from functools import cached_property
 from harness.contracts import ChildProtocol, Rule, Status, Trial
 from harness.errors import HarnessError, LedgerError, RuleSyntaxError, SpaceError, message
 from harness.race.protocol import Budget, child_seed
-from harness.space.expression import LANGUAGE_VERSION
+from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
 from harness.space.notation import check_shape
 
@@ -62,7 +62,7 @@ class RunHeader:
         seed: decides the searcher's randomness and, with the protocol, the child's.
         asynchronous: results told as they finish, not as asked.
         environment: task version, library versions, device, threads.
-        provenance: harness version, commit, hardware, Python, command line.
+        provenance: versions of harness, Python and libraries, commit, hardware, command line.
         confirmation: the rules to retrain; None for a search.
     """
 
@@ -141,8 +141,8 @@ class RunHeader:
 
     @property
     def in_our_language(self) -> bool:
-        """Whether its rules are of this version of the language, as they are where nothing is recorded."""
-        return self.environment.get("language", str(LANGUAGE_VERSION)) == str(LANGUAGE_VERSION)
+        """Whether its rules are of this version of the language."""
+        return self.environment.get("language", FIRST_LANGUAGE) == str(LANGUAGE_VERSION)
 
     @property
     def name(self) -> str:

@@ -162,4 +162,6 @@ def _file_trouble(path: Path, cause: OSError) -> str:
     if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return message(f"ledger {path}", expected="room on the disk", got=got, hint=_FULL)
     where = os.fspath(cause.filename) if isinstance(cause.filename, str | os.PathLike) else path.parent
-    return message(f"ledger {path}", expected="a folder that can be written", got=f"{got}: {where}", hint=_ACCESS)
+    return message(
+        f"ledger {path}", expected="a folder that can be read and written", got=f"{got}: {where}", hint=_ACCESS
+    )

@@ -11,6 +11,7 @@ import torch
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
+from tasks import machine
 from tasks.child.device import checked, named
 from tasks.child.examples import Choice, Examples
 from tasks.child.memory import keep_freed_memory
@@ -100,7 +101,7 @@ class ChildTask:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: another CPU's vector units round differently."""
+        """What else a score depends on: other vector units round differently, and other products, NumPy's included."""
         return {
             "task": f"child {self.version}",
             "language": str(LANGUAGE_VERSION),
@@ -109,7 +110,7 @@ class ChildTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
             "step": self._path,
-            **({"numba": version("numba")} if self._path == FUSED else {}),
+            **({name: version(name) for name in ("numba", "numpy")} if self._path == FUSED else {}),
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
         }
@@ -118,9 +119,14 @@ class ChildTask:
         """Score each rule by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
 
         Returns:
-            an outcome for each rule; ERROR, with the message, where training raised anything.
+            an outcome for each rule; ERROR, with the message, where training raised anything that the rule may be to
+            blame for.
+
+        Raises:
+            EngineError: the machine failed: it has no memory left, or its GPU is gone.
         """
-        return [self._score(rule, seed) for rule in rules]
+        with machine.answerable():
+            return [self._score(rule, seed) for rule in rules]
 
     def _score(self, rule: Rule, seed: int) -> Outcome:
         protocol = self._protocol
@@ -143,6 +149,8 @@ class ChildTask:
             with reproducible_arithmetic(self._device):
                 return sweep_then_train(protocol, child, test=Child.test if self._test else None)
         except Exception as cause:  # a bad rule must not end a search, whatever it breaks
+            if machine.failed(cause):
+                raise
             return Outcome(
                 status=Status.ERROR,
                 score=protocol.chance,

@@ -63,7 +63,7 @@ def find(root: Path | None) -> Found | None:
     """Find CIFAR-10 on this machine; None if nobody named a folder and the cache has none.
 
     Raises:
-        DataError: the folder that was named does not hold it.
+        DataError: the folder that was named does not hold it, or one cannot be looked into.
     """
     variable = os.environ.get(ROOT_VARIABLE)
     named = root if root is not None else Path(variable) if variable else None
@@ -92,11 +92,15 @@ def default_root() -> Path:
 def _inspect(root: Path, *, trust_archive: bool) -> Found | None:
     if root.name in (download.FOLDER, download.ARCHIVE):
         root = root.parent
-    for folder in (root, root / NAME):
-        if (folder / download.FOLDER).is_dir() or (trust_archive and (folder / download.ARCHIVE).is_file()):
-            return Found(folder, is_tree=False)
-        if any((folder / part).is_dir() for part in LAYOUT.counts):
-            return Found(folder, is_tree=True)
+    try:
+        for folder in (root, root / NAME):
+            if (folder / download.FOLDER).is_dir() or (trust_archive and (folder / download.ARCHIVE).is_file()):
+                return Found(folder, is_tree=False)
+            if any((folder / part).is_dir() for part in LAYOUT.counts):
+                return Found(folder, is_tree=True)
+    except OSError as cause:
+        got, hint = cause.strerror or cause, "Check the path and its permissions"
+        raise DataError(message(f"folder {root}", expected="a readable folder", got=got, hint=hint)) from cause
     return None
 
 

@@ -21,6 +21,7 @@ from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.race.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
+from tasks import machine
 from tasks.sweep import sweep_then_train
 from tasks.update_rule import RuleOptimizer
 
@@ -88,8 +89,12 @@ class ToyTask(ABC):
         }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
-        """Score each rule on the arena of ``seed``; a rule that cannot run is an ERROR outcome."""
-        with _one_thread():
+        """Score each rule on the arena of ``seed``; a rule that cannot run is an ERROR outcome.
+
+        Raises:
+            EngineError: the machine has no memory left.
+        """
+        with machine.answerable(), _one_thread():
             if self._drawn is None or self._drawn[0] != seed:
                 self._drawn = (seed, self.arena(seed))  # a search asks for one seed, and a rule at a time
             arena = self._drawn[1]
@@ -102,6 +107,8 @@ class ToyTask(ABC):
             rows = {rate: row for row, rate in enumerate(self.protocol.learning_rates)}
             return sweep_then_train(self.protocol, lambda rate: StackedRun(stack, rows[rate]))
         except Exception as error:  # law 2: whatever a rule does, it is an outcome
+            if machine.failed(error):
+                raise
             return Outcome(
                 status=Status.ERROR,
                 score=self.protocol.chance,

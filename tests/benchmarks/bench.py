@@ -1,13 +1,15 @@
 """Run the benchmarks and print their figures beside their bounds: ``python tests/benchmarks/bench.py``.
 
 With ``--against REVISION``, measure that revision in turn with this one and say what became slower or faster. Exit code
-1 if a bound is broken, a benchmark fails or a regression is found; 2 if nothing could be measured.
+1 if a bound is broken, a benchmark fails (with ``--against``, one that runs there) or a regression is found; 2 if
+nothing could be measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,10 +20,11 @@ from pathlib import Path
 
 from against import BenchmarkError, Measure, changed, checked_out, in_turn, measured, program, surroundings
 from judging import Verdict, compare, rounds_needed
-from printing import MARK, Report, Sheet, comparisons_sheet, figures_sheet, machine, markdown, show, write
+from printing import MARK, Report, Sheet, above, comparisons_sheet, figures_sheet, machine, markdown, show, write
 from rich.console import Console
 
 from harness.errors import HarnessError, check_range, message
+from harness.files import write_whole
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 8  # processes a side
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str], *, root: Path = HERE.parent.parent, measure: 
     """
     options = _parser().parse_args(arguments)
     try:
+        _check(options)
         if options.against:
             return _compare(options, root, measure or partial(measured, benchmarks=_folder(root), only=options.only))
         reports, failed = [_read(path) for path in options.read], False
@@ -68,6 +72,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Complain before minutes of measuring, not after them.
+
+    Raises:
+        BenchmarkError: options do not go together, or a file to write cannot be.
+    """
+    for name in ("long", "json", "read"):
+        if options.against and getattr(options, name):
+            got, hint = f"--against {options.against}", "Leave one of them out"
+            raise BenchmarkError(message(f"--{name}", expected="nothing to compare with", got=got, hint=hint))
+    for path in (options.write, options.json):
+        if path is None:
+            continue
+        what, hint = f"file {path}", "Check the path and its permissions"
+        try:
+            folder = next(each for each in path.absolute().parents if each.exists())
+            writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+            if not writable or (path.exists() and not path.is_file()):
+                got = "no regular file" if writable else folder
+                raise BenchmarkError(message(what, expected="a place that can be written", got=got, hint=hint))
+            if path is options.write:
+                above(path)
+        except (OSError, ValueError) as cause:
+            raise BenchmarkError(message(what, expected="a text that can be read", got=cause, hint=hint)) from cause
+
+
 def _folder(root: Path) -> Path:
     return root / "tests" / "benchmarks"
 
@@ -83,16 +113,15 @@ def _run(options: argparse.Namespace, root: Path) -> tuple[Report, bool]:
             hint = "What pytest says above is the reason"
             raise BenchmarkError(message("benchmarks", expected="at least one to run", got="none", hint=hint))
         if options.json:
-            options.json.write_bytes(path.read_bytes())
+            write_whole(options.json, path.read_bytes())
         return _read(path), done.returncode != 0
 
 
 def _read(path: Path) -> Report:
     try:
         report = json.loads(path.read_text())
-        if not {"benchmarks", "machine_info"} <= report.keys():
-            raise KeyError("benchmarks")
-    except (OSError, ValueError, KeyError, AttributeError) as cause:
+        figures_sheet([report]), machine(report)  # all that will be read of it
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as cause:
         raise BenchmarkError(
             message(str(path), expected="a file that --json wrote", got=type(cause).__name__, hint="Measure again")
         ) from cause
@@ -100,7 +129,7 @@ def _read(path: Path) -> Report:
 
 
 def _compare(options: argparse.Namespace, root: Path, measure: Measure) -> int:
-    """Measure another revision in turn with this one; 1 if something became slower."""
+    """Measure another revision in turn with this one; 1 if something became slower, or runs there alone."""
     check_range("rounds", options.rounds, least=rounds_needed(1), error=BenchmarkError)
     console = Console(stderr=True)
     with checked_out(root, options.against) as tree:
@@ -116,7 +145,7 @@ def _compare(options: argparse.Namespace, root: Path, measure: Measure) -> int:
         console.print(f"With fewer than {needed} rounds the test cannot tell one change among so many benchmarks.")
     sheet = comparisons_sheet(comparisons, revision=options.against, rounds=options.rounds)
     _publish(sheet, "", options.write)
-    return int(any(each.verdict is Verdict.REGRESSION for each in comparisons))
+    return int(any(each.verdict in (Verdict.REGRESSION, Verdict.ONLY_THERE) for each in comparisons))
 
 
 def _publish(sheet: Sheet, described: str, path: Path | None) -> None:

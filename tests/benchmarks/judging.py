@@ -10,6 +10,8 @@ from statistics import median
 
 from scipy.stats import mannwhitneyu
 
+from harness.board.comparison import holm
+
 ODDS = 0.01  # of any false alarm in a whole table, at most
 RATIO = 1.15  # of the medians; less is not called a change, however sure
 
@@ -82,18 +84,6 @@ def _judged(name: str, here: float, there: float, p: float) -> Comparison:
     elif p <= ODDS and there > RATIO * here:
         verdict = Verdict.FASTER
     return Comparison(name, here, there, p, verdict)
-
-
-def holm(raw: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number, so that comparing each with α keeps the odds of any false alarm to α.
-
-    Source: Holm 1979, A simple sequentially rejective multiple test procedure.
-    """
-    adjusted, largest = [0.0] * len(raw), 0.0
-    for place, index in enumerate(sorted(range(len(raw)), key=raw.__getitem__)):
-        largest = max(largest, min(1.0, (len(raw) - place) * raw[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def rounds_needed(benchmarks: int) -> int:

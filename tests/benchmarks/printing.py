@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.files import write_whole
+
 MARK = "<!-- below: written by tests/benchmarks/bench.py -->"
 SIGNS = {Verdict.REGRESSION: "bold red", Verdict.FASTER: "green", "FAIL": "bold red", "ok": "green"}
 
@@ -152,5 +154,9 @@ def markdown(sheet: Sheet) -> str:
 
 def write(path: Path, text: str) -> None:
     """Put ``text`` below the mark in a Markdown file; what a person wrote above it stays."""
-    above = path.read_text().partition(MARK)[0] if path.exists() else "# Benchmarks\n\n"
-    path.write_text(f"{above}{MARK}\n\n{text}")
+    write_whole(path, f"{above(path)}{MARK}\n\n{text}".encode())
+
+
+def above(path: Path) -> str:
+    """What a person wrote above the mark; a heading where there is no file yet."""
+    return path.read_text(encoding="utf-8").partition(MARK)[0] if path.exists() else "# Benchmarks\n\n"

@@ -144,6 +144,12 @@ def test_the_order_is_turned_round_each_time() -> None:
         (["--against", "nowhere"], "revision: expected a commit, branch or tag of this repository, got 'nowhere'"),
         (["--against", "HEAD", "--rounds", "2"], "rounds: expected at least 5, got 2"),
         (["--read", "missing.json"], "missing.json: expected a file that --json wrote, got FileNotFoundError"),
+        (["--against", "HEAD", "--long"], "--long: expected nothing to compare with, got --against HEAD"),
+        (["--against", "HEAD", "--json", "x.json"], "--json: expected nothing to compare with, got --against HEAD"),
+        (["--against", "HEAD", "--read", "x.json"], "--read: expected nothing to compare with, got --against HEAD"),
+        (["--write", "/dev/null/x.md"], "file /dev/null/x.md: expected a place that can be written, got /dev/null"),
+        (["--json", "/dev"], "file /dev: expected a place that can be written, got no regular file"),
+        (["--against", "HEAD", "--write", "x" * 300], f"file {'x' * 300}: expected a text that can be read"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
@@ -153,6 +159,34 @@ def test_what_cannot_be_measured_is_one_line(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"benchmarks": [{"name": "x"}], "machine_info": {"python_version": "3.11"}},
+        {"benchmarks": [], "machine_info": {}},
+        {"benchmarks": 3, "machine_info": {"python_version": "3.11"}},
+        [],
+    ],
+)
+def test_a_file_with_something_else_in_it_is_one_line(
+    tmp_path: Path, content: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kept.json").write_text(json.dumps(content))
+    assert bench.main(["--read", str(tmp_path / "kept.json")], root=tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "kept.json: expected a file that --json wrote" in line
+
+
+def test_a_benchmark_that_is_broken_here_fails_the_comparison(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(tree: Path) -> Mapping[str, float]:
+        return {"test_x.py::test_sound": 1.0} | ({} if tree == history else {"test_x.py::test_broken": 1.0})
+
+    assert bench.main(["--against", "HEAD"], root=history, measure=measure) == 1
+    assert "does not run here" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_repository_is_one_line(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from judging import ODDS, Verdict, compare, holm, rounds_needed
+from judging import ODDS, Verdict, compare, rounds_needed
 
 from harness.race.seeds import derive_seed
 
@@ -83,11 +83,6 @@ def test_what_runs_on_one_side_alone_is_listed_and_not_judged() -> None:
     assert found["old"].verdict is Verdict.ONLY_THERE
     assert math.isnan(found["new"].ratio)
     assert found["new"].here == 3.5
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("benchmarks", [1, 10, 60])

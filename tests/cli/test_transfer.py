@@ -104,6 +104,7 @@ def test_what_a_terminal_has_no_letter_for_is_escaped(raced: Path) -> None:
     ("arguments", "expected"),
     [
         (["import", "no/such/file.jsonl"], "got nothing there"),
+        (["import", "x" * 300], "got File name too long"),
         (["import", os.devnull], "got something else"),
         (["export", "--results", "no/such/folder"], "expected a ledger"),
         (["rule", "export", "powersin"], "Did you mean 'powersign'?"),

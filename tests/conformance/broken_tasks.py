@@ -87,6 +87,10 @@ class SweepsElse(Changed):
     change: ClassVar = {"sweep": ((0.1, 0.5),)}
 
 
+class SweepsBackwards(Changed):
+    change: ClassVar = {"sweep": ((10.0, 0.5), (0.1, 0.5))}
+
+
 class CountsBackwards(Changed):
     change: ClassVar = {"examples": -1}
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from harness.conformance import check_task, failures, task
-from harness.conformance.checks import run_checks, titled
+from harness.conformance.checks import Check, run_checks, titled
 from harness.conformance.task import PROMISES, Subject, trial_rules
+from harness.contracts import Dataset
 from harness.race.protocol import NO_DATA, QUICK, TOY_QUADRATIC
+from harness.registry import Kind, load
 
 BREACHES = [
     (task.endurance, broken.Raises, "OverflowError: too large"),
@@ -62,7 +64,7 @@ def test_the_toy_task_conforms() -> None:
     assert failures(check_task("toy-quadratic", protocol=brief, rules=12)) == []
 
 
-def test_the_child_conforms() -> None:
+def drawn() -> Dataset:
     from tasks.data.images import ImageData
 
     rng = np.random.default_rng(0)
@@ -70,11 +72,28 @@ def test_the_child_conforms() -> None:
         (rng.integers(256, size=(size, 8, 8, 3), dtype=np.uint8), np.arange(size, dtype=np.uint8) % 10)
         for size in (120, 10)
     ]
-    data = ImageData.of("drawn", train=parts[0], test=parts[1], source="this test")
-    brief = replace(
-        QUICK, train_examples=40, validation_examples=40, batch_size=20, epochs=2, learning_rates=(1e-3, 1e-1, 10.0)
-    )
-    assert failures(check_task("child", protocol=brief, data=data, rules=8)) == []
+    return ImageData.of("drawn", train=parts[0], test=parts[1], source="this test")
+
+
+BRIEF = replace(
+    QUICK, train_examples=40, validation_examples=40, batch_size=20, epochs=2, learning_rates=(1e-3, 1e-1, 10.0)
+)
+
+
+def test_the_child_conforms() -> None:
+    assert failures(check_task("child", protocol=BRIEF, data=drawn(), rules=8)) == []
+
+
+def test_a_sweep_may_leave_out_what_rungs_drop_and_nothing_else() -> None:
+    def checked(factory, *, rungs: tuple[float, ...]) -> Check:
+        made = Subject(factory, replace(BRIEF, rungs=rungs), drawn(), trial_rules(8, seed=0), 0, 60.0)
+        (check,) = run_checks(titled([task.figures], made))
+        return check
+
+    assert checked(load(Kind.TASK, "child"), rungs=(0.5,)).passed
+    assert checked(broken.SweepsElse, rungs=(0.5,)).passed
+    assert not checked(broken.SweepsElse, rungs=()).passed
+    assert "swept (10.0, 0.1), where (0.1, 10.0) was due" in checked(broken.SweepsBackwards, rungs=(0.5,)).detail
 
 
 def test_a_sound_task_conforms() -> None:

@@ -52,7 +52,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     return Outcome(
         status=status,
         score=draw(scores) if status is Status.OK else PROTOCOL.chance,
-        learning_rate=draw(st.none() | floats),
+        learning_rate=draw(st.sampled_from(PROTOCOL.learning_rates) if status is Status.OK else st.none() | floats),
         examples=draw(st.integers(0, 2**53)),
         seconds=draw(floats),
         sweep=tuple(draw(st.lists(st.tuples(floats, scores), max_size=3))),
@@ -68,12 +68,12 @@ def archives(draw: st.DrawFn) -> Archive:
     entries: list[Entry] = []
     first: dict[str, Entry] = {}
     asked = 0
-    state = draw(st.sampled_from(RunState))
+    state, asynchronous = draw(st.sampled_from(RunState)), draw(st.booleans())
     for index, rule in enumerate(draw(st.lists(rules, max_size=8))):
-        asked += draw(st.integers(0, 5))
+        asked += draw(st.integers(0, 5)) if asynchronous else 2 * draw(st.integers(0, min(index, 1)))
         pending = state is not RunState.FINISHED and draw(st.booleans())
         outcome = first[rule.key].outcome if rule.key in first else None if pending else draw(outcomes())
-        told = None if outcome is None else asked + draw(st.integers(1, 9))
+        told = None if outcome is None else asked + (draw(st.integers(1, 9)) if asynchronous else 1)
         fresh = draw(st.sampled_from([Source.TRAINED, Source.SHARED]))
         source = Source.DUPLICATE if rule.key in first else fresh
         entry = Entry(index=index, rule=rule, key=rule.key, source=source, asked=asked, told=told, outcome=outcome)
@@ -91,14 +91,14 @@ def archives(draw: st.DrawFn) -> Archive:
         data_fingerprint=draw(labels),
         budget=Budget.of(8),
         seed=draw(st.integers(0, 2**62)),
-        asynchronous=draw(st.booleans()),
+        asynchronous=asynchronous,
         environment=draw(st.dictionaries(texts.filter(lambda name: name != "language"), texts, max_size=3)),
         provenance=draw(st.dictionaries(texts, texts, max_size=3)),
     )
     return Archive(
         header=header,
         state=state,
-        started=draw(st.floats(0, 1e12)),
+        started=draw(st.floats(0, 2.5e11)),
         seconds=draw(st.floats(0, 1e12)),
         exhausted=draw(st.none() | st.integers(0, 2**40)),
         serves=draw(st.booleans()),

@@ -47,6 +47,7 @@ PROTOCOL = ChildProtocol(
 )
 SPACE = Space.of("icml2017", blocks=1)
 ENVIRONMENT = {"fake": "1"}
+PINNED = ENVIRONMENT | {"language": "1"}
 
 
 class FakeTask:
@@ -172,7 +173,7 @@ def header(
 
 
 def spec() -> TaskSpec:
-    return TaskSpec(task="racing:FakeTask", protocol=PROTOCOL, environment=tuple(ENVIRONMENT.items()))
+    return TaskSpec(task="racing:FakeTask", protocol=PROTOCOL, environment=tuple(PINNED.items()))
 
 
 def run(

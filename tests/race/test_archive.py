@@ -123,6 +123,18 @@ def test_a_run_that_is_there_is_never_changed(tmp_path: Path) -> None:
     assert archived(tmp_path / "a", made) == ours
 
 
+def test_a_file_is_the_very_same_even_once_other_runs_make_its_outcomes_serve(tmp_path: Path) -> None:
+    made = header(6)
+    run(tmp_path / "a", made)
+    ours = archived(tmp_path / "a", made)
+    unsure, equal = replace(ours, serves=False), replace(ours, header=header(6, settings={"batch": 4}))
+    with Ledger.open(tmp_path / "b") as ledger:
+        assert ledger.adopt(unsure)
+        assert not ledger.adopt(unsure)
+        assert ledger.adopt(equal)
+        assert not ledger.adopt(unsure)
+
+
 def test_a_hostile_searcher_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
     run(tmp_path / "a", header(3))
     ours = archived(tmp_path / "a", header(3))
@@ -160,6 +172,10 @@ def failed(lines: list[dict]) -> int:
     return next(place for place, each in enumerate(lines) if (each.get("outcome") or {}).get("status") == "diverged")
 
 
+def good(lines: list[dict]) -> int:
+    return next(place for place, each in enumerate(lines) if (each.get("outcome") or {}).get("status") == "ok")
+
+
 SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
     "newer schema": (lambda lines: lines[0].update(schema=2), r"line 1: .*newer harness"),
     "another format": (lambda lines: lines[0].update(format="recipe"), r"line 1: .*harness export"),
@@ -171,6 +187,14 @@ SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
     "searcher": (lambda lines: lines[0]["header"].update(searcher="a\x1b[2J"), r"line 1: .*searcher"),
     "space": (lambda lines: lines[0]["header"]["space"]["operands"].append("q"), r"line 1: .*operand"),
     "budget": (lambda lines: lines[0]["header"]["budget"].update(children=0), r"line 1: .*header"),
+    "a budget beyond counting": (
+        lambda lines: lines[0]["header"]["budget"].update(children=2**62, proposals=2**62),
+        r"line 1: .*children: expected 1 to 10000000",
+    ),
+    "a date beyond calendars": (lambda lines: lines[0].update(started=1e20), r"line 1: .*less than 253370764800"),
+    "no learning rate": (lambda lines: lines[0]["header"]["protocol"].update(learning_rates=[]), r"line 1: .*_rates"),
+    "no epoch": (lambda lines: lines[0]["header"]["protocol"].update(epochs=0), r"line 1: .*protocol.epochs"),
+    "no batch": (lambda lines: lines[0]["header"]["protocol"].update(batch_size=0), r"line 1: .*protocol.batch_size"),
     "unknown field": (lambda lines: lines[2].update(note="x"), r"line 3: expected no field note"),
     "unknown header field": (lambda lines: lines[0]["header"].update(x=1), r"line 1: expected no field header.x"),
     "missing field": (lambda lines: lines[2].pop("key"), r"line 3: expected a field key"),
@@ -189,7 +213,12 @@ SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
     "uncharged": (lambda lines: lines[1].update(source="duplicate"), r"line 2: expected an earlier proposal"),
     "charged twice": (lambda lines: lines[duplicate(lines)].update(source="trained"), r"expected source duplicate"),
     "another outcome": (lambda lines: lines[duplicate(lines)]["outcome"].update(seconds=9.0), r"the same function"),
-    "told before asked": (lambda lines: lines[2].update(told=0), r"line 3: expected a step after"),
+    "asked out of step": (lambda lines: lines[-2].update(asked=99, told=100), r"step \d+ or \d+ in asked"),
+    "asked late": (lambda lines: lines[1].update(asked=2, told=3), r"line 2: expected step 0 in asked"),
+    "told out of step": (lambda lines: lines[2].update(told=3), r"line 3: expected step 1 in told"),
+    "ok without a rate": (lambda lines: lines[good(lines)]["outcome"].update(learning_rate=None), r"no learning rate"),
+    "a rate of its own": (lambda lines: lines[good(lines)]["outcome"].update(learning_rate=0.5), r"learning rate of 0"),
+    "told before asked": (lambda lines: lines[2].update(told=0), r"line 3: expected step 1 in told"),
     "asked backwards": (lambda lines: lines[-2].update(asked=0), r"expected a step from"),
     "unfinished": (lambda lines: lines[-2].update(outcome=None, told=None), r"expected .*outcome"),
     "a count": (lambda lines: lines[-1].update(charged=0), r"expected the checksum and the counts"),
@@ -241,6 +270,15 @@ def _empty(made: RunHeader) -> Archive:
     return Archive(
         header=made, state=RunState.STOPPED, started=1.0, seconds=1.0, exhausted=None, serves=True, entries=()
     )
+
+
+def test_a_tell_before_its_ask_is_refused_of_a_run_that_tells_as_they_finish(tmp_path: Path) -> None:
+    run(tmp_path / "a", header(asynchronous=True))
+    lines = [json.loads(each) for each in encode(archived(tmp_path / "a", header(asynchronous=True))).splitlines()]
+    lines[2].update(told=lines[2]["asked"])
+    (tmp_path / "run.jsonl").write_bytes(sealed(lines))
+    with pytest.raises(LedgerError, match="line 3: expected a step after"):
+        decode(tmp_path / "run.jsonl")
 
 
 def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 from distributed import LocalCluster
-from racing import SPACE, dump, fake_outcome, header, run, spec
+from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 
 from harness.errors import DataError, EngineError
 from harness.race import dask_engine
 from harness.race.dask_engine import DaskEngine
-from harness.race.engine import open_engine
+from harness.race.engine import environment_at, open_engine
 from harness.race.ledger import Ledger
 from harness.race.records import RunState
 
@@ -155,6 +155,54 @@ def test_any_scheduler_will_do_and_errors_come_back_as_they_were(monkeypatch):
     with pytest.raises(EngineError, match=r"^cluster: expected a scheduler that stays"):
         collect(engine, 1)
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (ModuleNotFoundError("No module named 'harness'"), EngineError),
+        (RuntimeError("Error during deserialization of the task graph. This frequently\noccurs if"), EngineError),
+        (AttributeError("Can't get attribute 'train_on_worker' on <module 'harness'>"), EngineError),
+        (AttributeError("'NoneType' object has no attribute 'evaluate'"), AttributeError),
+        (ZeroDivisionError("a bug of the task"), ZeroDivisionError),
+    ],
+)
+def test_what_a_worker_cannot_read_is_one_line_and_a_bug_is_a_bug(monkeypatch, cause, expected):
+    def raises(*_: object, **__: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(dask_engine, "train_on_worker", raises)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+        engine = open_engine(spec(), cluster=cluster.scheduler_address)
+        engine.submit(RULES[0], seed=7)
+        with pytest.raises(expected) as raised:
+            collect(engine, 1)
+        engine.close()
+    if expected is EngineError:
+        assert str(raised.value).startswith("cluster: expected this package, to train with, got ")
+        assert "\n" not in str(raised.value)
+    else:
+        assert str(raised.value) == str(cause)
+
+
+def test_a_worker_says_what_scores_depend_on(monkeypatch):
+    monkeypatch.setenv("FAKE_VERSION", "of the worker")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        asked = dataclasses.replace(spec(), environment=())
+        assert environment_at(address, asked) == PINNED | {"fake": "of the worker"}
+        with pytest.raises(DataError, match="the tests have no data"):
+            environment_at(address, dataclasses.replace(asked, data="racing:no_data"))
+
+
+def test_workers_without_this_package_are_one_line(monkeypatch):
+    monkeypatch.setattr(dask_engine, "_PACKAGE", "no_such_package")
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
+        pytest.raises(EngineError, match="expected this package on every worker, got none on ") as error,
+    ):
+        open_engine(spec(), cluster=cluster.scheduler_address)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "127.0.0.1:99999999", "gopher://x:1", ""])

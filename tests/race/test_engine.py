@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from racing import ENVIRONMENT, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
+from racing import ENVIRONMENT, PINNED, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
 
 from harness.errors import DataError, EngineError, RegistryError
-from harness.race.engine import InlineEngine, open_engine, train
+from harness.race.engine import InlineEngine, TaskSpec, open_engine, pinned, train
+from harness.race.protocol import TOY_QUADRATIC
+from harness.space.expression import LANGUAGE_VERSION
 
 RULE = SPACE.sample(np.random.default_rng(0))
 
@@ -80,7 +82,8 @@ def test_other_data_than_recorded_is_refused():
     ("expected", "said"),
     [
         ({"fake": "2"}, "worker's fake: expected 2, got 1"),
-        (ENVIRONMENT | {"torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
+        (ENVIRONMENT, "worker's language: expected none, got 1"),
+        (PINNED | {"torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
     ],
 )
 def test_other_versions_than_recorded_are_refused(expected, said):
@@ -101,3 +104,9 @@ def test_one_worker_needs_no_cluster_and_uses_the_task_given():
     assert engine._task is task
     with pytest.raises(EngineError, match="workers"):
         open_engine(spec(), workers=0)
+
+
+def test_the_version_of_the_language_is_pinned_whoever_wrote_the_task():
+    assert pinned(FakeTask(PROTOCOL, None)) == PINNED == ENVIRONMENT | {"language": str(LANGUAGE_VERSION)}
+    toy = TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build()
+    assert pinned(toy) == toy.environment

@@ -10,7 +10,8 @@ from doubles import CountingEngine, LastFirstEngine, Scripted, StutteringEngine,
 from racing import SPACE, Learner, dump, header, run, swapped
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.errors import SearcherError, SpaceError
+from harness.errors import ReplayError, SearcherError, SpaceError
+from harness.race.handle import RunHandle
 from harness.race.ledger import Ledger
 from harness.race.progress import Progress
 from harness.race.records import RunState
@@ -52,9 +53,27 @@ def test_the_proposal_cap_ends_a_searcher_that_repeats_itself(tmp_path):
     assert searcher.asked[-1] == 2, "the last ask is cut to what is left"
 
 
-def test_a_searcher_with_nothing_left_ends_the_run(tmp_path):
-    summary = run(tmp_path, header(5), searcher=Scripted(rules(2)))
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_searcher_with_nothing_left_ends_the_run_and_the_record_says_at_which_step(tmp_path, asynchronous):
+    made = header(5, asynchronous=asynchronous)
+    summary = run(tmp_path, made, searcher=Scripted(rules(2)))
     assert (summary.state, summary.children) == (RunState.FINISHED, 2)
+    assert Ledger.read(tmp_path).archive(made.identity).exhausted == 4
+    enough = header(2, asynchronous=asynchronous)
+    run(tmp_path, enough, searcher=Scripted(rules(2)))
+    assert Ledger.read(tmp_path).archive(enough.identity).exhausted is None
+
+
+def test_a_run_whose_searcher_had_nothing_left_replays_to_the_same_end(tmp_path, monkeypatch):
+    made = header(5)
+    run(tmp_path / "whole", made, searcher=Scripted(rules(2)))
+    with monkeypatch.context() as patched:
+        patched.setattr(RunHandle, "finish", lambda *_: None)  # as if it had been killed just before
+        run(tmp_path / "killed", made, searcher=Scripted(rules(2)))
+    with pytest.raises(ReplayError, match="expected none left, as recorded"):
+        run(tmp_path / "killed", made, searcher=Scripted(rules(3)))
+    run(tmp_path / "killed", made, searcher=Scripted(rules(2)))
+    assert dump(tmp_path / "killed", made) == dump(tmp_path / "whole", made)
 
 
 def test_diverged_and_failed_children_are_charged(tmp_path):

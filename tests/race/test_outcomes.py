@@ -63,6 +63,11 @@ def test_a_failure_scores_chance_whatever_it_says(status, score):
         ({"sweep": ((0.1,),)}, "malformed"),
         ({"examples": math.inf}, "malformed"),
         ({"status": "fine"}, "malformed"),
+        ({"examples": -1}, "below 0"),
+        ({"examples": 2**63}, "above 2^63"),
+        ({"examples": 10**5000}, "above 2^63"),
+        ({"learning_rate": None}, "no learning rate"),
+        ({"learning_rate": 0.3}, "a learning rate of 0.3"),
     ],
 )
 def test_a_malformed_outcome_is_a_failure_that_says_why(changes, said):

@@ -7,10 +7,10 @@ import sqlite3
 
 import pytest
 from doubles import CountingEngine, Scripted, rules
-from racing import SPACE, Learner, dump, header, run
+from racing import PINNED, SPACE, Learner, dump, header, run
 
 from harness.contracts import Outcome
-from harness.errors import ReplayError
+from harness.errors import LedgerError, ReplayError
 from harness.race.ledger import FILE_NAME, Ledger
 from harness.race.progress import Progress
 from harness.race.records import RunState
@@ -27,6 +27,14 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, stop_after):
     assert (second.state, second.trained) == (RunState.FINISHED, 15 - stop_after)
     assert second.replayed == len(first.trials)
     assert dump(tmp_path / "whole", made) == dump(tmp_path / "parts", made)
+
+
+def test_a_run_that_was_begun_before_every_run_recorded_the_language_goes_on(tmp_path):
+    stopped(tmp_path, header(9))
+    assert run(tmp_path, header(9, environment=PINNED)).state is RunState.FINISHED
+    stopped(tmp_path, header(9, seed=1))
+    with pytest.raises(LedgerError, match="language: expected 1, as when it was begun, got 2"):
+        run(tmp_path, header(9, seed=1, environment=PINNED | {"language": "2"}))
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from doubles import CountingEngine
 from racing import completed, dump, entry, header, run
 
 from harness.errors import HarnessError, LedgerError
@@ -37,12 +38,17 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(0)
 
 
-@contextlib.contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Make a folder and all in it readable and not writable, for an ordinary user."""
+def reach(folder: Path) -> None:
+    """Let an ordinary user come to a folder."""
     for parent in [folder, *folder.parents]:
         if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
             parent.chmod(0o755)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Make a folder and all in it readable and not writable, for an ordinary user."""
+    reach(folder)
     paths = [folder, *folder.rglob("*")]
     for path in paths:
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -120,7 +126,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError) as error:
         Ledger.open(tmp_path / "file" / "results")
-    assert "expected a folder that can be written" in one_line(error)
+    assert "expected a folder that can be read and written" in one_line(error)
 
 
 def test_an_unwritable_folder_is_refused_and_can_be_read(tmp_path):
@@ -265,3 +271,29 @@ def test_a_strange_value_in_any_column_is_an_error_of_ours_or_none(tmp_path, tab
             connection.commit()
         for look in (lambda: Ledger.read(folder).runs(), lambda: run(folder, made)):  # noqa: B023
             refuses(look)
+
+
+def test_what_a_private_folder_holds_is_one_line(tmp_path):
+    run(tmp_path / "private", header(3))
+    reach(tmp_path)
+    (tmp_path / "private").chmod(0)
+    try:
+        with without_privileges(), pytest.raises(LedgerError, match="got Permission denied") as error:
+            Ledger.read(tmp_path / "private")
+    finally:
+        (tmp_path / "private").chmod(0o700)
+    one_line(error)
+
+
+def test_a_reader_who_may_not_see_the_locks_reads_all_the_same(tmp_path):
+    run(tmp_path, header(6, seed=1), engine=(engine := CountingEngine(stop_after=2)), stop=engine.stop)
+    with Ledger.open(tmp_path) as store:
+        store._writer.execute("UPDATE runs SET state = 'running'")  # as a killed process leaves it
+    reach(tmp_path)
+    (tmp_path / "locks").chmod(0)
+    try:
+        with without_privileges():
+            (record,) = Ledger.read(tmp_path).results()
+    finally:
+        (tmp_path / "locks").chmod(0o700)
+    assert record.standing == "interrupted"

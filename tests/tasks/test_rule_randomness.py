@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.race.seeds import derive_seed
 from tasks.update_rule import RuleOptimizer
 
 COUNT = 1_000_000
@@ -88,3 +89,20 @@ def test_noise_is_normal_with_its_sigma_and_one_tensor_a_step() -> None:
     product = delta("noise * exp(noise)", torch.ones(1_000))
     noise = delta("noise", torch.ones(1_000))
     torch.testing.assert_close(product, noise * noise.exp())
+
+
+def test_which_gpu_it_is_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfProcessor(torch.Generator):
+        def __new__(cls, *_: object) -> OfProcessor:
+            return super().__new__(cls)
+
+    monkeypatch.setattr(torch, "Generator", OfProcessor)  # there need not be two GPUs here
+
+    def seeds(*devices: str) -> list[int]:
+        optimizer = RuleOptimizer([torch.zeros(1)], "noise", seed=7)
+        return [optimizer._generator(device).initial_seed() for device in devices]
+
+    assert seeds("cuda:1") == seeds("cuda:0") == [derive_seed(7, "rule", "cuda:0")]
+    assert seeds("cuda:3", "cpu", "cuda:1") == seeds("cuda:0", "cpu", "cuda:1")
+    assert len(set(seeds("cuda:3", "cpu", "cuda:1"))) == 3
+    assert seeds("cpu") == [derive_seed(7, "rule", "cpu")]

@@ -1,6 +1,6 @@
 """Copy from a store what each proposal cost: ``python results/studies/savings/collect.py STORE``.
 
-``STORE`` is the folder of a ledger. All runs of it go into ``children.csv``, completed proposals in the order proposed.
+``STORE`` is the folder of a ledger. All its searches go into ``children.csv``, completed proposals in order.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def main() -> None:
     rows = []
     for identity, text in store.execute("SELECT identity, header FROM runs ORDER BY started"):
         header = RunHeader.from_json(text)
+        if header.confirmation is not None:
+            continue  # no search
         found = store.execute(
             "SELECT number, source, learning_rate IS NOT NULL, examples, score, rule FROM trials "
             "WHERE run = ? AND status IS NOT NULL ORDER BY number",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rules import chosen
@@ -22,6 +23,7 @@ LEARNS = 0.2  # a rule that earned this much anywhere did learn: chance is 0.1, 
 RESAMPLES = 10_000
 
 Row = Mapping[str, str]
+Line = Mapping[str, Any]
 
 
 def main() -> None:
@@ -69,7 +71,7 @@ def costs(rows: Iterable[Row]) -> str:
 
 def paths() -> list[str]:
     """The table of the two ways to compute a child's step."""
-    pairs = [json.loads(line) for line in (HERE / "paths.jsonl").read_text().splitlines()]
+    pairs = latest([json.loads(line) for line in (HERE / "paths.jsonl").read_text().splitlines()])
     lines = ["| rule | seeds | fused | plain | standard error of these | difference | its standard error |"]
     lines.append("|---|---|---|---|---|---|---|")
     for rule in dict.fromkeys(pair["rule"] for pair in pairs):
@@ -85,9 +87,12 @@ def paths() -> list[str]:
 
 def variants() -> list[str]:
     """The table of what costs rewards, and the rewards."""
-    outcomes: dict[str, dict[str, Mapping[str, float]]] = {}
+    lines_of: dict[str, list[Line]] = {}
     for line in map(json.loads, (HERE / "rewards.jsonl").read_text().splitlines()):
-        outcomes.setdefault(line["part"], {})[line["name"]] = line["outcome"]
+        lines_of.setdefault(line["part"], []).append(line)
+    parts = {part: latest(own) for part, own in lines_of.items()}
+    check_alike({part: own[0]["about"] for part, own in parts.items()})
+    outcomes = {part: {line["name"]: line["outcome"] for line in own} for part, own in parts.items()}
     full = outcomes["quick"]
     lines = ["| against `quick` | rules | Spearman | 95% interval | among those that learn | examples |"]
     lines.append("|---|---|---|---|---|---|")
@@ -107,6 +112,20 @@ def variants() -> list[str]:
         cells = [show(outcomes.get(part, {}).get(name)) for part in ("quick", *VARIANTS)]
         lines.append(f"| {name} | `{rule.infix}` | " + " | ".join(cells) + " |")
     return lines
+
+
+def latest(lines: Sequence[Line]) -> list[Line]:
+    """The lines of the latest conditions: whoever measures anew under others appends to what was there."""
+    return [line for line in lines if line["about"] == lines[-1]["about"]]
+
+
+def check_alike(abouts: Mapping[str, Mapping[str, object]]) -> None:
+    """Leave unless all parts were measured alike, but for the protocol and what a part alone adds to the record."""
+    for part, about in abouts.items():
+        for name in sorted(abouts["quick"].keys() - {"protocol"}):
+            before, now = abouts["quick"][name], about.get(name, "none")
+            if now != before:
+                raise SystemExit(f"{name} of {part}: expected {before}, as of quick, got {now}. Run one of them again.")
 
 
 def show(outcome: Mapping[str, float] | None) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.board.comparison import holm
 from harness.board.statistics import area, best_so_far, estimate, sign_flip
 from harness.race.ledger import Ledger
 from harness.race.records import RunState
@@ -106,7 +107,8 @@ def compared(areas: Mapping[str, Mapping[int, float]], rival: str) -> dict[str, 
         if name != rival and (name not in RIVALS or rival == "random") and areas[name].keys() & areas[rival]
     }
     chances = {name: sign_flip(values.tolist()) for name, values in differences.items()}
-    adjusted = holm({name: chance for name, chance in chances.items() if name not in RIVALS})
+    learners = [name for name in chances if name not in RIVALS]
+    adjusted = dict(zip(learners, holm([chances[name] for name in learners]), strict=True))
     cells = {}
     for name, values in differences.items():
         gain = estimate(values.tolist())
@@ -114,15 +116,6 @@ def compared(areas: Mapping[str, Mapping[int, float]], rival: str) -> dict[str, 
         cells[name] = [f"{gain.mean:+.4f} ± {margin:.4f}", f"{int((values > 0).sum())} of {gain.count}"]
         cells[name] += [f"{chances[name]:.2g}", f"{adjusted[name]:.2g}" if name in adjusted else ""]
     return cells
-
-
-def holm(chances: dict[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment of several p values (Holm 1979)."""
-    adjusted, floor = {}, 0.0
-    for rank, (name, chance) in enumerate(sorted(chances.items(), key=lambda item: item[1])):
-        floor = max(floor, min(1.0, (len(chances) - rank) * chance))
-        adjusted[name] = floor
-    return adjusted
 
 
 if __name__ == "__main__":

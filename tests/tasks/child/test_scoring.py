@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
-from harness.errors import ProtocolError
+from harness.errors import EngineError, ProtocolError
 from harness.race.protocol import PAPER, child_seed
+from tasks.child import scoring
 from tasks.child.scoring import ChildTask
 from tasks.child.training import Child
 from tasks.data import cifar10
@@ -95,14 +96,36 @@ def test_a_learning_rate_that_diverges_does_not_hurt_the_others(protocol: ChildP
 
 
 def test_whatever_training_raises_is_an_outcome(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def out_of_memory(_: object) -> bool:
-        raise RuntimeError("can't allocate memory")
+    def mismatched(_: object) -> bool:
+        raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(Child, "train_epoch", out_of_memory)
+    monkeypatch.setattr(Child, "train_epoch", mismatched)
     (outcome,) = task.evaluate(RULES[:1], seed=0)
     assert outcome.status is Status.ERROR
     assert (outcome.score, outcome.learning_rate) == (0.1, None)
-    assert outcome.message == "RuntimeError: can't allocate memory"
+    assert outcome.message == "RuntimeError: shapes do not match"
+
+
+@pytest.mark.parametrize("place", ["training", "preparing"])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_a_failure_of_the_machine_is_no_outcome(
+    protocol: ChildProtocol, data: ImageData, monkeypatch: pytest.MonkeyPatch, failure: Exception, place: str
+) -> None:
+    def fails(*_: object, **__: object) -> object:
+        raise failure
+
+    monkeypatch.setattr(*((Child, "train_epoch") if place == "training" else (scoring, "starter")), fails)
+    with pytest.raises(EngineError, match="child: expected a machine that can train it, got ") as raised:
+        ChildTask(protocol, data).evaluate(RULES[:1], seed=0)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_rule_that_refers_to_nothing_is_an_outcome(task: ChildTask) -> None:

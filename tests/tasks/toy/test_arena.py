@@ -12,12 +12,12 @@ import torch
 
 from harness.conformance import check_task, failures
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
-from harness.errors import ProtocolError
+from harness.errors import EngineError, ProtocolError
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
 from tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
-from tasks.toy.arena import batches, noise_of_batches, progress
+from tasks.toy.arena import Stack, batches, noise_of_batches, progress
 
 CLASSES = {"toy-quadratic": QuadraticTask, "toy-rosenbrock": RosenbrockTask, "toy-classifier": ClassifierTask}
 
@@ -128,6 +128,15 @@ def test_a_rate_that_diverges_ends_at_once_and_is_charged_what_it_used(arena, ou
     assert result.learning_rate == 0.01
     assert result.sweep[1] == (1e30, far.chance)
     assert 0 < result.examples - arena.epochs * arena.train_examples < arena.train_examples
+
+
+def test_a_failure_of_the_machine_is_no_outcome(arena, monkeypatch) -> None:
+    def full(*_: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(Stack, "_train", full)
+    with pytest.raises(EngineError, match="child: expected a machine that can train it, got MemoryError"):
+        built(arena).evaluate([named("sgd")], seed=0)
 
 
 def test_a_rule_that_cannot_run_is_an_error_and_the_others_still_count(arena) -> None:

@@ -1,0 +1,45 @@
+"""What ``harness confirm`` takes from the searches, and refuses to take for theirs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from complaints import complaint
+from typer.testing import CliRunner
+
+from harness.cli.main import app
+from harness.race import protocol
+
+CONFIRM = ("confirm", "--top", "1", "--seeds", "1", "--workers", "1", "--quiet", "--results")
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> str:
+    """A store with one finished search."""
+    common = ("--protocol", "toy-quadratic", "--children", "3", "--seeds", "0", "--workers", "1", "--quiet")
+    invoke("run", *common, "--results", str(tmp_path))
+    return str(tmp_path)
+
+
+def test_another_protocol_of_the_searched_ones_name_is_refused(searched, capsys, monkeypatch) -> None:
+    newer = dataclasses.replace(protocol.TOY_QUADRATIC, version=2)
+    monkeypatch.setitem(protocol.PROTOCOLS, "toy-quadratic", newer)
+    line = complaint(capsys, monkeypatch, *CONFIRM, searched)
+    assert f"protocol toy-quadratic: expected v1 ({protocol.TOY_QUADRATIC.hash}), by which the searches" in line
+    assert f"got v2 ({newer.hash})." in line
+    invoke(*CONFIRM, searched, "--protocol", "toy-quadratic")
+
+
+def test_other_data_of_the_searched_ones_name_is_refused(searched, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(protocol, "NO_DATA", protocol.NoData(fingerprint="other"))
+    line = complaint(capsys, monkeypatch, *CONFIRM, searched)
+    assert "data set none: expected fingerprint none, as the searches had it, got other." in line
+    invoke(*CONFIRM, searched, "--data", "auto")

@@ -1,0 +1,58 @@
+"""What runs train on: pinned whoever wrote the task, and with a cluster as its workers say."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from distributed import LocalCluster
+from typer.testing import CliRunner
+
+from harness.cli.grounds import prepared
+from harness.cli.main import app
+from harness.race import engine
+from harness.race.ledger import Ledger
+from harness.race.protocol import TOY_QUADRATIC
+from harness.space.expression import LANGUAGE_VERSION
+from tasks.toy import QuadraticTask
+
+
+class Outside(QuadraticTask):
+    """A task whose author did not think of the language."""
+
+    environment = {"mine": "1"}  # noqa: RUF012 - the contract asks for no more
+
+
+def test_the_language_is_pinned_for_a_task_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("outside")
+    module.Outside = Outside  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "outside", module)
+    protocol = dataclasses.replace(TOY_QUADRATIC, task="outside:Outside")
+    ground = prepared(protocol, "auto", None, device="cpu", cluster=None)
+    assert ground.environment == {"language": str(LANGUAGE_VERSION), "mine": "1"}
+    assert dict(ground.spec.environment) == ground.environment
+    built_in = prepared(TOY_QUADRATIC, "auto", None, device="cpu", cluster=None)
+    assert built_in.environment == QuadraticTask(TOY_QUADRATIC).environment
+
+
+def test_with_a_cluster_no_task_is_built_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def here(*_: object, **__: object) -> None:
+        raise AssertionError("this machine has no such device")
+
+    def invoke(*arguments: str) -> str:
+        common = ("--protocol", "toy-quadratic", "--quiet", "--results", str(tmp_path), "--cluster", address)
+        result = CliRunner().invoke(app, [*arguments, *common], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    monkeypatch.setattr(engine, "build_task", here)
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        invoke("run", "--children", "3", "--seeds", "0", "--blocks", "1")
+        assert "Confirmed rules" in invoke("confirm", "--top", "1", "--seeds", "1")
+    records = Ledger.read(tmp_path).results()
+    assert len(records) == 2
+    assert all(each.header.environment == QuadraticTask(TOY_QUADRATIC).environment for each in records)
