@@ -42,9 +42,7 @@ def exact(children: list[Row]) -> list[str]:
     lines.append("|---|---|---|---|---|---|---|")
     for name, count in UNIFORM.items():
         drawn = [row for row in children if row["protocol"] == name and row["searcher"] == "random"]
-        seeds = sorted({int(row["seed"]) for row in drawn})
-        each = count // max(len(seeds), 1)
-        rows = [row for seed in seeds for row in drawn if int(row["seed"]) == seed and int(row["number"]) < each]
+        rows = sorted(drawn, key=lambda row: (int(row["number"]), int(row["seed"])))[:count]
         if rows:
             lines.append(f"| `{name}`, uniform draws | {len(rows)} | {costs(rows)} |")
     raced = [row for row in children if row["protocol"] == "quick"]
