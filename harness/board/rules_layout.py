@@ -94,11 +94,10 @@ def _chance(paired: Paired) -> str:
 def _costs(board: RulesBoard) -> TableText:
     """What a user of the rule pays, and how steadily it trains."""
     to_target = "examples" if board.target is None else f"to {board.target:.3f}"
-    titles = ("", "seeds", "diverged", "errors", "λ", to_target, "reached", "means", "nodes")
+    titles = ("", "diverged", "errors", "λ", to_target, "reached", "means", "nodes")
     rows = (
         (
             str(number),
-            str(len(each.seeds)),
             f"{each.diverged / len(each.seeds):.0%}",
             f"{each.errors / len(each.seeds):.0%}",
             _rates(each),

@@ -19,7 +19,8 @@ from harness.board.tables import Board
 SIGNS = {"–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
 ASCII = str.maketrans(SIGNS | dict(zip(layout.SPARKS, "_.-:=+*#", strict=True)))
 
-ROOMY = 72  # columns
+GAP = 3  # columns between two of a table
+LEAST_NAME = 12  # columns that names and formulas, which fold, are left with
 
 
 def show(boards: Sequence[Board], console: Console) -> None:
@@ -51,7 +52,7 @@ def show_page(page: Page, console: Console) -> None:
     for table in page.tables:
         console.print()
         console.print(text(table.title, "bold"))
-        console.print(_table(table, text, roomy=console.width >= ROOMY))
+        console.print(_table(table, text, roomy=_roomy(table, console.width)))
     if page.notes:
         console.print()
         for note in page.notes:
@@ -59,6 +60,15 @@ def show_page(page: Page, console: Console) -> None:
             hanging.add_row(text("*"), text(note, "dim"))
             console.print(hanging)
     console.print()
+
+
+def _roomy(table: TableText, width: int) -> bool:
+    """Whether all numbers fit on one line each, with some room for what is not a number."""
+    needed = GAP * (len(table.columns) - 1)
+    for place, column in enumerate(table.columns):
+        widest = max(map(len, [column.title, *(row[place] for row in table.rows)]))
+        needed += widest if column.right else min(widest, LEAST_NAME)
+    return needed <= width
 
 
 def _table(table: TableText, text: Callable[[str], Text], *, roomy: bool) -> Table:

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from harness.board import layout
+from harness.board.layout import Column, Page, TableText
 from harness.board.leaderboard import boards
-from harness.board.terminal import show
+from harness.board.terminal import show, show_page
 from harness.contracts import Block, Rule
 from harness.race.protocol import PAPER
 from harness.race.records import RunState
@@ -76,6 +77,19 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(found, width) -> 
     text = printed(found, width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+
+
+def test_numbers_too_wide_for_a_line_are_folded_and_not_cut() -> None:
+    columns = (Column("", right=True), *(Column(f"figure {number}", right=True) for number in range(6)), Column("rule"))
+    cells = ("1", *(f"{number}.0001 of 10" for number in range(6)), "g * exp(sign(g) * sign(m))")
+    page = Page("Figures", (), (TableText("wide", columns, (cells,)),), ())
+    for width, whole in ((80, False), (130, True)):
+        file = io.StringIO()
+        show_page(page, Console(file=file, width=width))
+        lines = file.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        assert file.getvalue().count("10") == 6
+        assert any("0.0001 of 10   1.0001 of 10" in line for line in lines) == whole
 
 
 def test_a_long_rule_is_folded_whole(run, trial) -> None:
