@@ -86,7 +86,7 @@ def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
 
 
 def curves(board: Board) -> Figure:
-    """Best reward so far against children charged: medians over seeds, with the quartiles of the first and the last."""
+    """Best reward so far against children charged: medians over seeds, with their quartiles."""
     figure, axes = _canvas(7.0, 4.0)
     children = range(1, board.budget.children + 1)
     for row, colour in zip(board.rows, COLOURS * 2, strict=False):

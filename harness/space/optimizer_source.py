@@ -89,7 +89,9 @@ def _draw(self, params, group):
     if str(device) in streams:
         generator.set_state(streams[str(device)].cpu())
     else:
-        name = repr((int(group["seed"]), "rule", str(device)))
+        place = sum(other.partition(":")[0] == device.type for other in streams)  # in the order of first use
+        stream = device.type if device.index is None else f"{device.type}:{place}"
+        name = repr((int(group["seed"]), "rule", stream))
         generator.manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1)
 '''
 NOISE = (
