@@ -28,7 +28,7 @@ from tasks.rule_fusion import FusedStep
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import Program, compile_rule
 
-PIECE_BYTES = 1 << 20  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
+PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
