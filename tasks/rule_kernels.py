@@ -1,13 +1,14 @@
 """What a compiled rule is made of: operations that each run once for all tensors of a bucket (``torch._foreach``).
 
 Every kernel has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that
-nobody reads again, and its memory may take the result. Other arguments are never written to.
+nobody reads again, and its memory may take the result. Other arguments are never written to. All arithmetic that makes
+tensors of tensors goes through ``Bucket.apply``, so that ``tasks.rule_tape`` can write it down instead.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,11 +17,36 @@ from torch import Tensor
 
 Value = list[Tensor] | float
 """One tensor for each parameter of the bucket, or a number that stands for tensors filled with it."""
+Numbers = float | list[float]
 
 CLIPS = {"clip5": 1e-5, "clip4": 1e-4, "clip3": 1e-3}
 DROPS = {"drop1": 0.1, "drop3": 0.3, "drop5": 0.5}
 MEANS = {"m": "mean_m", "v": "mean_v", "gamma": "mean_gamma"}
+FUNCTIONS = ("abs", "add", "addcmul", "clamp_max", "clamp_min", "div", "exp", "log", "mul", "neg", "pow", "reciprocal")
+FOREACH: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # function → into fresh tensors, in place
+    name: (getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_"))
+    for name in (*FUNCTIONS, "sign", "sqrt", "sub")
+}
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # the integer as wide as a floating-point number
+
+
+def together(
+    name: str, first: list[Tensor] | float, owned: bool, *rest: list[Tensor] | Numbers, **scales: float
+) -> list[Tensor]:
+    """Compute an element-wise function of torch for all tensors of a bucket.
+
+    Args:
+        name: torch's name of it.
+        first: its first argument; a number only where torch takes one.
+        owned: whether the result is written over ``first``.
+        rest: its other arguments, a number for all tensors or one for each included.
+        scales: its ``alpha`` or ``value``.
+    """
+    fresh, inplace = FOREACH[name]
+    if owned and not isinstance(first, float):
+        inplace(first, *rest, **scales)
+        return first
+    return list(fresh(first, *rest, **scales))
 
 
 @dataclass(slots=True)
@@ -36,6 +62,7 @@ class Bucket:
         eps: ε of log, division and ADAM.
         noise_sigma: standard deviation of the noise operand.
         generator: the device's stream, for noise and drop.
+        apply: what is done with an element-wise function.
     """
 
     params: list[Tensor]
@@ -46,12 +73,13 @@ class Bucket:
     eps: float
     noise_sigma: float
     generator: Callable[[], torch.Generator]
+    apply: Callable[..., list[Tensor]] = together
     largest: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.largest = torch.finfo(self.params[0].dtype).max
 
-    def correction(self, mean: str) -> float | list[float]:
+    def correction(self, mean: str) -> Numbers:
         """The bias correction 1 − βᵗ, one number if every parameter has seen equally many gradients."""
         beta, first = self.decays[mean], self.steps[0]
         if self.steps.count(first) == len(self.steps):
@@ -67,31 +95,12 @@ class Bucket:
         parts = torch.split(flat, [param.numel() for param in self.params])
         return [part.view(param.shape) for part, param in zip(parts, self.params, strict=True)]
 
-    def pieces(self, most: int) -> Iterator[Bucket]:
-        """The same entries as buckets of at most ``most`` of them, as far as that goes without copying.
+    def tensors(self, place: int) -> list[Tensor]:
+        """One parameter, its gradient and its running means."""
+        return [self.params[place], self.grads[place], *(mean[place] for mean in self.means.values())]
 
-        A rule is element-wise, so it may be run piece by piece: every operation then finds its arguments in the
-        processor's cache, where operations on whole networks would fetch them from memory again and again.
-        """
-        whole: list[int] = []
-        for place, param in enumerate(self.params):
-            count = param.numel()
-            tensors = [param, self.grads[place], *(mean[place] for mean in self.means.values())]
-            if count > most and all(tensor.is_contiguous() for tensor in tensors):
-                parts = zip(*(torch.split(tensor.view(-1), most) for tensor in tensors), strict=True)
-                for own, grad, *means in parts:
-                    named = {name: [mean] for name, mean in zip(self.means, means, strict=True)}
-                    steps = self.steps[place : place + 1]
-                    yield replace(self, params=[own], grads=[grad], means=named, steps=steps)
-                continue
-            if whole and sum(self.params[each].numel() for each in whole) + count > most:
-                yield self._only(whole)
-                whole = []
-            whole.append(place)
-        if whole:
-            yield self if len(whole) == len(self.params) else self._only(whole)
-
-    def _only(self, places: Sequence[int]) -> Bucket:
+    def only(self, places: Sequence[int]) -> Bucket:
+        """The parameters at these places, alone."""
         return replace(
             self,
             params=[self.params[place] for place in places],
@@ -120,90 +129,69 @@ Kernel = Callable[[Bucket, list[Any], Sequence[bool]], Value]
 
 
 def _unary(name: str) -> Kernel:
-    fresh, inplace = getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_")
-
-    def kernel(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-        return _into(fresh, inplace, args[0], owned[0])
+    def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+        return bucket.apply(name, args[0], owned[0])
 
     return kernel
-
-
-def _into(fresh: Any, inplace: Any, first: list[Tensor], owned: bool, *rest: Any) -> list[Tensor]:
-    """Apply an operation, writing over ``first`` when it is ours to write on."""
-    if owned:
-        inplace(first, *rest)
-        return first
-    return list(fresh(first, *rest))
 
 
 def _commutative(name: str) -> Kernel:
-    fresh, inplace = getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_")
-
-    def kernel(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+    def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
         (left, right), (left_owned, right_owned) = args, owned
         if isinstance(left, float) or right_owned:
             left, right, left_owned = right, left, right_owned
-        return _into(fresh, inplace, left, left_owned, right)
+        return bucket.apply(name, left, left_owned, right)
 
     return kernel
 
 
-def _subtract(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+def _subtract(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     left, right = args
     if isinstance(left, float):
-        negative = _into(torch._foreach_neg, torch._foreach_neg_, right, owned[1])
-        torch._foreach_add_(negative, left)
-        return negative
-    return _into(torch._foreach_sub, torch._foreach_sub_, left, owned[0], right)
+        negative = bucket.apply("neg", right, owned[1])
+        return bucket.apply("add", negative, True, left)
+    return bucket.apply("sub", left, owned[0], right)
 
 
-def _over(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    return _into(torch._foreach_div, torch._foreach_div_, args[0], owned[0], args[1])
+def _over(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+    return bucket.apply("div", args[0], owned[0], args[1])
 
 
 def _divide(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     left, right = args
     if isinstance(right, float):
-        return _into(torch._foreach_div, torch._foreach_div_, left, owned[0], bucket.fit(right + bucket.eps))
-    divisor = _into(torch._foreach_add, torch._foreach_add_, right, owned[1], bucket.eps)
+        return bucket.apply("div", left, owned[0], bucket.fit(right + bucket.eps))
+    divisor = bucket.apply("add", right, owned[1], bucket.eps)
     if isinstance(left, float):
-        torch._foreach_reciprocal_(divisor)
-        torch._foreach_mul_(divisor, left)
-        return divisor
-    return _into(torch._foreach_div, torch._foreach_div_, left, owned[0], divisor)
+        bucket.apply("reciprocal", divisor, True)
+        return bucket.apply("mul", divisor, True, left)
+    return bucket.apply("div", left, owned[0], divisor)
 
 
-def _power(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+def _power(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     base, exponent = args
     if isinstance(base, float):
-        result = list(torch._foreach_pow(abs(base), exponent))
-        torch._foreach_mul_(result, math.copysign(float(base != 0.0), base))
-        return result
-    signs = torch._foreach_sign(base)
-    result = _into(torch._foreach_abs, torch._foreach_abs_, base, owned[0])
-    torch._foreach_pow_(result, exponent)
-    torch._foreach_mul_(result, signs)
-    return result
+        result = bucket.apply("pow", abs(base), False, exponent)
+        return bucket.apply("mul", result, True, math.copysign(float(base != 0.0), base))
+    signs = bucket.apply("sign", base, False)
+    result = bucket.apply("abs", base, owned[0])
+    bucket.apply("pow", result, True, exponent)
+    return bucket.apply("mul", result, True, signs)
 
 
 def _log(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    result = _into(torch._foreach_abs, torch._foreach_abs_, args[0], owned[0])
-    torch._foreach_add_(result, bucket.eps)
-    torch._foreach_log_(result)
-    return result
+    result = bucket.apply("abs", args[0], owned[0])
+    bucket.apply("add", result, True, bucket.eps)
+    return bucket.apply("log", result, True)
 
 
-def _square_root(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    result = _into(torch._foreach_abs, torch._foreach_abs_, args[0], owned[0])
-    torch._foreach_sqrt_(result)
-    return result
+def _square_root(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+    return bucket.apply("sqrt", bucket.apply("abs", args[0], owned[0]), True)
 
 
 def _clip(limit: float) -> Kernel:
-    def kernel(_bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-        result = _into(torch._foreach_clamp_min, torch._foreach_clamp_min_, args[0], owned[0], -limit)
-        torch._foreach_clamp_max_(result, limit)
-        return result
+    def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+        return bucket.apply("clamp_max", bucket.apply("clamp_min", args[0], owned[0], -limit), True, limit)
 
     return kernel
 
@@ -241,31 +229,35 @@ def _noise(bucket: Bucket, _args: list[Any], _owned: Sequence[bool]) -> Value:
 def _mean(name: str) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
         mean, beta = bucket.means[name], bucket.decays[name]
-        torch._foreach_mul_(mean, beta)
+        bucket.apply("mul", mean, True, beta)
         if len(args) == 1:
-            torch._foreach_add_(mean, args[0], alpha=1.0 - beta)
-        else:
-            torch._foreach_addcmul_(mean, args[0], args[1], value=1.0 - beta)
-        return mean
+            return bucket.apply("add", mean, True, args[0], alpha=1.0 - beta)
+        return bucket.apply("addcmul", mean, True, *args, value=1.0 - beta)
 
     return kernel
 
 
 def _unbias(name: str) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
-        return list(torch._foreach_div(args[0], bucket.correction(name)))
+        return bucket.apply("div", args[0], False, bucket.correction(name))
 
     return kernel
 
 
 def _root_mean_square(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
     correction = bucket.correction("v")
-    root = list(torch._foreach_sqrt(args[0]))
-    torch._foreach_div_(
-        root, math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
-    )
-    torch._foreach_add_(root, bucket.eps)
-    return root
+    root = bucket.apply("sqrt", args[0], False)
+    scale = math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
+    bucket.apply("div", root, True, scale)
+    return bucket.apply("add", root, True, bucket.eps)
+
+
+def descend(bucket: Bucket, delta: Value, rate: float) -> None:
+    """Take the step ``w ← w − λΔ`` ([NOS] §3.1)."""
+    if isinstance(delta, float):
+        bucket.apply("add", bucket.params, True, bucket.fit(-rate * delta))
+    else:
+        bucket.apply("add", bucket.params, True, delta, alpha=-rate)
 
 
 KERNELS: dict[str, Kernel] = {

@@ -10,7 +10,7 @@ and running means are borrowed and never overwritten, except the means by their 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from harness.space.expression import CONSTANT, Node
 from harness.space.primitives import operations
-from tasks.rule_kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value
+from tasks.rule_kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value, together
 
 BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
 
@@ -51,7 +51,7 @@ class Instruction:
     def number(self, bucket: Bucket, args: list[float]) -> float:
         """The value of a scalar operation, in double precision."""
         exact = [[torch.tensor(arg, dtype=torch.float64)] for arg in args]
-        result = self.kernel(bucket, exact, self.owned)
+        result = self.kernel(replace(bucket, apply=together) if exact else bucket, exact, self.owned)
         return result if isinstance(result, float) else result[0].item()
 
 

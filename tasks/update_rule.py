@@ -5,7 +5,8 @@
     optimizer = RuleOptimizer(model.parameters(), "g * exp(sign(g) * sign(m))", lr=0.01)
 
 What is executed is the canonical form, so rules with one key train bit-identically, and a branch nobody needs costs
-nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once (``tasks.rule_program``).
+nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once (``tasks.rule_program``);
+on a processor, large groups are taken one piece of a parameter after another (``tasks.rule_tape``), to the same bits.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
 from harness.space.zoo import resolve
 from tasks.rule_fusion import FusedStep
-from tasks.rule_kernels import Bucket
+from tasks.rule_kernels import Bucket, descend
 from tasks.rule_program import Program, compile_rule
+from tasks.rule_tape import Tape, playable, record
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
 
@@ -128,8 +130,7 @@ class RuleOptimizer(Optimizer):
             for group in self.param_groups:
                 for bucket in self._buckets(group):
                     if not self._step_fused(bucket, group["lr"]):
-                        for piece in self._pieces(bucket, group["lr"]):
-                            _descend(piece, self._program.run(piece), group["lr"])
+                        self._step_plainly(bucket, group["lr"])
         return loss
 
     def _step_fused(self, bucket: Bucket, rate: float | Tensor) -> bool:
@@ -163,11 +164,23 @@ class RuleOptimizer(Optimizer):
                 generator=partial(self._generator, str(device)),
             )
 
-    def _pieces(self, bucket: Bucket, rate: float | Tensor) -> Iterable[Bucket]:
-        """What of a bucket is stepped at once: on a processor what fits into its cache, elsewhere all of it."""
-        if self._program.random or _stacked(rate) or bucket.params[0].device.type != "cpu":
-            return (bucket,)
-        return bucket.pieces(torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size())
+    def _step_plainly(self, bucket: Bucket, rate: float | Tensor) -> None:
+        """Take the step by one operation of torch after another, over large parameters piece by piece."""
+        if _stacked(rate):
+            _descend_stacked(bucket, self._program.run(bucket), rate)
+            return
+        entries = torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size()
+        played = [] if self._program.random else playable(bucket, entries=entries)
+        tapes: dict[int, Tape] = {}  # by how many gradients the parameter has seen
+        for place in played:
+            count = bucket.steps[place] if bucket.steps else 0
+            if count not in tapes:
+                tapes[count] = record(self._program, bucket.only([place]), rate=float(rate))
+            tapes[count].play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=entries)
+        rest = [place for place in range(len(bucket.params)) if place not in played]
+        if rest:
+            others = bucket.only(rest) if played else bucket
+            descend(others, self._program.run(others), float(rate))
 
     def _generator(self, device: str) -> torch.Generator:
         if device not in self._generators:
@@ -272,18 +285,13 @@ def _stacked(rate: float | Tensor) -> TypeGuard[Tensor]:
     return isinstance(rate, Tensor) and rate.numel() > 1
 
 
-def _descend(bucket: Bucket, delta: list[Tensor] | float, rate: float | Tensor) -> None:
-    """Take the step ``w ← w − λΔ`` ([NOS] §3.1)."""
-    if _stacked(rate):
-        rates = [rate] * len(bucket.params)
-        if isinstance(delta, float):
-            torch._foreach_sub_(bucket.params, [rate * delta] * len(bucket.params))
-        else:
-            torch._foreach_addcmul_(bucket.params, delta, rates, value=-1.0)
-    elif isinstance(delta, float):
-        torch._foreach_add_(bucket.params, bucket.fit(-float(rate) * delta))
+def _descend_stacked(bucket: Bucket, delta: list[Tensor] | float, rate: Tensor) -> None:
+    """Take the step of stacked children, each with its own λ."""
+    rates = [rate] * len(bucket.params)
+    if isinstance(delta, float):
+        torch._foreach_sub_(bucket.params, [rate * delta] * len(bucket.params))
     else:
-        torch._foreach_add_(bucket.params, delta, alpha=-float(rate))
+        torch._foreach_addcmul_(bucket.params, delta, rates, value=-1.0)
 
 
 def _check_settings(group: dict[str, Any]) -> None:

@@ -260,35 +260,3 @@ def test_gradients_are_never_written_to(blocks: int) -> None:
         rule = space.sample(rng)
         RuleOptimizer(params, rule).step()
         assert all(torch.equal(p.grad, g) for p, g in zip(params, gradients, strict=True)), rule.infix  # type: ignore[arg-type]
-
-
-def test_a_bucket_in_pieces_holds_every_entry_once_and_few_at_a_time() -> None:
-    shapes = [(7,), (37, 41), (3,), (5, 5), (900,)]
-    params = [torch.arange(math.prod(shape)).float().reshape(shape) for shape in shapes]
-    params.insert(1, torch.ones(30, 50).t())
-    whole = Bucket(
-        params=params,
-        grads=[param.clone() for param in params],
-        means={"m": [param.clone() for param in params]},
-        decays={"m": 0.9},
-        steps=list(range(len(params))),
-        eps=1e-8,
-        noise_sigma=0.01,
-        generator=torch.Generator,
-    )
-    assert list(whole.pieces(10_000)) == [whole]
-    pieces = list(whole.pieces(512))
-    sizes = [sum(param.numel() for param in piece.params) for piece in pieces]
-    assert sum(sizes) == sum(param.numel() for param in params)
-    assert sorted(sizes)[-1] == 1500  # the transposed one, which no view makes flat
-    assert sorted(sizes)[-2] == 512
-    for piece in pieces:
-        for param, grad, mean, step in zip(piece.params, piece.grads, piece.means["m"], piece.steps, strict=True):
-            assert torch.equal(param, grad)
-            assert torch.equal(param, mean)
-            owner = next(
-                place
-                for place, each in enumerate(params)
-                if each.data_ptr() <= param.data_ptr() < each.data_ptr() + 4 * each.numel()
-            )
-            assert step == owner

@@ -15,7 +15,6 @@ from torch.optim import Optimizer, lr_scheduler
 
 from harness.contracts import Rule
 from harness.space.zoo import ZOO
-from tasks import update_rule
 from tasks.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
@@ -371,28 +370,3 @@ def test_closures_hooks_and_zero_grad() -> None:
     assert optimizer.step() is None
     optimizer.zero_grad()
     assert param.grad is None
-
-
-@pytest.mark.parametrize("name", sorted(ZOO))
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_pieces_that_are_stepped_at_once_do_not_matter(
-    name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def trained(piece_bytes: int) -> list[Tensor]:
-        monkeypatch.setattr(update_rule, "PIECE_BYTES", piece_bytes)
-        generator = torch.Generator().manual_seed(0)
-        shapes = [(7,), (37, 41), (3,), (5, 5), (64, 33), (900,)]
-        params = [torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes]
-        params.insert(2, torch.randn(40, 50, generator=generator, dtype=dtype).t())  # no view of it is flat
-        optimizer = RuleOptimizer(params, name, lr=0.01)
-        for step in range(4):
-            for place, param in enumerate(params):
-                param.grad = (
-                    None if (step, place) == (1, 4) else torch.randn(param.shape, generator=generator).to(dtype)
-                )
-            optimizer.step()
-        return params
-
-    whole, pieces = trained(1 << 40), trained(2048)
-    for one, other in zip(whole, pieces, strict=True):
-        torch.testing.assert_close(one, other, rtol=0.0, atol=0.0, equal_nan=True)
