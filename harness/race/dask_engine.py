@@ -3,6 +3,10 @@
 Dask re-runs the children of a dead worker elsewhere; a child is a pure function of rule and seed, so nothing is
 doubled or charged twice by that. Workers build the task themselves, once, and never see the store. TLS and everything
 else about the connection is set in Dask's own configuration (``distributed.comm``).
+
+An outcome travels twice: a worker tells it as an event on the stream that it has with the scheduler anyway, and keeps
+it as the result. The event arrives first, and saves asking for the result, which is half of what Dask costs where many
+children finish at once; the result is there if the event got lost.
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Self
 
 import dask
-from distributed import Client, Future, LocalCluster, Security
+from distributed import Client, Future, LocalCluster, Security, get_worker
 from distributed.comm.core import connect
 from distributed.scheduler import KilledWorker
 
@@ -37,13 +41,15 @@ _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
 _SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
 _STOP_SECONDS = 1.0
-_MESSAGE_CHILDREN = 64  # at most
+_MESSAGE_CHILDREN = 16  # at most
 _PACKAGE = "harness"
+OUTCOMES = f"{_PACKAGE}-outcomes"  # the topic of the events
 _INSTALL = "Install the same version of it on the scheduler and on every worker"
 _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+    "distributed.worker.profile.enabled": False,  # a hundred samples a second of every thread, which nobody looks at
     # Dask has workers give freed memory back at once, which doubles the time of a child that needs it again each step.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
     "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # children train off the main thread
@@ -64,9 +70,13 @@ class DaskEngine:
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
         self._unsent: dict[int, tuple[Rule, int]] = {}  # ticket → child
-        self._futures: dict[int, Future[Outcome]] = {}
-        self._finished: queue.SimpleQueue[tuple[int, Outcome | BaseException]] = queue.SimpleQueue()
+        self._awaited: set[int] = set()  # tickets of what was sent and not yet delivered
+        self._futures: dict[int, Future[Outcome]] = {}  # let go in Dask's thread, where that takes no waking it up
+        self._heard: set[int] = set()  # tickets of outcomes that came as events
+        # Ticket, outcome or what was raised, and the status of the future then.
+        self._finished: queue.SimpleQueue[tuple[int, Outcome | BaseException, str]] = queue.SimpleQueue()
         self._slots, self._counted = 1, -math.inf  # threads of all workers, and when that was asked
+        client.subscribe_topic(OUTCOMES, self._hear)
 
     @classmethod
     def local(cls, spec: TaskSpec, workers: int) -> Self:
@@ -165,18 +175,18 @@ class DaskEngine:
         """
         self._send()
         try:
-            ticket, found = self._finished.get(timeout=timeout_seconds)
+            ticket, found, status = self._finished.get(timeout=timeout_seconds)
         except queue.Empty:
             if self._client.status != "running":
                 raise self._gone(self._client.status) from None
             self._replace_workers()
             return None
-        future = self._futures.pop(ticket, None)
-        if future is None:
-            return None  # dropped
+        if ticket not in self._awaited:
+            return None  # dropped, or trained twice
+        self._awaited.remove(ticket)
         if not isinstance(found, BaseException):
             return ticket, found
-        raise self._error(found, future)
+        raise self._error(found, status)
 
     def environment(self) -> dict[str, str]:
         """What the task is pinned by on some worker, which builds it for that alone.
@@ -188,13 +198,14 @@ class DaskEngine:
         try:
             found: dict[str, str] = future.result()
         except Exception as cause:
-            raise self._error(cause, future) from None
+            raise self._error(cause, future.status or "") from None
         return found
 
     def drop(self) -> None:
         """Cancel all children that have not been delivered."""
         self._unsent.clear()
-        futures, self._futures = list(self._futures.values()), {}
+        self._awaited.clear()
+        futures = list(self._futures.values())
         if futures and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone has forgotten them
                 self._client.cancel(futures, force=True)
@@ -202,8 +213,9 @@ class DaskEngine:
     def close(self) -> None:
         """Leave the scheduler; local workers are stopped within a second or so."""
         self._unsent.clear()
-        self._futures.clear()
+        self._awaited.clear()
         self._resources.close()
+        self._futures.clear()
 
     def _send(self) -> None:
         """Send all children taken, several in a message: Dask does as much for a message of one as for one of a few.
@@ -219,35 +231,55 @@ class DaskEngine:
             rules, seeds = zip(*(unsent[ticket] for ticket in part), strict=True)
             keys = [f"child-{self._name}-{ticket}" for ticket in part]
             futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
-            for ticket, future in zip(part, futures, strict=True):
-                self._futures[ticket] = future
-                loop.add_callback(self._collect, ticket, future)
+            sent = dict(zip(part, futures, strict=True))
+            self._awaited.update(sent)
+            self._futures |= sent
+            loop.add_callback(self._watch, sent)
+
+    async def _watch(self, sent: dict[int, Future[Outcome]]) -> None:
+        """Wait for children, in Dask's own thread, which is woken up for all of them once."""
+        await asyncio.gather(*(self._collect(ticket, future) for ticket, future in sent.items()))
+
+    def _hear(self, event: tuple[float, tuple[str, bytes]]) -> None:
+        """Take the outcome of a child that a worker tells of; every engine of the scheduler hears it."""
+        key, packed = event[1]
+        start, _, ticket = key.rpartition("-")
+        if start != f"child-{self._name}":
+            return
+        with contextlib.suppress(Exception):  # what cannot be read is asked for, and then complained about
+            self._finished.put((int(ticket), pickle.loads(packed), "finished"))
+            self._heard.add(int(ticket))
 
     async def _collect(self, ticket: int, future: Future[Outcome]) -> None:
-        """Fetch an outcome as soon as there is one, in Dask's own thread, which fetches those of the moment together.
+        """Wait for a child, and fetch its outcome unless it was heard.
 
         Where a worker dies with the outcome unread, its child trains again and is waited for again.
         """
         try:
-            found: Outcome | BaseException = await self._client.gather(future, asynchronous=True)
+            found: Outcome | BaseException | None = await future.exception(asynchronous=True)
+            if found is None and ticket not in self._heard:
+                found = await self._client.gather(future, asynchronous=True)
         except asyncio.CancelledError:
             raise  # this very call, as the client closes
         except BaseException as cause:
             found = cause
-        self._finished.put((ticket, found))
+        if found is not None:
+            self._finished.put((ticket, found, future.status or ""))
+        self._heard.discard(ticket)
+        self._futures.pop(ticket, None)
 
     def _replace_workers(self) -> None:
         """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
         if self._cluster is not None and len(self._cluster.workers) < self._workers:
             self._cluster.scale(self._workers)
 
-    def _error(self, found: BaseException, future: Future[Any]) -> BaseException:
+    def _error(self, found: BaseException, status: str) -> BaseException:
         """What to raise where a future has no result: what the task itself raised, or what the user can act on."""
         if isinstance(found, KilledWorker):
             hint = "Look for what kills them, memory first; the same command then goes on"
             got = f"{found.allowed_failures + 1} that died of it"
             return EngineError(message("child", expected="workers that survive it", got=got, hint=hint))
-        if future.status != "error":
+        if status != "error":
             return self._gone(_described(found))
         if _unread(found):
             got = _described(found)
@@ -272,7 +304,10 @@ def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
     with _building:
         if spec not in _tasks:
             _tasks[spec] = spec.build()
-    return train(_tasks[spec], rule, seed=seed)
+    outcome = train(_tasks[spec], rule, seed=seed)
+    worker = get_worker()
+    worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcome)))
+    return outcome
 
 
 def environment_on_worker(spec: TaskSpec) -> dict[str, str]:

@@ -34,6 +34,8 @@ from harness.race.storage import guarded, transaction
 from harness.space.expression import FIRST_LANGUAGE
 
 EVALUATION_KEY = ("key", "protocol", "data", "seed", "environment")
+SHARE_COLUMNS = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
+SHARE = f"INSERT OR IGNORE INTO evaluations ({', '.join(SHARE_COLUMNS)}) VALUES ({', '.join('?' * len(SHARE_COLUMNS))})"
 SELECT_ENTRIES = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? ORDER BY number"
 SELECT_RUN = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs WHERE identity = ?"
 
@@ -116,13 +118,16 @@ class RunHandle:
         """
         settings = ", ".join(f"{column} = ?" for column in ("told", *OUTCOME_COLUMNS))
         trial = f"UPDATE trials SET {settings} WHERE run = ? AND number = ? AND status IS NULL"
+        trials, evaluations = [], []
+        for entry in entries:
+            cells = outcome_cells(entry.outcome)
+            trials.append((entry.told, *cells, self.header.identity, entry.index))
+            failed = entry.outcome is None or entry.outcome.status is Status.ERROR
+            if entry.source is Source.TRAINED and not failed:
+                evaluations.append((entry.key, *self._conditions, *cells))
         with guarded(self._path), transaction(self._writer, flush=False):
-            for entry in entries:
-                cells = outcome_cells(entry.outcome)
-                self._writer.execute(trial, (entry.told, *cells, self.header.identity, entry.index))
-                failed = entry.outcome is None or entry.outcome.status is Status.ERROR
-                if entry.source is Source.TRAINED and not failed:
-                    share(self._writer, self._conditions, [entry])
+            self._writer.executemany(trial, trials)
+            self._writer.executemany(SHARE, evaluations)
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk.
@@ -160,10 +165,7 @@ def conditions(header: RunHeader) -> tuple[str | int, ...]:
 
 def share(writer: sqlite3.Connection, shared: tuple[str | int, ...], entries: Sequence[Entry]) -> None:
     """Let the outcomes of completed entries serve every run of the same ``conditions``; the first to come stays."""
-    columns = (*EVALUATION_KEY, *OUTCOME_COLUMNS)
-    statement = f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    for entry in entries:
-        writer.execute(statement, (entry.key, *shared, *outcome_cells(entry.outcome)))
+    writer.executemany(SHARE, [(entry.key, *shared, *outcome_cells(entry.outcome)) for entry in entries])
 
 
 def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str | int, ...]) -> Outcome | None:

@@ -8,7 +8,7 @@ transparent: equal sub-expressions are one value within a step, the random ones 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
@@ -32,6 +32,16 @@ class Node:
     token: str
     args: tuple[Node, ...] = ()
     value: float = 0.0
+    _hash: int = field(init=False, repr=False, compare=False)  # simplifying looks nodes up all the time
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.token, self.args, self.value)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Node], tuple[str, tuple[Node, ...], float]]:
+        return Node, (self.token, self.args, self.value)  # another process hashes words otherwise
 
     def walk(self) -> Iterator[Node]:
         """Every node below and including this one, arguments first, repeats included."""

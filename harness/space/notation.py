@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.contracts import Block, Rule
 from harness.errors import RuleSyntaxError, message
@@ -53,6 +54,7 @@ def tokens(rule: Rule) -> str:
     return " ".join(rule.tokens)
 
 
+@lru_cache(maxsize=1024)
 def infix(rule: Rule) -> str:
     """The formula as a person writes it, with no more parentheses than it takes."""
     return printer.formula(expression(rule))

@@ -1,7 +1,7 @@
 """A task that only sleeps, and a scheduler with worker threads to sleep on, in processes of their own.
 
-As a program, ``python sleeping.py THREADS`` prints the address of a scheduler whose one worker has so many threads, and
-serves until its input ends.
+As a program, ``python sleeping.py THREADS`` prints the address of a scheduler whose two workers have so many threads
+together, and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -73,10 +73,13 @@ def threads(count: int) -> Iterator[str]:
 
 
 def serve(count: int) -> None:
-    """Run the scheduler, and its worker in one more process, until the input ends."""
+    """Run the scheduler, and its workers in two more processes, until the input ends; set up as the README advises."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=count, host="127.0.0.1", dashboard_address=None) as cluster:
+    dask.config.set({"distributed.worker.profile.enabled": False})
+    with LocalCluster(n_workers=2, threads_per_worker=count // 2, host="127.0.0.1", dashboard_address=None) as cluster:
+        cluster.wait_for_workers(2)
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import signal
 import time
 
@@ -75,6 +76,40 @@ def test_workers_killed_mid_child_change_nothing(engine, deaths, plain, tmp_path
     run(tmp_path, header(20), engine=engine)
     assert not list(deaths.iterdir()), "all three deaths have happened"
     assert dump(tmp_path, header(20)) == plain
+
+
+def test_outcomes_come_as_events_and_are_not_fetched(engine, monkeypatch):
+    fetched = []
+    gather = engine._client.gather
+    monkeypatch.setattr(engine._client, "gather", lambda *args, **named: fetched.append(args) or gather(*args, **named))
+    tickets = {engine.submit(rule, seed=3): fake_outcome(rule.key, 3).score for rule in RULES}
+    assert collect(engine, 4) == tickets
+    assert not fetched
+
+
+def test_an_outcome_whose_event_is_lost_is_fetched(engine):
+    hear = engine._client._event_handlers[dask_engine.OUTCOMES]
+    engine._client.unsubscribe_topic(dask_engine.OUTCOMES)
+    try:
+        tickets = {engine.submit(rule, seed=4): fake_outcome(rule.key, 4).score for rule in RULES}
+        assert collect(engine, 4) == tickets
+    finally:
+        engine._client.subscribe_topic(dask_engine.OUTCOMES, hear)
+
+
+@pytest.mark.parametrize("packed", [b"no pickle", pickle.dumps(fake_outcome("g", 9))], ids=["unreadable", "another's"])
+def test_events_of_others_and_unreadable_ones_deliver_nothing(engine, packed):
+    ticket = engine.submit(RULES[0], seed=5)
+    name = engine._name if packed == b"no pickle" else "another"
+    engine._hear((0.0, (f"child-{name}-{ticket}", packed)))
+    assert collect(engine, 1) == {ticket: fake_outcome(RULES[0].key, 5).score}
+
+
+def test_an_outcome_told_twice_is_delivered_once(engine):
+    ticket = engine.submit(RULES[0], seed=6)
+    assert collect(engine, 1) == {ticket: fake_outcome(RULES[0].key, 6).score}
+    engine._hear((0.0, (f"child-{engine._name}-{ticket}", pickle.dumps(fake_outcome("g", 9)))))
+    assert engine.next(timeout_seconds=0.2) is None
 
 
 def test_children_that_are_dropped_are_never_delivered(engine):
