@@ -214,8 +214,8 @@ class DaskEngine:
         """Leave the scheduler; local workers are stopped within a second or so."""
         self._unsent.clear()
         self._awaited.clear()
-        self._resources.close()
         self._futures.clear()
+        self._resources.close()
 
     def _send(self) -> None:
         """Send all children taken, several in a message: Dask does as much for a message of one as for one of a few.
@@ -263,10 +263,11 @@ class DaskEngine:
             raise  # this very call, as the client closes
         except BaseException as cause:
             found = cause
+        finally:
+            self._heard.discard(ticket)
+            self._futures.pop(ticket, None)
         if found is not None:
             self._finished.put((ticket, found, future.status or ""))
-        self._heard.discard(ticket)
-        self._futures.pop(ticket, None)
 
     def _replace_workers(self) -> None:
         """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
