@@ -175,6 +175,7 @@ def test_what_a_run_costs_beside_its_children(
     record(benchmark, FIGURES, {name: each}, bounds={name: [None, OVERHEAD_MILLISECONDS]})
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_what_a_quick_run_costs_beside_its_children(
     benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -195,6 +196,7 @@ def test_what_a_quick_run_costs_beside_its_children(
     record(benchmark, RATIOS, {name: share}, bounds={name: [None, OVERHEAD_SHARE]})
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_two_workers_to_one(benchmark: BenchmarkFixture) -> None:
     """The same child over and over: on both engines and in two plain processes in turn, after each has trained one."""
@@ -238,6 +240,7 @@ def timed(engine: Engine, children: int) -> float:
     return time.perf_counter() - began
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "in order"])
 def test_sleeping_threads_are_kept_busy(
