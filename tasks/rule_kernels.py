@@ -1,8 +1,8 @@
 """What a compiled rule is made of: operations that each run once for all tensors of a bucket (``torch._foreach``).
 
 Every kernel has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that
-nobody reads again, and its memory may take the result. Other arguments are never written to. All arithmetic that makes
-tensors of tensors goes through ``Bucket.apply``, so that ``tasks.rule_tape`` can write it down instead.
+nobody reads again, and its memory may take the result. Other arguments are never written to. All arithmetic but
+that on what is drawn at random goes through ``Bucket.apply``, so that ``tasks.rule_tape`` can write it down instead.
 """
 
 from __future__ import annotations
@@ -22,28 +22,30 @@ Numbers = float | list[float]
 CLIPS = {"clip5": 1e-5, "clip4": 1e-4, "clip3": 1e-3}
 DROPS = {"drop1": 0.1, "drop3": 0.3, "drop5": 0.5}
 MEANS = {"m": "mean_m", "v": "mean_v", "gamma": "mean_gamma"}
-FUNCTIONS = ("abs", "add", "addcmul", "clamp_max", "clamp_min", "div", "exp", "log", "mul", "neg", "pow", "reciprocal")
+FUNCTIONS = (
+    *("abs", "add", "addcmul", "clamp_max", "clamp_min", "div", "exp", "log"),
+    *("mul", "neg", "pow", "reciprocal", "sign", "sqrt", "sub"),
+)
 FOREACH: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # function → into fresh tensors, in place
-    name: (getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_"))
-    for name in (*FUNCTIONS, "sign", "sqrt", "sub")
+    name: (getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_")) for name in FUNCTIONS
 }
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # the integer as wide as a floating-point number
 
 
 def together(
-    name: str, first: list[Tensor] | float, owned: bool, *rest: list[Tensor] | Numbers, **scales: float
+    name: str, first: list[Tensor] | float, *rest: list[Tensor] | Numbers, owned: bool, **scales: float
 ) -> list[Tensor]:
     """Compute an element-wise function of torch for all tensors of a bucket.
 
     Args:
         name: torch's name of it.
         first: its first argument; a number only where torch takes one.
-        owned: whether the result is written over ``first``.
         rest: its other arguments, a number for all tensors or one for each included.
+        owned: whether the result is written over ``first``.
         scales: its ``alpha`` or ``value``.
     """
     fresh, inplace = FOREACH[name]
-    if owned and not isinstance(first, float):
+    if owned and isinstance(first, list):
         inplace(first, *rest, **scales)
         return first
     return list(fresh(first, *rest, **scales))
@@ -130,7 +132,7 @@ Kernel = Callable[[Bucket, list[Any], Sequence[bool]], Value]
 
 def _unary(name: str) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-        return bucket.apply(name, args[0], owned[0])
+        return bucket.apply(name, args[0], owned=owned[0])
 
     return kernel
 
@@ -140,7 +142,7 @@ def _commutative(name: str) -> Kernel:
         (left, right), (left_owned, right_owned) = args, owned
         if isinstance(left, float) or right_owned:
             left, right, left_owned = right, left, right_owned
-        return bucket.apply(name, left, left_owned, right)
+        return bucket.apply(name, left, right, owned=left_owned)
 
     return kernel
 
@@ -148,50 +150,50 @@ def _commutative(name: str) -> Kernel:
 def _subtract(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     left, right = args
     if isinstance(left, float):
-        negative = bucket.apply("neg", right, owned[1])
-        return bucket.apply("add", negative, True, left)
-    return bucket.apply("sub", left, owned[0], right)
+        negative = bucket.apply("neg", right, owned=owned[1])
+        return bucket.apply("add", negative, left, owned=True)
+    return bucket.apply("sub", left, right, owned=owned[0])
 
 
 def _over(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    return bucket.apply("div", args[0], owned[0], args[1])
+    return bucket.apply("div", args[0], args[1], owned=owned[0])
 
 
 def _divide(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     left, right = args
     if isinstance(right, float):
-        return bucket.apply("div", left, owned[0], bucket.fit(right + bucket.eps))
-    divisor = bucket.apply("add", right, owned[1], bucket.eps)
+        return bucket.apply("div", left, bucket.fit(right + bucket.eps), owned=owned[0])
+    divisor = bucket.apply("add", right, bucket.eps, owned=owned[1])
     if isinstance(left, float):
-        bucket.apply("reciprocal", divisor, True)
-        return bucket.apply("mul", divisor, True, left)
-    return bucket.apply("div", left, owned[0], divisor)
+        bucket.apply("reciprocal", divisor, owned=True)
+        return bucket.apply("mul", divisor, left, owned=True)
+    return bucket.apply("div", left, divisor, owned=owned[0])
 
 
 def _power(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     base, exponent = args
     if isinstance(base, float):
-        result = bucket.apply("pow", abs(base), False, exponent)
-        return bucket.apply("mul", result, True, math.copysign(float(base != 0.0), base))
-    signs = bucket.apply("sign", base, False)
-    result = bucket.apply("abs", base, owned[0])
-    bucket.apply("pow", result, True, exponent)
-    return bucket.apply("mul", result, True, signs)
+        result = bucket.apply("pow", abs(base), exponent, owned=False)
+        return bucket.apply("mul", result, math.copysign(float(base != 0.0), base), owned=True)
+    signs = bucket.apply("sign", base, owned=False)
+    result = bucket.apply("abs", base, owned=owned[0])
+    bucket.apply("pow", result, exponent, owned=True)
+    return bucket.apply("mul", result, signs, owned=True)
 
 
 def _log(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    result = bucket.apply("abs", args[0], owned[0])
-    bucket.apply("add", result, True, bucket.eps)
-    return bucket.apply("log", result, True)
+    result = bucket.apply("abs", args[0], owned=owned[0])
+    bucket.apply("add", result, bucket.eps, owned=True)
+    return bucket.apply("log", result, owned=True)
 
 
 def _square_root(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    return bucket.apply("sqrt", bucket.apply("abs", args[0], owned[0]), True)
+    return bucket.apply("sqrt", bucket.apply("abs", args[0], owned=owned[0]), owned=True)
 
 
 def _clip(limit: float) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-        return bucket.apply("clamp_max", bucket.apply("clamp_min", args[0], owned[0], -limit), True, limit)
+        return bucket.apply("clamp_max", bucket.apply("clamp_min", args[0], -limit, owned=owned[0]), limit, owned=True)
 
     return kernel
 
@@ -229,35 +231,35 @@ def _noise(bucket: Bucket, _args: list[Any], _owned: Sequence[bool]) -> Value:
 def _mean(name: str) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
         mean, beta = bucket.means[name], bucket.decays[name]
-        bucket.apply("mul", mean, True, beta)
+        bucket.apply("mul", mean, beta, owned=True)
         if len(args) == 1:
-            return bucket.apply("add", mean, True, args[0], alpha=1.0 - beta)
-        return bucket.apply("addcmul", mean, True, *args, value=1.0 - beta)
+            return bucket.apply("add", mean, args[0], owned=True, alpha=1.0 - beta)
+        return bucket.apply("addcmul", mean, *args, owned=True, value=1.0 - beta)
 
     return kernel
 
 
 def _unbias(name: str) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
-        return bucket.apply("div", args[0], False, bucket.correction(name))
+        return bucket.apply("div", args[0], bucket.correction(name), owned=False)
 
     return kernel
 
 
 def _root_mean_square(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
     correction = bucket.correction("v")
-    root = bucket.apply("sqrt", args[0], False)
+    root = bucket.apply("sqrt", args[0], owned=False)
     scale = math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
-    bucket.apply("div", root, True, scale)
-    return bucket.apply("add", root, True, bucket.eps)
+    bucket.apply("div", root, scale, owned=True)
+    return bucket.apply("add", root, bucket.eps, owned=True)
 
 
 def descend(bucket: Bucket, delta: Value, rate: float) -> None:
     """Take the step ``w ← w − λΔ`` ([NOS] §3.1)."""
     if isinstance(delta, float):
-        bucket.apply("add", bucket.params, True, bucket.fit(-rate * delta))
+        bucket.apply("add", bucket.params, bucket.fit(-rate * delta), owned=True)
     else:
-        bucket.apply("add", bucket.params, True, delta, alpha=-rate)
+        bucket.apply("add", bucket.params, delta, owned=True, alpha=-rate)
 
 
 KERNELS: dict[str, Kernel] = {

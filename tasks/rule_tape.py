@@ -3,10 +3,10 @@
 A rule is element-wise. A step of a large network waits for memory, so it is taken piece by piece, and every operation
 finds in the processor's cache what the one before has left there. There are hundreds of pieces then, and a piece must
 cost little besides its arithmetic: the kernels of ``tasks.rule_kernels`` run once, on stand-ins, and what they call is
-called for every piece, with all results in memory that is allocated once. The step is the same to the bit::
+called for every piece, with all results in the same memory. The step is the same to the bit::
 
     tape = record(program, bucket.only([place]), rate=0.01)
-    tape.play(bucket.flat(place), entries=1 << 16)
+    tape.play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=1 << 16)
 """
 
 from __future__ import annotations
@@ -89,11 +89,12 @@ def playable(bucket: Bucket, *, entries: int) -> list[int]:
     sizes = [param.numel() for param in bucket.params]
     if bucket.params[0].device.type != "cpu" or sum(sizes) <= entries:
         return []
-    return [
-        place
-        for place, size in enumerate(sizes)
-        if size >= LEAST_ENTRIES and all(tensor.is_contiguous() for tensor in bucket.tensors(place))
-    ]
+    return [place for place, size in enumerate(sizes) if size >= LEAST_ENTRIES and _alike(bucket.tensors(place))]
+
+
+def _alike(tensors: Sequence[Tensor]) -> bool:
+    """Whether all can be cut as one vector is, and computed with in one dtype."""
+    return all(tensor.is_contiguous() and tensor.dtype is tensors[0].dtype for tensor in tensors)
 
 
 def record(program: Program, bucket: Bucket, *, rate: float) -> Tape:
@@ -127,14 +128,14 @@ class _Recorder:
     calls: list[tuple[str, list[Tensor | float], Tensor, dict[str, float]]] = field(default_factory=list)
 
     def stand_in(self) -> Tensor:
-        return torch.empty(0, dtype=self.dtype)
+        return torch.empty(0, dtype=self.dtype, device="cpu")
 
     def write_down(
-        self, name: str, first: list[Tensor] | float, owned: bool, *rest: list[Tensor] | float, **scales: float
+        self, name: str, first: list[Tensor] | float, *rest: list[Tensor] | float, owned: bool, **scales: float
     ) -> list[Tensor]:
         """As ``rule_kernels.together``."""
-        result = first if owned and not isinstance(first, float) else [self.stand_in()]
-        arguments = [arg if isinstance(arg, float) else arg[0] for arg in (first, *rest)]
+        result = first if owned and isinstance(first, list) else [self.stand_in()]
+        arguments = [arg[0] if isinstance(arg, list) else float(arg) for arg in (first, *rest)]
         self.calls.append((name, arguments, result[0], scales))
         return result
 
@@ -170,7 +171,7 @@ class _Recorder:
 
     def _number(self, number: float, name: str, *, inplace: bool) -> Tensor | float:
         """A number as torch takes it soonest with the result that ``torch._foreach`` has."""
-        own = torch.tensor(number, dtype=self.dtype)
+        own = torch.tensor(number, dtype=self.dtype, device="cpu")
         if name in BROADCAST and self.dtype in EXACT:
             return own
         return own.item() if name == "mul" and inplace else number

@@ -215,6 +215,8 @@ class DaskEngine:
         self._unsent.clear()
         self._awaited.clear()
         self._futures.clear()
+        if self._client.status == "running":
+            self._client.unsubscribe_topic(OUTCOMES)
         self._resources.close()
 
     def _send(self) -> None:
@@ -229,16 +231,17 @@ class DaskEngine:
         for start in range(0, len(tickets), _MESSAGE_CHILDREN):
             part = tickets[start : start + _MESSAGE_CHILDREN]
             rules, seeds = zip(*(unsent[ticket] for ticket in part), strict=True)
+            self._awaited.update(part)
             keys = [f"child-{self._name}-{ticket}" for ticket in part]
             futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
             sent = dict(zip(part, futures, strict=True))
-            self._awaited.update(sent)
             self._futures |= sent
             loop.add_callback(self._watch, sent)
+            del futures, sent  # from now on they are Dask's thread's
 
     async def _watch(self, sent: dict[int, Future[Outcome]]) -> None:
         """Wait for children, in Dask's own thread, which is woken up for all of them once."""
-        await asyncio.gather(*(self._collect(ticket, future) for ticket, future in sent.items()))
+        await asyncio.gather(*(self._collect(ticket, sent.pop(ticket)) for ticket in list(sent)))
 
     def _hear(self, event: tuple[float, tuple[str, bytes]]) -> None:
         """Take the outcome of a child that a worker tells of; every engine of the scheduler hears it."""
@@ -248,7 +251,8 @@ class DaskEngine:
             return
         with contextlib.suppress(Exception):  # what cannot be read is asked for, and then complained about
             self._finished.put((int(ticket), pickle.loads(packed), "finished"))
-            self._heard.add(int(ticket))
+            if int(ticket) in self._futures:
+                self._heard.add(int(ticket))
 
     async def _collect(self, ticket: int, future: Future[Outcome]) -> None:
         """Wait for a child, and fetch its outcome unless it was heard.
@@ -306,8 +310,9 @@ def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
         if spec not in _tasks:
             _tasks[spec] = spec.build()
     outcome = train(_tasks[spec], rule, seed=seed)
-    worker = get_worker()
-    worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcome)))
+    with contextlib.suppress(Exception):  # the result is there all the same
+        worker = get_worker()
+        worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcome)))
     return outcome
 
 

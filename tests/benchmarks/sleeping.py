@@ -73,7 +73,7 @@ def threads(count: int) -> Iterator[str]:
 
 
 def serve(count: int) -> None:
-    """Run the scheduler, and its workers in two more processes, until the input ends; set up as the README advises."""
+    """Run the scheduler, and its workers in two more processes without Dask's profiler, until the input ends."""
     import dask
     from distributed import LocalCluster
 

@@ -78,31 +78,53 @@ def test_workers_killed_mid_child_change_nothing(engine, deaths, plain, tmp_path
     assert dump(tmp_path, header(20)) == plain
 
 
-def test_outcomes_come_as_events_and_are_not_fetched(engine, monkeypatch):
-    fetched = []
+@pytest.fixture
+def fetched(engine, monkeypatch):
+    """What the engine asks the scheduler for."""
+    found = []
     gather = engine._client.gather
-    monkeypatch.setattr(engine._client, "gather", lambda *args, **named: fetched.append(args) or gather(*args, **named))
+    monkeypatch.setattr(engine._client, "gather", lambda *args, **named: found.append(args) or gather(*args, **named))
+    return found
+
+
+@pytest.fixture
+def deaf(engine):
+    """The engine, while it hears no events."""
+    hear = engine._client._event_handlers[dask_engine.OUTCOMES]
+    engine._client.unsubscribe_topic(dask_engine.OUTCOMES)
+    yield engine
+    engine._client.subscribe_topic(dask_engine.OUTCOMES, hear)
+
+
+def test_outcomes_come_as_events_and_are_not_fetched(engine, fetched):
     tickets = {engine.submit(rule, seed=3): fake_outcome(rule.key, 3).score for rule in RULES}
     assert collect(engine, 4) == tickets
     assert not fetched
 
 
-def test_an_outcome_whose_event_is_lost_is_fetched(engine):
-    hear = engine._client._event_handlers[dask_engine.OUTCOMES]
-    engine._client.unsubscribe_topic(dask_engine.OUTCOMES)
-    try:
-        tickets = {engine.submit(rule, seed=4): fake_outcome(rule.key, 4).score for rule in RULES}
-        assert collect(engine, 4) == tickets
-    finally:
-        engine._client.subscribe_topic(dask_engine.OUTCOMES, hear)
+def test_an_outcome_whose_event_is_lost_is_fetched(deaf, fetched):
+    tickets = {deaf.submit(rule, seed=4): fake_outcome(rule.key, 4).score for rule in RULES}
+    assert collect(deaf, 4) == tickets
+    assert len(fetched) == 4
 
 
-@pytest.mark.parametrize("packed", [b"no pickle", pickle.dumps(fake_outcome("g", 9))], ids=["unreadable", "another's"])
-def test_events_of_others_and_unreadable_ones_deliver_nothing(engine, packed):
-    ticket = engine.submit(RULES[0], seed=5)
-    name = engine._name if packed == b"no pickle" else "another"
-    engine._hear((0.0, (f"child-{name}-{ticket}", packed)))
-    assert collect(engine, 1) == {ticket: fake_outcome(RULES[0].key, 5).score}
+@pytest.mark.parametrize(("whose", "packed"), [("own", b"no pickle"), ("another", pickle.dumps(fake_outcome("g", 9)))])
+def test_events_of_others_and_unreadable_ones_are_as_none(deaf, fetched, whose, packed):
+    ticket = deaf.submit(RULES[0], seed=5)
+    assert deaf.next(timeout_seconds=0.0) is None  # it is sent
+    deaf._hear((0.0, (f"child-{deaf._name if whose == 'own' else whose}-{ticket}", packed)))
+    assert collect(deaf, 1) == {ticket: fake_outcome(RULES[0].key, 5).score}
+    assert len(fetched) == 1
+
+
+def test_futures_are_let_go_one_by_one(engine):
+    tickets = [engine.submit(rule, seed=8) for rule in RULES]
+    collect(engine, 4)
+    limit = time.monotonic() + 10
+    while set(tickets) & engine._futures.keys() and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert not engine._futures
+    assert not engine._heard
 
 
 def test_an_outcome_told_twice_is_delivered_once(engine):

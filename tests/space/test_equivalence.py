@@ -1,4 +1,9 @@
+import copy
 import math
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -197,3 +202,20 @@ def test_a_reference_to_nothing_is_a_syntax_error() -> None:
     for use in (canonical, key, expression):
         with pytest.raises(RuleSyntaxError, match="operand of block 1"):
             use(broken)
+
+
+def test_a_node_of_another_process_is_found_again() -> None:
+    """Words have other hashes there, and a node keeps its own."""
+    text = "adam * exp(g) + clip(m, 1e-3)"
+    node = canonical(Rule.parse(text))
+    lines = [
+        "import pickle, sys",
+        "from harness.contracts import Rule",
+        "from harness.space.equivalence import canonical",
+        "sys.stdout.buffer.write(pickle.dumps(canonical(Rule.parse(sys.argv[1]))))",
+    ]
+    environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", "\n".join(lines), text]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    for twin in (pickle.loads(done.stdout), copy.deepcopy(node)):
+        assert {node: 1}[twin] == 1

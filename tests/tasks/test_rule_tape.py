@@ -12,12 +12,11 @@ from torch import Tensor
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space
-from harness.space.vocabulary import EDITIONS
-from harness.space.zoo import ZOO
+from harness.space.zoo import ZOO, resolve
 from tasks import rule_tape, update_rule
 from tasks.rule_kernels import Bucket
 from tasks.rule_program import compile_rule
-from tasks.rule_tape import playable, record
+from tasks.rule_tape import Tape, playable, record
 from tasks.update_rule import RuleOptimizer
 
 SHAPES = [(7,), (37, 41), (3,), (5, 5), (64, 33), (900,)]
@@ -34,7 +33,7 @@ def trained(
     **settings: Any,
 ) -> list[Tensor]:
     """Parameters after four steps, a transposed one among them, which no view makes flat."""
-    monkeypatch.setattr(update_rule, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(update_rule, "PIECE_BYTES", piece_bytes // torch.get_num_threads())
     monkeypatch.setattr(rule_tape, "LEAST_ENTRIES", 20)
     generator = torch.Generator().manual_seed(0)
     params = [torch.randn(shape, generator=generator).to(dtype) for shape in SHAPES]
@@ -49,8 +48,16 @@ def trained(
 
 
 def check_same(rule: Rule | str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    """Whole and in pieces; what draws at random is never taken in pieces."""
+    random = compile_rule(canonical(resolve(rule) if isinstance(rule, str) else rule)).random
+    played: list[int] = []
+    play = Tape.play
+    monkeypatch.setattr(Tape, "play", lambda tape, *args, **named: played.append(1) or play(tape, *args, **named))
     whole = trained(rule, monkeypatch, piece_bytes=WHOLE, **settings)
+    assert not played
     pieces = trained(rule, monkeypatch, piece_bytes=PIECE, **settings)
+    assert bool(played) != random
+    monkeypatch.setattr(Tape, "play", play)
     for one, other in zip(whole, pieces, strict=True):
         torch.testing.assert_close(one, other, rtol=0.0, atol=0.0, equal_nan=True, msg=lambda text: f"{rule}: {text}")
 
@@ -74,16 +81,37 @@ def test_pieces_do_not_matter(name: str, dtype: torch.dtype, monkeypatch: pytest
     check_same(name, monkeypatch, dtype=dtype)
 
 
-@pytest.mark.parametrize("edition", sorted(EDITIONS))
-def test_pieces_do_not_matter_to_random_rules(edition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("edition", "dtype"), [("icml2017", torch.float32), ("arxiv2", torch.bfloat16)])
+def test_pieces_do_not_matter_to_random_rules(
+    edition: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     space, rng = Space.of(edition, blocks=3), np.random.default_rng(0)
-    for _ in range(60):
-        check_same(space.sample(rng), monkeypatch)
+    rules = [space.sample(rng) for _ in range(60)]
+    for rule in rules:
+        check_same(rule, monkeypatch, dtype=dtype)
 
 
 @pytest.mark.parametrize("rule", ["1", "g", "1 - 2", "2 ^ g", "g / 2", "2 / g", "1 - g", "noise + g", "drop(g, 0.5)"])
 def test_pieces_do_not_matter_to_numbers_and_noise(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_same(rule, monkeypatch, seed=3)
+    check_same(rule, monkeypatch)
+
+
+@pytest.mark.parametrize("settings", [{"eps": 0}, {"betas": (0, 0, 0)}, {"eps": torch.tensor(1e-6)}])
+def test_settings_of_any_number_type_do(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    check_same("adam", monkeypatch, **settings)
+    check_same("log(v) / gamma", monkeypatch, **settings)
+
+
+def test_the_default_device_does_not_matter() -> None:
+    param = torch.ones(1 << 18)
+    param.grad = torch.ones_like(param)
+    optimizer = RuleOptimizer([param], "adam", lr=0.5)
+    torch.set_default_device("meta")
+    try:
+        optimizer.step()
+    finally:
+        torch.set_default_device(None)
+    assert param.unique().tolist() == pytest.approx([0.5])
 
 
 def test_numbers_too_large_for_the_type_are_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +124,9 @@ def test_what_is_played() -> None:
     bucket = bucket_of([small, large, transposed], ("m",))
     assert playable(bucket, entries=5000) == [1]
     assert playable(bucket, entries=20_000) == []  # all of it fits
-    bucket.means["m"][1] = torch.zeros(100, 100).t()
-    assert playable(bucket, entries=5000) == []
+    for other in (torch.zeros(100, 100).t(), torch.zeros(100, 100, dtype=torch.float64)):
+        bucket.means["m"][1] = other
+        assert playable(bucket, entries=5000) == []
 
 
 def test_memory_is_allocated_once_and_reused() -> None:
