@@ -50,6 +50,10 @@ _CONFIGURATION = {
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     "distributed.worker.profile.enabled": False,  # a hundred samples a second of every thread, which nobody looks at
+    # Fifty times a second every process would look whether its loop is late, and twice at the machine's load.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
     # Dask has workers give freed memory back at once, which doubles the time of a child that needs it again each step.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
     "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # children train off the main thread
