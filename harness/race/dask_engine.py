@@ -5,8 +5,8 @@ doubled or charged twice by that. Workers build the task themselves, once, and n
 else about the connection is set in Dask's own configuration (``distributed.comm``).
 
 An outcome travels twice: a worker tells it as an event on the stream that it has with the scheduler anyway, and keeps
-it as the result. The event arrives first, and saves asking for the result, which is half of what Dask costs where many
-children finish at once; the result is there if the event got lost.
+it as the result. The event arrives first, and saves asking for the result, which counts where many children finish at
+once; the result is there if the event got lost.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def test_step(benchmark: BenchmarkFixture, name: str) -> None:
 def test_a_large_network(benchmark: BenchmarkFixture, threads: int) -> None:
     """Measured in a process of its own, as users have it.
 
-    A process that has trained a child keeps the memory it frees. Torch's Adam allocates 25 megabytes for each of its
-    temporaries, and is spared a part of its time there.
+    A process that has trained a child keeps the memory it frees. Torch's Adam allocates up to 25 megabytes for a
+    temporary, and is spared a part of its time there.
     """
     if benchmark.disabled:
         taken: Taken = benchmark.pedantic(in_turn, args=(list(MEANS.keys() & OPTIMIZERS.keys()), threads, CHILD, 1))
