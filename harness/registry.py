@@ -51,60 +51,68 @@ class Entry:
 BUILT_IN: dict[Kind, dict[str, Entry]] = {
     Kind.SEARCHER: {
         "random": Entry(
-            "searchers.random_search:RandomSearch",
+            "harness.searchers.random_search:RandomSearch",
             "uniform random search, the baseline every other searcher is measured against",
             "Bergstra and Bengio 2012",
         ),
         "random-plain": Entry(
-            "searchers.random_plain:RandomPlain",
+            "harness.searchers.random_plain:RandomPlain",
             "random search that leaves out half of the unary functions, a preference that the learners have too",
             "ours",
         ),
         "rl": Entry(
-            "searchers.rl.agent:ReinforcementLearning",
+            "harness.searchers.rl.agent:ReinforcementLearning",
             "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",
             "[NOS] §3.2, protocol §4",
         ),
         "gp": Entry(
-            "searchers.gp:GeneticProgramming",
+            "harness.searchers.gp:GeneticProgramming",
             "typed expression trees under crossover and mutation",
             "Koza 1992; DEAP, Fortin et al. 2012",
         ),
         "evolution": Entry(
-            "searchers.evolution:RegularizedEvolution",
+            "harness.searchers.evolution:RegularizedEvolution",
             "mutation of tournament winners, the oldest dying first",
             "Real et al. 2019",
         ),
         "tpe": Entry(
-            "searchers.tpe:TreeParzen",
+            "harness.searchers.tpe:TreeParzen",
             "tree-structured Parzen estimator over conditional categorical choices",
             "Bergstra et al. 2011; Optuna, Akiba et al. 2019",
         ),
         "rl+gp": Entry(
-            "searchers.rl_gp:ControllerSeededGP",
+            "harness.searchers.rl_gp:ControllerSeededGP",
             "genetic programming whose population the controller seeds, its elites fed back to the controller",
             "Mundhenk et al. 2021",
         ),
     },
     Kind.TASK: {
         "child": Entry(
-            "tasks.child.scoring:ChildTask", "the two-convolution child on images", "[NOS] §4.2, protocol §2"
+            "harness.tasks.child.scoring:ChildTask", "the two-convolution child on images", "[NOS] §4.2, protocol §2"
         ),
-        "toy-quadratic": Entry("tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"),
+        "toy-quadratic": Entry(
+            "harness.tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"
+        ),
         "toy-rosenbrock": Entry(
-            "tasks.toy:RosenbrockTask", "noisy Rosenbrock functions of two to ten dimensions", "protocol §5"
+            "harness.tasks.toy:RosenbrockTask", "noisy Rosenbrock functions of two to ten dimensions", "protocol §5"
         ),
         "toy-classifier": Entry(
-            "tasks.toy:ClassifierTask", "a one-hidden-layer network on a generated data set", "this project"
+            "harness.tasks.toy:ClassifierTask", "a one-hidden-layer network on a generated data set", "this project"
         ),
     },
     Kind.DATA: {
         "auto": Entry(
-            "tasks.data.auto:load", "CIFAR-10 where it is on the machine or can be downloaded, else the stand-in", ""
+            "harness.tasks.data.auto:load",
+            "CIFAR-10 where it is on the machine or can be downloaded, else the stand-in",
+            "",
         ),
-        "cifar10": Entry("tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"),
+        "cifar10": Entry(
+            "harness.tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"
+        ),
         "synthetic": Entry(
-            "tasks.data.synthetic:load", "the generated stand-in with CIFAR-10's shapes: no download", "this project"
+            "harness.tasks.data.synthetic:load",
+            "the generated stand-in with CIFAR-10's shapes: no download",
+            "this project",
         ),
     },
 }

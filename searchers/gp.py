@@ -2,9 +2,9 @@
 
 Koza, "Genetic Programming" (1992); Montana, "Strongly Typed Genetic Programming" (Evolutionary Computation 3, 1995);
 Fortin et al., "DEAP: Evolutionary Algorithms Made Easy" (JMLR 13, 2012). The types make every tree alternate binary,
-unary and operand (``searchers.trees``); what no rule of the space can host is bred again, and so is a function that was
-proposed before. The population changes a batch at a time instead of a generation at a time, (μ+λ) with overlapping
-generations, because a search of hundreds of children has few generations to spend.
+unary and operand (``harness.searchers.trees``); what no rule of the space can host is bred again, and so is a function
+that was proposed before. The population changes a batch at a time instead of a generation at a time, (μ+λ) with
+overlapping generations, because a search of hundreds of children has few generations to spend.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from deap import base, gp, tools
 
 from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
+from harness.searchers.trees import fit, tree_of
 from harness.settings import Range
 from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import embed, known_rules
 from harness.space.grammar import Space
-from searchers.trees import fit, tree_of
 
 TRIES = 100  # to breed a function not proposed before, and then to draw one; after that a repeat is proposed
 

@@ -13,10 +13,10 @@ from typing import Annotated
 
 from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
+from harness.searchers.gp import GeneticProgramming
+from harness.searchers.rl.agent import ReinforcementLearning
 from harness.settings import Range
 from harness.space.grammar import Space
-from searchers.gp import GeneticProgramming
-from searchers.rl.agent import ReinforcementLearning
 
 
 class ControllerSeededGP:

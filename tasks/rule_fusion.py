@@ -1,7 +1,7 @@
 """A rule's whole step as one function for ``torch.compile``: running means, Δ and descent in a single pass.
 
-The ordinary path (``tasks.rule_program``) runs one operation after another, each over many tensors. Here the same
-instructions are written down as a graph of formulas over single tensors, which the compiler turns into one loop::
+The ordinary path (``harness.tasks.rule_program``) runs one operation after another, each over many tensors. Here the
+same instructions are written down as a graph of formulas over single tensors, which the compiler turns into one loop::
 
     step = FusedStep(program)
     taken = step.take(bucket, rate=0.01)  # False where nothing compiles: the bucket is untouched then
@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
-from tasks.rule_program import Program
+from harness.tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
+from harness.tasks.rule_program import Program
 
 PLAIN: dict[str, Callable[..., Tensor]] = {
     "neg": torch.neg,

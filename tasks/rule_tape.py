@@ -2,8 +2,8 @@
 
 A rule is element-wise. A step of a large network waits for memory, so it is taken piece by piece, and every operation
 finds in the processor's cache what the one before has left there. There are hundreds of pieces then, and a piece must
-cost little besides its arithmetic: the kernels of ``tasks.rule_kernels`` run once, on stand-ins, and what they call is
-called for every piece, with all results in the same memory. The step is the same to the bit::
+cost little besides its arithmetic: the kernels of ``harness.tasks.rule_kernels`` run once, on stand-ins, and what they
+call is called for every piece, with all results in the same memory. The step is the same to the bit::
 
     tape = record(program, bucket.only([place]), rate=0.01)
     tape.play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=1 << 16)
@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.rule_kernels import Bucket, descend
-from tasks.rule_program import Program
+from harness.tasks.rule_kernels import Bucket, descend
+from harness.tasks.rule_program import Program
 
 LEAST_ENTRIES = 1 << 12  # of a parameter: for fewer, a call costs more than its arithmetic
 BROADCAST = frozenset({"add", "div", "mul", "sub"})  # these take a tensor of one number sooner than the number,

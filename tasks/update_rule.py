@@ -5,8 +5,9 @@
     optimizer = RuleOptimizer(model.parameters(), "g * exp(sign(g) * sign(m))", lr=0.01)
 
 What is executed is the canonical form, so rules with one key train bit-identically, and a branch nobody needs costs
-nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once (``tasks.rule_program``);
-on a processor, large groups are taken one piece of a parameter after another (``tasks.rule_tape``), to the same bits.
+nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once
+(``harness.tasks.rule_program``); on a processor, large groups are taken one piece of a parameter after another
+(``harness.tasks.rule_tape``), to the same bits.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from harness.race.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
 from harness.space.zoo import resolve
-from tasks.rule_fusion import FusedStep
-from tasks.rule_kernels import Bucket, descend
-from tasks.rule_program import Program, compile_rule
-from tasks.rule_tape import Tape, playable, record
+from harness.tasks.rule_fusion import FusedStep
+from harness.tasks.rule_kernels import Bucket, descend
+from harness.tasks.rule_program import Program, compile_rule
+from harness.tasks.rule_tape import Tape, playable, record
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
 

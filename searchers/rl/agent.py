@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 
 from harness.contracts import Origin, Rule, Trial
+from harness.searchers.rl.presets import PAPER, Objective, numbers
 from harness.settings import Range
 from harness.space.draws import Draws
 from harness.space.grammar import Space
-from searchers.rl.presets import PAPER, Objective, numbers
 
 if TYPE_CHECKING:  # torch takes seconds to load, and who asks for the settings needs none of it
     from torch import Tensor
@@ -117,8 +117,8 @@ class ReinforcementLearning:
         self._origins: dict[Rule, Origin] = {}
         self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
         self._gathered: list[tuple[Rule, Tensor, float]] = []
-        from searchers.rl.controller import Controller
-        from searchers.rl.objectives import Learner
+        from harness.searchers.rl.controller import Controller
+        from harness.searchers.rl.objectives import Learner
 
         with _one_thread():
             self.controller = Controller(
@@ -146,8 +146,8 @@ class ReinforcementLearning:
         """Gather results, and learn from each ``batch`` of them."""
         import torch
 
-        from searchers.rl.controller import DTYPE
-        from searchers.rl.objectives import Batch
+        from harness.searchers.rl.controller import DTYPE
+        from harness.searchers.rl.objectives import Batch
 
         with _one_thread():
             strangers = [trial.rule for trial in trials if trial.rule not in self._pending]
@@ -204,7 +204,7 @@ class ReinforcementLearning:
     def _log_probability(self, rules: Sequence[Rule]) -> Tensor:
         import torch
 
-        from searchers.rl.controller import DTYPE
+        from harness.searchers.rl.controller import DTYPE
 
         with torch.no_grad():
             return self.controller.read(self._picks(rules)).log_probability if rules else torch.zeros(0, dtype=DTYPE)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from searchers.rl.controller import Controller
-from searchers.rl.presets import Numbers
-from searchers.rl.signals import Baseline, Elites, Recent
-from searchers.rl.trust_region import Step, natural_step
+from harness.searchers.rl.controller import Controller
+from harness.searchers.rl.presets import Numbers
+from harness.searchers.rl.signals import Baseline, Elites, Recent
+from harness.searchers.rl.trust_region import Step, natural_step
 
 MOST_RATIO = 10.0
 

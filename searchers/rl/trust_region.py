@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from searchers.rl.controller import Controller, Reading
+from harness.searchers.rl.controller import Controller, Reading
 
 CG_STEPS = 10
 CG_TOLERANCE = 1e-10

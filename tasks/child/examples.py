@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol
-from tasks.data.images import Bytes, ImageData
-from tasks.data.split import split
+from harness.tasks.data.images import Bytes, ImageData
+from harness.tasks.data.split import split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class Choice:
 
     @classmethod
     def of(cls, protocol: ChildProtocol, data: ImageData, *, test: bool = False) -> Choice:
-        """Choose by ``tasks.data.split``; the test images are not looked at unless ``test`` asks for them.
+        """Choose by ``harness.tasks.data.split``; the test images are not looked at unless ``test`` asks for them.
 
         Every protocol is tested on all of them (**D**): a smaller one trains on less, but a test on fewer images would
         only be less exact.

@@ -1,7 +1,8 @@
 """The child's network on the fast path: same function and gradients as ``ConvNet``, a multiple of its speed.
 
 Parameters, gradients and running means lie in one vector each, so that a rule's operations run once for all. Between
-them and the loss there is no autograd: forward and backward are written out, and ``tasks.child.kernels`` runs them.
+them and the loss there is no autograd: forward and backward are written out, and ``harness.tasks.child.kernels`` runs
+them.
 
 The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
 images: mean w·x̄ and variance wᵀ(X/n − x̄x̄ᵀ)w, with X = Σxxᵀ the patches' Gram matrix. Its gradient, too, needs that
@@ -17,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.child import kernels
-from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples, Part
-from tasks.child.kernels import FILTERS, Array
-from tasks.child.layout import Room, Vector
+from harness.tasks.child import kernels
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.kernels import FILTERS, Array
+from harness.tasks.child.layout import Room, Vector
 
 MOMENTUM, EPSILON = 0.1, 1e-5  # of batch norm: the defaults of PyTorch
 CHUNK = 100  # images whose patches are in memory at a time

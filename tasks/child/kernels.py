@@ -7,7 +7,7 @@ over three runs of neighbouring numbers, each ``3 · channels`` long.
 Three things make it fast. Sums stay in registers: eight pixels by all filters at once, where the processor has
 AVX-512. Activations go from layer to layer while they are in the cache. And the first convolution's output is never
 stored: batch norm needs its mean and variance before, and its gradient needs all of it, but both follow from the Gram
-matrix of the image patches, which no weight changes (``tasks.child.fused``).
+matrix of the image patches, which no weight changes (``harness.tasks.child.fused``).
 
 Loops that LLVM would not vectorise by itself are written in its vector instructions, which it translates for any
 processor. Numba keeps machine code by source file and does not see that another one changed: so all of it is here.
@@ -27,7 +27,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 if TYPE_CHECKING:
-    from tasks.child.layout import Room
+    from harness.tasks.child.layout import Room
 
 FILTERS = 32
 BLOCK = 8  # rows have room for whole blocks of so many pixels

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from tasks.child import kernels
-from tasks.child.convnet import ConvNet
-from tasks.child.kernels import FILTERS, Array
+from harness.tasks.child import kernels
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.kernels import FILTERS, Array
 
 
 class Vector:

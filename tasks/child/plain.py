@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples, Part
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.examples import Examples, Part
 
 SCORING_BATCH = 250  # the activations of more images than that leave the cache
 
 
 class PlainNetwork:
-    """``ConvNet`` with the examples that it is trained and scored on; a ``tasks.child.step.Network``.
+    """``ConvNet`` with the examples that it is trained and scored on; a ``harness.tasks.child.step.Network``.
 
     Args:
         examples: what to train and score on.

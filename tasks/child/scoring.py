@@ -11,14 +11,14 @@ import torch
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
-from tasks import machine
-from tasks.child.device import checked, named
-from tasks.child.examples import Choice, Examples
-from tasks.child.memory import keep_freed_memory
-from tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
-from tasks.child.training import Child, reproducible_arithmetic
-from tasks.data.images import ImageData
-from tasks.sweep import epochs_of, sweep_then_train
+from harness.tasks import machine
+from harness.tasks.child.device import checked, named
+from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.child.memory import keep_freed_memory
+from harness.tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
+from harness.tasks.child.training import Child, reproducible_arithmetic
+from harness.tasks.data.images import ImageData
+from harness.tasks.sweep import epochs_of, sweep_then_train
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # weights and sums
 Watch = Callable[[int, int], None]
@@ -27,8 +27,8 @@ Watch = Callable[[int, int], None]
 class ChildTask:
     """Train a small convolutional network with each rule, and score its validation accuracy.
 
-    Version 2 is the same function as version 1, computed otherwise (``tasks.child.fused``): rewards agree within their
-    noise, not bit for bit.
+    Version 2 is the same function as version 1, computed otherwise (``harness.tasks.child.fused``): rewards agree
+    within their noise, not bit for bit.
 
     It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises
     them once.

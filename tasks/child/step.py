@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tasks.child.examples import Examples
-from tasks.child.plain import PlainNetwork
+from harness.tasks.child.examples import Examples
+from harness.tasks.child.plain import PlainNetwork
 
 MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
 FUSED, PLAIN = "fused 1", "plain"
@@ -52,13 +52,13 @@ def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = F
         path: FUSED or PLAIN.
         examples: what to train and score on.
         batch_size: of every batch.
-        reduced: multiply in bfloat16 (``tasks.child.reduced``).
+        reduced: multiply in bfloat16 (``harness.tasks.child.reduced``).
     """
     if path == PLAIN:
         return lambda seed: PlainNetwork(examples, seed=seed, reduced=reduced)
     # Numba takes half a second to import, and only training needs it.
-    from tasks.child.fused import FusedNetwork, PatchMoments
-    from tasks.child.reduced import ReducedNetwork
+    from harness.tasks.child.fused import FusedNetwork, PatchMoments
+    from harness.tasks.child.reduced import ReducedNetwork
 
     moments = PatchMoments.of(examples.pool.images)
     network = ReducedNetwork if reduced else FusedNetwork

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
 from harness.race.seeds import derive_seed
-from tasks.child.device import exact_cuda
-from tasks.child.step import Start
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.child.device import exact_cuda
+from harness.tasks.child.step import Start
+from harness.tasks.update_rule import RuleOptimizer
 
 CPU = torch.device("cpu")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import DataError
-from tasks.data import cifar10, download, synthetic
-from tasks.data.images import ImageData
+from harness.tasks.data import cifar10, download, synthetic
+from harness.tasks.data.images import ImageData
 
 
 def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
@@ -16,7 +16,7 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
     A folder that somebody named must hold CIFAR-10: a typing error there must not turn into another data set.
 
     Args:
-        root: as for ``tasks.data.cifar10.load``.
+        root: as for ``harness.tasks.data.cifar10.load``.
         announce: takes one line for the user.
 
     Raises:

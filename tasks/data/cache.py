@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 import platformdirs
 
-from tasks.data.images import Bytes, ImageData
+from harness.tasks.data.images import Bytes, ImageData
 
 FORMAT = 2  # rises when the layout of an entry changes, so that older entries are not read
 CHECKSUM = 4  # bytes of it, at the end of the file, the lowest first

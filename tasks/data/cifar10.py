@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DataError, message
-from tasks.data import cache, download, image_folder
-from tasks.data.images import ImageData
+from harness.tasks.data import cache, download, image_folder
+from harness.tasks.data.images import ImageData
 
 NAME = "cifar10"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DataError, message
-from tasks.data.images import Bytes, ImageData
+from harness.tasks.data.images import Bytes, ImageData
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -105,7 +105,9 @@ def _through_torchvision(root: Path) -> None:
 
 
 def _datasets() -> Any:
-    from tasks.data import torchvision_import  # here and not above: it takes two seconds, and a cached start needs none
+    from harness.tasks.data import (
+        torchvision_import,
+    )  # here and not above: it takes two seconds, and a cached start needs none
 
     return torchvision_import.datasets()
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from harness.errors import DataError, message
-from tasks.data.images import Bytes
+from harness.tasks.data.images import Bytes
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 LOOK_AT_EACH = 25

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data import cache
-from tasks.data.images import Bytes, ImageData
-from tasks.data.textures import COSINE, SIDE, Draw, Integers, Shorts, scaled, waves, windows
+from harness.tasks.data import cache
+from harness.tasks.data.images import Bytes, ImageData
+from harness.tasks.data.textures import COSINE, SIDE, Draw, Integers, Shorts, scaled, waves, windows
 
 NAME = "synthetic"
 VERSION = 1  # rises with any change that moves a pixel

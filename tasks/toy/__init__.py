@@ -4,8 +4,8 @@ They are for tests and for comparing searchers over many seeds. Each is named on
 the child is: ``--protocol toy-quadratic``, ``toy-rosenbrock``, ``toy-classifier``.
 """
 
-from tasks.toy.classifier import ClassifierTask
-from tasks.toy.quadratic import QuadraticTask
-from tasks.toy.rosenbrock import RosenbrockTask
+from harness.tasks.toy.classifier import ClassifierTask
+from harness.tasks.toy.quadratic import QuadraticTask
+from harness.tasks.toy.rosenbrock import RosenbrockTask
 
 __all__ = ["ClassifierTask", "QuadraticTask", "RosenbrockTask"]

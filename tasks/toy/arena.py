@@ -21,9 +21,9 @@ from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.race.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
-from tasks import machine
-from tasks.sweep import sweep_then_train
-from tasks.update_rule import RuleOptimizer
+from harness.tasks import machine
+from harness.tasks.sweep import sweep_then_train
+from harness.tasks.update_rule import RuleOptimizer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -169,7 +169,7 @@ class EpochResult:
 
 
 class StackedRun:
-    """One row of a stack; a ``tasks.sweep.Run``."""
+    """One row of a stack; a ``harness.tasks.sweep.Run``."""
 
     def __init__(self, stack: Stack, row: int) -> None:
         self.stack = stack

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol
-from tasks.toy.arena import DTYPES, Arena, ToyTask, batches, normal, stream
+from harness.tasks.toy.arena import DTYPES, Arena, ToyTask, batches, normal, stream
 
 CLASSES = 10
 FEATURES = 16

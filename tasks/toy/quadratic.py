@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol
-from tasks.toy.arena import DTYPES, Arena, ToyTask, noise_of_batches, normal, progress, stream
+from harness.tasks.toy.arena import DTYPES, Arena, ToyTask, noise_of_batches, normal, progress, stream
 
 PROBLEMS = 8
 DIMENSIONS = 10  # of each problem, as in [L2L] §3.1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol
-from tasks.toy.arena import DTYPES, Arena, ToyTask, noise_of_batches, normal, progress, stream
+from harness.tasks.toy.arena import DTYPES, Arena, ToyTask, noise_of_batches, normal, progress, stream
 
 DIMENSIONS = (2, 2, 3, 4, 6, 10)  # of the problems
 STEEPNESS = (100.0, 10.0, 30.0, 10.0, 100.0, 30.0)  # a, of their valley's walls; 100 is Rosenbrock's own

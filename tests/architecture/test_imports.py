@@ -27,7 +27,7 @@ def test_imports_point_one_way() -> None:
 
 def test_a_searcher_that_imports_a_task_is_caught(tmp_path: Path) -> None:
     root = copy(tmp_path)
-    (root / "searchers" / "random_search.py").write_text("import tasks.toy\n")
+    (root / "searchers" / "random_search.py").write_text("import harness.tasks.toy\n")
     done = lint(root)
     assert done.returncode != 0
     assert "searchers and tasks are independent BROKEN" in done.stdout

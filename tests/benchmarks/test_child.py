@@ -17,12 +17,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn.functional import cross_entropy, max_pool2d
 
 from harness.contracts import Rule
-from tasks.child.convnet import ConvNet
-from tasks.child.examples import Examples, Part
-from tasks.child.memory import keep_freed_memory
-from tasks.child.step import FUSED, PLAIN, bfloat16_instructions, starter
-from tasks.child.training import reproducible_arithmetic
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.memory import keep_freed_memory
+from harness.tasks.child.step import FUSED, PLAIN, bfloat16_instructions, starter
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.update_rule import RuleOptimizer
 
 RATE = 1e-3
 ROUNDS = 20

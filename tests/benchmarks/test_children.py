@@ -17,9 +17,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.race.protocol import QUICK
-from tasks.child.scoring import ChildTask
-from tasks.data import synthetic
-from tasks.data.images import ImageData
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.data import synthetic
+from harness.tasks.data.images import ImageData
 
 TINY = dataclasses.replace(QUICK, name="tiny", train_examples=60, validation_examples=40, batch_size=10)
 NINTH = dataclasses.replace(QUICK, name="ninth", epochs=1, learning_rates=(0.01,))  # one of a child's nine epochs

@@ -18,10 +18,10 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.contracts import Rule
-from tasks.child.examples import Examples, Part
-from tasks.child.step import FUSED, PLAIN, starter
-from tasks.child.training import reproducible_arithmetic
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.step import FUSED, PLAIN, starter
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.update_rule import RuleOptimizer
 
 CHILD = [(32, 3, 3, 3), (32,), (32,), (32, 32, 3, 3), (32,), (32,), (10, 2048), (10,)]
 WEIGHTS = sum(torch.Size(shape).numel() for shape in CHILD)

@@ -19,7 +19,7 @@ from harness.race import engine
 from harness.race.ledger import Ledger
 from harness.race.protocol import TOY_QUADRATIC
 from harness.space.expression import LANGUAGE_VERSION
-from tasks.toy import QuadraticTask
+from harness.tasks.toy import QuadraticTask
 
 
 class Outside(QuadraticTask):

@@ -55,7 +55,7 @@ def test_one_board_alone_and_without_replay(store: Path, tmp_path: Path) -> None
 
 OUTSIDE = """
 from harness.contracts import Origin
-from searchers.random_search import RandomSearch
+from harness.searchers.random_search import RandomSearch
 
 class Mine(RandomSearch):
     def __init__(self, space, *, seed, {setting}: int = 3):

@@ -65,7 +65,7 @@ def test_the_toy_task_conforms() -> None:
 
 
 def drawn() -> Dataset:
-    from tasks.data.images import ImageData
+    from harness.tasks.data.images import ImageData
 
     rng = np.random.default_rng(0)
     parts = [

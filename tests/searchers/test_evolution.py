@@ -8,10 +8,10 @@ import pytest
 from harness.conformance.driving import CHANCE, drive, failed, spaces, tiny
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError
+from harness.searchers.evolution import RegularizedEvolution
+from harness.searchers.random_plain import RandomPlain
+from harness.searchers.random_search import RandomSearch
 from harness.space.grammar import Space
-from searchers.evolution import RegularizedEvolution
-from searchers.random_plain import RandomPlain
-from searchers.random_search import RandomSearch
 
 SPACE = Space.of(blocks=2)
 SMALL = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))

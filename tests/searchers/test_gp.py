@@ -11,11 +11,11 @@ from deap import gp as deap_gp
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError, SpaceError
 from harness.race.seeds import derive_seed
+from harness.searchers import gp
+from harness.searchers.gp import GeneticProgramming
+from harness.searchers.trees import fit, rule_of, tree_of
 from harness.space.grammar import Space
 from harness.space.zoo import named
-from searchers import gp
-from searchers.gp import GeneticProgramming
-from searchers.trees import fit, rule_of, tree_of
 
 Judge = Callable[[Rule], float]
 TINY = Space.of(blocks=1, operands=("g", "m"), unary=("id",), binary=("sub",))  # two rules, two functions
@@ -127,7 +127,7 @@ import random
 state = random.getstate()
 import deap, deap.gp, deap.tools
 names = set(vars(deap.gp))
-from searchers.gp import GeneticProgramming
+from harness.searchers.gp import GeneticProgramming
 from harness.space.grammar import Space
 GeneticProgramming(Space.of(), seed=0).ask(20)
 from deap import creator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.searchers.random_plain import RandomPlain
+from harness.searchers.random_search import RandomSearch
 from harness.space.grammar import Space
-from searchers.random_plain import RandomPlain
-from searchers.random_search import RandomSearch
 
 SPACE = Space.of(blocks=2)
 SMALL = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))

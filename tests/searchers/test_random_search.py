@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from harness.contracts import Outcome, Status, Trial
+from harness.searchers.random_search import RandomSearch
 from harness.space.grammar import Space
-from searchers.random_search import RandomSearch
 
 SMALL = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.searchers.gp import GeneticProgramming
+from harness.searchers.rl.agent import ReinforcementLearning
+from harness.searchers.rl_gp import ControllerSeededGP
 from harness.space.grammar import Space
-from searchers.gp import GeneticProgramming
-from searchers.rl.agent import ReinforcementLearning
-from searchers.rl_gp import ControllerSeededGP
 
 SPACE = Space.of(blocks=2)
 

@@ -16,10 +16,10 @@ from optuna.trial import TrialState
 
 from harness.conformance.driving import CHANCE, drive, equal, failed, spaces, tiny
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.searchers.random_search import RandomSearch
+from harness.searchers.tpe import ASKS, Encoding, TreeParzen
 from harness.space.draws import Draws
 from harness.space.grammar import Space
-from searchers.random_search import RandomSearch
-from searchers.tpe import ASKS, Encoding, TreeParzen
 
 SPACE = Space.of(blocks=2)
 SMALL = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))
@@ -209,7 +209,7 @@ def test_the_order_of_sets_does_not_matter(hash_seed) -> None:
     space = Space.of(blocks=3)
     code = (
         "import json; from harness.conformance.driving import drive; from harness.space.grammar import Space;"
-        "from searchers.tpe import TreeParzen; space = Space.of(blocks=3);"
+        "from harness.searchers.tpe import TreeParzen; space = Space.of(blocks=3);"
         "print(json.dumps(drive(TreeParzen(space, seed=0, startup=5), space, proposals=25).texts))"
     )
     ran = subprocess.run(

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from harness.contracts import Rule
 from harness.errors import SpaceError
+from harness.searchers.trees import Tree, fit, rule_of, tree_of
 from harness.space.grammar import Space
 from harness.space.vocabulary import ALL_BINARY, ALL_UNARY, ARXIV2
-from searchers.trees import Tree, fit, rule_of, tree_of
 
 
 def subsets(words: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:

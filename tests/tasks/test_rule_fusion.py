@@ -22,8 +22,8 @@ from torch.optim import lr_scheduler
 from harness.contracts import Rule
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO
-from tasks import rule_fusion
-from tasks.update_rule import RuleOptimizer
+from harness.tasks import rule_fusion
+from harness.tasks.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(1, 0.1)"]
 SHAPES = [(5,), (40, 30), (), (1,), (4, 3, 2, 2)]
@@ -181,7 +181,7 @@ def test_without_a_compiler_one_warning_and_every_step_once(
 def test_a_toolchain_that_is_not_there(tmp_path: Path) -> None:
     script = """
 import torch, warnings
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.update_rule import RuleOptimizer
 
 ends = []
 for compiled in (False, True):

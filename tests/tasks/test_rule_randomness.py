@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.race.seeds import derive_seed
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.update_rule import RuleOptimizer
 
 COUNT = 1_000_000
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from harness.contracts import ChildProtocol, Outcome, Status
-from tasks.sweep import epochs_of, sweep_then_train
+from harness.tasks.sweep import epochs_of, sweep_then_train
 
 PROTOCOL = ChildProtocol(
     name="test",

@@ -15,7 +15,7 @@ from torch.optim import Optimizer, lr_scheduler
 
 from harness.contracts import Rule
 from harness.space.zoo import ZOO
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from harness.errors import RuleSyntaxError, SettingError
 from harness.space.zoo import named
-from tasks.update_rule import RuleOptimizer
+from harness.tasks.update_rule import RuleOptimizer
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from stages import STAGES, Arm, Stage
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Status, Task, Trial
 from harness.race.protocol import PROPOSALS_PER_CHILD, child_seed, named
 from harness.registry import Kind, load
+from harness.searchers.random_search import RandomSearch
+from harness.searchers.rl.agent import ReinforcementLearning
 from harness.space.grammar import Space
-from searchers.random_search import RandomSearch
-from searchers.rl.agent import ReinforcementLearning
 
 TABLE = Path(__file__).with_name("searches.csv")
 COLUMNS = ("stage", "arena", "arm", "seed", "area", "best", "mean_last_100", "proposals", "searcher_ms_a_rule")

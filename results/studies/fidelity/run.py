@@ -16,8 +16,8 @@ from pathlib import Path
 from rules import chosen, paper_order
 
 from harness.race.protocol import child_seed, named
-from tasks.child.scoring import ChildTask
-from tasks.data import cifar10, synthetic
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.data import cifar10, synthetic
 
 PARTS = ("quick-synthetic", "quick-cifar10", "paper-cifar10")
 REWARDS = Path(__file__).with_name("rewards.jsonl")

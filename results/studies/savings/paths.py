@@ -15,8 +15,8 @@ from pathlib import Path
 
 from harness.race.protocol import QUICK, child_seed
 from harness.space.zoo import named
-from tasks.child.scoring import ChildTask
-from tasks.data import cifar10
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.data import cifar10
 
 RULES = ("sgd", "adam", "powersign")
 SEEDS = 10

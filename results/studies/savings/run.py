@@ -17,8 +17,8 @@ from pathlib import Path
 from rules import chosen, fewer
 
 from harness.race.protocol import QUICK, child_seed, named
-from tasks.child.scoring import ChildTask
-from tasks.data import cifar10
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.data import cifar10
 
 PARTS = ("quick", "quick-halving", "quick-bf16")
 REWARDS = Path(__file__).with_name("rewards.jsonl")

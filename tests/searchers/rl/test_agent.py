@@ -10,11 +10,11 @@ import torch
 
 from harness.conformance.driving import drive, pretended
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.searchers.random_plain import RandomPlain
+from harness.searchers.rl.agent import ReinforcementLearning
+from harness.searchers.rl.presets import PAPER, PRESETS, SHORT
 from harness.settings import complete, declared
 from harness.space.grammar import Space
-from searchers.random_plain import RandomPlain
-from searchers.rl.agent import ReinforcementLearning
-from searchers.rl.presets import PAPER, PRESETS, SHORT
 
 SPACE = Space.of(blocks=2)
 SMALL = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
+from harness.searchers.rl.controller import Controller, legality
 from harness.space.grammar import SWITCHES, Space
-from searchers.rl.controller import Controller, legality
 
 TINY = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))  # 48 rules
 TWO = Space.of(blocks=2, operands=("g", "m"), unary=("id",), binary=("mul", "add"))

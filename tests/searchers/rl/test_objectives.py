@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.searchers.rl.controller import DTYPE, Controller
+from harness.searchers.rl.objectives import Batch, Learner, clipped_gain, likelihood_gain, ratio_gain
+from harness.searchers.rl.presets import PAPER
 from harness.space.grammar import Space
-from searchers.rl.controller import DTYPE, Controller
-from searchers.rl.objectives import Batch, Learner, clipped_gain, likelihood_gain, ratio_gain
-from searchers.rl.presets import PAPER
 
 TINY = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub", "add"))
 RULES = torch.tensor(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from searchers.rl.signals import LEAST_SPREAD, Baseline, Elites, Recent
+from harness.searchers.rl.signals import LEAST_SPREAD, Baseline, Elites, Recent
 
 
 def test_the_first_batch_is_measured_against_itself_and_later_ones_against_the_past() -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from harness.searchers.rl.controller import DTYPE, Controller
+from harness.searchers.rl.objectives import Batch, Learner
+from harness.searchers.rl.presets import PAPER
+from harness.searchers.rl.trust_region import Step, conjugate_gradients, divergence, fisher_product, natural_step
 from harness.space.grammar import Space
-from searchers.rl.controller import DTYPE, Controller
-from searchers.rl.objectives import Batch, Learner
-from searchers.rl.presets import PAPER
-from searchers.rl.trust_region import Step, conjugate_gradients, divergence, fisher_product, natural_step
 
 TINY = Space.of(blocks=1, operands=("g", "m"), unary=("id", "exp"), binary=("mul", "sub"))
 TRPO = replace(PAPER, objective="trpo", normalize=True)

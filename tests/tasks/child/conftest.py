@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.contracts import ChildProtocol
-from tasks.data.images import ImageData
+from harness.tasks.data.images import ImageData
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d
 
-from tasks.child.convnet import ConvNet
+from harness.tasks.child.convnet import ConvNet
 
 
 def network(seed: int = 5) -> ConvNet:

@@ -14,11 +14,11 @@ from harness.contracts import ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
 from harness.race.engine import TaskSpec, build_task
 from harness.race.protocol import TOY_QUADRATIC
-from tasks.child import device
-from tasks.child.scoring import ChildTask
-from tasks.child.training import reproducible_arithmetic
-from tasks.data.images import ImageData
-from tasks.toy import QuadraticTask
+from harness.tasks.child import device
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.data.images import ImageData
+from harness.tasks.toy import QuadraticTask
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")

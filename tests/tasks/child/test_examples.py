@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from harness.contracts import ChildProtocol
-from tasks.child.examples import Choice, Examples
-from tasks.data.images import ImageData
-from tasks.data.split import split
+from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.data.images import ImageData
+from harness.tasks.data.split import split
 
 
 def test_channels_are_normalised_by_the_pool_alone(protocol: ChildProtocol, data: ImageData) -> None:

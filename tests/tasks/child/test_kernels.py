@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.child import convnet, kernels
+from harness.tasks.child import convnet, kernels
 
 
 def count(numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
@@ -53,5 +53,5 @@ def test_filters_are_the_networks() -> None:
 
 
 def test_only_training_imports_numba() -> None:
-    lines = "import sys, tasks.child.scoring; sys.exit('numba' in sys.modules)"
+    lines = "import sys, harness.tasks.child.scoring; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", lines], check=False).returncode == 0

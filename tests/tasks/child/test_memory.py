@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tasks.child.memory import keep_freed_memory
+from harness.tasks.child.memory import keep_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is told anything")

@@ -10,14 +10,14 @@ import torch
 
 from harness.contracts import ChildProtocol, Rule, Status
 from harness.race.protocol import PAPER, PAPER_BF16, QUICK, QUICK_BF16
-from tasks.child import step
-from tasks.child.examples import Examples, Part
-from tasks.child.fused import FusedNetwork, PatchMoments
-from tasks.child.plain import PlainNetwork
-from tasks.child.reduced import ReducedNetwork
-from tasks.child.scoring import ChildTask
-from tasks.child.training import reproducible_arithmetic
-from tasks.data.images import ImageData
+from harness.tasks.child import step
+from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.fused import FusedNetwork, PatchMoments
+from harness.tasks.child.plain import PlainNetwork
+from harness.tasks.child.reduced import ReducedNetwork
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.data.images import ImageData
 
 BATCH = 20
 SHAPES = [(32, 3), (12, 1), (4, 2)]  # rows of whole blocks of pixels and others; side and channels

@@ -12,12 +12,12 @@ import torch
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import EngineError, ProtocolError
 from harness.race.protocol import PAPER, child_seed
-from tasks.child import scoring
-from tasks.child.scoring import ChildTask
-from tasks.child.training import Child
-from tasks.data import cifar10
-from tasks.data.images import ImageData
-from tasks.data.split import split
+from harness.tasks.child import scoring
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.child.training import Child
+from harness.tasks.data import cifar10
+from harness.tasks.data.images import ImageData
+from harness.tasks.data.split import split
 
 RULES = tuple(Rule.parse(text) for text in ("g", "m", "drop(adam, 0.3)", "g + noise"))
 REAL_ROOT = os.environ.get(cifar10.ROOT_VARIABLE)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
-from tasks.child.examples import Choice, Examples
-from tasks.child.step import FUSED, PLAIN, Network, starter
-from tasks.child.training import Child, reproducible_arithmetic
-from tasks.data.images import ImageData
+from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.child.step import FUSED, PLAIN, Network, starter
+from harness.tasks.child.training import Child, reproducible_arithmetic
+from harness.tasks.data.images import ImageData
 
 Begin = Callable[..., Child]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.data import cifar10
-from tasks.data.image_folder import Layout
+from harness.tasks.data import cifar10
+from harness.tasks.data.image_folder import Layout
 
 Write = Callable[[Path], Path]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from tasks.data import auto, cifar10, download, synthetic
-from tasks.data.images import ImageData
+from harness.tasks.data import auto, cifar10, download, synthetic
+from harness.tasks.data.images import ImageData
 
 STAND_IN = ImageData.of(
     "synthetic",

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.data import cache
-from tasks.data.cache import ARRAYS, remembered
-from tasks.data.images import ImageData
+from harness.tasks.data import cache
+from harness.tasks.data.cache import ARRAYS, remembered
+from harness.tasks.data.images import ImageData
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from tasks.data import cifar10, download, image_folder
-from tasks.data.images import Bytes
-from tasks.data.torchvision_import import datasets
+from harness.tasks.data import cifar10, download, image_folder
+from harness.tasks.data.images import Bytes
+from harness.tasks.data.torchvision_import import datasets
 
 Write = Callable[[Path], Path]
 # Read before the fixture hides it from the tests below.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError
-from tasks.data import download
-from tasks.data.torchvision_import import datasets
+from harness.tasks.data import download
+from harness.tasks.data.torchvision_import import datasets
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import DataError
-from tasks.data.image_folder import Layout, decode, listing, signature
+from harness.tasks.data.image_folder import Layout, decode, listing, signature
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.contracts import Dataset
-from tasks.data.images import Bytes, ImageData, fingerprint_of
+from harness.tasks.data.images import Bytes, ImageData, fingerprint_of
 
 
 def part(count: int, seed: int = 0) -> tuple[Bytes, Bytes]:

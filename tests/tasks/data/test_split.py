@@ -7,8 +7,8 @@ import pytest
 
 from harness.contracts import ChildProtocol
 from harness.errors import ProtocolError
-from tasks.data.images import ImageData
-from tasks.data.split import balanced_order, split
+from harness.tasks.data.images import ImageData
+from harness.tasks.data.split import balanced_order, split
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 200)
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.data import synthetic
-from tasks.data.images import ImageData
-from tasks.data.textures import SIDE, Draw, scaled, waves, windows
+from harness.tasks.data import synthetic
+from harness.tasks.data.images import ImageData
+from harness.tasks.data.textures import SIDE, Draw, scaled, waves, windows
 
 
 @pytest.fixture(scope="module")

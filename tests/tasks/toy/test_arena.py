@@ -16,8 +16,8 @@ from harness.errors import EngineError, ProtocolError
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
-from tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
-from tasks.toy.arena import Stack, batches, noise_of_batches, progress
+from harness.tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
+from harness.tasks.toy.arena import Stack, batches, noise_of_batches, progress
 
 CLASSES = {"toy-quadratic": QuadraticTask, "toy-rosenbrock": RosenbrockTask, "toy-classifier": ClassifierTask}
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.race.protocol import TOY_CLASSIFIER
-from tasks.toy.classifier import CLASSES, Lesson
+from harness.tasks.toy.classifier import CLASSES, Lesson
 
 
 @pytest.fixture(scope="module")
