@@ -234,7 +234,8 @@ class Dataset(Protocol):
 class Searcher(Protocol):
     """A method that discovers rules. Built as ``factory(space, *, seed, **settings)``; a fresh one for each run.
 
-    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change.
+    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change, and
+    ``most_strings: int``, the size of the largest space that it takes, where it does not take every one.
     """
 
     @property

@@ -60,6 +60,11 @@ BUILT_IN: dict[Kind, dict[str, Entry]] = {
             "random search that leaves out half of the unary functions, a preference that the learners have too",
             "ours",
         ),
+        "exhaustive": Entry(
+            "harness.searchers.exhaustive:Exhaustive",
+            "every distinct function of a small space once, in a stable order",
+            "ours, protocol §5",
+        ),
         "rl": Entry(
             "harness.searchers.rl.agent:ReinforcementLearning",
             "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",

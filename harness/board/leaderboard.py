@@ -55,7 +55,7 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
         only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
             reference. Empty for all.
     """
-    records = [record for record in records if record.header.confirmation is None]
+    records = [record for record in records if record.header.searches]
     groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
         records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)

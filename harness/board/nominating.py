@@ -78,6 +78,6 @@ def finders(records: Iterable[Judged], comparable: str, keys: Collection[str]) -
 def _of(records: Iterable[Judged], comparable: str) -> Sequence[Judged]:
     """The searches of one comparable group, one copy of each."""
     kept, _ = distinct(
-        [record for record in records if record.header.confirmation is None and record.header.comparable == comparable]
+        [record for record in records if record.header.searches and record.header.comparable == comparable]
     )
     return kept

@@ -176,7 +176,12 @@ def _header(entrant: Entrant, seed: int, conditions: Conditions, grounds: Ground
 
 
 def carry_out(
-    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]], engine: Engine, ledger: Ledger, *, quiet: bool
+    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]],
+    engine: Engine,
+    ledger: Ledger,
+    *,
+    quiet: bool,
+    finished: Callable[[RunHeader], None] = lambda _: None,
 ) -> None:
     """Search run after run, until all are finished or the user stops them.
 
@@ -185,6 +190,7 @@ def carry_out(
         engine: where children train.
         ledger: open for writing.
         quiet: no progress display.
+        finished: hears of each run that ended.
 
     Raises:
         typer.Exit: with status 130, when the user stopped it.
@@ -200,6 +206,7 @@ def carry_out(
                 live.__exit__()
                 announce(f"Stopped; nothing is lost. To go on: {_same_command()}")
                 raise typer.Exit(130)
+            finished(header)
 
 
 def due_of(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:

@@ -65,6 +65,7 @@ COMMANDS = {
         "harness.cli.transfer:import_",
         "Take in runs that `harness export` wrote; what is not whole and sound is refused, file by file.",
     ),
+    "table": Listed("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
     "ls": Listed(
         "harness.cli.listing:ls",
         "List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail.",

@@ -133,11 +133,13 @@ def _files(sources: Sequence[Path]) -> list[Path]:
     Raises:
         LedgerError: a folder has none.
     """
-    from harness.race.archive import SUFFIX
+    from harness.race.archive import COMPRESSED, SUFFIX
 
     found: list[Path] = []
     for source in sources:
-        inside = sorted(source.glob(f"*{SUFFIX}")) if os.path.isdir(source) else [source]
+        inside = [source]
+        if os.path.isdir(source):
+            inside = sorted([*source.glob(f"*{SUFFIX}"), *source.glob(f"*{SUFFIX}{COMPRESSED}")])
         if not inside:
             hint = "Name the folder that `harness export` wrote"
             raise LedgerError(message(f"folder {source}", expected=f"*{SUFFIX} files", got="none", hint=hint))

@@ -138,6 +138,11 @@ def unconstrained(edition: str, *, blocks: int) -> Space:
     return Space.of(edition, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False)
 
 
+def small() -> Space:
+    """A space of some 500 strings, for searchers that take no large one."""
+    return Space.of(blocks=1, operands=("g", "m", "v", "1"), unary=("id", "exp", "log"))
+
+
 def tiny() -> Space:
     """A space of two rules, to be exhausted."""
     return Space.of(blocks=1, operands=("g", "m"), unary=("id",), binary=("sub",))

@@ -41,7 +41,12 @@ class Subject:
     @property
     def space(self) -> Space:
         """Where checks are made that need no particular space."""
-        return Space.of(blocks=max(self.blocks))
+        whole = Space.of(blocks=max(self.blocks))
+        return whole if self.takes(whole) else driving.small()
+
+    def takes(self, space: Space) -> bool:
+        """Whether the searcher says that a space is not too large for it."""
+        return bool(space.size() <= getattr(self.factory, "most_strings", space.size()))
 
     def run(self, judge: driving.Judge | None = None, *, space: Space | None = None) -> History:
         """Race a fresh one over a few of its batches."""
@@ -120,7 +125,7 @@ def counts(subject: Subject) -> str:
 def legal(subject: Subject) -> str:
     """Proposes only rules of the space, in every kind of space."""
     seen = 0
-    every = driving.spaces(subject.blocks)
+    every = [space for space in driving.spaces(subject.blocks) if subject.takes(space)]
     for space in every:
         seen += len(subject.run(space=space).rules)
     return f"{seen} proposals in {len(every)} spaces"

@@ -23,6 +23,7 @@ blank after a comma or colon, numbers as ``json`` writes them. A new field or an
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import re
@@ -35,6 +36,7 @@ from harness.race.records import RunHeader, RunState
 FORMAT = "harness run"
 SCHEMA = 1
 SUFFIX = ".jsonl"
+COMPRESSED = ".gz"  # behind SUFFIX, of files that gzip packed
 
 Json = dict[str, object]
 
@@ -79,6 +81,11 @@ def encode(archive: Archive) -> bytes:
         what, hint = f"run {archive.header.name}", "The store is damaged: restore a copy"
         raise LedgerError(message(what, expected="finite numbers", got=cause, hint=hint)) from cause
     return body + line(foot_fields(archive, hashlib.sha256(body).hexdigest()))
+
+
+def compressed(content: bytes) -> bytes:
+    """A file's content as gzip packs it, without the time of day: equal content, equal bytes."""
+    return gzip.compress(content, compresslevel=9, mtime=0)
 
 
 def line(fields: Json) -> bytes:

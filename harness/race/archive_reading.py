@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import IO, Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts import Outcome, Status
 from harness.errors import HarnessError, LedgerError, message
-from harness.race.archive import FORMAT, SCHEMA, Archive, Json, entry_fields, foot_fields, head_fields, line
+from harness.race.archive import COMPRESSED, FORMAT, SCHEMA, Archive, Json, entry_fields, foot_fields, head_fields, line
 from harness.race.entries import Entry, Source, rule_from
 from harness.race.outcomes import checked
 from harness.race.records import RunHeader, RunState
@@ -21,6 +23,7 @@ from harness.race.records import RunHeader, RunState
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20
 HINT = "Export the run again, or fetch another copy of the file"
+UNREADABLE = (OSError, EOFError, zlib.error)
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
@@ -87,6 +90,7 @@ class _Header(_Part):
     environment: dict[str, str]
     provenance: dict[str, str]
     confirmation: _Confirmation | None = None
+    table: Label | None = None
 
 
 class _Head(_Part):
@@ -142,11 +146,35 @@ def decode(path: Path) -> Archive:
             expected = f"at most {MOST_BYTES:,} bytes"
             raise LedgerError(message(f"file {path}", expected=expected, got=f"{size:,}", hint=HINT))
         return _Reader(path).archive()
-    except OSError as cause:
-        got = cause.strerror or str(cause)
-        raise LedgerError(
-            message(f"file {path}", expected="one that can be read", got=got, hint="Check its permissions")
-        ) from cause
+    except UNREADABLE as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def header_of(path: Path) -> RunHeader:
+    """The header of a run's file, whose other lines are not looked at.
+
+    Raises:
+        LedgerError: it cannot be read, or its first line is not what a run wrote.
+    """
+    try:
+        with opened(path) as file:
+            return _Reader(path).head(file.readline(MOST_LINE_BYTES + 1)).header
+    except UNREADABLE as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a run's file, which may be compressed."""
+    return gzip.open(path, "rb") if path.suffix == COMPRESSED else path.open("rb")
+
+
+def _unreadable(path: Path, cause: Exception) -> LedgerError:
+    if isinstance(cause, OSError) and not isinstance(cause, gzip.BadGzipFile):
+        expected, hint = "one that can be read", "Check its permissions"
+    else:
+        expected, hint = "one that gzip can unpack", HINT
+    got = (cause.strerror if isinstance(cause, OSError) else "") or str(cause)
+    return LedgerError(message(f"file {path}", expected=expected, got=got, hint=hint))
 
 
 class _Reader:
@@ -163,9 +191,9 @@ class _Reader:
         self.number = 0
 
     def archive(self) -> Archive:
-        with self._path.open("rb") as file:
+        with opened(self._path) as file:
             lines = self._lines(file)
-            started = self._head(next(lines, b""))
+            started = self.head(next(lines, b""))
             entries: list[Entry] = []
             for text in lines:
                 if text.startswith(b'{"proposals"'):
@@ -188,7 +216,7 @@ class _Reader:
                 self._wrong("a whole line", "one that breaks off")
             yield text
 
-    def _head(self, text: bytes) -> Archive:
+    def head(self, text: bytes) -> Archive:
         self.number = 1
         if not text:
             self._wrong("a run", "an empty file")

@@ -130,7 +130,7 @@ def targets(protocol: ChildProtocol) -> tuple[float, ...]:
     return known or tuple(protocol.chance + part * (1 - protocol.chance) for part in (0.25, 0.5, 0.75))
 
 
-def child_seed(run_seed: int, protocol: ChildProtocol, *, fresh: bool = False) -> int:
+def child_seed(run_seed: int, protocol: ChildProtocol, *, fresh: bool = False, table: str | None = None) -> int:
     """The seed of every child of a run: the run's seed and the protocol decide it, the searcher does not (protocol §3).
 
     So every searcher with one seed trains the same initial weights on the same batches, and one evaluation serves all.
@@ -139,7 +139,10 @@ def child_seed(run_seed: int, protocol: ChildProtocol, *, fresh: bool = False) -
         run_seed: the run's.
         protocol: by which children are scored.
         fresh: of a confirmation, whose seeds come from a stream of their own, so that no search has seen them.
+        table: of the table of outcomes that the run fills, whose replicates have a stream of their own, too (§5).
     """
+    if table is not None:
+        return derive_seed(run_seed, "table", table, protocol.hash)
     return derive_seed(run_seed, "confirm" if fresh else "child", protocol.hash)
 
 

@@ -64,6 +64,7 @@ class RunHeader:
         environment: task version, library versions, device, threads.
         provenance: versions of harness, Python and libraries, commit, hardware, command line.
         confirmation: the rules to retrain; None for a search.
+        table: name of the table of outcomes that the run fills, its seed being the replicate; None for all others.
     """
 
     searcher: str
@@ -79,6 +80,7 @@ class RunHeader:
     environment: Mapping[str, str]
     provenance: Mapping[str, str]
     confirmation: Confirmation | None = None
+    table: str | None = None
 
     @cached_property
     def comparable(self) -> str:
@@ -103,13 +105,13 @@ class RunHeader:
                 "seed": self.seed,
                 "async": self.asynchronous,
             }
-            | self._confirmed
+            | self._kind
         )
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from, fresh in a confirmation."""
-        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None)
+        """The seed that every child of the run trains from, fresh in a confirmation and in a table."""
+        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None, table=self.table)
 
     @cached_property
     def environment_hash(self) -> str:
@@ -117,8 +119,15 @@ class RunHeader:
         return _digest(self.environment)
 
     @property
-    def _confirmed(self) -> dict[str, object]:
-        return {} if self.confirmation is None else {"confirmation": dataclasses.asdict(self.confirmation)}
+    def searches(self) -> bool:
+        """Whether it is a search: boards rank nothing else."""
+        return self.confirmation is None and self.table is None
+
+    @property
+    def _kind(self) -> dict[str, object]:
+        """What a search's header lacks, which stays what it was before there were other kinds of run."""
+        confirmed = {} if self.confirmation is None else {"confirmation": dataclasses.asdict(self.confirmation)}
+        return confirmed if self.table is None else confirmed | {"table": self.table}
 
     def check(self, rule: Rule) -> None:
         """Raise unless the run may train a rule: one of its space, or of those that it confirms.
@@ -161,8 +170,8 @@ class RunHeader:
             "environment": dict(self.environment),
             "provenance": dict(self.provenance),
         }
-        del fields["confirmation"]  # a search's header stays what it was before there were confirmations
-        fields |= self._confirmed
+        del fields["confirmation"], fields["table"]
+        fields |= self._kind
         return json.dumps(fields, sort_keys=True)
 
     @classmethod

@@ -116,7 +116,7 @@ def grounds_held(
     alike = [
         record
         for record in records
-        if record.header.protocol.hash == protocol.hash and record.trials and record.header.confirmation is None
+        if record.header.protocol.hash == protocol.hash and record.trials and record.header.searches
     ]
     of_data = [record for record in alike if data == "auto" or protocol.inputs == "none" or _named(record, data)]
     useful = [record for record in of_data if record.header.seed in set(seeds)]

@@ -154,7 +154,7 @@ def chosen(records: Sequence[RunRecord], *, board: int | None) -> tuple[RunRecor
         LedgerError: no board has that number.
     """
     if board is None:
-        return tuple(records)
+        return tuple(record for record in records if record.header.table is None)
     found = boards(records, top=0)
     if board > len(found):
         hint = "`harness leaderboard` shows the numbers"
@@ -172,7 +172,7 @@ def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
     """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed."""
     found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
-        own = [each for each in records if each.header.confirmation is None and each.header.comparable == searched]
+        own = [each for each in records if each.header.searches and each.header.comparable == searched]
         kept, _ = distinct(own)
         named, _ = labels([each.header for each in kept]) if kept else ({}, [])
         for record in sorted(kept, key=lambda each: each.header.seed):
@@ -212,10 +212,10 @@ def report(
         notes: what could not be told, and why.
     """
     whole = records if store is None else store
-    wanted = {record.header.comparable for record in records if record.header.confirmation is None}
+    wanted = {record.header.comparable for record in records if record.header.searches}
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
-        if record.header.confirmation is None:
+        if record.header.searches:
             groups[record.header.comparable].append(record)
     numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
     confirmations = [record for record in records if record.header.confirmation is not None]

@@ -1,0 +1,112 @@
+"""``harness table``: every rule of a small space, scored beforehand, so that a search costs milliseconds."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.output import announce
+from harness.contracts import CPU
+
+if TYPE_CHECKING:
+    from harness.race.ledger import Ledger
+    from harness.race.records import RunHeader
+
+app = typer.Typer(
+    help="Tables of outcomes: every rule of a small space, scored beforehand.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+FOLDER = Path("results/tables")
+WORK = "work"  # stores of parts that are not finished, in the folder of the tables, one for each environment
+
+
+@app.callback()
+def table() -> None:
+    """Tables of outcomes: every rule of a small space, scored beforehand."""
+
+
+@app.command()
+def build(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs.")],
+    replicates: Annotated[
+        str | None, typer.Option(help="Which of a rule's scores, from 0: 0-2, or 0,2.", show_default="all")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="Folder for the finished parts.")] = FOLDER,
+    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
+    ] = None,
+    device: options.Device = CPU,
+    data: options.DataName = "cifar10",
+    data_root: options.DataRoot = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+) -> None:
+    """Fill tables part by part; each finished part is a file.
+
+    If interrupted, run the same command again to resume. A part that was begun on another kind of machine begins anew.
+    """
+    from harness.cli.competing import carry_out
+    from harness.cli.grounds import prepared
+    from harness.race.engine import open_engine
+    from harness.race.ledger import Ledger
+    from harness.race.provenance import provenance
+    from harness.race.tables import FILLER, is_final, named, parts
+    from harness.registry import Kind, load
+
+    tables = [named(name) for name in dict.fromkeys(names)]
+    chosen = range(tables[0].replicates) if replicates is None else options.seeds(replicates)
+    wanted = list(parts(tables, chosen))
+    protocol = tables[0].protocol
+    slots = options.worker_count(workers, device=device)
+    ground = prepared(protocol, data, data_root, device=device, cluster=cluster, test=True)
+    filler = load(Kind.SEARCHER, FILLER)
+    origin = provenance()
+    headers = {
+        part: part.header(
+            version=filler.version,
+            data=ground.data.name,
+            fingerprint=ground.data.fingerprint,
+            environment=ground.environment,
+            provenance=origin,
+        )
+        for part in wanted
+    }
+    due = {part: header for part, header in headers.items() if not is_final(to / part.file_name, header)}
+    announce(
+        f"tables {', '.join(each.name for each in tables)}: {len(wanted) - len(due)} of {len(wanted)} parts are final; "
+        f"protocol {protocol.name} v{protocol.version}; data {ground.data.name} ({ground.data.fingerprint[:8]})"
+    )
+    if not due:
+        return
+    of = {header.identity: part for part, header in due.items()}
+    with ExitStack() as stack:
+        environment = next(iter(due.values())).environment_hash
+        ledger = stack.enter_context(Ledger.open(to / WORK / environment))
+        engine = open_engine(ground.spec, workers=slots, cluster=cluster, task=ground.task)
+        stack.callback(engine.close)
+        runs = [
+            (header, functools.partial(filler, header.space, seed=header.seed, part=part.setting))
+            for part, header in due.items()
+        ]
+        carry_out(
+            runs,
+            engine,
+            ledger,
+            quiet=quiet,
+            finished=lambda header: _keep(ledger, header, to / of[header.identity].file_name),
+        )
+
+
+def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
+    """Write a finished part as its file."""
+    from harness.files import write_whole
+    from harness.race.archive import compressed, encode
+
+    write_whole(path, compressed(encode(ledger.archive(header.identity))))

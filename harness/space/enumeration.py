@@ -1,0 +1,60 @@
+"""Every string of a small space, and one string for each distinct function: what a table of outcomes is filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from harness.contracts import Block, Rule
+from harness.errors import SpaceError, message
+from harness.space.grammar import Space
+
+MOST_STRINGS = 1_000_000
+
+
+def strings(space: Space) -> Iterator[Rule]:
+    """Every rule of a space in the order of its words, the last block varying fastest."""
+    for blocks in product(*(tuple(_blocks(space, number)) for number in range(space.blocks))):
+        yield Rule(blocks)
+
+
+@lru_cache(maxsize=4)
+def functions(space: Space) -> tuple[Rule, ...]:
+    """One rule for each distinct function (key) of a space: its shortest string.
+
+    Shortest (**D**) is the fewest characters as people write it, then the fewest as tokens, then the first of
+    ``strings``. The order is that in which ``strings`` first meets each function, so it depends on the space and on the
+    language alone.
+
+    Raises:
+        SpaceError: the space has more than a million strings.
+    """
+    check_enumerable(space)
+    best: dict[str, tuple[int, int, Rule]] = {}
+    for rule in strings(space):
+        key = rule.key
+        found = best.get(key)
+        length = (len(rule.infix), len(str(rule)))
+        if found is None or length < found[:2]:
+            best[key] = (*length, rule)
+    return tuple(rule for *_, rule in best.values())
+
+
+def check_enumerable(space: Space) -> None:
+    """Raise unless a space is small enough to go through all of it.
+
+    Raises:
+        SpaceError: it has more than a million strings.
+    """
+    if space.size() > MOST_STRINGS:
+        what, hint = "space to go through", "Take fewer blocks, operands or functions"
+        raise SpaceError(
+            message(what, expected=f"at most {MOST_STRINGS:,} strings", got=f"{space.size():,}", hint=hint)
+        )
+
+
+def _blocks(space: Space, number: int) -> Iterator[Block]:
+    """Every legal block at a place, counted from 0."""
+    for (op1, op2), u1, u2, binary in product(space.pairs(number), space.unary, space.unary, space.binaries(number)):
+        yield Block(op1, op2, u1, u2, binary)
