@@ -20,6 +20,7 @@ from harness.settings import declared
 from harness.space.grammar import Space
 
 BATCHES = 3  # learnt from, in a check that needs learning
+LARGE = 50_000  # strings of a space
 SECONDS_A_PROPOSAL = 1.0  # the slowest that leaves the workers, not the searcher, the bottleneck
 
 
@@ -126,6 +127,8 @@ def legal(subject: Subject) -> str:
     """Proposes only rules of the space, in every kind of space."""
     seen = 0
     every = [space for space in driving.spaces(subject.blocks) if subject.takes(space)]
+    if len(every) < len(driving.spaces(subject.blocks)):  # it goes through all of a space, which can take minutes
+        every = [space for space in every if space.size() <= LARGE]
     for space in every:
         seen += len(subject.run(space=space).rules)
     return f"{seen} proposals in {len(every)} spaces"
