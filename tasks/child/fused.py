@@ -7,6 +7,9 @@ them.
 The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
 images: mean w·x̄ and variance wᵀ(X/n − x̄x̄ᵀ)w, with X = Σxxᵀ the patches' Gram matrix. Its gradient, too, needs that
 output in Σx·y = X·w alone. X is a property of the images: ``PatchMoments`` holds it for each, in float64.
+
+It sums a batch's outputs in float64, where PyTorch's batch norm has the network's dtype. So in float32 a weight of more
+than some 1e33 can overflow there and not here: the loss here is finite, and training goes on (protocol §2).
 """
 
 from __future__ import annotations
@@ -82,7 +85,9 @@ class Norm:
         """Normalise by the batch, and update the running mean and variance (2, F)."""
         mean = sums / count
         # In the network's dtype a sum of squares may overflow, and as in PyTorch the outputs are then all one.
-        spread = np.maximum(squares - sums * mean, 0.0).astype(parameters.dtype).astype(np.float64)
+        spread = np.maximum(squares - sums * mean, 0.0)
+        # In float64 both overflow, for no wider numbers keep them; where sums are not finite, neither is the loss.
+        spread = np.where(np.isnan(spread), np.inf, spread).astype(parameters.dtype).astype(np.float64)
         inverse = 1 / np.sqrt(spread / count + EPSILON)
         # Not running + MOMENTUM · (new − running): what has overflowed shall stay infinite, as in PyTorch, not NaN.
         running *= 1 - MOMENTUM
