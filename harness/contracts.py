@@ -33,6 +33,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 CPU = "cpu"  # where children train unless something else is asked for
+ARITHMETIC = "arithmetic"  # the name in an environment of a digest that tells machines that round differently apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +272,9 @@ class Task(Protocol):
     def environment(self) -> Mapping[str, str]:
         """What else a score depends on: library versions, device, threads.
 
-        Pinned in the run's header, to which the harness adds the version of the language.
+        Names alone do not tell all that rounds differently, so a task that trains adds ``ARITHMETIC``, a digest of a
+        small fixed computation by the code that it trains with. Pinned in the run's header, to which the harness adds
+        the version of the language.
         """
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import CPU, ChildProtocol, Dataset, Outcome, Rule, Task
+from harness.contracts import ARITHMETIC, CPU, ChildProtocol, Dataset, Outcome, Rule, Task
 from harness.errors import DataError, EngineError, check_range, message
 from harness.registry import Kind, load
 from harness.space.expression import LANGUAGE_VERSION
@@ -138,18 +138,23 @@ class TaskSpec:
                     )
                 )
         task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test, device=self.device)
-        here, expected = pinned(task), dict(self.environment)
-        for name in sorted(here.keys() | expected.keys()) if expected else ():
-            if here.get(name) != expected.get(name):
-                raise EngineError(
-                    message(
-                        f"worker's {name}",
-                        expected=expected.get(name, "none"),
-                        got=here.get(name, "none"),
-                        hint="Install the same versions on every machine that trains children",
-                    )
-                )
+        if self.environment:
+            _check_environment(pinned(task), dict(self.environment))
         return task
+
+
+def _check_environment(here: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    """Raise unless children score here as they do where the environment was pinned."""
+    for name in sorted(here.keys() | expected.keys(), key=lambda name: (name == ARITHMETIC, name)):
+        if here.get(name) != expected.get(name):
+            hint = "Install the same versions on every machine that trains children"
+            if name == ARITHMETIC:
+                hint = (
+                    "This worker rounds otherwise than where the run began, by its processor or by a variable such as "
+                    "MKL_CBWR or NUMBA_CPU_NAME: use workers with one kind of processor and the same variables"
+                )
+            got = here.get(name, "none")
+            raise EngineError(message(f"worker's {name}", expected=expected.get(name, "none"), got=got, hint=hint))
 
 
 def pinned(task: Task) -> dict[str, str]:

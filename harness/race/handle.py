@@ -15,7 +15,7 @@ from typing import Self
 
 from filelock import FileLock
 
-from harness.contracts import Outcome, Status
+from harness.contracts import ARITHMETIC, Outcome, Status
 from harness.errors import LedgerError, message
 from harness.race.entries import (
     ENTRY_COLUMNS,
@@ -180,13 +180,28 @@ def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
     """Refuse to go on with a run under conditions that could give its children other scores (law 5)."""
     before, now = ({"language": FIRST_LANGUAGE, **each.environment} for each in (recorded, asked))
     before["searcher version"], now["searcher version"] = str(recorded.searcher_version), str(asked.searcher_version)
-    for name in sorted(before.keys() | now.keys()):
+    for name in sorted(before.keys() | now.keys(), key=lambda name: (name == ARITHMETIC, name)):
         if before.get(name) != now.get(name):
             raise LedgerError(
                 message(
                     f"run {asked.name}, {name}",
                     expected=f"{before.get(name, 'none')}, as when it was begun",
                     got=now.get(name, "none"),
-                    hint="Go back to that, or begin the run anew in another folder with --results",
+                    hint=_how_to_go_on(name, recorded=name in before),
                 )
             )
+
+
+def _how_to_go_on(name: str, *, recorded: bool) -> str:
+    """What to do about a run that was begun under another ``name``."""
+    anew = "begin the run anew in another folder with --results"
+    if name != ARITHMETIC:
+        return f"Go back to that, or {anew}"
+    if not recorded:
+        return (
+            f"Older versions did not record how a machine rounds, so its scores cannot be mixed with new ones: {anew}"
+        )
+    return (
+        "This machine now rounds otherwise, by its processor or by a variable such as MKL_CBWR or NUMBA_CPU_NAME: "
+        f"go back to what it was, or {anew}"
+    )

@@ -74,6 +74,12 @@ class Part:
         return Part(self.images.to(device), self.labels.to(device))
 
 
+def share_right(logits: Tensor, part: Part) -> float:
+    """The share of examples whose class has the largest of the logits (examples, classes), all of them finite."""
+    sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
+    return int(((logits.argmax(1) == part.labels) & sane).sum()) / len(part)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """What a child is trained and scored on.

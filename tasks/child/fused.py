@@ -7,6 +7,9 @@ them.
 The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
 images: mean w·x̄ and variance wᵀ(X/n − x̄x̄ᵀ)w, with X = Σxxᵀ the patches' Gram matrix. Its gradient, too, needs that
 output in Σx·y = X·w alone. X is a property of the images: ``PatchMoments`` holds it for each, in float64.
+
+It sums a batch's outputs in float64, where PyTorch's batch norm has the network's dtype. So in float32 a weight of more
+than some 1e33 can overflow there and not here: the loss here is finite, and training goes on (protocol §2).
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from torch import Tensor
 
 from harness.tasks.child import kernels
 from harness.tasks.child.convnet import ConvNet
-from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.examples import Examples, Part, share_right
 from harness.tasks.child.kernels import FILTERS, Array
 from harness.tasks.child.layout import Room, Vector
 
@@ -82,7 +85,9 @@ class Norm:
         """Normalise by the batch, and update the running mean and variance (2, F)."""
         mean = sums / count
         # In the network's dtype a sum of squares may overflow, and as in PyTorch the outputs are then all one.
-        spread = np.maximum(squares - sums * mean, 0.0).astype(parameters.dtype).astype(np.float64)
+        spread = np.maximum(squares - sums * mean, 0.0)
+        # In float64 both overflow, for no wider numbers keep them; where sums are not finite, neither is the loss.
+        spread = np.where(np.isnan(spread), np.inf, spread).astype(parameters.dtype).astype(np.float64)
         inverse = 1 / np.sqrt(spread / count + EPSILON)
         # Not running + MOMENTUM · (new − running): what has overflowed shall stay infinite, as in PyTorch, not NaN.
         running *= 1 - MOMENTUM
@@ -146,6 +151,7 @@ class FusedNetwork:
             torch.from_numpy(part).view(batch_size, -1) for part in (self._room.features, self._room.slope)
         )
         self._products, self._patches = np.zeros((9 * channels) ** 2), np.zeros(9 * channels)
+        self._kept: tuple[list[Norm], Array] = ([], np.zeros(0))
         self._unit, self._places = np.ones(FILTERS, dtype), torch.arange(batch_size)
 
     @property
@@ -159,7 +165,7 @@ class FusedNetwork:
         if not np.isfinite(self.weights.flat.numpy()).all():
             return math.nan
         with np.errstate(all="ignore"):
-            norms, correlated = self._forward(chosen.numpy())
+            norms, correlated = self._kept = self._forward(chosen.numpy())
             logits = torch.addmm(self.weights.bias, self._features, self.weights.linear.T)
             likelihoods = torch.log_softmax(logits, 1)
             loss = torch.nn.functional.nll_loss(likelihoods, self._labels.index_select(0, chosen)).item()
@@ -211,20 +217,31 @@ class FusedNetwork:
         behind = self.weights.w2.reshape(3, 3, FILTERS, FILTERS)[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1)
         kernels.backward(self._room, self._channels, factors, behind, self.slopes.w1, self.slopes.w2)
 
+    @property
+    def exact(self) -> list[Tensor]:
+        """Σ x·y of the first layer, and both layers' batch norms, of the last loss; all float64."""
+        norms, correlated = self._kept
+        parts = [part for norm in norms for part in (norm.mean, norm.inverse, norm.scale, norm.shift)]
+        return [torch.from_numpy(part) for part in (correlated, *parts)]
+
+    def logits(self) -> Tensor:
+        """What ``score`` judges, (validation examples, classes)."""
+        return self._logits(self._examples.validation)
+
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
-        return self._share(self._examples.validation)
+        return share_right(self.logits(), self._examples.validation)
 
     def test(self) -> float:
         """The same share of the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
-        return self._share(self._examples.test)
+        return share_right(self._logits(self._examples.test), self._examples.test)
 
-    def _share(self, part: Part) -> float:
+    def _logits(self, part: Part) -> Tensor:
         """Batch norm by its running means is a scale and a shift of the filters before it."""
         images = _rows(part.images)
         room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
-        right = 0
+        found = torch.empty((len(part), self._examples.classes), dtype=weights.flat.dtype)
         with np.errstate(all="ignore"):
             scales = weights.norms[:, 0] / np.sqrt(self.running[:, 1].astype(np.float64) + EPSILON)
             shifts = weights.norms[:, 1] + scales * (weights.norms[:, 2] - self.running[:, 0])
@@ -235,11 +252,9 @@ class FusedNetwork:
                 kernels.load(images, chosen, self._channels, room)
                 self._convolve(w1, shift1)
                 kernels.pool(room, len(chosen), scale2, shift2)
-                logits = torch.addmm(weights.bias, self._features[: len(chosen)], weights.linear.T)
-                sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
-                truth = part.labels[begin : begin + len(chosen)]
-                right += int(((logits.argmax(1) == truth) & sane).sum())
-        return right / len(part)
+                features = self._features[: len(chosen)]
+                found[begin : begin + len(chosen)] = torch.addmm(weights.bias, features, weights.linear.T)
+        return found
 
 
 def _rows(images: Tensor) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from harness.tasks.child.convnet import ConvNet
-from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.examples import Examples, Part, share_right
 
 SCORING_BATCH = 250  # the activations of more images than that leave the cache
 
@@ -43,22 +45,25 @@ class PlainNetwork:
             loss.backward()
         return loss.item()
 
+    @property
+    def exact(self) -> Sequence[Tensor]:
+        """Nothing: PyTorch rounds within its operations."""
+        return ()
+
+    def logits(self) -> Tensor:
+        """What ``score`` judges, (validation examples, classes)."""
+        return self._logits(self._examples.validation)
+
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
-        return self._share(self._examples.validation)
+        return share_right(self.logits(), self._examples.validation)
 
     def test(self) -> float:
         """The same share of the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
-        return self._share(self._examples.test)
+        return share_right(self._logits(self._examples.test), self._examples.test)
 
-    def _share(self, part: Part) -> float:
+    def _logits(self, part: Part) -> Tensor:
         self.network.eval()
-        right = 0
         with torch.inference_mode():
-            images, labels = part.images.split(SCORING_BATCH), part.labels.split(SCORING_BATCH)
-            for batch, truth in zip(images, labels, strict=True):
-                logits = self.network(batch)
-                sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
-                right += int(((logits.argmax(1) == truth) & sane).sum())
-        return right / len(part)
+            return torch.cat([self.network(batch) for batch in part.images.split(SCORING_BATCH)])

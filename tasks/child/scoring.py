@@ -8,13 +8,14 @@ from importlib.metadata import version
 
 import torch
 
-from harness.contracts import ChildProtocol, Outcome, Rule, Status
+from harness.contracts import ARITHMETIC, ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.child.device import checked, named
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.memory import keep_freed_memory
+from harness.tasks.child.sample import Sample, arithmetic
 from harness.tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
@@ -101,7 +102,7 @@ class ChildTask:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: other vector units round differently, and other products, NumPy's included."""
+        """What else a score depends on: names, and a digest of what they cannot tell, computed at the first call."""
         return {
             "task": f"child {self.version}",
             "language": str(LANGUAGE_VERSION),
@@ -110,10 +111,27 @@ class ChildTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
             "step": self._path,
+            ARITHMETIC: arithmetic(self._sample),
             **({name: version(name) for name in ("numba", "numpy")} if self._path == FUSED else {}),
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
         }
+
+    @property
+    def _sample(self) -> Sample:
+        """The fixed child that computes as this task's do."""
+        protocol, (side, _, channels) = self._protocol, self._choice.pool_images.shape[1:]
+        return Sample(
+            path=self._path,
+            dtype=DTYPES[protocol.dtype],
+            reduced=protocol.dtype == "bfloat16",
+            device=self._device,
+            batch_size=protocol.batch_size,
+            scored=protocol.validation_examples,
+            side=side,
+            channels=channels,
+            classes=self._choice.classes,
+        )
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
         """Score each rule by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.

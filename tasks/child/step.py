@@ -28,6 +28,13 @@ class Network(Protocol):
     def loss(self, chosen: Tensor) -> float:
         """Mean loss over the pool's examples at ``chosen`` (batch,); if it is finite, gradients are set."""
 
+    @property
+    def exact(self) -> Sequence[Tensor]:
+        """What the last loss took from sums in float64, before they were rounded; empty where there are none."""
+
+    def logits(self) -> Tensor:
+        """What ``score`` judges, (validation examples, classes)."""
+
     def score(self) -> float:
         """Share of the validation set that is classified rightly; batch norm uses its running means."""
 

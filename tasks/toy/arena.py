@@ -6,22 +6,25 @@ hands each λ to the schedule as a run of its own, and makes a rule that cannot 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
+from harness.contracts import ARITHMETIC, ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.race.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
+from harness.tasks.arithmetic import SEED, STEPS, digest, rules
 from harness.tasks.sweep import sweep_then_train
 from harness.tasks.update_rule import RuleOptimizer
 
@@ -86,6 +89,7 @@ class ToyTask(ABC):
             "torch": torch.__version__,
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "device": "cpu",
+            ARITHMETIC: arithmetic(type(self), self.protocol),
         }
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
@@ -117,6 +121,25 @@ class ToyTask(ABC):
                 seconds=time.perf_counter() - began,
                 message=f"{type(error).__name__}: {error}".replace("\n", " "),
             )
+
+
+@cache
+def arithmetic(kind: type[ToyTask], protocol: ChildProtocol) -> str:
+    """The digest of a few steps on a small arena of that kind (``harness.tasks.arithmetic``), once a process.
+
+    Raises:
+        EngineError: the machine has no memory left.
+    """
+    small = dataclasses.replace(protocol, train_examples=STEPS * protocol.batch_size, epochs=1)
+    with machine.answerable(), _one_thread():
+        return digest(_computed(kind(small).arena(SEED), small))
+
+
+def _computed(arena: Arena, protocol: ChildProtocol) -> Iterator[Tensor | float]:
+    for place, rule in enumerate(rules()):
+        stack = Stack(protocol, rule, arena, derive_seed(SEED, "rule", place))
+        yield from (stack.result(0, row).score for row in range(stack.rows))
+        yield from stack.weights
 
 
 class Stack:

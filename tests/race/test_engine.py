@@ -84,6 +84,11 @@ def test_other_data_than_recorded_is_refused():
         ({"fake": "2"}, "worker's fake: expected 2, got 1"),
         (ENVIRONMENT, "worker's language: expected none, got 1"),
         (PINNED | {"torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
+        (PINNED | {"arithmetic": "ab12", "torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
+        (
+            PINNED | {"arithmetic": "ab12"},
+            r"^worker's arithmetic: expected ab12, got none\. This worker rounds otherwise .* MKL_CBWR .*: use workers",
+        ),
     ],
 )
 def test_other_versions_than_recorded_are_refused(expected, said):

@@ -186,6 +186,32 @@ def test_asking_who_is_active_keeps_nobody_from_beginning(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (
+            {"arithmetic": "ab12"},
+            {"arithmetic": "cd34"},
+            r"arithmetic: expected ab12, as when it was begun, got cd34\. .* MKL_CBWR or .*: go back to what",
+        ),
+        ({"arithmetic": "ab12", "torch": "1"}, {"arithmetic": "cd34", "torch": "2"}, "torch: expected 1, .* got 2"),
+        (
+            {},
+            {"arithmetic": "cd34"},
+            r"arithmetic: expected none, as when it was begun, got cd34\. Older versions .*: begin the run anew",
+        ),
+    ],
+    ids=["another", "a name tells more", "unrecorded"],
+)
+def test_a_run_goes_on_only_where_its_children_are_rounded_alike(tmp_path, before, now, said):
+    made = header(5, environment={"fake": "1", **before})
+    with Ledger.open(tmp_path) as store:
+        store.begin(made).close()
+        with pytest.raises(LedgerError, match=rf"^run Learner-s0-fake-\w+, {said}"):
+            store.begin(dataclasses.replace(made, environment={"fake": "1", **now}))
+        store.begin(made).close()
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"environment": {"fake": "2"}}, "fake: expected 1, as when it was begun, got 2"),

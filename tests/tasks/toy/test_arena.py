@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from harness.conformance import check_task, failures
-from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
+from harness.conformance.elsewhere import in_fresh_process
+from harness.contracts import ARITHMETIC, Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import EngineError, ProtocolError
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
 from harness.tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
-from harness.tasks.toy.arena import Stack, batches, noise_of_batches, progress
+from harness.tasks.toy.arena import Stack, arithmetic, batches, noise_of_batches, progress
+from harness.tasks.update_rule import RuleOptimizer
 
 CLASSES = {"toy-quadratic": QuadraticTask, "toy-rosenbrock": RosenbrockTask, "toy-classifier": ClassifierTask}
 
@@ -37,6 +39,22 @@ def test_the_registry_knows_it(arena) -> None:
     assert arena.inputs == "none"
     assert task.environment["task"] == f"{arena.name} {task.version}"
     assert task.environment["torch"] == torch.__version__
+
+
+def test_the_record_tells_how_it_rounds(arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = CLASSES[arena.name]
+    found = kind(arena).environment[ARITHMETIC]
+    assert in_fresh_process(arithmetic, kind, arena, timeout_seconds=600.0) == found
+    honest = RuleOptimizer.step
+
+    def other(optimizer: RuleOptimizer) -> None:
+        honest(optimizer)
+        weight = optimizer.param_groups[0]["params"][0]
+        weight.copy_(torch.nextafter(weight, 2 * weight))
+
+    monkeypatch.setattr(RuleOptimizer, "step", other)
+    assert arithmetic.__wrapped__(kind, arena) != found
+    assert kind(arena).environment[ARITHMETIC] == found  # computed once a process
 
 
 def test_it_conforms(arena) -> None:

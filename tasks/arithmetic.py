@@ -1,0 +1,46 @@
+"""How this process computes, as a digest: equal digests, equal scores, whatever processor and libraries are named.
+
+The names in a record cannot tell all that rounds differently. Processors of one vector width take other branches of a
+BLAS library, and variables such as ``MKL_CBWR`` or ``NUMBA_CPU_NAME`` choose among them in silence. So a task computes
+something small and fixed by the very code that its children train with, and pins the bits of the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from harness.contracts import Rule
+
+# Every kind of operation and every running mean. The last rule tells, too, whether tiny numbers become zero.
+RULES = (
+    "adam * exp(sign(g) * sign(m))",
+    "drop(rmsprop, 0.3) + noise",
+    "drop(m, 0.1) / exp(g2)",
+    "(log(v) - sqrt(m)) * rmsprop ^ v",
+    "gamma - exp(1e-1w)",
+    "clip(m, 1e-3) + sign(g3 * g3 * (g3 * g3))",
+)
+STEPS = 2  # by each rule: the second one has running means to go on with
+RATE = 0.01
+SEED = 0
+
+
+def rules() -> list[Rule]:
+    """The rules that the fixed computation steps by."""
+    return [Rule.parse(text) for text in RULES]
+
+
+def digest(results: Iterable[Tensor | float]) -> str:
+    """Hash the bits of what was computed: 16 hexadecimal digits of BLAKE2b."""
+    hashed = hashlib.blake2b(digest_size=8)
+    for result in results:
+        if isinstance(result, Tensor):
+            hashed.update(repr((tuple(result.shape), str(result.dtype))).encode())
+            hashed.update(result.detach().cpu().contiguous().numpy().tobytes())
+        else:
+            hashed.update(struct.pack("<d", result))
+    return hashed.hexdigest()

@@ -1,0 +1,89 @@
+"""A few steps of a fixed child, whose bits tell one way of computing from another (``harness.tasks.arithmetic``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.race.seeds import derive_seed
+from harness.tasks import machine
+from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
+from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.child.step import starter
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.update_rule import RuleOptimizer
+
+BATCHES = 2  # in the pool of examples
+MOST_SCORED = 300  # validation examples: a whole batch of scoring on either path, and a part of one
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What decides which code a child runs: products take other branches for other sizes.
+
+    Attributes:
+        path: of ``harness.tasks.child.step``.
+        dtype: of weights and sums.
+        reduced: whether products are in bfloat16.
+        device: where it trains.
+        batch_size: of every batch.
+        scored: validation examples.
+        side: height and width of the images.
+        channels: of the images.
+        classes: how many there are.
+    """
+
+    path: str
+    dtype: torch.dtype
+    reduced: bool
+    device: torch.device
+    batch_size: int
+    scored: int
+    side: int
+    channels: int
+    classes: int
+
+
+@cache
+def arithmetic(sample: Sample) -> str:
+    """The digest of weights, losses and outputs of a network that steps by one rule after another.
+
+    Examples are whole numbers drawn by PCG64, the same on every machine; the rest is computed as a child's is. It is
+    computed once a process.
+
+    Raises:
+        EngineError: the machine has no memory left, or its GPU is gone.
+    """
+    with machine.answerable(), reproducible_arithmetic(sample.device):
+        return digest(_computed(sample))
+
+
+def _computed(sample: Sample) -> Iterator[Tensor | float]:
+    start = starter(sample.path, _examples(sample), batch_size=sample.batch_size, reduced=sample.reduced)
+    network = start(derive_seed(SEED, "weights"))
+    batches = torch.arange(BATCHES * sample.batch_size).split(sample.batch_size)
+    for place, rule in enumerate(rules()):
+        seed = derive_seed(SEED, "rule", place)
+        optimizer = RuleOptimizer(network.parameters, rule, RATE, seed=seed)
+        for step in range(STEPS):
+            yield network.loss(batches[step % BATCHES])
+            yield from network.exact
+            optimizer.step()
+        yield from network.parameters
+    yield network.logits()
+
+
+def _examples(sample: Sample) -> Examples:
+    pool, scored = BATCHES * sample.batch_size, min(sample.scored, MOST_SCORED)
+    count = (pool + scored) * (sample.side**2 * sample.channels + 1)
+    raw = np.random.PCG64(SEED).random_raw(-(-count // 8)).astype("<u8").view(np.uint8)
+    numbers = raw[:count].reshape(pool + scored, -1)
+    images = numbers[:, 1:].reshape(-1, sample.side, sample.side, sample.channels)
+    labels = numbers[:, 0] % sample.classes
+    choice = Choice(images[:pool], labels[:pool], images[pool:], labels[pool:], sample.classes)
+    return Examples.of(choice, sample.dtype).on(sample.device)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from harness.space.equivalence import canonical
+from harness.tasks.arithmetic import digest, rules
+from harness.tasks.rule_kernels import CLIPS, DROPS, KERNELS
+from harness.tasks.rule_program import compile_rule
+
+
+def test_the_rules_use_every_kernel() -> None:
+    used = {instruction.token for rule in rules() for instruction in compile_rule(canonical(rule)).instructions}
+    assert used & set(CLIPS)
+    assert used & set(DROPS)
+    assert used >= set(KERNELS) - set(CLIPS) - set(DROPS) - {"sub"}  # the canonical form adds what is negated
+
+
+def test_a_digest_is_of_every_bit() -> None:
+    numbers = torch.tensor([1.0, -2.0, 0.0])
+    whole = digest([numbers, 0.5])
+    assert whole == digest([numbers.clone(), 0.5])
+    assert len(whole) == 16
+    nudged = torch.nextafter(numbers, torch.tensor(math.inf))
+    others = [
+        nudged,
+        numbers.double(),
+        numbers.view(1, 3),
+        -numbers.neg().abs(),
+        numbers * torch.tensor([1.0, 1.0, -1.0]),
+    ]
+    assert len({whole, *(digest([other, 0.5]) for other in others), digest([numbers, math.nextafter(0.5, 1)])}) == 7
