@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from typing import NoReturn, Self, TypedDict
 
 from filelock import FileLock, Timeout
 
-from harness.contracts import Outcome, Trial
+from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.race import schema, storage
 from harness.race.archive import Archive
@@ -32,6 +32,7 @@ from harness.race.entries import (
     ENTRY_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
+    Entry,
     RunRow,
     entry_from,
     results_from,
@@ -156,13 +157,13 @@ class Ledger:
         Raises:
             LedgerError: the store cannot be read.
         """
-        trials: dict[str, list[Trial]] = {}
+        entries: dict[str, list[Entry]] = {}
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             query = f"SELECT run, {', '.join(ENTRY_COLUMNS)} FROM trials WHERE status IS NOT NULL ORDER BY run, number"
             for identity, *cells in connection.execute(query):
-                trials.setdefault(identity, []).append(entry_from(cells).trial)
+                entries.setdefault(identity, []).append(entry_from(cells))
             rows = _run_rows(connection)
-        return [RunRecord(**self._run(row), trials=tuple(trials.get(row.identity, ()))) for row in rows]
+        return [self._record(row, entries.pop(row.identity, [])) for row in rows]
 
     def results(self) -> list[RunResults]:
         """Every run with the results of its completed trials alone, in the order they were begun: for boards.
@@ -187,11 +188,15 @@ class Ledger:
         query = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             read = [
-                (row, tuple(entry_from(cells).trial for cells in connection.execute(query, (row.identity,))))
+                (row, [entry_from(cells) for cells in connection.execute(query, (row.identity,))])
                 for row in _run_rows(connection)
                 if row.header.confirmation is not None
             ]
-        return [RunRecord(**self._run(row), trials=trials) for row, trials in read]
+        return [self._record(row, entries) for row, entries in read]
+
+    def _record(self, row: RunRow, entries: Sequence[Entry]) -> RunRecord:
+        trials, keys = tuple(each.trial for each in entries), tuple(each.key for each in entries)
+        return RunRecord(**self._run(row), trials=trials, keys=keys)
 
     def _run(self, row: RunRow) -> _RunFields:
         """What every reading of a run begins with."""

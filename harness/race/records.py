@@ -227,12 +227,18 @@ class Results:
         return len(self.numbers)
 
     @classmethod
-    def of(cls, trials: Sequence[Trial]) -> Results:
-        """The results of trials; a rule that this version of the language cannot read is a function of its own."""
+    def of(cls, trials: Sequence[Trial], keys: Sequence[str] = ()) -> Results:
+        """The results of trials.
+
+        Args:
+            trials: completed ones.
+            keys: of their rules, as recorded. Empty to have them computed: a rule that this version of the language
+                cannot read is a function of its own then.
+        """
         return cls(
             numbers=[trial.index for trial in trials],
             rules=[str(trial.rule) for trial in trials],
-            keys=[_key(trial.rule) for trial in trials],
+            keys=keys or [_key(trial.rule) for trial in trials],
             charged=[trial.charged for trial in trials],
             statuses=[trial.outcome.status for trial in trials],
             scores=[trial.outcome.score for trial in trials],
@@ -295,14 +301,16 @@ class RunRecord(Run):
 
     Attributes:
         trials: completed trials in the order proposed; gaps can occur in an unfinished run.
+        keys: of their rules, as recorded: another version of the language may have others. Empty to compute them.
     """
 
     trials: tuple[Trial, ...]
+    keys: tuple[str, ...] = ()
 
     @property
     def results(self) -> Results:
         """The trials as the boards read them."""
-        return Results.of(self.trials)
+        return Results.of(self.trials, self.keys)
 
 
 Judged = RunRecord | RunResults

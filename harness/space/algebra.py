@@ -14,6 +14,7 @@ from harness.space.expression import CONSTANT, Node, constant
 from harness.space.factors import (
     Product,
     disguised,
+    function_value,
     is_number,
     number,
     operand_product,
@@ -23,11 +24,10 @@ from harness.space.factors import (
     tidy,
     under_sign,
 )
-from harness.space.facts import CACHED, interval, nonnegative, positive, steady, tame, ternary, zeros
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
+from harness.space.facts import CACHED, LARGEST_POWER, interval, nonnegative, positive, steady, tame, ternary, zeros
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, with_epsilon
 
 ONE = constant(1.0)
-LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number above 0
 SCALED_INSIDE = (CONSTANT, "add", "mul", "div")  # forms that can hold a minus sign of their own
 LARGEST_CONSTANT_EXPONENT = 700.0
 REPEATED = ("sqrt", *DROP_RATES)  # functions whose own powers are simpler than they look
@@ -169,7 +169,7 @@ def _content(node: Node) -> float:
 def sign(node: Node) -> Node:
     """The sign of a canonical node, factor by factor where that cannot hide ∞ · 0."""
     if is_number(node):
-        return number(float((node.value > 0) - (node.value < 0)))
+        return number(function_value("sign", node.value))
     if positive(node) and steady(node):
         return ONE
     if ternary(node):
@@ -206,9 +206,10 @@ def _factor_sign(factor: Node) -> Node:
 
 def sign_power(signs: Node, exponent: Node) -> Node:
     """The power of a node that is −1, 0 or 1: only where it is 0 does the exponent matter, and there only its sign."""
+    if not steady(exponent):
+        return Node("pow", (signs, exponent))  # 0 to the NaN is NaN
     mark = sign(exponent)
-    harmless = nonnegative(mark) or _vanishes_with(mark, signs)
-    return signs if harmless and steady(exponent) else Node("pow", (signs, mark))
+    return signs if nonnegative(mark) or _vanishes_with(mark, signs) else Node("pow", (signs, mark))
 
 
 def _vanishes_with(node: Node, signs: Node) -> bool:
@@ -234,6 +235,20 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
     while repeated:
         scale *= _merge(repeated.pop(), powers, left, repeated)
     scale *= _merge_exponentials(powers)
+    kept = []
+    for divisor in left:
+        divisor = _undropped(divisor, powers)
+        nonzero = _zeros_of(factor for factor, exponent in powers.items() if exponent)
+        settled = _settled(divisor, nonzero)
+        marks = _marks(divisor, nonzero)
+        if settled is not None and with_epsilon(settled) != 0.0:
+            scale /= with_epsilon(settled)
+        elif marks is not None:  # x/sign(x) is x · sign(x)
+            scale /= marks.scale
+            for base, count in marks.powers:
+                powers[base] = powers.get(base, 0) + count
+        else:
+            kept.append(divisor)
     for factor in list(powers):
         value = under_sign(factor)
         if value is not None and powers[factor] > 1:
@@ -245,14 +260,6 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
         if settled is not None:
             scale *= settled
             powers[factor] = 0
-    kept = []
-    for divisor in left:
-        divisor = _undropped(divisor, powers)
-        settled = _settled(divisor, _zeros_of(factor for factor, exponent in powers.items() if exponent))
-        if settled is not None and settled + EPSILON != 0.0:
-            scale /= settled + EPSILON
-        else:
-            kept.append(divisor)
     for factor in [factor for factor, exponent in powers.items() if not exponent]:
         del powers[factor]
     return scale, kept
@@ -339,30 +346,44 @@ def _settled(node: Node, nonzero: frozenset[Node]) -> float | None:
         result *= settled
     for divisor in parts.divisors:
         settled = _settled(divisor, nonzero)
-        if settled is None or settled + EPSILON == 0.0:
+        if settled is None or with_epsilon(settled) == 0.0:
             return None
-        result /= settled + EPSILON
+        result /= with_epsilon(settled)
     return result
 
 
 def _settled_power(factor: Node, exponent: int, nonzero: frozenset[Node]) -> float | None:
     value = under_sign(factor)
-    if value is not None:
-        return 1.0 if value in nonzero and (exponent % 2 == 0 or nonnegative(value)) else None
-    if factor.token == "log":
-        inner = product_of(factor.args[0])
-        even = all(
-            under_sign(base) and _settled_power(base, 2 * count, nonzero) is not None for base, count in inner.powers
-        )
-        return math.log(abs(inner.scale) + EPSILON) ** exponent if even and not inner.divisors else None
-    if factor.token == "exp":
-        # Where the others are 0 this one must be finite, for 0 · ∞ is not 0.
-        settled = _settled(factor.args[0], nonzero) if tame(factor) else None
-        return None if settled is None else raised(math.exp(settled), exponent)
-    if factor.token == "add":
-        settled = _settled(factor, nonzero)
-        return None if settled is None else settled**exponent
-    return None
+    if value is not None and value in nonzero and (exponent % 2 == 0 or nonnegative(value)):
+        return 1.0
+    settled = _settled_function(factor, nonzero) if tame(factor) else None  # 0 · ∞ is not 0
+    return None if settled is None else math.copysign(raised(abs(settled), exponent), settled ** (exponent % 2))
+
+
+def _settled_function(factor: Node, nonzero: frozenset[Node]) -> float | None:
+    token = factor.token
+    if token == "add":
+        return _settled(factor, nonzero)
+    if not factor.args or token not in ("exp", "log", "sign", "sqrt", *CLIP_LIMITS):
+        return None
+    settled = _settled(factor.args[0], nonzero)
+    if settled is None and token in ("log", "sqrt"):
+        settled = _settled_modulus(factor.args[0], nonzero)
+    return None if settled is None else function_value(token, settled)
+
+
+def _settled_modulus(node: Node, nonzero: frozenset[Node]) -> float | None:
+    """The one absolute value, if the node is a multiple of signs."""
+    parts = product_of(node)
+    marks = all(under_sign(base) in nonzero for base, _ in parts.powers)
+    return abs(parts.scale) if marks and not parts.divisors else None
+
+
+def _marks(divisor: Node, nonzero: frozenset[Node]) -> Product | None:
+    """A divisor that is a multiple of signs of what is not 0, with ε left out; None for any other."""
+    parts = product_of(divisor)
+    marks = all(under_sign(base) in nonzero for base, _ in parts.powers)
+    return parts if marks and abs(parts.scale) >= 1.0 and not parts.divisors else None
 
 
 def _undropped(divisor: Node, powers: Mapping[Node, int]) -> Node:

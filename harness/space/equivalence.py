@@ -1,11 +1,19 @@
 """When two strings are one function: the canonical form of a rule, and its key.
 
-``simplify`` rewrites by what holds exactly in real arithmetic, ε as written, and does not change for which inputs the
-value is finite: commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like
-terms and equal factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, and
-``adam`` and ``rmsprop`` as the quotients they are. It does not distribute products over sums, merge exponentials that
-may overflow apart from each other, or pull a sign out of a divisor, where ε makes the two sides different. sign(x)² is
-not 1, since gradients hold exact zeros.
+``simplify`` rewrites by what holds exactly in real arithmetic and does not change for which inputs the value is finite:
+commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like terms and equal
+factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, and ``adam`` and
+``rmsprop`` as the quotients they are. It does not distribute products over sums, merge exponentials that may overflow
+apart from each other, or pull a sign out of a divisor, where ε makes the two sides different. sign(x)² is not 1, since
+gradients hold exact zeros.
+
+What decides at the edges (**D**):
+
+- ε in x/(y+ε) and log(|x|+ε) is added to what is below 1 in size only (``vocabulary.with_epsilon``). Float32 cannot add
+  it elsewhere, so children train by this rule already; in float64 ``RuleOptimizer`` adds it everywhere. So g/1 is g,
+  and m/sign(m) is m · sign(m): where m is 0, both are. But 1/sign(m) is 1/ε there, and stays.
+- sign(NaN) is 0, as torch has it on every path; any other function of NaN is NaN, save for a drop, 1 to the NaN, which
+  is 1, and NaN to the 0, which is 0, its sign.
 
 Random values are values like others (``expression``): a drop's mask belongs to its rate and its argument up to sign.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
 
-LANGUAGE_VERSION = 1  # rises when the value of any rule moves, rounding included; every run records it
+LANGUAGE_VERSION = 2  # rises when the key or value of any rule moves, rounding included; every run records it
 FIRST_LANGUAGE = "1"  # of runs that say none: once only some tasks recorded it
 CONSTANT = "const"
 STATE_OF = {"m": "m", "sign(m)": "m", "v": "v", "gamma": "gamma", "rmsprop": "v", "adam": "mv"}

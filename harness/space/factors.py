@@ -14,7 +14,7 @@ from functools import lru_cache
 from harness.space.expression import CONSTANT, Node, constant
 from harness.space.facts import CACHED, SIGN_G, SIGN_M, G, M, V
 from harness.space.printer import formula
-from harness.space.vocabulary import CLIP_LIMITS, WEIGHT_SCALES
+from harness.space.vocabulary import CLIP_LIMITS, WEIGHT_SCALES, with_epsilon
 
 W = Node("1e-1w")  # the multiple of w that all others are expressed in
 SQRT_V = Node("sqrt", (V,))
@@ -44,6 +44,20 @@ def raised(base: float, exponent: float) -> float:
         return float(base**exponent)
     except (OverflowError, ZeroDivisionError):
         return math.inf
+
+
+def function_value(token: str, value: float) -> float:
+    """A unary function, but for those that draw, of a number that it does not overflow on."""
+    match token:
+        case "exp":
+            return math.exp(value)
+        case "log":
+            return math.log(with_epsilon(abs(value)))
+        case "sqrt":
+            return math.sqrt(abs(value))
+        case "sign":
+            return float((value > 0) - (value < 0))
+    return min(max(value, -CLIP_LIMITS[token]), CLIP_LIMITS[token])
 
 
 @lru_cache(maxsize=CACHED)

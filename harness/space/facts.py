@@ -10,12 +10,13 @@ import math
 from functools import lru_cache
 
 from harness.space.expression import CONSTANT, Node
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, with_epsilon
 
 Interval = tuple[float, float]
 
 EVERYTHING: Interval = (-math.inf, math.inf)
 LARGEST_EXPONENT = 80.0  # e^±80 is an ordinary number in float32 too
+LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number finite, and above 0
 SMALLEST = 1e-36  # what lies above is positive in float32 too
 CACHED = 1 << 16
 
@@ -53,7 +54,7 @@ def interval(node: Node) -> Interval:
             least, most = _modulus(low, high)
             if token == "sqrt":
                 return (math.sqrt(least), math.sqrt(most))
-            return (math.log(least + EPSILON), math.log(most + EPSILON))
+            return (math.log(_smallest_sum(least)), math.log(most + EPSILON))
         case "add":
             bounds = [interval(arg) for arg in node.args]
             return _known(sum(low for low, _ in bounds), sum(high for _, high in bounds))
@@ -62,7 +63,7 @@ def interval(node: Node) -> Interval:
         case "div":
             least, most = interval(node.args[1])
             if least >= 0:
-                return _times((low, high), (1 / (most + EPSILON), 1 / (least + EPSILON)))
+                return _times((low, high), (1 / (most + EPSILON), 1 / _smallest_sum(least)))
         case "pow":
             if low >= 0:
                 return (0.0, math.inf)
@@ -82,6 +83,10 @@ def positive(node: Node) -> bool:
 @lru_cache(maxsize=CACHED)
 def tame(node: Node) -> bool:
     """Whether the value is finite for all finite operands of ordinary size: no exponential or power can overflow."""
+    if node.token == "sign":  # of NaN too: it is 0
+        return True
+    if node.token in CLIP_LIMITS:
+        return steady(node.args[0])
     if not all(tame(arg) for arg in node.args):
         return False
     if node.token == CONSTANT:
@@ -90,13 +95,26 @@ def tame(node: Node) -> bool:
         return interval(node.args[0])[1] <= LARGEST_EXPONENT
     if node.token == "pow":
         base, exponent = node.args
-        return exponent.token == CONSTANT and 0 <= exponent.value <= 8 and base.token != CONSTANT
+        least, most = interval(exponent)
+        return least >= 0 and most <= LARGEST_POWER and base.token != CONSTANT
     return True
 
 
+@lru_cache(maxsize=CACHED)
 def steady(node: Node) -> bool:
-    """Whether the value is never NaN: it is tame, or one exponential that may overflow to infinity."""
-    return tame(node) or (node.token == "exp" and tame(node.args[0]))
+    """Whether the value is never NaN, though it may be infinite, for all finite operands of ordinary size."""
+    if tame(node):
+        return True
+    if node.token == CONSTANT:
+        return not math.isnan(node.value)
+    if not all(steady(arg) for arg in node.args):
+        return False
+    wild = [interval(arg) for arg in node.args if not tame(arg)]
+    if node.token == "add":  # ∞ − ∞
+        return all(low > -math.inf for low, _ in wild) or all(high < math.inf for _, high in wild)
+    if node.token == "mul":  # 0 · ∞
+        return len(wild) == 1 and all(arg.token == CONSTANT and arg.value for arg in node.args if tame(arg))
+    return len(node.args) == 1
 
 
 @lru_cache(maxsize=CACHED)
@@ -129,6 +147,11 @@ def zeros(node: Node) -> frozenset[Node]:
 def _modulus(low: float, high: float) -> Interval:
     """Bounds of |x|."""
     return (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
+
+
+def _smallest_sum(least: float) -> float:
+    """The smallest ``with_epsilon`` of values that are ``least``, at least 0, or more."""
+    return min(with_epsilon(least), max(least, 1.0))
 
 
 def _exp(value: float) -> float:

@@ -10,9 +10,9 @@ import math
 
 from harness.space.algebra import ONE, assemble, exponential, over, product_of, scaled, sign, sign_power, times, total
 from harness.space.expression import CONSTANT, Node, constant
-from harness.space.factors import Product, is_number, number, raised, tidy, under_sign
+from harness.space.factors import Product, function_value, is_number, number, raised, tidy, under_sign
 from harness.space.facts import interval, nonnegative, steady, tame, ternary, zeros
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, with_epsilon
 
 
 def apply_unary(token: str, node: Node) -> Node:
@@ -25,7 +25,7 @@ def apply_unary(token: str, node: Node) -> Node:
         case "exp":
             return exponential(node)
         case "log":
-            return number(math.log(abs(node.value) + EPSILON)) if is_number(node) else Node("log", (_modulus(node),))
+            return number(function_value("log", node.value)) if is_number(node) else Node("log", (_modulus(node),))
         case "sqrt":
             return _sqrt(node)
         case "sign":
@@ -43,8 +43,8 @@ def apply_binary(token: str, left: Node, right: Node) -> Node:
         case "mul":
             return times(left, right)
         case "div":
-            if right.token == CONSTANT and right.value + EPSILON != 0.0:
-                return scaled(1 / (right.value + EPSILON), left)
+            if right.token == CONSTANT and with_epsilon(right.value) != 0.0:
+                return scaled(1 / with_epsilon(right.value), left)
             return over(left, right)
         case "pow":
             return power(left, right)
@@ -67,8 +67,10 @@ def power(base: Node, exponent: Node) -> Node:
     if ternary(base):
         return sign_power(base, exponent)
     indicated = _indicated(exponent)
-    if indicated is not None and indicated in zeros(base):  # where the exponent is 0, so is the base
-        return base
+    if indicated is not None and tame(base):  # NaN to the 0 is not NaN
+        inner = base.args[0] if base.token == "exp" else base
+        if indicated in zeros(inner):  # where the exponent is 0, so is the base, or it is 1
+            return base
     return Node("pow", (base, exponent))
 
 
@@ -85,7 +87,7 @@ def _indicated(node: Node) -> Node | None:
 def _clip(token: str, node: Node) -> Node:
     limit = CLIP_LIMITS[token]
     if is_number(node):
-        return number(min(max(node.value, -limit), limit))
+        return number(function_value(token, node.value))
     low, high = interval(node)
     if -limit <= low and high <= limit:
         return node
@@ -125,7 +127,7 @@ def _modulus(node: Node) -> Node:
 
 def _sqrt(node: Node) -> Node:
     if is_number(node):
-        return number(math.sqrt(abs(node.value)))
+        return number(function_value("sqrt", node.value))
     parts = product_of(node)
     if not tame(node) or not math.isfinite(parts.scale):
         return Node("sqrt", (_modulus(node),))
@@ -156,7 +158,7 @@ def _constant_power(base: Node, parts: Product, exponent: float) -> Node:
         return number(raised(base.value, exponent))
     if ternary(base):
         return base if exponent >= 0 else Node("pow", (base, constant(-1.0)))
-    if exponent == 0.0 and tame(base):
+    if exponent == 0.0:
         return sign(base)
     if exponent in (1.0, 2.0, 3.0, 4.0):
         whole = int(exponent)

@@ -52,10 +52,10 @@ def operand_values(gradient: Values, means: RunningMeans, weights: Values, noise
     """Every operand's value, by name, all of one shape; ``means`` have seen ``gradient``."""
     values = {"g": gradient, "g2": gradient * gradient, "g3": gradient * gradient * gradient, "noise": noise}
     values |= means.corrected()
-    values |= {"sign(g)": np.sign(gradient), "sign(m)": np.sign(values["m"])}
+    values |= {"sign(g)": _sign(gradient), "sign(m)": _sign(values["m"])}
     values |= {name: np.full_like(gradient, value) for name, value in NUMBERS.items()}
     values |= {name: scale * weights for name, scale in WEIGHT_SCALES.items()}
-    root = np.sqrt(values["v"]) + EPSILON
+    root = _with_epsilon(np.sqrt(values["v"]))
     return values | {"adam": values["m"] / root, "rmsprop": gradient / root}
 
 
@@ -71,9 +71,9 @@ def apply_unary(token: str, x: Values) -> Values:
         case "exp":
             return np.exp(x)
         case "log":
-            return np.log(np.abs(x) + EPSILON)
+            return np.log(_with_epsilon(np.abs(x)))
         case "sign":
-            return np.sign(x)
+            return _sign(x)
         case "sqrt":
             return np.sqrt(np.abs(x))
     return x
@@ -89,10 +89,19 @@ def apply_binary(token: str, x: Values, y: Values) -> Values:
         case "mul":
             return x * y
         case "div":
-            return x / (y + EPSILON)
+            return x / _with_epsilon(y)
         case "pow":
-            return np.sign(x) * np.abs(x) ** y
+            return _sign(x) * np.abs(x) ** y
     return np.broadcast_arrays(x, y)[0]
+
+
+def _sign(x: Values) -> Values:
+    """−1, 0 or 1; of NaN it is 0, as everywhere in the language (**D**, after torch)."""
+    return np.where(np.isnan(x), 0.0, np.sign(x))
+
+
+def _with_epsilon(x: Values) -> Values:
+    return np.where(np.abs(x) >= 1.0, x, x + EPSILON)
 
 
 def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
@@ -207,15 +216,15 @@ def _magnitudes(rng: np.random.Generator, least: float, most: float, entries: in
 
 
 def _draws(x: Values, token: str) -> Values:
-    """Uniform numbers that are a function of ±x, to nine digits, and of the token."""
+    """Uniform numbers that are a function of ±x, to six digits, and of the token: keys round constants to twelve."""
     nonzero = x[(x != 0) & ~np.isnan(x)]
     oriented = -x if nonzero.size and nonzero[0] < 0 else x
     decimals = np.zeros_like(x)
     regular = np.isfinite(x) & (x != 0)
-    decimals[regular] = 8 - np.floor(np.log10(np.abs(x[regular])))
+    decimals[regular] = 5 - np.floor(np.log10(np.abs(x[regular])))
     digits = np.where(np.isnan(x), 0.0, oriented)  # NaN has many bit patterns
     digits[regular] = np.rint(oriented[regular] * 10.0 ** decimals[regular])
-    carried = np.abs(digits) == 10.0**9  # 0.9999999999 and 1 are equal to nine digits
+    carried = np.abs(digits) == 10.0**6  # 0.9999999 and 1 are equal to six digits
     digits[carried] /= 10
     decimals[carried] -= 1
     content = (digits + 0.0).tobytes() + decimals.tobytes() + np.isnan(x).tobytes() + token.encode()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.errors import SpaceError, check_choice, message
 
-EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1
+EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1, where y or |x| is below 1 (``with_epsilon``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,11 @@ def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, 
             message(f"{kind} subset", expected="at least one name", got="none", hint="Choose from " + ", ".join(known))
         )
     return picked
+
+
+def with_epsilon(value: float) -> float:
+    """``value + ε``, or ``value`` where it is 1 or more in size (**D**).
+
+    There ε is less than float32 can add, so that children train alike; and ``x/1`` is ``x``, ``log(1)`` is 0.
+    """
+    return value if abs(value) >= 1.0 else value + EPSILON

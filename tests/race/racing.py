@@ -31,6 +31,7 @@ from harness.race.progress import RunSummary
 from harness.race.protocol import Budget
 from harness.race.records import RunHeader
 from harness.race.seeds import derive_seed
+from harness.space.expression import LANGUAGE_VERSION
 from harness.space.grammar import Space
 
 PROTOCOL = ChildProtocol(
@@ -47,7 +48,7 @@ PROTOCOL = ChildProtocol(
 )
 SPACE = Space.of("icml2017", blocks=1)
 ENVIRONMENT = {"fake": "1"}
-PINNED = ENVIRONMENT | {"language": "1"}
+PINNED = ENVIRONMENT | {"language": str(LANGUAGE_VERSION)}
 
 
 class FakeTask:

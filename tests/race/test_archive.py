@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from doubles import CountingEngine
-from racing import completed, dump, entry, header, run
+from racing import PINNED, completed, dump, entry, header, run
 
+from harness.board.leaderboard import boards
 from harness.errors import LedgerError
 from harness.race.archive import Archive, encode, line
 from harness.race.archive_reading import MOST_LINE_BYTES, decode
@@ -20,6 +21,7 @@ from harness.race.confirming import CONFIRMER
 from harness.race.entries import rule_from
 from harness.race.ledger import Ledger
 from harness.race.records import Confirmation, RunHeader, RunState
+from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 
 STORED_V1 = Path(__file__).parent.parent / "data" / "ledger_v1.sqlite"
 
@@ -147,7 +149,7 @@ def test_a_hostile_searcher_cannot_name_a_file_elsewhere(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder, made = tmp_path_factory.mktemp("sound"), header(20, environment={"fake": "1", "language": "1"})
+    folder, made = tmp_path_factory.mktemp("sound"), header(20, environment=PINNED)
     run(folder, made)
     return encode(archived(folder, made))
 
@@ -246,24 +248,42 @@ HOSTILE_RULES = {
 }
 
 
-@pytest.mark.parametrize("language", ["1", "2"])
+@pytest.mark.parametrize("language", [LANGUAGE_VERSION, LANGUAGE_VERSION + 1], ids=["ours", "later"])
 @pytest.mark.parametrize("text", HOSTILE_RULES.values(), ids=HOSTILE_RULES)
-def test_a_confirmation_of_what_is_no_rule_is_refused(tmp_path: Path, text: str, language: str) -> None:
+def test_a_confirmation_of_what_is_no_rule_is_refused(tmp_path: Path, text: str, language: int) -> None:
     made = header(
         1,
         proposals=1,
         searcher=CONFIRMER,
         settings={},
-        environment={"language": language},
+        environment={"language": str(language)},
         confirmation=Confirmation((text,)),
     )
     alone = replace(entry(0, asked=0), rule=rule_from(text), key=text)
     (tmp_path / "run.jsonl").write_bytes(encode(replace(_empty(made), entries=(completed(alone),))))
-    if language == "2" and text in (HOSTILE_RULES["a control code"], HOSTILE_RULES["nested without end"]):
+    if language != LANGUAGE_VERSION and text in (HOSTILE_RULES["a control code"], HOSTILE_RULES["nested without end"]):
         assert decode(tmp_path / "run.jsonl").entries[0].key == text, "words of another version are read"
     else:
         with pytest.raises(LedgerError, match=r"line 2: .*a rule that the run may train"):
             decode(tmp_path / "run.jsonl")
+
+
+def test_a_run_of_an_earlier_language_keeps_the_keys_it_was_recorded_with(tmp_path: Path) -> None:
+    """Two functions of then may be one now: the run's budget paid for both, and its board shows both."""
+    made = header(2, environment={"fake": "1", "language": FIRST_LANGUAGE})
+    recorded = {"g 1 id id div": "0.99999999 * g", "g m id id left": "g"}
+    entries = [
+        completed(replace(entry(number, asked=2 * number), rule=rule_from(text), key=key))
+        for number, (text, key) in enumerate(recorded.items())
+    ]
+    (rule, *_), keys = [each.rule for each in entries], list(recorded.values())
+    assert rule.key == "g", "it has another key now"
+    (tmp_path / "run.jsonl").write_bytes(encode(replace(_empty(made), entries=tuple(entries))))
+    assert [each.key for each in carried(decode(tmp_path / "run.jsonl"), tmp_path / "store").entries] == keys
+    store = Ledger.read(tmp_path / "store")
+    for (read,) in (store.runs(), store.results()):
+        assert list(read.results.keys) == keys
+    assert boards(store.runs())[0].rows == boards(store.results())[0].rows
 
 
 def _empty(made: RunHeader) -> Archive:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
-from harness.space.expression import Node
+from harness.space.expression import Node, constant
 from harness.space.facts import interval, nonnegative, positive, steady, tame, ternary, zeros
 from harness.space.grammar import SWITCHES, Space
 from harness.space.probe import Probe, Values
@@ -61,6 +61,19 @@ def test_facts_hold_of_the_values(edition: str, value_of: NodeValue) -> None:
             said["ternary"] += ternary(node)
             said["zeros"] += len(where_zero) > 2
     assert min(said.values()) > 50, said  # facts are found, so they were tested
+
+
+@pytest.mark.parametrize("exponent", [-5.0, -80.0, -90.0, -110.0])
+def test_positive_values_are_above_0_in_float32(exponent: float) -> None:
+    value = np.exp(np.float32(exponent))
+    assert positive(Node("exp", (constant(exponent),))) == (value >= np.finfo(np.float32).tiny)
+
+
+def test_what_may_be_infinite_is_steady_unless_two_infinities_can_meet() -> None:
+    texts = {"exp(g2) + 2": True, "exp(g) + exp(m)": True, "exp(g) - exp(m)": False, "log(exp(g)) - m": True}
+    texts |= {"2 * exp(g)": True, "g * exp(g)": False, "exp(g) * exp(m)": False, "clip(exp(g), 1e-4)": True}
+    texts |= {"exp(g) - exp(-v)": True, "exp(g) / exp(m)": False, "exp(m * exp(g))": False, "sign(m * exp(g))": True}
+    assert {text: steady(canonical(Rule.parse(text))) for text in texts} == texts
 
 
 def test_tame_expressions_of_ordinary_operands_are_finite(value_of: NodeValue) -> None:
