@@ -34,7 +34,7 @@ def test_a_space_above_a_million_strings_is_refused_with_its_size() -> None:
         functions(Space.of(blocks=2))
 
 
-@pytest.mark.parametrize(("name", "size", "keys"), [("signs", 18_432, 4_122), ("broad", 6_480, 2_500)])
-def test_the_spaces_of_the_tables_have_the_published_sizes(name: str, size: int, keys: int) -> None:
+@pytest.mark.parametrize(("name", "size", "keys"), [("signs", 18_432, 4_122), ("broad", 6_480, 2_355)])
+def test_the_spaces_of_the_tables_have_the_published_sizes(name: str, size: int, keys: int) -> None:  # of language 2
     spec = TABLES[name]
     assert (spec.space.size(), len(spec.rules)) == (size, keys)
