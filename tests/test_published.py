@@ -40,6 +40,16 @@ def test_what_was_promised_is_there(publish: ModuleType) -> None:
     assert not any(each.unfinished for each in confirmed)
 
 
+def test_every_checkout_has_the_same_bytes() -> None:
+    """Whatever Git is told to make of the ends of lines, as ``core.autocrlf`` does, the files keep theirs."""
+    rules = (RESULTS.parent / ".gitattributes").read_text().splitlines()
+    assert "* text=auto eol=lf" in rules
+    assert "*.jsonl -text" in rules
+    shipped = [path for folder in (RESULTS, RESULTS.parent / "tests" / "golden") for path in folder.rglob("*.json*")]
+    assert shipped
+    assert not [path for path in shipped if b"\r" in path.read_bytes()]
+
+
 def test_no_published_run_names_a_folder_of_somebody(publish: ModuleType) -> None:
     archives = [decode(path) for path in sorted(publish.RUNS.iterdir())]
     assert archives

@@ -16,7 +16,8 @@ The first line is the run, then comes one line a proposal in the order proposed,
 it is false where the store does not know under which one they were earned, as of a run that an old version wrote.
 
 One run has one encoding: the text is ASCII, objects have these fields in this order (the header's sorted by name), one
-blank after a comma or colon, numbers as ``json`` writes them. A new field or another meaning raises ``schema``.
+blank after a comma or colon, numbers as ``json`` writes them, and a line feed ends a line; one that another program
+has since put a carriage return before is read all the same. A new field or another meaning raises ``schema``.
 ``archive_reading`` reads it back.
 """
 

@@ -214,7 +214,8 @@ class _Reader:
                 self._wrong(f"a line of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
             if not text.endswith(b"\n"):
                 self._wrong("a whole line", "one that breaks off")
-            yield text
+            # Git and editors may have written other ends of lines: the content is the same, and so is its checksum.
+            yield text.removesuffix(b"\r\n") + b"\n" if text.endswith(b"\r\n") else text
 
     def head(self, text: bytes) -> Archive:
         self.number = 1

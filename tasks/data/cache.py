@@ -14,8 +14,9 @@ import math
 import mmap
 import os
 import tempfile
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ from harness.tasks.data.images import Bytes, ImageData
 
 FORMAT = 2  # rises when the layout of an entry changes, so that older entries are not read
 CHECKSUM = 4  # bytes of it, at the end of the file, the lowest first
+TICK_SECONDS = 0.05  # Linux counts the times of files in ticks of at most 0.01
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -33,6 +35,22 @@ def folder() -> Path:
     """The cache folder: ``HARNESS_CACHE`` if set, else the user's own."""
     chosen = os.environ.get("HARNESS_CACHE")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("harness"))
+
+
+def states(stats: Iterable[os.stat_result]) -> str:
+    """Hash sizes and times of files, in a given order: another hash after any change to any of them.
+
+    The time of the last change to a file's entry counts, too, for nobody can set it back: it tells a file that was
+    rewritten in place from the one before, even if size and modification time were kept. File systems keep times in
+    ticks, so this returns when the tick of the newest file is over: whatever changes after that shows.
+    """
+    digest, newest = hashlib.blake2b(digest_size=16), 0
+    for stat in stats:
+        digest.update(b"%d %d %d " % (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+        newest = max(newest, stat.st_mtime_ns, stat.st_ctime_ns)
+    if time.time_ns() - newest < TICK_SECONDS * 1e9:
+        time.sleep(TICK_SECONDS)
+    return digest.hexdigest()
 
 
 def remembered(

@@ -113,7 +113,7 @@ def _load_tree(folder: Path, announce: Callable[[str], None]) -> ImageData:
             train, test = (image_folder.decode(files[part], LAYOUT, advance) for part in ("train", "test"))
         return ImageData.of(NAME, train=train, test=test, source=str(folder))
 
-    signature = f"{folder} {image_folder.signature(folder, LAYOUT, files)}"
+    signature = f"{folder} {image_folder.signature(LAYOUT, files)}"
     return cache.remembered(NAME, signature, str(folder), decode, announce)
 
 
@@ -123,12 +123,14 @@ def _load_torchvision(folder: Path, announce: Callable[[str], None]) -> ImageDat
     if not unpacked.is_dir():
         download.unpack(folder)
     try:
-        stats = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in unpacked.iterdir())
+        paths = sorted(unpacked.iterdir())
+        state = cache.states(path.stat() for path in paths)
     except OSError as cause:
         raise DataError(
             message(f"folder {unpacked}", expected="a readable folder", got=cause.strerror or cause, hint=LAYOUT.hint)
         ) from cause
-    return cache.remembered(NAME, f"{source} {stats}", source, lambda: download.read(folder), announce)
+    signature = f"{source} {[path.name for path in paths]} {state}"
+    return cache.remembered(NAME, signature, source, lambda: download.read(folder), announce)
 
 
 @contextmanager

@@ -325,7 +325,8 @@ def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:
         (lambda text: text[: text.rindex(b'{"proposals"')], "expected the line with the checksum"),
         (lambda text: text + b"\n", "expected nothing after"),
         (lambda text: text + text, "expected nothing after"),
-        (lambda text: text.replace(b"\n", b"\r\n"), "line 1: "),
+        (lambda text: text.replace(b"\n", b"\r\r\n"), "line 1: "),
+        (lambda text: text.replace(b", ", b",\r", 1), "line 1: .*written otherwise"),
         (lambda text: b"\xef\xbb\xbf" + text, "line 1: "),
         (lambda text: text.replace(b'"index": 1,', b'"index": 1, "index": 1,'), "line 3: .*written otherwise"),
         (lambda text: text.replace(b'"examples": 300', b'"examples": NaN', 1), "line .*: "),
@@ -341,6 +342,21 @@ def test_a_file_that_is_no_export_or_not_whole_is_refused(
     with pytest.raises(LedgerError, match=expected) as refusal:
         decode(tmp_path / "run.jsonl")
     assert "\n" not in str(refusal.value)
+
+
+def test_other_ends_of_lines_are_the_same_content(tmp_path: Path) -> None:
+    """As Git writes them with ``core.autocrlf``, or an editor does."""
+    run(tmp_path / "a", header(20))
+    ours = archived(tmp_path / "a", header(20))
+    file = tmp_path / "run.jsonl"
+    file.write_bytes(encode(ours).replace(b"\n", b"\r\n"))
+    assert decode(file) == ours
+    assert encode(decode(file)) == encode(ours)
+    with Ledger.open(tmp_path / "a") as ledger:
+        assert not ledger.adopt(decode(file))  # identical to what it holds
+    file.write_bytes(encode(ours).replace(b"\n", b"\r\n").replace(b'"asked": 0', b'"asked": 1', 1))
+    with pytest.raises(LedgerError, match="line 2: "):
+        decode(file)
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

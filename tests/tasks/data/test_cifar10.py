@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.errors import DataError
 from harness.tasks.data import cifar10, download, image_folder
@@ -69,6 +70,29 @@ def test_a_second_start_does_not_decode(write_tree: Write, tmp_path: Path, monke
     second = cifar10.load(tree, silence)
     np.testing.assert_array_equal(second.train_images, first.train_images)
     assert second.fingerprint == first.fingerprint
+
+
+def test_an_image_rewritten_in_place_is_another_data_set(write_tree: Write, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree")
+    first = cifar10.load(tree, silence)
+    victim = tree / "train" / "bee" / "0001.png"
+    stat = victim.stat()
+    Image.new("RGB", (8, 8), "red").save(victim)
+    os.utime(victim, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = cifar10.load(tree, silence)
+    assert second.fingerprint != first.fingerprint
+    assert second.train_images[4].reshape(-1, 3).tolist() == [[255, 0, 0]] * 64
+
+
+def test_a_batch_rewritten_in_place_is_looked_at_again(batches: Path) -> None:
+    cifar10.load(batches, silence)
+    victim = batches / "data_batch_3"
+    stat, content = victim.stat(), bytearray(victim.read_bytes())
+    content[100] ^= 1
+    victim.write_bytes(content)
+    os.utime(victim, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(DataError, match="missing or damaged"):
+        cifar10.load(batches, silence)
 
 
 def test_a_folder_named_that_holds_nothing_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

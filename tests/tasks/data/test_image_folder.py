@@ -95,7 +95,7 @@ def test_an_image_of_another_size_is_named(tree: Path, layout: Layout) -> None:
 
 def test_the_signature_sees_files_replaced_renamed_and_copied_over(tree: Path, layout: Layout) -> None:
     def now() -> str:
-        return signature(tree, layout, listing(tree, layout))
+        return signature(layout, listing(tree, layout))
 
     seen = [now(), now()]
     assert seen[0] == seen[1]
@@ -106,6 +106,28 @@ def test_the_signature_sees_files_replaced_renamed_and_copied_over(tree: Path, l
     seen.append(now())
     replacement = tree / "aside.png"
     shutil.copy(tree / "train" / "ant" / "0002.png", replacement)
-    replacement.replace(tree / "train" / "ant" / "0001.png")  # a file that is not among those looked at
+    replacement.replace(tree / "train" / "ant" / "0001.png")
     seen.append(now())
     assert len(set(seen[1:])) == 4
+
+
+@pytest.mark.parametrize("name", ["train/ant/0000.png", "train/bee/0001.png", "test/bee/0001.png"])
+def test_the_signature_sees_any_file_rewritten_in_place_at_once_with_its_size_and_time(
+    name: str, tree: Path, layout: Layout
+) -> None:
+    victim = tree / name
+    stat, content = victim.stat(), bytearray(victim.read_bytes())
+    before = signature(layout, listing(tree, layout))
+    content[-20] ^= 1
+    victim.write_bytes(content)
+    os.utime(victim, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (victim.stat().st_size, victim.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert signature(layout, listing(tree, layout)) != before
+
+
+def test_a_dangling_link_is_named(tree: Path, layout: Layout) -> None:
+    victim = tree / "train" / "bee" / "0002.png"
+    victim.unlink()
+    victim.symlink_to(tree / "nowhere.png")
+    with pytest.raises(DataError, match=r"0002\.png: expected a whole image file, got No such file"):
+        signature(layout, listing(tree, layout))
