@@ -48,6 +48,7 @@ class ChildTask:
     """
 
     version = 2
+    check_device = staticmethod(checked)
 
     def __init__(
         self,
