@@ -100,9 +100,13 @@ class Interrupts:
         """Python drops what is raised in a destructor or the callback of a weak reference, and prints a traceback."""
         import _thread
         import threading
+        from functools import partial
 
         signal.signal(signal.SIGINT, self._first)
-        again = threading.Timer(AGAIN_SECONDS, _thread.interrupt_main)
+        press = _thread.interrupt_main  # which wakes no main thread that waits, and so only where there is no better
+        if hasattr(signal, "pthread_kill"):
+            press = partial(signal.pthread_kill, threading.get_ident(), signal.SIGINT)
+        again = threading.Timer(AGAIN_SECONDS, press)
         again.daemon = True
         again.start()
 

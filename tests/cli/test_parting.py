@@ -147,10 +147,12 @@ def test_an_interrupt_of_an_import_is_told_in_one_line(module: str, arguments: l
     [
         f"def press(*_):\n    {PRESSED}",
         f"def press(*_):\n    try:\n        {PRESSED}\n    except KeyboardInterrupt:\n        raise ImportError",
-        f"def press(*_):\n    try:\n        {PRESSED}\n    finally:\n        {PRESSED}",
+        # What closes may heed no interrupt.
+        f"def press(*_):\n    try:\n        {PRESSED}\n    finally:\n        close()\n"
+        f"def close():\n    try:\n        {PRESSED}\n    except KeyboardInterrupt:\n        print('went on')\n",
         # Python prints what is raised in a destructor, and goes on.
         f"import time\nclass Dying:\n    def __del__(self):\n        {PRESSED}\n"
-        "def press(*_):\n    Dying()\n    time.sleep(60)\n",
+        "def press(*_):\n    Dying()\n    time.sleep(30)\n    print('went on')\n",
     ],
     ids=["raised", "turned into another error", "twice", "in a destructor"],
 )
