@@ -265,7 +265,8 @@ class Task(Protocol):
     A factory may carry ``version: int`` (1 if absent), which rises when any score moves. One that has test examples
     takes ``test: bool = False`` besides: with ``test=True``, which only confirmations ask for, it fills
     ``Outcome.test``, says so in its environment, and changes no other figure. One that can train elsewhere than on the
-    processor takes ``device: str = "cpu"``, and says in its environment which it is.
+    processor takes ``device: str = "cpu"``, and says in its environment which it is; its factory may carry
+    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded.
     """
 
     @property

@@ -18,18 +18,43 @@ def write_whole(path: Path, content: bytes) -> None:
         HarnessError: it cannot be written; nothing is left behind.
     """
     try:
-        place = Path(os.path.realpath(path))  # through links
-        if place.exists() and not place.is_file():
-            raise OSError(errno.EINVAL, "no regular file")
+        place = _place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         _replace(place, content)
     except OSError as cause:
-        full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        expected, hint = "a place that can be written", "Check the path and its permissions"
-        if full:
-            expected, hint = "room on the disk", "Free some space, and give the same command again"
-        text = message(f"file {path}", expected=expected, got=cause.strerror or cause, hint=hint)
-        raise HarnessError(text) from cause
+        raise _unwritable(path, cause) from cause
+
+
+def check_place(path: Path) -> None:
+    """Raise unless a file can be written, as far as can be seen without writing it: before work that ends with it.
+
+    Raises:
+        HarnessError: it cannot.
+    """
+    try:
+        place = _place(path)
+        folder = next(each for each in place.parents if each.exists())  # the others would be made
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as cause:
+        raise _unwritable(path, cause) from cause
+
+
+def _place(path: Path) -> Path:
+    place = Path(os.path.realpath(path))  # through links
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "no regular file")
+    return place
+
+
+def _unwritable(path: Path, cause: OSError) -> HarnessError:
+    full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    expected, hint = "a place that can be written", "Check the path and its permissions"
+    if full:
+        expected, hint = "room on the disk", "Free some space, and give the same command again"
+    return HarnessError(message(f"file {path}", expected=expected, got=cause.strerror or cause, hint=hint))
 
 
 def _replace(path: Path, content: bytes) -> None:

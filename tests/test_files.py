@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import write_whole
+from harness.files import check_place, write_whole
 
 
 def test_a_file_is_made_with_its_folders_and_replaced(tmp_path: Path) -> None:
@@ -55,3 +55,15 @@ def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="got no regular file"):
         write_whole(tmp_path / "pipe", b"")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_place_is_refused_beforehand_if_a_file_could_not_be_written_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "new", tmp_path / "file", tmp_path / "a" / "b" / "new"):
+        check_place(place)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    for place in (tmp_path, tmp_path / "file" / "new", tmp_path / ("x" * 300)):
+        with pytest.raises(HarnessError, match="expected a place that can be written"):
+            check_place(place)
+        with pytest.raises(HarnessError, match="expected a place that can be written"):
+            write_whole(place, b"")

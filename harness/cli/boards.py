@@ -88,8 +88,10 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     from harness.board.formats import Format
     from harness.board.rules_formats import render
     from harness.board.terminal import show_page
+    from harness.cli.live import counting
 
-    found = _rules_boards(results, only=only)
+    with counting("judging the rules"):
+        found = _rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
         typer.echo(render(found, Format(format.value)), nl=False)
         return
@@ -119,8 +121,10 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     """
     from harness.board.formats import Format, render
     from harness.board.terminal import show
+    from harness.cli.live import counting
 
-    found = _boards(results, top=top, only=only)
+    with counting("judging the runs"):
+        found = _boards(results, top=top, only=only)
     if format is BoardFormat.TEXT:
         show(found, console())
     else:

@@ -131,7 +131,12 @@ def _training(conditions: Conditions) -> _Evaluation:
     )
     return _Evaluation(
         Grounds(ground.data.name, ground.data.fingerprint, ground.environment),
-        lambda _: open_engine(ground.spec, workers=conditions.workers, cluster=conditions.cluster, task=ground.task),
+        lambda _: open_engine(
+            ground.spec,
+            workers=min(conditions.workers, conditions.budget.children),
+            cluster=conditions.cluster,
+            task=ground.task,
+        ),
     )
 
 

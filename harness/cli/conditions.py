@@ -31,7 +31,7 @@ class Conditions:
         protocol: how a rule is scored.
         budget: for each run.
         seeds: one run each, for every entrant.
-        workers: children trained at once.
+        workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None.
         device: where a child trains, as torch names it.
         asynchronous: tell results as they finish.
@@ -86,8 +86,9 @@ def stated(
     protocol: options.ProtocolName = "quick",
     children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
     proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
-    seeds: Annotated[str, typer.Option(help="One run each: 0-4, or 0,2,5.")] = SEEDS,
-    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
@@ -108,15 +109,17 @@ def stated(
     Raises:
         SpaceError: the space is none.
         ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
+        SettingError: the device is none.
     """
     from harness.race.protocol import Budget, named
 
+    options.check_device(device)
     return Conditions(
         space=options.space(space, blocks, operands, unary, binary, constraints),
         protocol=named(protocol),
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
         seeds=options.seeds(seeds),
-        workers=options.worker_count(workers, device=device),
+        workers=options.worker_count(workers, device=device, oversubscribe=oversubscribe),
         cluster=cluster,
         device=device,
         asynchronous=asynchronous,

@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from harness.race.records import RunHeader, RunResults
     from harness.space.grammar import Space
 
-TOP, SEEDS, MOST_SEEDS = 5, 10, 20  # the exact test goes through all 2ⁿ signs of n seeds
+TOP, SEEDS, MOST_SEEDS = 5, "0-9", 20  # the exact test goes through all 2ⁿ signs of n seeds
 
 
 def confirm(
     top: Annotated[
         int | None, typer.Option(help="Best rules of each searcher.", show_default=f"{TOP}, or 0 with --rule")
     ] = None,
-    seeds: Annotated[int, typer.Option(help=f"Fresh seeds to retrain on, 1 to {MOST_SEEDS}.")] = SEEDS,
+    seeds: Annotated[
+        str, typer.Option(help=f"Fresh seeds to retrain on, {MOST_SEEDS} at most, as 0-9 or 100-119.")
+    ] = SEEDS,
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", help="A rule of your own: infix, tokens, or a name from `harness ls rules`."),
@@ -42,7 +44,8 @@ def confirm(
     ] = None,
     board: Annotated[int | None, typer.Option(help="Whose rules, by the number on `harness leaderboard`.")] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
-    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
@@ -63,12 +66,14 @@ def confirm(
     from harness.race.protocol import named
     from harness.space.zoo import resolve
 
-    check_range("seeds", seeds, least=1, most=MOST_SEEDS, error=ProtocolError)
+    chosen_seeds = options.seeds(seeds)
+    check_range("seeds: how many", len(chosen_seeds), least=1, most=MOST_SEEDS, error=ProtocolError)
     check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
     check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
     own = [resolve(text) for text in rules or []]
     top = (0 if own else TOP) if top is None else top
-    slots = options.worker_count(workers, device=device)
+    options.check_device(device)
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe)
     chosen = None if protocol is None else named(protocol)
     if top or not own:
         Ledger.read(results).close()  # where there is no store, none is to be made
@@ -82,14 +87,15 @@ def confirm(
         ground = prepared(scoring, data or searched_data, data_root, device=device, cluster=cluster, test=True)
         if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
             _check_data(ground.data, plan.searched)
-        headers = [_header(plan, ground, seed) for seed in range(seeds)]
+        headers = [_header(plan, ground, seed) for seed in chosen_seeds]
         due = due_of(headers, ledger)
         _tell_plan(plan, headers, due)
+        _tell_one_seed(seeds)
         if due:
             from harness.race.confirming import Listed
             from harness.race.engine import open_engine
 
-            engine = open_engine(ground.spec, workers=slots, cluster=cluster, task=ground.task)
+            engine = open_engine(ground.spec, workers=min(slots, len(plan.rules)), cluster=cluster, task=ground.task)
             stack.callback(engine.close)
             build = functools.partial(Listed, plan.rules)
             carry_out([(each, build) for each in headers if each.identity in due], engine, ledger, quiet=quiet)
@@ -242,3 +248,10 @@ def _tell_plan(plan: _Plan, headers: Sequence[RunHeader], due: set[str]) -> None
         f"data {first.data} ({first.data_fingerprint[:8]}); {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"
     )
     tell_finished(len(headers) - len(due), len(headers))
+
+
+def _tell_one_seed(text: str) -> None:
+    """Say what a lone number means: it was a number of seeds once, and commands of those days are still about."""
+    if text.isdecimal() and 1 < int(text) <= MOST_SEEDS:
+        many = f"--seeds 0-{int(text) - 1}"
+        announce(f"--seeds {text} is the one seed {text}, as for every command; {text} seeds are {many}")

@@ -54,23 +54,18 @@ def prepared(
         RegistryError: no task or data set has that name.
         HarnessError: the task cannot be built, or the cluster cannot be reached.
     """
-    from harness.race.engine import TaskSpec, build_task, environment_at, pinned
+    from harness.race.engine import TaskSpec, build_task, check_cluster, environment_at, pinned
 
     task = None
+    spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, device=device)
     if cluster is None:
-        factory, data = options.task_and_data(protocol, name, root)
+        factory, data = options.task_and_data(protocol, name, root, device=device)
         task = build_task(factory, protocol, data, test=test, device=device)
     else:
+        check_cluster(cluster, spec)
         data = options.dataset(name, root, protocol)
-    spec = TaskSpec(
-        task=protocol.task,
-        protocol=protocol,
-        data=None if protocol.inputs == "none" else data.name,
-        root=root,
-        fingerprint=data.fingerprint,
-        test=test,
-        device=device,
-    )
+    named = None if protocol.inputs == "none" else data.name
+    spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
         environment = pinned(task)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,20 +17,58 @@ if TYPE_CHECKING:
     from harness.race.progress import Progress as RunProgress
     from harness.race.records import RunHeader
 
+LINE_SECONDS = 10.0  # between two lines about other work
 LINES = 10  # plain lines that a run prints where there is no terminal
 LINES_OF_MANY = 2  # that each of several runs prints there
 
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for counting: call what is yielded with (done, total)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Show how far some work has come and the time left: by a bar, or where there is no terminal by lines.
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = not sys.stderr.isatty()
-    with Progress(*columns, console=console(stderr=True), transient=True, disable=hidden) as bar:
+    Call what is yielded with (done, total); until then it is shown that the work goes on.
+    """
+    if not sys.stderr.isatty():
+        with _Lines(what) as lines:
+            yield lines.update
+        return
+    from rich import progress
+
+    text = progress.TextColumn("{task.description}", markup=False)
+    figures = (progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+    columns = (text, progress.BarColumn(), *figures)
+    with progress.Progress(*columns, console=console(stderr=True), transient=True) as bar:
         line = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(line, completed=done, total=total)
+
+
+class _Lines:
+    """Lines about some work, from a thread of their own: the work may be at something that tells nothing."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._standing = (0, 0)
+        self._began = time.monotonic()
+        self._ended = threading.Event()
+
+    def __enter__(self) -> _Lines:
+        threading.Thread(target=self._tell, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def update(self, done: int, total: int) -> None:
+        """Hear where the work stands."""
+        self._standing = (done, total)
+
+    def _tell(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            (done, total), spent = self._standing, time.monotonic() - self._began
+            if done:
+                announce(f"{self._what}: {done:,} of {total:,}; {_clock((total - done) * spent / done)} left")
+            else:
+                announce(f"{self._what}: {_clock(spent)} so far")
 
 
 class Live:

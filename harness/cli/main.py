@@ -1,167 +1,35 @@
-"""The ``harness`` command: names the commands, loads the one that is used, and turns expected failures into one line.
+"""The ``harness`` command, guarded from its first line: Ctrl-C is caught while the commands are still imported.
 
-What a command needs is imported when it is used, not to print its name; and help is plain text, because drawing it
-would take longer to import than all of the rest.
+Whoever starts the command imports this module unguarded, so it imports next to nothing itself.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-import typer
-from typer.core import TyperGroup
-
-import harness
-from harness.cli.output import complain
-from harness.errors import HarnessError
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A command before it is loaded.
-
-    Attributes:
-        target: ``module:attribute`` of its function, or of the Typer app of a group.
-        summary: its line in the help, which is the first of its own.
-    """
-
-    target: str
-    summary: str
-
-
-COMMANDS = {
-    "run": Listed("harness.cli.running:run", "Search for update rules under a budget, and end with the leaderboard."),
-    "race": Listed(
-        "harness.cli.running:race",
-        "Run several searchers under one budget with the same seeds, and end with one leaderboard.",
-    ),
-    "confirm": Listed(
-        "harness.cli.confirming:confirm",
-        "Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.",
-    ),
-    "runs": Listed(
-        "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
-    ),
-    "leaderboard": Listed(
-        "harness.cli.boards:leaderboard",
-        "Compare the searchers, and list the best rules they found; only equals are ranked together.",
-    ),
-    "report": Listed(
-        "harness.cli.reporting:report",
-        "Write one HTML file with tables, curves and rules, which opens offline and holds its data for download.",
-    ),
-    "export": Listed(
-        "harness.cli.transfer:export",
-        "Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.",
-    ),
-    "import": Listed(
-        "harness.cli.transfer:import_",
-        "Take in runs that `harness export` wrote; what is not whole and sound is refused, file by file.",
-    ),
-    "table": Listed("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
-    "ls": Listed(
-        "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail.",
-    ),
-    "conformance": Listed(
-        "harness.cli.conformance:conformance",
-        "Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails.",
-    ),
-    "rule": Listed("harness.cli.rules:app", "Look at one rule, score it, or take it along."),
-    "space": Listed("harness.cli.spaces:app", "What a space of rules holds."),
-}
-_WIDTH = 100  # columns of help where the terminal has them
-
-
-@contextmanager
-def parting() -> Iterator[None]:
-    """Leave as a command does that was interrupted, or whose reader left. Typer, left to itself, is silent or fails."""
-    try:
-        yield
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        complain("interrupted")
-        raise typer.Exit(130) from None
-    except BrokenPipeError:  # the reader of a pipe left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-
-
-class Commands(TyperGroup):
-    """The commands as they are listed; the one that is used is loaded."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the arguments, which prints the help where that is asked for."""
-        with parting():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        with parting():
-            return super().invoke(ctx)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that the first argument names, and load it."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command if name is None else loaded(name), rest
-
-
-def loaded(name: str) -> Any:
-    """A command as Typer makes it of its function, or of the app of its group."""
-    module, _, attribute = COMMANDS[name].target.partition(":")
-    target = getattr(importlib.import_module(module), attribute)
-    if isinstance(target, typer.Typer):
-        return typer.main.get_command(target)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(target)
-    return typer.main.get_command(alone)
-
-
-app = typer.Typer(
-    cls=Commands,
-    name="harness",
-    help="Where methods that discover neural-network optimizers compete.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
-)
-for _name, _listed in COMMANDS.items():
-    app.command(_name, help=_listed.summary, short_help=_listed.summary)(lambda: None)  # never cut short
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"harness {harness.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Where methods that discover neural-network optimizers compete."""
 
 
 def main() -> None:
-    """Run the command line; exit status 2 for what the user can mend, 130 for Ctrl-C, 1 for a bug of ours."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it has no code for is printed as its escape
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Run the command line; exit status 2 for what the user can fix, 130 for Ctrl-C, 1 for a bug of ours."""
     try:
-        app()
-    except HarnessError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
+        from harness.cli.process import as_command
+
+        with as_command():
+            from harness.cli.commands import app
+
+            app()
+    except KeyboardInterrupt:  # it came before ``as_command`` could take it
+        if sys.stderr is not None:
+            print("harness: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def __getattr__(name: str) -> object:
+    """``app``, the command line for use in this process, without importing it for the sake of the entry point."""
+    if name == "app":
+        from harness.cli.commands import app
+
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if __name__ == "__main__":

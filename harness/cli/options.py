@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.contracts import CPU
-from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
+from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
     from harness.contracts import ChildProtocol, Dataset, Task
@@ -53,6 +53,10 @@ Results = Annotated[
 MOST_DIGITS = 19  # of a seed, as of 2^62
 DEFAULT_RESULTS = Path("results")
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
+Workers = Annotated[
+    str, typer.Option("--workers", help="Children trained at once: auto (one a core) or a number, up to the cores.")
+]
+Oversubscribe = Annotated[bool, typer.Option("--oversubscribe", help="Let --workers be more than the cores.")]
 
 
 def space(edition: str, blocks: int, operands: str, unary: str, binary: str, constraints: str) -> Space:
@@ -81,7 +85,7 @@ def space(edition: str, blocks: int, operands: str, unary: str, binary: str, con
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written.
+    """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written; ``3`` is that one seed.
 
     Raises:
         ProtocolError: the text is no such list.
@@ -100,21 +104,49 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def worker_count(text: str, *, device: str = CPU) -> int:
-    """Read ``auto`` (one worker a core, or one for a GPU) or a number.
+def check_device(text: str) -> None:
+    """Raise unless a text names a device, whether or not it is there.
+
+    Raises:
+        SettingError: it is none.
+    """
+    kind, colon, index = text.partition(":")
+    if text != CPU and (kind != "cuda" or (colon and not _whole(index))):
+        expected = "cpu, or cuda where there is a GPU"
+        raise SettingError(message("device", expected=expected, got=repr(text), hint="Change --device"))
+
+
+def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False) -> int:
+    """Read ``auto`` (one worker a core, or one for a GPU) or a number, of which no more than the cores are taken.
+
+    Args:
+        text: what ``--workers`` says.
+        device: where children train.
+        oversubscribe: take more than the cores, too.
 
     Raises:
         ProtocolError: the text is neither.
     """
-    if text == "auto" and device != CPU:
-        return 1
+    from harness.cli.output import announce
+
     if text == "auto":
-        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
+        return 1 if device != CPU else cores()
     if not _whole(text) or int(text) < 1:
         raise ProtocolError(
             message("workers", expected="auto or a number of at least 1", got=repr(text), hint="Change --workers")
         )
-    return int(text)
+    wanted, most = int(text), cores()
+    if wanted <= most or oversubscribe:
+        return wanted
+    announce(f"--workers {wanted}: only {most} for {most} core{'s' * (most > 1)}; --oversubscribe takes more")
+    return most
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
 
 
 def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
@@ -136,16 +168,22 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
     return found
 
 
-def task_and_data(protocol: ChildProtocol, name: str, root: Path | None) -> tuple[Callable[..., Task], Dataset]:
+def task_and_data(
+    protocol: ChildProtocol, name: str, root: Path | None, *, device: str = CPU
+) -> tuple[Callable[..., Task], Dataset]:
     """Load a protocol's task and its data set.
 
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
+        HarnessError: the task cannot train on the device.
     """
+    from harness.race.engine import check_device as check_there
     from harness.registry import Kind, load
 
-    data = dataset(name, root, protocol)  # first, for what is missing is then said at once
+    if device != CPU:
+        check_there(load(Kind.TASK, protocol.task), protocol, device)  # a download would come before the complaint
+    data = dataset(name, root, protocol)  # before the task, for what is missing is then said at once
     return load(Kind.TASK, protocol.task), data
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,16 +42,20 @@ def report(
     from harness.board.report.document import chosen, sightings
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
-    from harness.files import write_whole
+    from harness.cli.live import counting
+    from harness.files import check_place, write_whole
     from harness.race.ledger import Ledger
 
-    with Ledger.read(results) as ledger:
-        store = ledger.runs()
-        records = chosen(store, board=board)
-        asked = replay is not False
-        lineage, notes = _retraced(ledger, sightings(records), trusted=bool(replay)) if asked else (None, [])
-    text = render(compose(records, store=store, lineage=lineage, notes=notes))
     path = results / FILE_NAME if to is None else to
+    with Ledger.read(results) as ledger:
+        check_place(path)
+        with counting("reading the store"):
+            store = ledger.runs()
+            records = chosen(store, board=board)
+            seen = sightings(records)
+        lineage, notes = (None, []) if replay is False else _retraced(ledger, seen, trusted=bool(replay))
+    with counting("drawing the report"):
+        text = render(compose(records, store=store, lineage=lineage, notes=notes))
     write_whole(path, text.encode())
     announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
 
@@ -66,32 +70,49 @@ def _retraced(
         seen: the proposals.
         trusted: import searchers that are not registered, too: a store may name any module.
     """
-    from harness.errors import HarnessError
-    from harness.race.retracing import origins
-    from harness.registry import Kind, entries, load
-    from harness.settings import check
+    from harness.cli.live import counting
 
     runs: dict[str, list[Sighting]] = defaultdict(list)
     for each in seen:
         runs[each.header.identity].append(each)
     found: dict[tuple[str, int], Origin] = {}
     notes = []
-    for identity, own in runs.items():
-        header = own[0].header
-        if not trusted and header.searcher not in entries(Kind.SEARCHER):
-            notes.append(f"{header.name} was not replayed: {header.searcher} is not registered. --replay imports it.")
-            continue
-        try:
-            factory = load(Kind.SEARCHER, header.searcher)
-            version = getattr(factory, "version", 1)
-            if version != header.searcher_version:
-                notes.append(f"{header.name} was made by version {header.searcher_version}, and here is {version}.")
-                continue
-            searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
-            told = origins(header, ledger.archive(identity).entries, searcher, indexes={each.index for each in own})
-        except Exception as error:  # a searcher may be anyone's, and no report fails for what it raises
-            kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
-            notes.append(f"{header.name} could not be replayed: {kind}{error}")
-            continue
-        found |= {(identity, index): origin for index, origin in told.items()}
+    lengths = {identity: 1 + max(each.index for each in own) for identity, own in runs.items()}
+    done, total = 0, sum(lengths.values())
+    with counting("replaying searches, proposals") as watch:
+
+        def replayed(made: int) -> None:
+            watch(done + made, total)
+
+        for identity, own in runs.items():
+            told, note = _told(ledger, own, trusted=trusted, watch=replayed)
+            found |= {(identity, index): origin for index, origin in told.items()}
+            notes += [note] * bool(note)
+            done += lengths[identity]
+            watch(done, total)
     return found, notes
+
+
+def _told(
+    ledger: Ledger, own: Sequence[Sighting], *, trusted: bool, watch: Callable[[int], None]
+) -> tuple[dict[int, Origin], str]:
+    """Where the proposals of interest of one run came from by their indexes, and why it could not be asked, if so."""
+    from harness.errors import HarnessError
+    from harness.race.retracing import origins
+    from harness.registry import Kind, entries, load
+    from harness.settings import check
+
+    header, indexes = own[0].header, {each.index for each in own}
+    if not trusted and header.searcher not in entries(Kind.SEARCHER):
+        return {}, f"{header.name} was not replayed: {header.searcher} is not registered. --replay imports it."
+    try:
+        factory = load(Kind.SEARCHER, header.searcher)
+        version = getattr(factory, "version", 1)
+        if version != header.searcher_version:
+            return {}, f"{header.name} was made by version {header.searcher_version}, and here is {version}."
+        searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
+        history = ledger.archive(header.identity).entries
+        return origins(header, history, searcher, indexes=indexes, watch=watch), ""
+    except Exception as error:  # a searcher may be anyone's, and no report fails for what it raises
+        kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+        return {}, f"{header.name} could not be replayed: {kind}{error}"

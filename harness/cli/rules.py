@@ -99,8 +99,9 @@ def score(
     from harness.race.protocol import child_seed, named
 
     parsed, chosen = _resolved(rule), named(protocol)
-    factory, examples = options.task_and_data(chosen, data, data_root)
-    with counting(parsed.infix) as watch:
+    options.check_device(device)
+    factory, examples = options.task_and_data(chosen, data, data_root, device=device)
+    with counting(f"training {parsed.infix}, examples") as watch:
         if "watch" in inspect.signature(factory).parameters:
             factory = functools.partial(factory, watch=watch)
         task = build_task(factory, chosen, examples, device=device)

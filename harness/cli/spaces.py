@@ -49,11 +49,11 @@ def count(
 
     counted = options.space(space, blocks, operands, unary, binary, constraints)
     began = time.monotonic()
-    with counting("keys") as progress:
+    with counting("counting keys, strings") as progress:
         keys = count_keys(counted, progress=progress)
-    with counting("functions") as progress:
+    with counting("counting functions, strings") as progress:
         functions = count_functions(counted, seed=seed, progress=progress)
-    with counting("functions, coarsely") as progress:
+    with counting("counting functions coarsely, strings") as progress:
         coarse = count_functions(counted, seed=seed, generic=True, progress=progress)
     out = console()
     out.print(counted.describe(), soft_wrap=True)

@@ -64,6 +64,7 @@ def build(
     chosen = range(tables[0].replicates) if replicates is None else options.seeds(replicates)
     wanted = list(parts(tables, chosen))
     protocol = tables[0].protocol
+    options.check_device(device)
     slots = options.worker_count(workers, device=device)
     ground = prepared(protocol, data, data_root, device=device, cluster=cluster, test=True)
     filler = load(Kind.SEARCHER, FILLER)

@@ -125,6 +125,8 @@ class TaskSpec:
             DataError: the data is missing, damaged, or not what the fingerprint says.
             EngineError: this machine has other versions than the environment says.
         """
+        factory = load(Kind.TASK, self.task)
+        check_device(factory, self.protocol, self.device)
         data: Dataset | None = None
         if self.data is not None:
             data = load(Kind.DATA, self.data)(self.root, announce)
@@ -137,7 +139,7 @@ class TaskSpec:
                         hint="Give every machine the same copy",
                     )
                 )
-        task = build_task(load(Kind.TASK, self.task), self.protocol, data, test=self.test, device=self.device)
+        task = build_task(factory, self.protocol, data, test=self.test, device=self.device)
         if self.environment:
             _check_environment(pinned(task), dict(self.environment))
         return task
@@ -160,6 +162,17 @@ def _check_environment(here: Mapping[str, str], expected: Mapping[str, str]) -> 
 def pinned(task: Task) -> dict[str, str]:
     """What a run's header pins of a task: its environment, and the version of the language, whoever wrote the task."""
     return {"language": str(LANGUAGE_VERSION), **task.environment}
+
+
+def check_cluster(cluster: str, spec: TaskSpec) -> None:
+    """Raise unless a Dask scheduler answers and has workers, before any data is loaded to train there.
+
+    Raises:
+        EngineError: it cannot be reached, or has no worker with this package.
+    """
+    from harness.race.dask_engine import DaskEngine
+
+    DaskEngine.at(spec, cluster).close()
 
 
 def environment_at(cluster: str, spec: TaskSpec) -> dict[str, str]:
@@ -190,15 +203,30 @@ def build_task(
     Raises:
         EngineError: another device than the processor is wanted, and the task knows of none.
     """
+    check_device(factory, protocol, device)
     known, wanted = inspect.signature(factory).parameters, dict[str, object]()
     if test and "test" in known:
         wanted["test"] = True
     if device != CPU:
-        if "device" not in known:
-            what = f"device of task {protocol.task!r}"
-            raise EngineError(message(what, expected=CPU, got=device, hint="Leave --device out"))
         wanted["device"] = device
     return factory(protocol, data, **wanted)
+
+
+def check_device(factory: Callable[..., Task], protocol: ChildProtocol, device: str) -> None:
+    """Raise unless a task can train on a device of this machine, before any data is loaded for it.
+
+    Raises:
+        EngineError: another device than the processor is wanted, and the task knows of none.
+        SettingError: the device is not there.
+    """
+    if device == CPU:
+        return
+    if "device" not in inspect.signature(factory).parameters:
+        what = f"device of task {protocol.task!r}"
+        raise EngineError(message(what, expected=CPU, got=device, hint="Leave --device out"))
+    check: Callable[[str], object] | None = getattr(factory, "check_device", None)
+    if check is not None:
+        check(device)
 
 
 def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:

@@ -8,7 +8,7 @@ the origin of the proposals of interest, before it learns anything more. Nothing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from harness.contracts import Explaining, Origin, Searcher
 from harness.errors import ReplayError, message
@@ -17,7 +17,12 @@ from harness.race.records import RunHeader
 
 
 def origins(
-    header: RunHeader, entries: Sequence[Entry], searcher: Searcher, *, indexes: Collection[int]
+    header: RunHeader,
+    entries: Sequence[Entry],
+    searcher: Searcher,
+    *,
+    indexes: Collection[int],
+    watch: Callable[[int], None] = lambda _: None,
 ) -> dict[int, Origin]:
     """Where some proposals of a run came from.
 
@@ -26,6 +31,7 @@ def origins(
         entries: its proposals in order, as recorded.
         searcher: a fresh one, built with the header's space, seed and settings.
         indexes: the proposals of interest.
+        watch: hears how many proposals have been made again.
 
     Returns:
         By index; nothing for a searcher that does not explain itself.
@@ -56,6 +62,7 @@ def origins(
             origin = searcher.origin(entry.rule) if entry.index in indexes else None
             if origin is not None:
                 found[entry.index] = origin
+        watch(made)
         if made > last:
             break
     return found

@@ -49,6 +49,7 @@ class ChildTask:
     """
 
     version = 2
+    check_device = staticmethod(checked)
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ def test_a_small_space_is_counted_both_ways() -> None:
         (["rule", "score", "g", "--data", "cifar10", "--data-root", "x" * 300], "got File name too long"),
         (["leaderboard", "--rules", "--results", "no/such/folder"], "expected a ledger"),
         (["confirm", "--results", "no/such/folder"], "expected a ledger"),
-        (["confirm", "--seeds", "21"], "1 to 20"),
+        (["confirm", "--seeds", "0-20"], "1 to 20"),
         (["confirm", "--top", "-1"], "at least 0"),
         (["confirm", "--board", "0"], "at least 1"),
         (["confirm", "--rule", "powersin"], "Did you mean 'powersign'?"),

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.race import protocol
 
-CONFIRM = ("confirm", "--top", "1", "--seeds", "1", "--workers", "1", "--quiet", "--results")
+CONFIRM = ("confirm", "--top", "1", "--seeds", "0", "--workers", "1", "--quiet", "--results")
 
 
 def invoke(*arguments: str) -> str:

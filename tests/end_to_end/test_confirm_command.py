@@ -29,11 +29,11 @@ def copied(folder: Path, place: Path) -> Path:
 
 def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_path: Path) -> None:
     plain, killed = copied(searched, tmp_path / "plain"), copied(searched, tmp_path / "killed")
-    board, said = harness(*CONFIRM, "--seeds", "2", results=plain)
+    board, said = harness(*CONFIRM, "--seeds", "0-1", results=plain)
     assert "known and 2 other" in said
     assert "Confirmed rules" in board
     assert "0-1, fresh" in board
-    process = start(*CONFIRM, "--seeds", "2", results=killed)
+    process = start(*CONFIRM, "--seeds", "0-1", results=killed)
     wait_for_confirmed(killed, 3)
     process.kill()
     process.communicate()
@@ -41,7 +41,7 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_pa
     assert 3 <= kept < 2 * 9
     listed, _ = harness("runs", results=killed)
     assert "confirms 9 rules" in " ".join(listed.split())
-    harness(*CONFIRM, "--seeds", "2", results=killed)
+    harness(*CONFIRM, "--seeds", "0-1", results=killed)
     assert sorted(dumps(killed)) == sorted(dumps(plain))
     searchers, _ = harness("leaderboard", results=killed)
     assert "confirm-" not in searchers
@@ -54,7 +54,7 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_pa
 
 
 def test_a_rule_of_ones_own_needs_no_search(tmp_path: Path) -> None:
-    arguments = ("confirm", "--rule", "m * exp(g2)", "--protocol", "toy-quadratic", "--seeds", "1", "--workers", "1")
+    arguments = ("confirm", "--rule", "m * exp(g2)", "--protocol", "toy-quadratic", "--seeds", "0", "--workers", "1")
     board, _ = harness(*arguments, results=tmp_path)
     assert "m * exp(g2)" in board
     again, said = harness(*arguments, results=tmp_path)
@@ -70,7 +70,7 @@ def test_several_boards_are_not_chosen_from_by_guessing(searched: Path, tmp_path
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
     assert "Choose with --board: 1 is icml2017 n=2" in err
     assert "3 children" in err
-    board, _ = harness(*CONFIRM, "--board", "2", "--seeds", "1", results=both)
+    board, _ = harness(*CONFIRM, "--board", "2", "--seeds", "0", results=both)
     assert "3 children a search" in board
     beyond = start(*CONFIRM, "--board", "7", results=both)
     out, err = beyond.communicate(timeout=60)
