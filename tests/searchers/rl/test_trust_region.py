@@ -78,32 +78,26 @@ def test_a_step_that_cannot_help_is_not_taken() -> None:
     assert all(torch.equal(*pair) for pair in zip(before, controller.parameters, strict=True))
 
 
-def test_a_step_is_halved_until_it_is_inside_the_bound_and_no_further() -> None:
-    """With little damping the quadratic model promises steps that the true divergence does not keep."""
-    bound, halved = 1.0, 0
-    for seed in range(6):
-        controller = Controller(TINY, seed=seed, hidden=4, scale=1.0)
-        picks, old = controller.sample(5)
-        advantages = torch.randn(5, generator=torch.Generator().manual_seed(seed), dtype=DTYPE)
+def test_a_step_that_gains_but_leaves_the_trust_region_is_halved_until_it_is_inside() -> None:
+    """To make one rare rule likelier pays at any length, and costs more divergence than the quadratic model says."""
+    bound = 0.3
+    for seed in range(3):
+        controller = Controller(Space.of(blocks=1), seed=seed, hidden=4, scale=0.3)
+        picks, old = controller.sample(1)
         start = [weights.detach().clone() for weights in controller.parameters]
         before = controller.read(picks).detached()
 
-        def gain(reading, old=old, advantages=advantages) -> torch.Tensor:
-            return (advantages * (reading.log_probability - old).exp()).mean()
+        def gain(reading, old=old) -> torch.Tensor:
+            return (reading.log_probability - old).exp().mean()
 
-        reads, read = [], controller.read
-        controller.read = lambda picks, reads=reads, read=read: reads.append(1) or read(picks)  # type: ignore[method-assign]
         step = natural_step(controller, picks, gain, bound=bound, damping=1e-4)
-        tries = len(reads) - 1  # of step lengths; the first reading is of the weights before
         after = controller.read(picks).detached()
         assert step.accepted
-        assert float(divergence(before, after).mean()) <= bound
+        assert bound / 10 < float(divergence(before, after).mean()) <= bound
         assert float(gain(after)) > float(gain(before))
-        if tries > 1:
-            halved += 1
-            with torch.no_grad():
-                for weights, origin in zip(controller.parameters, start, strict=True):
-                    weights.copy_(origin + 2 * (weights - origin))
-            twice = controller.read(picks).detached()
-            assert float(divergence(before, twice).mean()) > bound or float(gain(twice)) <= float(gain(before))
-    assert halved >= 3
+        with torch.no_grad():
+            for weights, origin in zip(controller.parameters, start, strict=True):
+                weights.copy_(origin + 2 * (weights - origin))
+        twice = controller.read(picks).detached()
+        assert float(gain(twice)) > float(gain(after)), "twice the step would gain more,"
+        assert float(divergence(before, twice).mean()) > bound, "but leave the region"

@@ -54,6 +54,18 @@ def test_the_minimum_scores_one_and_the_start_zero() -> None:
         assert valleys.scores([(x + valleys.shift)[None]]).item() == pytest.approx(score, abs=0.02)
 
 
+def test_a_loss_cut_to_a_ten_thousandth_scores_nine_tenths() -> None:
+    valleys = Valleys.of(TOY_ROSENBROCK, 0)
+    x = 0.9 * torch.ones_like(valleys.start) + 0.1 * valleys.start
+    parts = [
+        by_hand(x[start : start + size], steepness) / by_hand(valleys.start[start : start + size], steepness)
+        for start, size, steepness in zip(STARTS, DIMENSIONS, STEEPNESS, strict=True)
+    ]
+    expected = sum(1 - part**0.25 for part in parts) / len(parts)
+    assert 0.2 < expected < 0.8
+    assert valleys.scores([(x + valleys.shift)[None]]).item() == pytest.approx(float(expected), abs=1e-4)
+
+
 def test_shrinking_the_weights_is_no_way_to_win(outcome) -> None:
     for seed in range(3):
         assert outcome("1e-2w", TOY_ROSENBROCK, seed=seed).score < 0.3
