@@ -235,8 +235,9 @@ class Dataset(Protocol):
 class Searcher(Protocol):
     """A method that discovers rules. Built as ``factory(space, *, seed, **settings)``; a fresh one for each run.
 
-    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change, and
-    ``most_strings: int``, the size of the largest space that it takes, where it does not take every one.
+    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change, ``startup``, as
+    ``Beginning`` has it, and ``most_strings: int``, the size of the largest space that it takes, where it does not take
+    every one.
     """
 
     @property
@@ -256,6 +257,20 @@ class Explaining(Protocol):
 
     def origin(self, rule: Rule) -> Origin | None:
         """Where the latest proposal of exactly this rule came from; None if it was never proposed."""
+
+
+class Beginning(Protocol):
+    """What a searcher's factory may offer besides: to say how many proposals no result can decide, by its settings."""
+
+    def startup(self, settings: Mapping[str, str | int | float | bool]) -> Mapping[str, int]:
+        """Those settings that say how many proposals it makes before it learns, by name, each with its number.
+
+        The largest counts. A search that learns nothing, and so has no mere beginning, names none. Where the user sets
+        none of them, a small budget lowers them (``harness.race.startup``); boards say how many children it took.
+
+        Args:
+            settings: all that have a value, by name.
+        """
 
 
 @runtime_checkable

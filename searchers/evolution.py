@@ -11,7 +11,7 @@ single step does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -20,7 +20,7 @@ import numpy as np
 from harness.contracts import Block, Origin, Rule, Trial
 from harness.errors import SettingError, message
 from harness.race.seeds import derive_seed
-from harness.settings import Range
+from harness.settings import Range, Value
 from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import known_rules
 from harness.space.grammar import SLOTS, Space
@@ -37,6 +37,7 @@ class RegularizedEvolution:
         population: P, how many of the latest results are alive.
         tournament: S, how many of them compete to be the parent of a child; at most the population.
         initial: rules that begin the search, drawn at random but for those of warm_start; Real et al. have P of them.
+            If not set, a quarter of the children of a run at most.
         plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and where a
             mutation changes one.
         redraw: probability that a mutation draws a whole block anew.
@@ -84,6 +85,11 @@ class RegularizedEvolution:
         self._proposed: set[str] = set()
         self._origins: dict[Rule, Origin] = {}
         self._partners = [_partners(space, number) for number in range(space.blocks)]
+
+    @staticmethod
+    def startup(settings: Mapping[str, Value]) -> dict[str, int]:
+        """The rules that begin the search."""
+        return {"initial": int(settings["initial"])}
 
     def ask(self, count: int) -> Sequence[Rule]:
         """Propose ``count`` rules: the known ones, then random draws, then mutants of tournament winners."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -21,10 +21,12 @@ from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
 from harness.searchers.trees import fit, tree_of
 from harness.settings import Range
+from harness.settings import Value as SettingValue
 from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import embed, known_rules
 from harness.space.grammar import Space
 
+INITIAL = 10
 TRIES = 100  # to breed a function not proposed before, and then to draw one; after that a repeat is proposed
 
 Probability = Annotated[float, Range(0.0, 1.0)]
@@ -45,7 +47,8 @@ class GeneticProgramming:
         space: what to search.
         seed: decides every draw.
         population: μ, how many individuals may be parents.
-        initial: random draws to begin with, known rules and what others proposed counted in.
+        initial: random draws to begin with, known rules and what others proposed counted in. If not set, a quarter of
+            the children of a run at most.
         batch: λ, how many proposals to have scored before learning from them.
         tournament: how many individuals compete to be a parent, drawn with replacement.
         elites: how many of the best stay whatever their age; of the others the oldest leaves. From population on, it is
@@ -74,7 +77,7 @@ class GeneticProgramming:
         *,
         seed: int,
         population: Annotated[int, Range(1, 100_000)] = 10,
-        initial: Annotated[int, Range(1, 100_000)] = 10,
+        initial: Annotated[int, Range(1, 100_000)] = INITIAL,
         batch: Annotated[int, Range(1, 100_000)] = 5,
         tournament: Annotated[int, Range(1, 100_000)] = 5,
         elites: Annotated[int, Range(0, 100_000)] = 10,
@@ -113,6 +116,11 @@ class GeneticProgramming:
         self._told: set[str] = set()
         self._living: list[Individual] = []  # by age, the oldest first
         self.inject(known_rules(warm_start, space))
+
+    @staticmethod
+    def startup(settings: Mapping[str, SettingValue]) -> dict[str, int]:
+        """The draws to begin with."""
+        return {"initial": int(settings["initial"])}
 
     @property
     def elite(self) -> list[tuple[Rule, float]]:

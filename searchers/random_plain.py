@@ -31,6 +31,11 @@ class RandomPlain:
     def __init__(self, space: Space, *, seed: int, plain: Annotated[float, Range(0.0, 0.99)] = 0.5) -> None:
         self._draws = Draws(space, seed=seed, plain=plain)
 
+    @staticmethod
+    def startup(_: object) -> dict[str, int]:
+        """Nothing is learnt, so no draw is a mere beginning."""
+        return {}
+
     def ask(self, count: int) -> Sequence[Rule]:
         """Draw ``count`` rules; the sequence is the same however the asking is grouped."""
         return [self._draws.draw() for _ in range(count)]

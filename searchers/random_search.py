@@ -32,6 +32,11 @@ class RandomSearch:
     def __init__(self, space: Space, *, seed: int) -> None:
         self._draws = Draws(space, seed=seed)
 
+    @staticmethod
+    def startup(_: object) -> dict[str, int]:
+        """Nothing is learnt, so no draw is a mere beginning; a searcher that learns names its settings here."""
+        return {}
+
     def ask(self, count: int) -> Sequence[Rule]:
         """Draw ``count`` rules; the sequence is the same however the asking is grouped."""
         return [self._draws.draw() for _ in range(count)]

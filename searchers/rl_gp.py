@@ -8,14 +8,14 @@ they join the population like any other child.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from harness.contracts import Origin, Rule, Trial
 from harness.race.seeds import derive_seed
-from harness.searchers.gp import GeneticProgramming
+from harness.searchers.gp import INITIAL, GeneticProgramming
 from harness.searchers.rl.agent import ReinforcementLearning
-from harness.settings import Range
+from harness.settings import Range, Value
 from harness.space.grammar import Space
 
 
@@ -29,7 +29,10 @@ class ControllerSeededGP:
     Args:
         space: what to propose rules of.
         seed: decides every draw of both.
-        samples: proposals that the controller makes before the first is bred.
+        samples: proposals that the controller makes before the first is bred; if not set, a quarter of the children of
+            a run at most.
+        initial: proposals before the first is bred, random draws beyond the controller's; if not set 10, or a quarter
+            of the children of a run where that is fewer.
         share: share of the later proposals that the controller makes.
         elites: how many of the best so far are news to the controller, if it did not propose them.
         batch: how many proposals are asked for before their results are told.
@@ -43,6 +46,7 @@ class ControllerSeededGP:
         *,
         seed: int,
         samples: Annotated[int, Range(1, 100_000)] = 10,
+        initial: Annotated[int | None, Range(1, 100_000)] = None,
         share: Annotated[float, Range(0.0, 1.0)] = 0.2,
         elites: Annotated[int, Range(0, 10_000)] = 10,
         batch: Annotated[int, Range(1, 10_000)] = 5,
@@ -50,11 +54,17 @@ class ControllerSeededGP:
         self.batch = batch
         self._samples, self._share, self._elites = samples, share, elites
         self._controller = ReinforcementLearning(space, seed=derive_seed(seed, "rl+gp", "rl"), batch=batch, initial=0)
-        self._breeder = GeneticProgramming(space, seed=derive_seed(seed, "rl+gp", "gp"))
+        bred_from = INITIAL if initial is None else initial
+        self._breeder = GeneticProgramming(space, seed=derive_seed(seed, "rl+gp", "gp"), initial=bred_from)
         self._proposed = 0
         self._owed = 0.0  # proposals that are the controller's by its share, and not made yet
         self._written: set[str] = set()  # functions that the controller proposed
         self._best: dict[str, float] = {}  # the elites: function → score
+
+    @staticmethod
+    def startup(settings: Mapping[str, Value]) -> dict[str, int]:
+        """What is proposed before the first is bred."""
+        return {"samples": int(settings["samples"]), "initial": int(settings.get("initial", INITIAL))}
 
     def ask(self, count: int) -> Sequence[Rule]:
         """Propose ``count`` rules, the controller's first."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.contracts import Block, Origin, Rule, Trial
 from harness.race.seeds import derive_seed
-from harness.settings import Range
+from harness.settings import Range, Value
 from harness.space.draws import IDENTITY, Draws
 from harness.space.grammar import Space
 
@@ -45,10 +45,11 @@ class TreeParzen:
         space: what to search.
         seed: decides every draw.
         sampler: Optuna's sampler: tpe, random, or nsgaii, a genetic algorithm.
-        startup: random draws to begin with, for every sampler; until they have results, tpe chooses at random.
+        startup: random draws to begin with, for every sampler; until they have results, tpe chooses at random. If not
+            set, a quarter of the children of a run at most.
         candidates: drawn by tpe from the density of good results, to propose the best of.
         joint: whether tpe sees choices together, as groups that occur together, rather than each alone.
-        population: size of nsgaii's generations.
+        population: size of nsgaii's generations; if not set, a quarter of the children of a run at most.
         batch: how many proposals to have scored before learning from them; pending ones count as bad for tpe.
     """
 
@@ -91,6 +92,12 @@ class TreeParzen:
                 self._samplers = (RandomSampler(seed=state),) * 2
             storage, first = optuna.storages.InMemoryStorage(), self._samplers[0]
             self._study = optuna.create_study(storage=storage, sampler=first, study_name="tpe", direction="maximize")
+
+    @staticmethod
+    def startup(settings: Mapping[str, Value]) -> dict[str, int]:
+        """The draws to begin with; nsgaii draws the whole of its first generation, these counted in."""
+        numbers = {"startup": int(settings["startup"])}
+        return numbers | ({"population": int(settings["population"])} if settings["sampler"] == "nsgaii" else {})
 
     def ask(self, count: int) -> Sequence[Rule]:
         """Propose ``count`` rules, each with a trial of Optuna's that waits for its result."""

@@ -20,6 +20,8 @@
                      "median": float or null,                       # children it took: null if beyond the budget
                      "children": [int or null]}],                   # by seed
         "against_random": comparison or null,                       # this entrant less random search
+        "startup": int or null,              # children of a run before any result could decide one; null: not told
+        "searched": bool,                    # false: none came after these, and the others are placed without it
         "best": rule or null, "children", "proposals", "duplicates", "diverged", "errors", "seconds"}],
       "comparisons": [{                      # of every two entrants, the upper one first, over their shared seeds
         "first", "second", "pairs",
@@ -132,6 +134,8 @@ def _entrant(row: Row) -> Json:
         "targets": [_target(each) for each in row.reached],
         "against_random": _comparison(row.against_random) if row.against_random else None,
         "best": _nomination(row.best) if row.best else None,
+        "startup": row.startup,
+        "searched": row.searched,
         "children": row.children,
         "proposals": row.proposals,
         "duplicates": row.duplicates,
@@ -221,7 +225,7 @@ COLUMNS = (
     "best_rule", "best_tokens", "best_score", "best_seed", "best_learning_rate",
     "children", "proposals", "duplicates", "diverged", "errors", "seconds", "targets",
     "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
-    "random_detectable",
+    "random_detectable", "startup", "searched",
 )
 # fmt: on
 
@@ -241,6 +245,8 @@ def _line(number: int, board: Board, row: Row) -> Json:
         "errors": row.errors,
         "seconds": round(row.seconds, 3),
         "targets": json.dumps([_target(each) for each in row.reached]),
+        "startup": row.startup,
+        "searched": str(row.searched).lower(),
     }
     if (against := row.against_random) and (test := against.test):
         line |= {

@@ -99,7 +99,7 @@ def _commit(text: str) -> str:
 def tables(board: Board) -> tuple[TableText, ...]:
     """The tables of a board, those without rows left out."""
     every = (
-        *(_searchers(board), _progress(board), _against_random(board)),
+        *(_searchers(board), _progress(board), _startups(board), _against_random(board)),
         *(_work(board), _bests(board), _rules(board), _unfinished(board)),
     )
     return tuple(table for table in every if table.rows)
@@ -162,7 +162,7 @@ def _searchers(board: Board) -> TableText:
         Column("area", right=True),
         Column("final best", right=True),
     )
-    shown: list[tuple[str, Row | Reference]] = [(_span(row.places), row) for row in board.rows]
+    shown: list[tuple[str, Row | Reference]] = [(placed(row), row) for row in board.rows]
     shown += [("", each) for each in board.references]
     rows = (
         (place, plain(each.label), seed_list(each.seeds), estimated(each.area), estimated(each.final))
@@ -194,6 +194,30 @@ def _progress(board: Board) -> TableText:
         for each in shown
     )
     return TableText("Median best so far, and children to reach a score (median)", columns, tuple(rows))
+
+
+def _startups(board: Board) -> TableText:
+    """How many of a run's children came before the search, and what it added; left out where nothing has a start-up."""
+    shown = board.rows if any(row.startup != 0 for row in board.rows) else ()
+    columns = (
+        *(Column("searcher"), Column("start-up draws", right=True)),
+        *(Column("best by then", right=True), Column("best in the end", right=True)),
+    )
+    rows = (
+        (
+            plain(row.label),
+            row.begun,
+            f"{row.curve[row.startup - 1]:.3f}" if row.startup and row.searched else "",
+            f"{row.curve[-1]:.3f}",
+        )
+        for row in shown
+    )
+    return TableText("What the search added to its start-up draws (of a run; median best so far)", columns, tuple(rows))
+
+
+def placed(row: Row) -> str:
+    """The range of places that an entrant may hold; none for one that never searched."""
+    return _span(row.places) if row.searched else "none"
 
 
 def _against_random(board: Board) -> TableText:

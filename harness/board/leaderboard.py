@@ -19,6 +19,7 @@ from harness.race.entries import rule_from
 from harness.race.protocol import targets
 from harness.race.records import Judged, Results, RunHeader, RunState
 from harness.race.seeds import derive_seed
+from harness.race.startup import of_run
 
 TOP = 10  # best rules shown
 PAIRS_NAMED = 3  # pairs not separated that a note spells out
@@ -117,6 +118,7 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
     proposals = sum(map(len, results))
     ended = Counter(status for each in results for status in each.charged_statuses)
     best = _nominations([_Found(label, *each) for each in zip(seeds, results, strict=True)], 1)
+    startup, longest = of_run(header), max(len(each.charged_scores) for each in results)
     return Row(
         label=label,
         searcher=header.searcher,
@@ -136,6 +138,8 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
         against_random=None,
         best=best[0] if best else None,
         children=ended.total(),
+        startup=startup,
+        searched=not startup or startup < longest,
         proposals=proposals,
         duplicates=proposals - ended.total(),
         diverged=ended[Status.DIVERGED],
@@ -150,7 +154,9 @@ def _compared(rows: Sequence[Row]) -> tuple[list[Row], tuple[Comparison, ...]]:
     figures = {row.label: dict(zip(row.seeds, row.areas, strict=True)) for row in ordered}
     found = compare(figures, seed=derive_seed(0, "board", "pairs"))
     among = {(each.first, each.second): each for both in found for each in (both, both.turned())}
-    ranges = places(tuple(figures), found)
+    searched = [row.label for row in ordered if row.searched]
+    between = [each for each in found if {each.first, each.second} <= set(searched)]
+    ranges = places(tuple(figures), found) | places(searched, between)
     placed = []
     for row in ordered:
         rival = _random(row, ordered)
@@ -172,6 +178,14 @@ def _random(row: Row, rows: Sequence[Row]) -> Row | None:
 def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[str]:
     """What forbids reading the order of rows as a ranking."""
     notes = []
+    idle = [row.label for row in rows if not row.searched]
+    if idle:
+        one = len(idle) == 1
+        notes.append(
+            f"No search: all children of {listed(idle)} were start-up draws, which no result had decided, so "
+            f"{'it has no place' if one else 'they have no places'}. Raise --children, or lower the settings that "
+            f"`harness ls searchers` says {'it begins' if one else 'they begin'} with."
+        )
     few = [row.label for row in rows if row.area.low is None]
     if few:
         notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-5.")

@@ -51,7 +51,8 @@ class Row:
         settings: by name.
         asynchronous: whether results were told as they finished.
         environment: what else its scores depend on.
-        places: the best and the worst place it may hold, given the comparisons; ``(1, 1)`` leads.
+        places: the best and the worst place it may hold, given the comparisons; ``(1, 1)`` leads. Of an entrant that
+            never searched: among all, while the others are placed without it.
         seeds: of its finished runs, ascending.
         areas: normalised area under best-so-far, by seed.
         finals: final best, by seed.
@@ -63,6 +64,9 @@ class Row:
         against_random: its area less random search's; None for that itself, and where it has not raced.
         best: its best rule; None if it proposed nothing.
         children: charged, over all seeds; ``proposals`` less ``duplicates``.
+        startup: of the children of one run, how many came before any result could decide a proposal; 0 for a search
+            that learns nothing, None where nobody can tell.
+        searched: whether a run went beyond that; one that did not is no evidence of how its searcher searches.
         proposals: made, over all seeds.
         duplicates: proposals equal, as functions, to an earlier one of their run.
         diverged: charged children that diverged.
@@ -88,11 +92,21 @@ class Row:
     against_random: Comparison | None
     best: Nomination | None
     children: int
+    startup: int | None
+    searched: bool
     proposals: int
     duplicates: int
     diverged: int
     errors: int
     seconds: float
+
+    @property
+    def begun(self) -> str:
+        """In a few words, how many children of a run were start-up: ``5 of 12``."""
+        if not self.startup:
+            return "not told" if self.startup is None else "none"
+        children = len(self.curve)
+        return f"{self.startup:,} of {children:,}" if self.searched else f"all {self.startup:,}: no search"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,24 +44,32 @@ class Entrant:
     settings: Mapping[str, Value]
 
     @classmethod
-    def of(cls, name: str, texts: Sequence[str]) -> Entrant:
+    def of(cls, name: str, texts: Sequence[str], *, children: int) -> Entrant:
         """Load a searcher and read its settings, so that a mistake ends the command before anything trains.
 
         Args:
             name: as ``--searcher`` takes it.
             texts: ``name=value`` each.
+            children: of the budget, which lowers the start-up that the user did not set.
 
         Raises:
             RegistryError: no searcher has that name, or it cannot be called as one.
             SettingError: a setting is unknown or its value bad.
         """
+        from harness.race.startup import fitted
         from harness.registry import Kind, check_call, load
-        from harness.settings import complete, parse
+        from harness.settings import parse
 
         factory = load(Kind.SEARCHER, name)
-        settings = complete(factory, parse(factory, texts))
+        settings = fitted(factory, parse(factory, texts), children=children)
         check_call(Kind.SEARCHER, name, factory, None, seed=0, **settings)
         return cls(name, factory, settings)
+
+    def startup(self, children: int) -> int | None:
+        """How many children of a budget its start-up takes; None if it does not say."""
+        from harness.race.startup import count
+
+        return count(self.factory, self.settings, children=children)
 
     def build(self, space: Space, seed: int) -> Searcher:
         """A fresh searcher.
@@ -94,6 +102,7 @@ def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
         runs = _runs(entrants, conditions, evaluation.grounds)
         due = due_of([header for header, _ in runs], ledger)
         _tell_plan([header for header, _ in runs], due)
+        _warn_of_no_search(entrants, conditions.budget.children)
         if due:
             left = [run for run in runs if run[0].identity in due]
             engine = evaluation.open([header for header, _ in left])
@@ -163,7 +172,9 @@ def _header(entrant: Entrant, seed: int, conditions: Conditions, grounds: Ground
     """What pins the run of an entrant and a seed."""
     from harness.race.provenance import provenance
     from harness.race.records import RunHeader
+    from harness.race.startup import RECORD
 
+    startup = entrant.startup(conditions.budget.children)
     return RunHeader(
         searcher=entrant.name,
         searcher_version=getattr(entrant.factory, "version", 1),
@@ -176,7 +187,9 @@ def _header(entrant: Entrant, seed: int, conditions: Conditions, grounds: Ground
         seed=seed,
         asynchronous=conditions.asynchronous,
         environment=dict(grounds.environment),
-        provenance=provenance() | {"evaluator": conditions.evaluator.value},
+        provenance=provenance()
+        | {"evaluator": conditions.evaluator.value}
+        | ({} if startup is None else {RECORD: str(startup)}),
     )
 
 
@@ -233,6 +246,19 @@ def _tell_plan(headers: Sequence[RunHeader], due: set[str]) -> None:
         f"{seeds} seed{'s' if seeds > 1 else ''}"
     )
     tell_finished(len(headers) - len(due), len(headers))
+
+
+def _warn_of_no_search(entrants: Sequence[Entrant], children: int) -> None:
+    """Say whose runs will end before they have learnt anything."""
+    from harness.race.startup import stated
+
+    for entrant in entrants:
+        if entrant.startup(children) == children:
+            names = [*(stated(entrant.factory, entrant.settings) or {}), *({"batch"} & entrant.settings.keys())]
+            announce(
+                f"{entrant.name} will not search: its start-up takes all {children} children of a run. "
+                f"Raise --children, or lower {' and '.join(names)} by --set"
+            )
 
 
 def tell_finished(count: int, total: int) -> None:

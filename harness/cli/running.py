@@ -28,7 +28,7 @@ def run(
 
     Killed or stopped, the same command goes on where it was. Every completed child is kept.
     """
-    compete([Entrant.of(searcher, settings or [])], conditions)
+    compete([Entrant.of(searcher, settings or [], children=conditions.budget.children)], conditions)
 
 
 @under_conditions
@@ -43,11 +43,11 @@ def race(
 
     Killed or stopped, the same command goes on where it was. Every completed child is kept.
     """
-    compete(_entrants(searchers, settings or []), conditions)
+    compete(_entrants(searchers, settings or [], children=conditions.budget.children), conditions)
 
 
-def _entrants(names: str, settings: Sequence[str]) -> list[Entrant]:
-    """The searchers of a race, each with the settings that name it.
+def _entrants(names: str, settings: Sequence[str], *, children: int) -> list[Entrant]:
+    """The searchers of a race, each with the settings that name it, for a budget of so many children.
 
     Raises:
         SettingError: a setting names no searcher of the race, or is wrong for the one it names.
@@ -65,4 +65,4 @@ def _entrants(names: str, settings: Sequence[str]) -> list[Entrant]:
             raise SettingError(message("setting", expected="searcher.name=value", got=repr(text), hint=hint))
         check_choice(f"searcher of setting {text!r}", owner.strip(), given, error=SettingError)
         given[owner.strip()].append(name + equals + value)
-    return [Entrant.of(name, texts) for name, texts in given.items()]
+    return [Entrant.of(name, texts, children=children) for name, texts in given.items()]

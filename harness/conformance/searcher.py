@@ -15,8 +15,9 @@ from harness.conformance.surroundings import snapshot, stirred, untouched
 from harness.contracts import Searcher
 from harness.errors import HarnessError
 from harness.race.seeds import derive_seed
+from harness.race.startup import stated
 from harness.registry import Kind, load
-from harness.settings import declared
+from harness.settings import check, complete, declared
 from harness.space.grammar import Space
 
 BATCHES = 3  # learnt from, in a check that needs learning
@@ -92,6 +93,7 @@ def declaration(subject: Subject) -> str:
             each.check(each.default)
     version = getattr(subject.factory, "version", 1)
     require(isinstance(version, int) and version >= 1, f"version is {version!r}, where a whole number from 1 was due")
+    stated(subject.factory, complete(subject.factory, check(subject.factory, subject.settings)))
     subject.fresh(subject.space)
     try:
         subject.factory(subject.space, seed=subject.seed, **subject.settings, no_such_setting=1)

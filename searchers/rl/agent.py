@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
 from harness.contracts import Origin, Rule, Trial
-from harness.searchers.rl.presets import PAPER, Objective, numbers
-from harness.settings import Range
+from harness.searchers.rl.presets import PAPER, Objective, Preset, numbers
+from harness.settings import Range, Value
 from harness.space.draws import Draws
 from harness.space.grammar import Space
 
@@ -24,29 +25,33 @@ class ReinforcementLearning:
     """An LSTM policy trained by policy gradients.
 
     It learns whenever ``batch`` results have gathered, from the probabilities that their rules had when they were
-    proposed, so results may come in any order and in pieces. Rules that it did not propose are learnt from too. It does
-    not propose a function twice while it can help it (**D**): it samples again, then draws at random, and only then
-    repeats itself.
+    proposed, so results may come in any order and in pieces. Rules that it did not propose are learnt from too. Unless
+    ``repeats`` is set, it does not propose a function twice while it can help it (**D**): it samples again, then draws
+    at random, and only then repeats itself. With ``repeats``, as in [NOS], every sample is a proposal; a function that
+    the run has trained already is not trained again, and is learnt from again.
 
     A setting with two defaults has that of the preset, unless it is given.
 
     Args:
         space: what to propose rules of.
         seed: decides the first weights and every sample.
-        preset: ``short`` for searches of 100 to 1,000 children, ``paper`` for every number of protocol §4.
-        objective: what it is trained to do; short pqt, paper ppo.
-        learning_rate: Adam's step, not used by trpo; short 0.005, paper 1e-5.
-        epochs: steps of Adam a batch, for ppo, risk_seeking and pqt; short 2, paper 4.
-        entropy: coefficient of the entropy bonus; short 0.05, paper 0.0015.
-        normalize: divide advantages by the rewards' running standard deviation; short true, paper false.
-        hidden: units of the LSTM; short 64, paper 150.
-        kl_bound: the most that an update of trpo may move the policy, in nats a rule; short 0.5, paper 0.01.
-        elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, paper 0.05.
-        imitation: weight of pqt's imitation; short 0.5, paper 1.0.
-        resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, paper 0.
+        preset: ``short`` for searches of 100 to 1,000 children; for every number of protocol §4 ``icml2017``, the first
+            edition of [NOS], or ``arxiv2``, the later one; ``paper`` is ``arxiv2`` without repeats.
+        objective: what it is trained to do; short pqt, icml2017 trpo, the others ppo.
+        learning_rate: Adam's step, not used by trpo; short 0.005, the others 1e-5.
+        epochs: steps of Adam a batch, for ppo, risk_seeking and pqt; short 2, the others 4.
+        entropy: coefficient of the entropy bonus; short 0.05, the others 0.0015.
+        normalize: divide advantages by the rewards' running standard deviation; short true, the others false.
+        hidden: units of the LSTM; short 64, the others 150.
+        kl_bound: the most that an update of trpo may move the policy, in nats a rule; short 0.5, the others 0.01.
+        elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, the others 0.05.
+        imitation: weight of pqt's imitation; short 0.5, the others 1.0.
+        resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, the others 0.
         plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and by the
-            untrained controller; short 0.5, paper 0.
-        initial: random draws to begin with, which it learns from too; short 10, paper 0.
+            untrained controller; short 0.5, the others 0.
+        initial: random draws to begin with, which it learns from too, if not set a quarter of the children of a run at
+            most; short 10, the others 0.
+        repeats: whether a function may be proposed again; icml2017 true, arxiv2 true, the others false.
         batch: results it waits for before it learns.
         init: weights start uniform between minus this and this.
         baseline_decay: weight of the past in the moving average of rewards.
@@ -64,7 +69,7 @@ class ReinforcementLearning:
         space: Space,
         *,
         seed: int,
-        preset: Literal["short", "paper"] = "short",
+        preset: Preset = "short",
         objective: Objective | None = None,
         learning_rate: Annotated[float | None, Range(0.0, 1.0)] = None,
         epochs: Annotated[int | None, Range(1, 100)] = None,
@@ -77,6 +82,7 @@ class ReinforcementLearning:
         resolution: Annotated[float | None, Range(0.0, 1.0)] = None,
         plain: Annotated[float | None, Range(0.0, 0.99)] = None,
         initial: Annotated[int | None, Range(0, 100_000)] = None,
+        repeats: bool | None = None,
         batch: Annotated[int, Range(1, 1000)] = 5,
         init: Annotated[float, Range(0.0, 10.0)] = PAPER.init,
         baseline_decay: Annotated[float, Range(0.0, 1.0)] = PAPER.baseline_decay,
@@ -100,6 +106,7 @@ class ReinforcementLearning:
             resolution=resolution,
             plain=plain,
             initial=initial,
+            repeats=repeats,
             init=init,
             baseline_decay=baseline_decay,
             clip=clip,
@@ -115,7 +122,7 @@ class ReinforcementLearning:
         self._asked: set[str] = set()  # functions proposed, or told of by someone else
         self._sampled_picks: set[bytes] = set()  # so that a repeated sample is known without decoding it
         self._origins: dict[Rule, Origin] = {}
-        self._pending: dict[Rule, Tensor] = {}  # proposed and not told yet → log-probability then
+        self._pending: dict[Rule, deque[Tensor]] = {}  # proposed and not told yet → log-probability then, each time
         self._gathered: list[tuple[Rule, Tensor, float]] = []
         from harness.searchers.rl.controller import Controller
         from harness.searchers.rl.objectives import Learner
@@ -126,8 +133,14 @@ class ReinforcementLearning:
             )
             self.learner = Learner(self.controller, self.numbers)
 
+    @staticmethod
+    def startup(settings: Mapping[str, Value]) -> dict[str, int]:
+        """The draws to begin with, as set or by the preset."""
+        preset = cast(Preset, settings["preset"])
+        return {"initial": int(settings.get("initial", numbers(preset).initial))}
+
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules, new functions as far as they can be had: random draws at first, then samples."""
+        """Propose ``count`` rules: random draws at first, then samples; new functions if wanted and to be had."""
         drawn = min(count, self._initial_left)
         self._initial_left -= drawn
         with _one_thread():
@@ -135,7 +148,7 @@ class ReinforcementLearning:
             sampled = self._sampled(count - drawn)
             proposals += sampled
             proposals += self._drawn(count - len(proposals))
-        self._pending.update(proposals)
+        self._await(proposals)
         written = {rule for rule, _ in sampled}
         for rule, log in proposals:
             how = "written by the controller" if rule in written else "drawn at random"
@@ -150,13 +163,13 @@ class ReinforcementLearning:
         from harness.searchers.rl.objectives import Batch
 
         with _one_thread():
-            strangers = [trial.rule for trial in trials if trial.rule not in self._pending]
-            self._pending.update(zip(strangers, self._log_probability(strangers), strict=True))
+            strangers = self._strangers(trial.rule for trial in trials)
+            self._await(zip(strangers, self._log_probability(strangers), strict=True))
             self._asked.update(rule.key for rule in strangers)
             for trial in trials:
-                self._gathered.append((trial.rule, self._pending[trial.rule], trial.outcome.score))
-            for trial in trials:
-                self._pending.pop(trial.rule, None)
+                self._gathered.append((trial.rule, self._pending[trial.rule].popleft(), trial.outcome.score))
+                if not self._pending[trial.rule]:
+                    del self._pending[trial.rule]
             while len(self._gathered) >= self.batch:
                 ready, self._gathered = self._gathered[: self.batch], self._gathered[self.batch :]
                 rules, old, scores = zip(*ready, strict=True)
@@ -168,8 +181,21 @@ class ReinforcementLearning:
         """Whether the controller wrote it, and the probability it gave the rule when it was proposed."""
         return self._origins.get(rule)
 
+    def _await(self, proposals: Iterable[tuple[Rule, Tensor]]) -> None:
+        for rule, log in proposals:
+            self._pending.setdefault(rule, deque()).append(log)
+
+    def _strangers(self, told: Iterable[Rule]) -> list[Rule]:
+        """The rules that are told of more often than they were proposed, as often as that."""
+        return [rule for rule, count in Counter(told).items() for _ in range(count - len(self._pending.get(rule, ())))]
+
     def _sampled(self, count: int) -> list[tuple[Rule, Tensor]]:
-        """Up to ``count`` rules of the controller that are new functions, with their log-probabilities."""
+        """Up to ``count`` rules of the controller, new functions unless it may repeat, with their log-probabilities."""
+        if self.numbers.repeats:
+            picks, logs = self.controller.sample(count)
+            rules = [self._space.decode(row) for row in picks.numpy()]
+            self._asked.update(rule.key for rule in rules)
+            return list(zip(rules, logs, strict=True))
         found: list[tuple[Rule, Tensor]] = []
         left = count * self._tries
         while left > 0 and len(found) < count:

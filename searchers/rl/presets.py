@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Objective = Literal["reinforce", "ppo", "trpo", "risk_seeking", "pqt"]
+Preset = Literal["short", "icml2017", "arxiv2", "paper"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,11 @@ class Numbers:
     resolution: float = 0.0
     plain: float = 0.0
     initial: int = 0
+    repeats: bool = False
 
 
 PAPER = Numbers(
-    objective="ppo",  # the later edition's, which has a use for Adam's step; trpo was the first edition's
+    objective="ppo",
     learning_rate=1e-5,
     epochs=4,  # **D**
     entropy=0.0015,
@@ -63,10 +65,15 @@ SHORT = Numbers(  # settled by results/studies/controller and results/studies/se
     plain=0.5,
     initial=10,
 )
-PRESETS = {"paper": PAPER, "short": SHORT}
+PRESETS: dict[Preset, Numbers] = {
+    "short": SHORT,
+    "icml2017": replace(PAPER, objective="trpo", repeats=True),  # the first edition's, which has no use for Adam's step
+    "arxiv2": replace(PAPER, repeats=True),  # the later edition's
+    "paper": PAPER,  # the later edition's, with the one departure that runs recorded under this name had
+}
 
 
-def numbers(preset: Literal["paper", "short"], **settings: bool | int | float | str | None) -> Numbers:
+def numbers(preset: Preset, **settings: bool | int | float | str | None) -> Numbers:
     """The preset's numbers, but for those that are set; None means that one is not."""
     chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     return replace(PRESETS[preset], **chosen)

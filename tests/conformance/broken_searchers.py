@@ -55,6 +55,12 @@ class TakesAnySetting(Sound):
         super().__init__(space, seed=seed)
 
 
+class MisstatesStartup(Sound):
+    @staticmethod
+    def startup(_settings: object) -> dict[str, int]:
+        return {"draws": 10}
+
+
 class BadDefault(Sound):
     def __init__(self, space: Space, *, seed: int, sizes: tuple[int, ...] = (1, 2)) -> None:  # noqa: ARG002
         super().__init__(space, seed=seed)

@@ -17,6 +17,7 @@ from harness.registry import Kind, entries
 BREACHES = [
     (searcher.declaration, broken.TakesAnySetting, "took no_such_setting=1"),
     (searcher.declaration, broken.BadDefault, "SettingError: setting sizes"),
+    (searcher.declaration, broken.MisstatesStartup, "startup of MisstatesStartup: expected whole numbers by the names"),
     (searcher.declaration, broken.VersionText, "version is '1.0'"),
     (searcher.batch, broken.NoBatch, "batch is 0"),
     (searcher.counts, broken.TooMany, "ask(1) returned 2 rules"),

@@ -217,6 +217,17 @@ def test_one_behaviour_is_one_individual() -> None:
     assert searcher.elite == [(rules[1], 0.5)]  # of equals, the newer
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_of_equal_scores_the_smaller_tree_stands_higher_and_the_largest_leaves(order: tuple[int, ...]) -> None:
+    space = Space.of(blocks=3)
+    rng = np.random.default_rng(0)
+    by_size = {len(tree_of(rule)): rule for rule in (space.sample(rng) for _ in range(50))}
+    small, middle, large = (by_size[size] for size in sorted(by_size)[:3])
+    searcher = GeneticProgramming(space, seed=1000, population=2, elites=2, resolution=0.0)
+    searcher.tell(trials([(small, middle, large)[place] for place in order], lambda _: 0.5))
+    assert searcher.elite == [(small, 0.5), (middle, 0.5)]
+
+
 def test_elites_stay() -> None:
     searcher = GeneticProgramming(Space.of(blocks=2), seed=1000, population=8, elites=1)
     best = 0.0

@@ -177,6 +177,12 @@ def test_settings_reach_optuna() -> None:
         assert changed[:5] == usual[:5]  # drawn at random
 
 
+def test_asked_again_for_one_proposal_it_takes_the_first_that_it_draws() -> None:
+    """The best of many candidates would often be the repeat that it was asked again for."""
+    first, again = TreeParzen(SPACE, seed=0, candidates=7)._samplers
+    assert (first._n_ei_candidates, again._n_ei_candidates) == (7, 1)
+
+
 def test_begins_with_plain_draws_whatever_the_sampler() -> None:
     draws = Draws(SPACE, seed=3, plain=0.5)
     wanted = [draws.draw() for _ in range(25)]

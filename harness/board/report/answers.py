@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.board.comparison import LEVEL, Comparison, pairs_needed
 from harness.board.layout import listed, plain
@@ -35,7 +35,22 @@ def better(pair: Comparison) -> str:
 
 
 def verdict(board: Board) -> Verdict:
-    """Which search works, with how sure that is; unfinished runs do not count."""
+    """Which search works, with how sure that is; unfinished runs and runs that never searched do not count."""
+    idle = [row.label for row in board.rows if not row.searched]
+    if not idle:
+        return _verdict(board)
+    never = (
+        f"All children of {listed(idle)} were start-up draws, so {'it is' if len(idle) == 1 else 'they are'} no search."
+    )
+    rows = tuple(row for row in board.rows if row.searched)
+    if not rows:
+        return Verdict("No search went beyond its start-up draws.", f"{never} It takes more children.")
+    pairs = tuple(each for each in board.comparisons if not {each.first, each.second} & set(idle))
+    found = _verdict(replace(board, rows=rows, comparisons=pairs))
+    return Verdict(found.answer, f"{found.because} {never}")
+
+
+def _verdict(board: Board) -> Verdict:
     if not board.rows:
         count = len(board.unfinished)
         return Verdict(
@@ -84,7 +99,7 @@ def verdict(board: Board) -> Verdict:
 
 def against_baseline(board: Board) -> str:
     """Who is shown to beat the random search of its own environment, in a sentence or two; empty where none raced."""
-    own = [row.against_random for row in board.rows if row.against_random is not None]
+    own = [row.against_random for row in board.rows if row.against_random is not None and row.searched]
     rivals = list(dict.fromkeys(pair.second for pair in own))
     if not rivals:
         return ""

@@ -10,6 +10,7 @@ from harness.board.layout import seed_list
 from harness.contracts import ChildProtocol
 from harness.race.protocol import Budget
 from harness.race.records import RunHeader
+from harness.race.startup import implied
 from harness.space.grammar import Space
 from harness.space.vocabulary import EDITIONS
 
@@ -21,9 +22,13 @@ CONSTRAINTS = {
 
 
 def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
-    """The command that makes the runs of one entrant again, or goes on with them."""
+    """The command that makes the runs of one entrant again, or goes on with them.
+
+    A start-up that an old record leaves open is written out where today's default is another: the proposals are the
+    same then, the runs are others.
+    """
     parts = ["harness", "run", "--searcher", header.searcher]
-    for name, value in sorted(header.settings.items()):
+    for name, value in sorted({**header.settings, **implied(header)}.items()):
         parts += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     parts += [*_space(header.space), *_scoring(header.protocol, header.data), *_budget(header.budget)]
     parts += ["--seeds", seed_list(sorted(seeds))]

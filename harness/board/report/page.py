@@ -56,6 +56,7 @@ def render(report: Report) -> str:
         "duration": layout.duration,
         "chance": layout.chance,
         "score": _score,
+        "placed": layout.placed,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
         "notes": layout.notes,

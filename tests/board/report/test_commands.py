@@ -17,6 +17,8 @@ from harness.cli.main import app
 from harness.race.ledger import Ledger
 from harness.race.protocol import Budget, named
 from harness.race.replay import Grounds
+from harness.registry import Kind, load
+from harness.settings import complete
 from harness.space.grammar import Space
 
 
@@ -36,7 +38,7 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
     from typer.testing import CliRunner
 
     header = run(0.1, **({"protocol": named("quick")} | change)).header
-    entrant = competing.Entrant.of(header.searcher, [])
+    entrant = competing.Entrant.of(header.searcher, [], children=header.budget.children)
     header = replace(header, settings=dict(entrant.settings) | dict(header.settings))
     seen = []
     monkeypatch.setattr("harness.cli.running.compete", lambda entrants, conditions: seen.append((entrants, conditions)))
@@ -49,6 +51,21 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
     assert conditions.data == ("auto" if header.protocol.inputs == "none" else header.data)
     grounds = Grounds(header.data, header.data_fingerprint, header.environment)
     assert competing._header(entrants[0], 0, conditions, grounds).identity == header.identity
+
+
+@pytest.mark.parametrize(("searcher", "kept"), [("rl", {"initial": 10}), ("rl+gp", {"initial": 10}), ("gp", {})])
+def test_a_start_up_that_an_old_record_leaves_open_is_written_out(run, searcher, kept) -> None:
+    """A command of today would lower it: the proposals would be others."""
+    factory = load(Kind.SEARCHER, searcher)
+    settings = complete(factory, {})  # as records were before budgets lowered them
+    header = run(0.1, searcher=searcher, searcher_version=factory.version, settings=settings).header
+    small = shlex.split(repeating(replace(header, budget=Budget.of(12)), [0]))
+    entrant = competing.Entrant.of(
+        searcher, [word for flag, word in itertools.pairwise(small) if flag == "--set"], children=12
+    )
+    assert entrant.settings == settings | kept
+    large = shlex.split(repeating(replace(header, budget=Budget.of(50)), [0]))
+    assert ("initial=10" in large) == ("initial" in settings)
 
 
 def test_a_confirmation_of_rules_named_by_hand_is_made_again(tmp_path) -> None:

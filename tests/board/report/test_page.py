@@ -105,13 +105,13 @@ def test_the_embedded_data_is_that_of_the_boards(read, records) -> None:
 
 def test_every_table_says_what_the_board_says(read, records) -> None:
     (board,) = boards(records)
-    told = {row[1].strip(): row for row in read.rows if len(row) == 12}
+    told = {row[1].strip(): row for row in read.rows if len(row) == 13}
     for row in board.rows:
         shown = [cell.strip() for cell in told[layout.plain(row.label)]]
         assert shown[2] == f"{row.area.mean:.3f}"
         assert shown[5] == f"{row.final.mean:.3f}"
         assert shown[6] == layout.seed_list(row.seeds)
-        assert shown[7] == str(row.children)
+        assert shown[7:9] == [str(row.children), row.begun]
 
 
 def test_the_notes_are_those_of_the_terminal(read, made) -> None:

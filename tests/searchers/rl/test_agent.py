@@ -44,6 +44,50 @@ def test_the_paper_preset_has_the_papers_facts() -> None:
     assert group["lr"] == 1e-5
 
 
+@pytest.mark.parametrize(("preset", "objective"), [("icml2017", "trpo"), ("arxiv2", "ppo")])
+def test_each_edition_of_the_paper_is_a_preset_with_its_method_and_its_repeats(preset, objective) -> None:
+    numbers = ReinforcementLearning(SPACE, seed=0, preset=preset).numbers
+    assert (numbers.objective, numbers.repeats) == (objective, True)
+    assert dataclasses.replace(numbers, objective="ppo", repeats=False) == PAPER
+
+
+def test_paper_means_what_runs_recorded_under_it_did() -> None:
+    """The later edition's method; a function is not proposed again."""
+    whole = ReinforcementLearning(SPACE, seed=0, preset="arxiv2", repeats=False)
+    assert ReinforcementLearning(SPACE, seed=0, preset="paper").numbers == whole.numbers == PAPER
+    assert "``paper`` is ``arxiv2`` without repeats" in declared(ReinforcementLearning)["preset"].summary
+
+
+def test_with_repeats_every_sample_is_a_proposal() -> None:
+    searcher = ReinforcementLearning(SMALL, seed=0, hidden=8, initial=0, repeats=True)
+    proposed = searcher.ask(200)
+    picks, _ = ReinforcementLearning(SMALL, seed=0, hidden=8, initial=0).controller.sample(200)
+    assert proposed == [SMALL.decode(row) for row in picks.numpy()]
+    assert len({rule.key for rule in proposed}) < 100
+    once = ReinforcementLearning(SMALL, seed=0, hidden=8, initial=0).ask(200)
+    assert len({rule.key for rule in once}) > len({rule.key for rule in proposed}), "without them it looks for others"
+
+
+def test_a_repeat_is_learnt_with_the_probability_it_was_proposed_at_each_time() -> None:
+    space = Space.of(blocks=1, operands=("g", "m"), unary=("id",), binary=("sub",))  # two rules
+    searcher = ReinforcementLearning(space, seed=0, hidden=4, initial=0, repeats=True)
+    seen = []
+    searcher.learner.learn = seen.append  # type: ignore[method-assign]
+    asked, chances = [], []
+    for _ in range(2):
+        asked.append(searcher.ask(5))
+        chances.append(searcher.controller.read(searcher._picks(asked[-1])).log_probability.detach())
+        with torch.no_grad():
+            searcher.controller.softmax_bias[0, 0] += 1.0
+    assert set(asked[0]) & set(asked[1])
+    assert not torch.allclose(*chances)
+    for rules in asked:
+        searcher.tell(trials(rules))
+    for batch, chance in zip(seen, chances, strict=True):
+        torch.testing.assert_close(batch.old, chance)
+    assert not searcher._pending
+
+
 def test_a_setting_beats_its_preset_and_the_rest_stays() -> None:
     searcher = ReinforcementLearning(SPACE, seed=0, preset="paper", objective="trpo", entropy=0.0, normalize=True)
     assert searcher.numbers == dataclasses.replace(PAPER, objective="trpo", entropy=0.0, normalize=True)
@@ -60,8 +104,10 @@ def test_every_number_is_a_setting_and_its_line_tells_what_each_preset_makes_of_
             assert set(values.values()) == {setting.default}
             continue
         told = setting.summary.rpartition("; ")[2].removesuffix(".")
-        words = dict(part.split() for part in told.split(", "))
-        assert {name: setting.parse(word) for name, word in words.items()} == values
+        words = dict(part.removeprefix("the ").split() for part in told.split(", "))
+        others = words.pop("others")
+        assert {name: setting.parse(words.get(name, others)) for name in PRESETS} == values
+        assert words.keys() < PRESETS.keys()
 
 
 def test_a_record_holds_the_preset_and_what_was_set() -> None:
@@ -110,7 +156,7 @@ def test_the_pieces_in_which_results_come_do_not_matter() -> None:
 def test_late_results_are_learnt_with_the_probability_they_were_asked_at() -> None:
     searcher = ReinforcementLearning(SPACE, seed=0, hidden=8, learning_rate=0.1, objective="ppo")
     late, soon = searcher.ask(5), searcher.ask(5)
-    asked = dict(searcher._pending)
+    asked = {rule: log for rule, (log,) in searcher._pending.items()}
     searcher.tell(trials(soon))
     seen = []
     searcher.learner.learn = seen.append  # type: ignore[method-assign]

@@ -105,6 +105,23 @@ def test_reading_a_sample_gives_the_probability_it_was_drawn_with() -> None:
     torch.testing.assert_close(controller.read(picks).log_probability, log_probability)
 
 
+def test_a_step_is_that_of_an_lstm_as_torch_has_it() -> None:
+    policy = Controller(TINY, seed=0, hidden=6, scale=1.0)
+    reference = torch.nn.LSTMCell(4 * 6, 6, bias=False, dtype=torch.float64)
+    keep, write, show, candidate = policy.from_state.detach().mT.chunk(4)
+    places = torch.eye(4 * 6, dtype=torch.float64)
+    with torch.no_grad():
+        reference.weight_hh.copy_(torch.cat([write, keep, candidate, show]))
+        reference.weight_ih.copy_(torch.cat([places[6:12], places[:6], places[18:], places[12:18]]))
+    draws = torch.Generator().manual_seed(0)
+    ours = theirs = tuple(torch.randn(3, 6, generator=draws, dtype=torch.float64) for _ in range(2))
+    for _ in range(3):
+        gates = torch.randn(3, 4 * 6, generator=draws, dtype=torch.float64)
+        ours, theirs = policy._cell(gates, ours), reference(gates, theirs)
+        for mine, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(mine, other)
+
+
 def test_a_pick_depends_on_those_before_it_and_on_none_after() -> None:
     space = Space.of(blocks=2, connected=False)  # with it, op2 may be without a choice
     controller = Controller(space, seed=0, hidden=16, scale=1.0)

@@ -93,6 +93,15 @@ def test_a_rule_that_became_likely_since_it_was_asked_does_not_outweigh_the_rest
     assert torch.isfinite(gain)
 
 
+@pytest.mark.parametrize(("ratio", "moves"), [(2.0, True), (9.0, True), (11.0, False), (1e6, False)])
+def test_beyond_a_ratio_of_ten_a_bad_rule_is_punished_no_more(ratio, moves) -> None:
+    new = torch.tensor([ratio], dtype=DTYPE).log().requires_grad_()
+    gain = clipped_gain(new, torch.zeros(1, dtype=DTYPE), -torch.ones(1, dtype=DTYPE), 0.2)
+    (slope,) = torch.autograd.grad(gain, new)
+    assert float(slope) == pytest.approx(-ratio if moves else 0.0)
+    assert gain.item() == pytest.approx(-min(ratio, 10.0))
+
+
 def test_ppo_stops_near_the_clip_where_reinforce_would_go_on() -> None:
     moved = {}
     for clip in (0.1, 1.0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.searchers.rl.signals import LEAST_SPREAD, Baseline, Elites, Recent
+from harness.searchers.rl.signals import Baseline, Elites, Recent
 
 
 def test_the_first_batch_is_measured_against_itself_and_later_ones_against_the_past() -> None:
@@ -30,8 +30,10 @@ def test_equal_rewards_have_no_advantage() -> None:
 
 
 def test_noise_below_the_least_spread_is_not_blown_up() -> None:
-    advantages = Baseline(0.9).advantages(torch.tensor([0.5, 0.5 + LEAST_SPREAD / 100]), normalize=True)
-    assert advantages.abs().max() < 0.01
+    for off, advantage in ((1e-5, 0.01), (1e-4, 0.1), (2e-3, 1.0)):  # the least spread is a thousandth of a reward
+        scores = torch.tensor([0.5 - off, 0.5 + off], dtype=torch.float64)
+        advantages = Baseline(0.9).advantages(scores, normalize=True)
+        assert advantages.tolist() == pytest.approx([-advantage, advantage])
 
 
 def test_the_quantile_is_that_of_the_window_the_batch_included() -> None:

@@ -76,3 +76,28 @@ def test_a_step_that_cannot_help_is_not_taken() -> None:
     assert natural_step(controller, picks, flat, bound=0.1, damping=0.1) == Step(False, 0.0, 0.0)
     assert natural_step(controller, picks, misleading, bound=0.1, damping=0.1) == Step(False, 0.0, 0.0)
     assert all(torch.equal(*pair) for pair in zip(before, controller.parameters, strict=True))
+
+
+def test_a_step_that_gains_but_leaves_the_trust_region_is_halved_until_it_is_inside() -> None:
+    """To make one rare rule likelier pays at any length, and costs more divergence than the quadratic model says."""
+    bound = 0.3
+    for seed in range(3):
+        controller = Controller(Space.of(blocks=1), seed=seed, hidden=4, scale=0.3)
+        picks, old = controller.sample(1)
+        start = [weights.detach().clone() for weights in controller.parameters]
+        before = controller.read(picks).detached()
+
+        def gain(reading, old=old) -> torch.Tensor:
+            return (reading.log_probability - old).exp().mean()
+
+        step = natural_step(controller, picks, gain, bound=bound, damping=1e-4)
+        after = controller.read(picks).detached()
+        assert step.accepted
+        assert bound / 10 < float(divergence(before, after).mean()) <= bound
+        assert float(gain(after)) > float(gain(before))
+        with torch.no_grad():
+            for weights, origin in zip(controller.parameters, start, strict=True):
+                weights.copy_(origin + 2 * (weights - origin))
+        twice = controller.read(picks).detached()
+        assert float(gain(twice)) > float(gain(after)), "twice the step would gain more,"
+        assert float(divergence(before, twice).mean()) > bound, "but leave the region"

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
+from harness.race.seeds import derive_seed
+from harness.tasks.child import training
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
+from harness.tasks.update_rule import RuleOptimizer
 
 Begin = Callable[..., Child]
 
@@ -34,17 +37,33 @@ def batches() -> list[Tensor]:
     return []
 
 
+@pytest.fixture
+def roots() -> list[int]:
+    """The seed of every network started."""
+    return []
+
+
 @pytest.fixture(params=[FUSED, PLAIN])
-def start(request: pytest.FixtureRequest, protocol: ChildProtocol, data: ImageData, batches: list[Tensor]) -> Begin:
+def start(
+    request: pytest.FixtureRequest,
+    protocol: ChildProtocol,
+    data: ImageData,
+    batches: list[Tensor],
+    roots: list[int],
+) -> Begin:
     examples = Examples.of(Choice.of(protocol, data), torch.float32)
     networks = starter(request.param, examples, batch_size=protocol.batch_size)
+
+    def listened(root: int) -> Listened:
+        roots.append(root)
+        return Listened(networks(root), batches)
 
     def begin(learning_rate: float, seed: int = 0, report: Callable[[int, int], None] = lambda *_: None) -> Child:
         return Child(
             Rule.parse("g"),
             learning_rate,
             protocol=protocol,
-            start=lambda root: Listened(networks(root), batches),
+            start=listened,
             seed=seed,
             report=report,
         )
@@ -71,6 +90,38 @@ def test_every_learning_rate_sees_the_same_batches(start: Begin, batches: list[T
     one, two, three = (torch.cat(batches[at : at + 3]) for at in (0, 3, 6))
     assert torch.equal(one, two)
     assert not torch.equal(one, three)
+
+
+def test_weights_batches_and_the_rules_noise_each_have_a_stream_of_the_childs_seed(
+    start: Begin, batches: list[Tensor], roots: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another stream moves every score: raise the protocol's version then."""
+    built: list[dict[str, object]] = []
+
+    def optimizer(*arguments: object, **named: object) -> RuleOptimizer:
+        built.append(named)
+        return RuleOptimizer(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "RuleOptimizer", optimizer)
+    for seed in (0, 7):
+        child = start(0.01, seed=seed)
+        child.train_epoch()
+        child.train_epoch()
+    start(1.0, seed=7)
+    assert roots == [derive_seed(seed, "weights") for seed in (0, 7, 7)]
+    assert [named["seed"] for named in built] == [derive_seed(seed, "rule") for seed in (0, 7, 7)]
+    for number, (seed, epoch) in enumerate([(0, 0), (0, 1), (7, 0), (7, 1)]):
+        generator = torch.Generator().manual_seed(derive_seed(seed, "batches", epoch))
+        assert torch.equal(torch.cat(batches[3 * number : 3 * number + 3]), torch.randperm(60, generator=generator))
+
+
+def test_children_of_one_seed_start_from_equal_weights_and_of_another_from_others(start: Begin) -> None:
+    one, same, other = (
+        torch.cat([part.detach().reshape(-1).clone() for part in start(rate, seed=seed)._network.parameters])
+        for rate, seed in ((1e-3, 0), (1.0, 0), (1e-3, 1))
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
 
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_at_once(start: Begin) -> None:

@@ -57,3 +57,13 @@ def test_validation_examples_are_none_of_the_training_ones(lesson) -> None:
     trained = {tuple(column) for column in lesson.inputs[0].mT.flatten(0, 1).tolist()}
     assert len(trained) == TOY_CLASSIFIER.train_examples
     assert trained.isdisjoint(map(tuple, lesson.validation_inputs.mT.tolist()))
+
+
+def test_what_a_seed_draws_is_unchanged(lesson) -> None:
+    """Another draw, or another label for an example, moves every score: raise the protocol's version then."""
+    assert lesson.validation_targets.sum(1).tolist() == [41, 43, 51, 55, 46, 70, 19, 63, 52, 60]
+    assert lesson.validation_targets.int().argmax(0)[:10].tolist() == [5, 4, 1, 3, 5, 8, 2, 5, 2, 3]
+    assert lesson.targets[0, 0].argmax(0)[:10].tolist() == [7, 4, 8, 4, 3, 6, 8, 5, 5, 5]
+    assert lesson.validation_inputs[:3, 0].tolist() == pytest.approx([-0.4521, -0.1316, 0.4210], abs=1e-4)
+    assert lesson.hidden[0, :3].tolist() == pytest.approx([-0.4382, 0.2678, 0.2641], abs=1e-4)
+    assert lesson.output[0, :3].tolist() == pytest.approx([0.4101, 0.0795, -0.2061], abs=1e-4)

@@ -1,0 +1,130 @@
+"""How a search begins: the proposals made before what a rule earned decides any, and how many of them a budget bears.
+
+A learning searcher begins with draws. Its factory says which of its settings decide how many (``contracts.Beginning``);
+where a user does not set them, a small budget lowers them, so that most of its children are searched for. The lowered
+numbers are settings like any other, recorded in the header: a searcher never sees the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from harness.contracts import Beginning, Searcher
+from harness.errors import HarnessError, SettingError, message
+from harness.race.records import RunHeader
+from harness.registry import BUILT_IN, Kind, load
+from harness.settings import Range, Value, check, complete, declared
+
+SHARE = 4  # a start-up that the user did not set takes one in so many of the children at most (**D**)
+RECORD = "startup"  # where a header's provenance says how many children it took
+MOST_DIGITS = 9
+
+Factory = Callable[..., Searcher]
+
+
+def fitted(factory: Factory, given: Mapping[str, Value], *, children: int) -> dict[str, Value]:
+    """The settings given with every default filled in, those of the start-up as a budget bears them.
+
+    Args:
+        factory: what builds the searcher.
+        given: its settings, checked, as far as the user set them.
+        children: of the budget.
+
+    Raises:
+        SettingError: the factory's ``startup`` is not as it must be.
+    """
+    settings = complete(factory, given)
+    return settings | {name: most for name, (_, most) in _too_long(factory, settings, given, children).items()}
+
+
+def count(factory: Factory, settings: Mapping[str, Value], *, children: int) -> int | None:
+    """How many children of a run are its start-up; 0 for a search without one, None where the factory does not say.
+
+    Args:
+        factory: what builds the searcher.
+        settings: all of its settings.
+        children: of the budget.
+
+    Raises:
+        SettingError: the factory's ``startup`` is not as it must be.
+    """
+    numbers = stated(factory, settings)
+    if not numbers:
+        return None if numbers is None else 0
+    batch = settings.get("batch", getattr(factory, "batch", 1))  # of which none is told before all are asked for
+    return min(children, max(*numbers.values(), batch if isinstance(batch, int) else 1))
+
+
+def of_run(header: RunHeader) -> int | None:
+    """How many children of a recorded run were its start-up; None where nobody can tell.
+
+    The record says it. Where it does not, as in runs older than this, ours are asked, and nobody else's code.
+    """
+    told = header.provenance.get(RECORD, "")
+    if told.isdecimal() and len(told) <= MOST_DIGITS:
+        return min(int(told), header.budget.children)
+    if (factory := _ours(header)) is None:
+        return None
+    try:
+        settings = complete(factory, check(factory, header.settings))
+        return count(factory, settings, children=header.budget.children)
+    except HarnessError:
+        return None
+
+
+def implied(header: RunHeader) -> dict[str, int]:
+    """The start-up of a run as settings that its record leaves open, and that a command of today would lower."""
+    if (factory := _ours(header)) is None:
+        return {}
+    try:
+        settings = complete(factory, check(factory, header.settings))
+        found = _too_long(factory, settings, header.settings, header.budget.children)
+    except HarnessError:
+        return {}
+    return {name: number for name, (number, _) in found.items()}
+
+
+def stated(factory: Factory, settings: Mapping[str, Value]) -> dict[str, int] | None:
+    """What the factory says of its start-up: settings by name, each with its number; None if it says nothing.
+
+    Raises:
+        SettingError: it names no settings, or something else than whole numbers.
+    """
+    if not hasattr(factory, "startup"):
+        return None
+    what, hint = f"startup of {getattr(factory, '__name__', factory)}", "Fix its `startup`"
+    expected = "whole numbers by the names of its settings"
+    try:
+        numbers = dict(cast(Beginning, factory).startup(settings))
+    except (TypeError, ValueError, KeyError, AttributeError) as cause:
+        raise SettingError(message(what, expected=expected, got=repr(cause), hint=hint)) from cause
+    known = declared(factory)
+    if not all(name in known and type(number) is int and number >= 0 for name, number in numbers.items()):
+        raise SettingError(message(what, expected=expected, got=numbers, hint=hint))
+    return numbers
+
+
+def _too_long(
+    factory: Factory, settings: Mapping[str, Value], given: Mapping[str, Value], children: int
+) -> dict[str, tuple[int, int]]:
+    """The settings not given that make the start-up too long for a budget: what they are, and what it bears."""
+    found = {}
+    for name, number in (stated(factory, settings) or {}).items():
+        limits = declared(factory)[name].limits
+        least = limits.least if isinstance(limits, Range) and limits.least is not None else 0
+        most = max(1, int(least), children // SHARE)
+        if name not in given and number > most:
+            found[name] = (number, most)
+    return found
+
+
+def _ours(header: RunHeader) -> Factory | None:
+    """What built the searcher of a run, if it is one of ours in the version of today."""
+    if header.searcher not in BUILT_IN[Kind.SEARCHER]:
+        return None
+    try:
+        factory: Factory = load(Kind.SEARCHER, header.searcher)
+    except HarnessError:
+        return None
+    return factory if getattr(factory, "version", 1) == header.searcher_version else None
