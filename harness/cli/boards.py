@@ -31,9 +31,7 @@ class BoardFormat(StrEnum):
 
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
-    from rich import box
-    from rich.table import Table
-
+    from harness.board.fitting import Column, fitted
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -41,21 +39,17 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "state", "children", "best"):
-        table.add_column(heading, no_wrap=True)  # names are for copying
-    table.add_column("data and space", overflow="fold")
+    columns = [Column("run", whole=True), Column("state"), Column("children", right=True), Column("best", right=True)]
+    columns.append(Column("data and space", spare=True))
+    rows = []
     for record in records:
         header = record.header
         charged = record.results.charged_scores
-        table.add_row(
-            header.name,
-            record.standing,
-            f"{len(charged)} of {header.budget.children}",
-            f"{max(charged):.3f}" if charged else "",
-            f"{header.data}, {_purpose(header)}",
-        )
-    console().print(table)
+        best = f"{max(charged):.3f}" if charged else ""
+        children = f"{len(charged)} of {header.budget.children}"
+        rows.append((header.name, record.standing, children, best, f"{header.data}, {_purpose(header)}"))
+    out = console()
+    out.print(fitted(columns, rows, out.width))
 
 
 def leaderboard(

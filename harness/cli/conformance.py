@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import console
+from harness.cli.output import console, hanging
 from harness.errors import HarnessError
 
 
@@ -36,7 +36,8 @@ def conformance(
 
     def report(check: Check) -> None:
         verdict = "pass" if check.passed else "FAIL"
-        out.print(f"{verdict}  {check.seconds:5.1f} s  {check.name.rstrip('.')}: {check.detail}", soft_wrap=True)
+        told = f"{check.name.rstrip('.')}: {check.detail}"
+        hanging(out, f"{verdict}  {check.seconds:5.1f} s  ", told.split())
 
     if searcher:
         factory = load(Kind.SEARCHER, searcher)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import console
+from harness.cli.output import console, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ def score(
     out = console()
     out.print(f"rule           {parsed.infix}", soft_wrap=True)
     out.print(f"protocol       {chosen.name} v{chosen.version} ({chosen.hash})")
-    out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}")
-    out.print(f"status         {outcome.status}{f': {outcome.message}' if outcome.message else ''}", soft_wrap=True)
+    out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}", soft_wrap=True)
+    hanging(out, "status         ", f"{outcome.status}{f': {outcome.message}' if outcome.message else ''}".split())
     out.print(f"reward         {outcome.score:.4f}")
     out.print(f"learning rate  {'none survived' if outcome.learning_rate is None else f'{outcome.learning_rate:g}'}")
     out.print(f"examples       {outcome.examples:,} in {outcome.seconds:.1f} s")
-    out.print("sweep          " + "  ".join(f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep))
-    out.print("curve          " + "  ".join(f"{value:.3f}" for value in outcome.curve))
+    hanging(out, "sweep          ", (f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep), gap="  ")
+    hanging(out, "curve          ", (f"{value:.3f}" for value in outcome.curve), gap="  ")
 
 
 @app.command()
