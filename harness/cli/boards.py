@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from harness.race.records import RunHeader
 
 
+TOP = 10  # best rules that a board lists
+
+
 class BoardFormat(StrEnum):
     """How a board is printed."""
 
@@ -55,13 +58,15 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
 def leaderboard(
     results: options.Results = options.DEFAULT_RESULTS,
     format: Annotated[BoardFormat, typer.Option(help="How to print it.")] = BoardFormat.TEXT,
-    top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = 10,
+    top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = TOP,
     rules: Annotated[bool, typer.Option("--rules", help="Rules that `harness confirm` retrained, instead.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Draw it anew while runs go on; a pipe gets the last alone.")
     ] = False,
 ) -> None:
     """Compare the searchers, and list the best rules they found; only equals are ranked together."""
+    if rules:
+        options.tell_unused({"--top": top != TOP}, "--rules lists all rules that were retrained")
     if watch:
         watching.watch(partial(_rules_view, results) if rules else partial(_view, results, top=top))
     if rules:

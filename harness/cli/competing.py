@@ -60,6 +60,7 @@ class Entrant:
 
         factory = load(Kind.SEARCHER, name)
         settings = complete(factory, parse(factory, texts))
+        options.tell_overridden(texts)
         check_call(Kind.SEARCHER, name, factory, None, seed=0, **settings)
         return cls(name, factory, settings)
 

@@ -99,6 +99,7 @@ def score(
     from harness.race.protocol import child_seed, named
 
     parsed, chosen = _resolved(rule), named(protocol)
+    options.tell_unread(chosen, data, data_root)
     factory, examples = options.task_and_data(chosen, data, data_root)
     with counting(parsed.infix) as watch:
         if "watch" in inspect.signature(factory).parameters:

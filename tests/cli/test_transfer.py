@@ -141,3 +141,15 @@ def test_a_rule_is_exported_to_a_file_or_printed(tmp_path) -> None:
     assert invoke("rule", "export", "g", "--format", "latex").startswith("% g")
     assert invoke("rule", "export", "g", "--format", "dot").startswith("digraph")
     assert invoke("rule", "export", "g", "--format", "svg").startswith("<svg")
+
+
+def test_of_many_runs_the_nearest_alone_is_named(tmp_path, capsys, monkeypatch) -> None:
+    """Fifty names, and as many identities, were listed in one line."""
+    published = Path(__file__).parents[2] / "results" / "published" / "runs"
+    results = ("--results", str(tmp_path))
+    assert CliRunner().invoke(app, ["import", str(published), *results]).exit_code == 0
+    line = complaint(capsys, monkeypatch, "export", "nosuchrun", *results)
+    assert "run: expected one of 51 names, got 'nosuchrun'. The nearest is '" in line
+    assert line.endswith("'; `harness runs` lists all.\n")
+    line = complaint(capsys, monkeypatch, "export", "tpe-s0", *results)
+    assert line == "harness: run: expected one of 51 names, got 'tpe-s0'. Did you mean 'tpe-s0-quick-a8ed2a4f'?\n"
