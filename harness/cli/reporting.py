@@ -42,7 +42,7 @@ def report(
     from harness.board.report.document import chosen, sightings
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
-    from harness.files import write_whole
+    from harness.files import unicode_text, write_whole
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -50,7 +50,7 @@ def report(
         records = chosen(store, board=board)
         asked = replay is not False
         lineage, notes = _retraced(ledger, sightings(records), trusted=bool(replay)) if asked else (None, [])
-    text = render(compose(records, store=store, lineage=lineage, notes=notes))
+    text = unicode_text(render(compose(records, store=store, lineage=lineage, notes=notes)))
     path = results / FILE_NAME if to is None else to
     write_whole(path, text.encode())
     announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
+from harness.files import unicode_text
 
 LIBRARIES = ("deap", "numpy", "optuna", "torch")
 """What searchers propose by: what scores depend on is in the environment."""
@@ -25,7 +26,7 @@ def provenance() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor(),
         "cores": str(os.cpu_count() or 0),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": unicode_text(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
 
 
