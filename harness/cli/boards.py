@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options, watching
-from harness.cli.output import console
+from harness.cli.output import console, document
 
 if TYPE_CHECKING:
     from harness.board.layout import Page
@@ -90,7 +90,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 
     found = _rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
-        typer.echo(render(found, Format(format.value)), nl=False)
+        document(render(found, Format(format.value)))
         return
     for page in rules_layout.pages(found):
         show_page(page, console())
@@ -121,7 +121,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     if format is BoardFormat.TEXT:
         show(found, console())
     else:
-        typer.echo(render(found, Format(format.value)), nl=False)
+        document(render(found, Format(format.value)))
 
 
 def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:

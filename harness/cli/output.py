@@ -20,6 +20,16 @@ def announce(text: str) -> None:
     print(" ".join(text.splitlines()), file=sys.stderr, flush=True)
 
 
+def document(text: str) -> None:
+    """Print what another program or a file takes in: UTF-8, whatever the encoding of the output, but on a terminal."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
 def console(*, stderr: bool = False) -> Console:
     """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import console, hanging
+from harness.cli.output import console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def show(
     facts = _facts(parsed)
     match format:
         case ShowFormat.JSON:
-            typer.echo(json.dumps(facts, indent=2))
+            document(json.dumps(facts, indent=2) + "\n")
         case ShowFormat.LATEX:
-            typer.echo(facts["latex"])
+            document(facts["latex"] + "\n")
         case ShowFormat.TOKENS:
-            typer.echo(facts["tokens"])
+            document(facts["tokens"] + "\n")
         case ShowFormat.TEXT:
             out = console()
             for name in ("infix", "tokens", "latex", "key"):
@@ -107,7 +107,8 @@ def score(
         task = build_task(factory, chosen, examples, device=device)
         (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen))
     if format is ScoreFormat.JSON:
-        typer.echo(json.dumps(_scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed), indent=2))
+        scored = _scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed)
+        document(json.dumps(scored, indent=2) + "\n")
         return
     out = console()
     out.print(f"rule           {parsed.infix}", soft_wrap=True)
@@ -140,7 +141,7 @@ def export(
         raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
     text = _exported(parsed, format, name)
     if to is None:
-        typer.echo(text, nl=False)
+        document(text)
     else:
         write_whole(to, text.encode())
 

@@ -86,18 +86,32 @@ def test_files_are_taken_or_refused_one_by_one(raced: Path, tmp_path: Path) -> N
 
 def test_what_a_terminal_has_no_letter_for_is_escaped(raced: Path) -> None:
     for arguments, escaped in (
-        (["leaderboard", "--results", str(raced), "--format", "md"], "\\u03bb"),
-        (["rule", "export", "powersign"], "w \\u2190 w"),
+        (["leaderboard", "--results", str(raced)], "rate"),
         (["rule", "show", "powersign"], "\\u2514\\u2500\\u2500"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            capture_output=True,
-            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert escaped in done.stdout.decode("latin-1")
+        assert escaped in printed(arguments, "latin-1").decode("latin-1")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "ascii", "utf-8"])
+def test_what_another_program_reads_is_utf_8_whatever_the_encoding(raced: Path, encoding: str) -> None:
+    source = printed(["rule", "export", "powersign"], encoding).decode("utf-8")
+    assert "w ← w" in source
+    compile(source, "exported", "exec")
+    board = printed(["leaderboard", "--results", str(raced), "--format", "md"], encoding).decode("utf-8")
+    assert board.startswith("## Leaderboard")
+    assert "λ" in board
+    assert "←" not in printed(["rule", "show", "powersign", "--format", "json"], encoding).decode("utf-8")
+
+
+def printed(arguments: list[str], encoding: str) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
 
 
 @pytest.mark.parametrize(
