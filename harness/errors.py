@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMED = 30  # choices that a message lists
+
 
 class HarnessError(Exception):
     """Something outside the program is wrong, and the message says what to do about it."""
@@ -63,12 +65,12 @@ def message(what: str, *, expected: str, got: object, hint: str) -> str:
         what: the thing that was broken, as the user knows it.
         expected: what would have been right.
         got: what was there instead; shortened to 80 characters.
-        hint: what to do, a sentence without its full stop.
+        hint: what to do, a sentence without its full stop, or a question that begins with ``Did you mean``.
     """
     shown = str(got).replace("\n", " ")
     if len(shown) > 80:
         shown = shown[:77] + "..."
-    return f"{what}: expected {expected}, got {shown}. {hint}."
+    return f"{what}: expected {expected}, got {shown}. {hint}{'?' if hint.startswith('Did you mean') else '.'}"
 
 
 def check_choice(
@@ -76,18 +78,28 @@ def check_choice(
 ) -> str:
     """Return ``got`` if it is one of ``choices``; otherwise raise, naming the nearest choice.
 
+    Of many choices, the message names the nearest alone.
+
     Raises:
         HarnessError: of class ``error``.
     """
     known = sorted(choices)
     if got in known:
         return got
+    expected, advice = "one of " + ", ".join(known), hint or "Choose one of these"
     near = difflib.get_close_matches(got, known, n=1, cutoff=0.5)
-    advice = f"Did you mean {near[0]!r}?" if near else (hint or "Choose one of these")
-    advice = advice.rstrip(".?") + ("?" if near else "")
-    expected = "one of " + ", ".join(known) if known else "nothing (none is registered)"
-    text = message(what, expected=expected, got=repr(got), hint=advice)
-    raise error(text.removesuffix("?.") + "?" if text.endswith("?.") else text)
+    if len(known) > MOST_NAMED:
+        expected = f"one of {len(known):,} names"
+        near = [name for name in known if got and name.startswith(got)] or near
+        nearest = difflib.get_close_matches(got, known, n=1, cutoff=0.0)[0]
+        advice = f"The nearest is {nearest!r}" + f"; {hint}" * bool(hint)
+    if not known:
+        expected = "nothing (none is registered)"
+    if set(got.split(",")) <= set(known):
+        advice = "Name one of them"
+    elif near:
+        advice = f"Did you mean {near[0]!r}"
+    raise error(message(what, expected=expected, got=repr(got), hint=advice))
 
 
 def check_range(

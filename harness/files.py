@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and text that can be written at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError, message
+
+
+def unicode_text(text: str) -> str:
+    """The text as UTF-8 can hold it: bytes of file names that are not UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -50,7 +50,7 @@ def main() -> None:
     """Write all of it anew."""
     with store() as folder:
         searches, confirmed = read(folder)
-        LEADERBOARD.write_text(document(searches, confirmed))
+        LEADERBOARD.write_text(document(searches, confirmed), encoding="utf-8")
         command = [sys.executable, "-m", "harness", "report", "--results", str(folder)]
         subprocess.run([*command, "--to", str(PUBLISHED / "report.html")], check=True)
     for number, board in enumerate(searches, 1):

@@ -26,7 +26,7 @@ def publish() -> ModuleType:
 def test_the_leaderboard_is_not_stale(publish: ModuleType) -> None:
     with publish.store() as folder:
         written = publish.document(*publish.read(folder))
-    assert publish.LEADERBOARD.read_text() == written, "stale: run `python results/publish.py`"
+    assert publish.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
 
 
 def test_what_was_promised_is_there(publish: ModuleType) -> None:

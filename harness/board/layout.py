@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, POWER, Comparison
 from harness.board.statistics import MOST_PAIRS, Estimate, Reached
-from harness.board.tables import Board, Reference, Row
+from harness.board.tables import Board, Nomination, Reference, Row
 from harness.contracts import Rule
 from harness.errors import HarnessError
+from harness.race.protocol import guessing
 
 EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
 BIASED = "search scores, biased upward: confirm before believing"
@@ -96,6 +97,11 @@ def _commit(text: str) -> str:
     return revision[:SHOWN_DIGITS] + plus + dirty
 
 
+def finds(board: Board) -> tuple[Nomination, ...]:
+    """The best distinct rules without those that do no better than guessing."""
+    return tuple(each for each in board.rules if each.score > guessing(board.protocol))
+
+
 def tables(board: Board) -> tuple[TableText, ...]:
     """The tables of a board, those without rows left out."""
     every = (
@@ -123,6 +129,12 @@ def notes(board: Board) -> tuple[str, ...]:
         few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
         narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
         own = (f"{told} over seeds{narrow}).", *_method(board.comparisons), *own)
+    hidden = len(board.rules) - len(finds(board))
+    if hidden:
+        rules = "1 rule does" if hidden == 1 else f"{hidden} rules do"
+        own += (
+            f"Not listed: {rules} no better than guessing, which explains scores up to {guessing(board.protocol):.3f}.",
+        )
     return tuple(plain(note) for note in own)
 
 
@@ -267,10 +279,13 @@ def _work(board: Board) -> TableText:
 
 def _bests(board: Board) -> TableText:
     """The best rule of each; of a lone searcher it would only repeat the head of the list of rules."""
-    shown = () if len(board.rows) == 1 and board.rules else board.rows
+    shown = () if len(board.rows) == 1 and finds(board) else board.rows
+    most = guessing(board.protocol)
     columns = (Column("searcher"), Column("score", right=True), Column("seed", right=True), Column("rule", code=True))
     rows = (
         (plain(row.label), f"{row.best.score:.3f}", str(row.best.seed), formula(row.best.rule))
+        if row.best.score > most
+        else (plain(row.label), f"{row.best.score:.3f}", "", "none better than guessing")
         for row in shown
         if row.best
     )
@@ -279,8 +294,9 @@ def _bests(board: Board) -> TableText:
 
 def _rules(board: Board) -> TableText:
     """The best rules; a column that could only repeat itself is left out, for the formulas need the room."""
-    shared = any(each.children > 1 for each in board.rules)
-    contested = len({name for each in board.rules for name in each.searchers}) > 1
+    shown = finds(board)
+    shared = any(each.children > 1 for each in shown)
+    contested = len({name for each in shown for name in each.searchers}) > 1
     columns = [Column(title, right=True) for title in ("", "score", "seed", "found", "λ")]
     cells = [
         [
@@ -290,18 +306,18 @@ def _rules(board: Board) -> TableText:
             f"{each.found}×",
             "none" if each.learning_rate is None else f"{each.learning_rate:g}",
         ]
-        for number, each in enumerate(board.rules, 1)
+        for number, each in enumerate(shown, 1)
     ]
     if shared:
         columns.append(Column("mean", right=True))
-        for row, each in zip(cells, board.rules, strict=True):
+        for row, each in zip(cells, shown, strict=True):
             row.append(f"{each.mean:.3f} of {each.children}" if each.children > 1 else "")
     if contested:
         columns.append(Column("by"))
-        for row, each in zip(cells, board.rules, strict=True):
+        for row, each in zip(cells, shown, strict=True):
             row.append(plain(", ".join(each.searchers)))
     columns.append(Column("rule", code=True))
-    rows = ((*row, formula(each.rule)) for row, each in zip(cells, board.rules, strict=True))
+    rows = ((*row, formula(each.rule)) for row, each in zip(cells, shown, strict=True))
     return TableText(f"Best distinct rules ({BIASED})", tuple(columns), tuple(rows))
 
 

@@ -92,23 +92,29 @@ def _chance(paired: Paired) -> str:
 
 
 def _costs(board: RulesBoard) -> TableText:
-    """What a user of the rule pays, and how steadily it trains."""
+    """What a user of the rule pays, and how steadily it trains; failures only where there were any."""
     to_target = "examples" if board.target is None else f"to {board.target:.3f}"
-    titles = ("", "diverged", "errors", "λ", to_target, "reached", "means", "nodes")
+    failures = {
+        "diverged": [each.diverged / len(each.seeds) for each in board.rules],
+        "errors": [each.errors / len(each.seeds) for each in board.rules],
+    }
+    failed = {title: shares for title, shares in failures.items() if any(shares)}
+    titles = ("", *failed, "λ", to_target, "reached", "means", "nodes")
     rows = (
         (
             str(number),
-            f"{each.diverged / len(each.seeds):.0%}",
-            f"{each.errors / len(each.seeds):.0%}",
+            *(f"{shares[number - 1]:.0%}" for shares in failed.values()),
             _rates(each),
             "never" if each.target_examples is None else f"{each.target_examples:,.0f}",
             f"{each.reached} of {len(each.seeds)}",
             str(len(each.means)),
             str(each.complexity),
+            _name(each),
         )
         for number, each in enumerate(board.rules, 1)
     )
-    return TableText("What they cost", tuple(Column(title, right=True) for title in titles), tuple(rows))
+    columns = (*(Column(title, right=True) for title in titles), Column("rule", code=True))
+    return TableText("What they cost", columns, tuple(rows))
 
 
 def _origins(board: RulesBoard) -> TableText:
@@ -119,6 +125,7 @@ def _origins(board: RulesBoard) -> TableText:
         Column("drop", right=True),
         Column("found by"),
         Column("seeds of the searches"),
+        Column("rule", code=True),
     )
     rows = (
         (
@@ -127,6 +134,7 @@ def _origins(board: RulesBoard) -> TableText:
             "" if each.drop is None else f"{each.drop:+.3f}",
             plain(", ".join(finder.label for finder in each.finders)),
             seed_list(sorted({seed for finder in each.finders for seed in finder.seeds})),
+            _name(each),
         )
         for number, each in enumerate(board.rules, 1)
         if each.search_score is not None
@@ -158,6 +166,8 @@ def _explained(board: RulesBoard) -> list[str]:
         told.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
     if board.best_known:
         told.append(_comparison(board))
+    if not any(each.diverged or each.errors for each in board.rules):
+        told.append("No retraining diverged or ended in an error.")
     if board.target is not None:
         told.append(
             f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches nine tenths of "

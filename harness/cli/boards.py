@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options, watching
-from harness.cli.output import console
+from harness.cli.output import console, document
 
 if TYPE_CHECKING:
     from harness.board.layout import Page
     from harness.board.tables import Board
     from harness.board.verdicts import RulesBoard
     from harness.race.records import RunHeader
+
+
+TOP = 10  # best rules that a board lists
 
 
 class BoardFormat(StrEnum):
@@ -31,9 +34,7 @@ class BoardFormat(StrEnum):
 
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
-    from rich import box
-    from rich.table import Table
-
+    from harness.board.fitting import Column, fitted
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -41,33 +42,31 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "state", "children", "best"):
-        table.add_column(heading, no_wrap=True)  # names are for copying
-    table.add_column("data and space", overflow="fold")
+    columns = [Column("run", whole=True), Column("state"), Column("children", right=True), Column("best", right=True)]
+    columns.append(Column("data and space", spare=True))
+    rows = []
     for record in records:
         header = record.header
         charged = record.results.charged_scores
-        table.add_row(
-            header.name,
-            record.standing,
-            f"{len(charged)} of {header.budget.children}",
-            f"{max(charged):.3f}" if charged else "",
-            f"{header.data}, {_purpose(header)}",
-        )
-    console().print(table)
+        best = f"{max(charged):.3f}" if charged else ""
+        children = f"{len(charged)} of {header.budget.children}"
+        rows.append((header.name, record.standing, children, best, f"{header.data}, {_purpose(header)}"))
+    out = console()
+    out.print(fitted(columns, rows, out.width))
 
 
 def leaderboard(
     results: options.Results = options.DEFAULT_RESULTS,
     format: Annotated[BoardFormat, typer.Option(help="How to print it.")] = BoardFormat.TEXT,
-    top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = 10,
+    top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = TOP,
     rules: Annotated[bool, typer.Option("--rules", help="Rules that `harness confirm` retrained, instead.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Draw it anew while runs go on; a pipe gets the last alone.")
     ] = False,
 ) -> None:
     """Compare the searchers, and list the best rules they found; only equals are ranked together."""
+    if rules:
+        options.tell_unused({"--top": top != TOP}, "--rules lists all rules that were retrained")
     if watch:
         watching.watch(partial(_rules_view, results) if rules else partial(_view, results, top=top))
     if rules:
@@ -93,7 +92,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     with counting("judging the rules"):
         found = _rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
-        typer.echo(render(found, Format(format.value)), nl=False)
+        document(render(found, Format(format.value)))
         return
     for page in rules_layout.pages(found):
         show_page(page, console())
@@ -128,7 +127,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     if format is BoardFormat.TEXT:
         show(found, console())
     else:
-        typer.echo(render(found, Format(format.value)), nl=False)
+        document(render(found, Format(format.value)))
 
 
 def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:

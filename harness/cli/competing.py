@@ -62,6 +62,7 @@ class Entrant:
 
         factory = load(Kind.SEARCHER, name)
         settings = fitted(factory, parse(factory, texts), children=children)
+        options.tell_overridden(texts)
         check_call(Kind.SEARCHER, name, factory, None, seed=0, **settings)
         return cls(name, factory, settings)
 

@@ -114,9 +114,16 @@ def stated(
     from harness.race.protocol import Budget, named
 
     options.check_device(device)
+    scoring = named(protocol)
+    options.tell_unread(scoring, data, data_root)
+    if evaluator is options.Evaluator.REPLAY:
+        given = {"--workers": workers != "auto", "--cluster": cluster is not None, "--device": device != CPU}
+        options.tell_unused(given, "--evaluator replay trains nothing")
+    elif cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
     return Conditions(
         space=options.space(space, blocks, operands, unary, binary, constraints),
-        protocol=named(protocol),
+        protocol=scoring,
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
         seeds=options.seeds(seeds),
         workers=options.worker_count(workers, device=device, oversubscribe=oversubscribe),

@@ -73,8 +73,14 @@ def confirm(
     own = [resolve(text) for text in rules or []]
     top = (0 if own else TOP) if top is None else top
     options.check_device(device)
+    if not top and own:
+        given = {"--board": board is not None, "--unfinished": unfinished}
+        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe)
     chosen = None if protocol is None else named(protocol)
+    _tell_repeated(own, rules or [])
+    if cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
     if top or not own:
         Ledger.read(results).close()  # where there is no store, none is to be made
     with ExitStack() as stack:
@@ -84,6 +90,7 @@ def confirm(
         if plan.searched is not None and chosen is None:
             _check_protocol(scoring, plan.searched)
         searched_data = "auto" if plan.searched is None else plan.searched.data
+        options.tell_unread(scoring, data, data_root, default=None)
         ground = prepared(scoring, data or searched_data, data_root, device=device, cluster=cluster, test=True)
         if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
             _check_data(ground.data, plan.searched)
@@ -141,6 +148,20 @@ def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, board: int | None, u
         raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
     rules = to_confirm([*(each.rule for each in nominated), *own])
     return _Plan(rules, searched, searched.space)
+
+
+def _tell_repeated(own: Sequence[Rule], texts: Sequence[str]) -> None:
+    """Say which rules of ``--rule`` are no function of their own: every function is retrained once."""
+    from harness.race.confirming import known_optimizers
+
+    known = {rule.key: name for name, rule in known_optimizers().items()}
+    given: dict[str, str] = {}
+    for rule, text in zip(own, texts, strict=True):
+        if rule.key in known:
+            announce(f"--rule {text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
+        elif rule.key in given:
+            announce(f"--rule {text!r} is the same function as {given[rule.key]!r}, and is retrained once")
+        given.setdefault(rule.key, text)
 
 
 def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: bool) -> Board:

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import console
+from harness.cli.output import console, hanging
 from harness.errors import HarnessError
+
+RULES, DATA = 24, "synthetic"
 
 
 def conformance(
@@ -17,8 +19,8 @@ def conformance(
         str, typer.Option("--task", help="Check the task of this protocol instead.", metavar="PROTOCOL")
     ] = "",
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as name=value.")] = None,
-    rules: Annotated[int, typer.Option(help="With --task: rules to try, each some eight times.", min=4)] = 24,
-    data: options.DataName = "synthetic",
+    rules: Annotated[int, typer.Option(help="With --task: rules to try, each some eight times.", min=4)] = RULES,
+    data: options.DataName = DATA,
     data_root: options.DataRoot = None,
 ) -> None:
     """Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails."""
@@ -32,17 +34,26 @@ def conformance(
     from harness.registry import Kind, load
     from harness.settings import parse
 
+    given = {"--rules": rules != RULES, "--data": data != DATA, "--data-root": data_root is not None}
+    if searcher:
+        options.tell_unused(given, "a searcher is checked without training")
+    else:
+        options.tell_unused({"--set": bool(settings)}, "a task has no settings")
     out = console()
 
     def report(check: Check) -> None:
         verdict = "pass" if check.passed else "FAIL"
-        out.print(f"{verdict}  {check.seconds:5.1f} s  {check.name.rstrip('.')}: {check.detail}", soft_wrap=True)
+        told = f"{check.name.rstrip('.')}: {check.detail}"
+        hanging(out, f"{verdict}  {check.seconds:5.1f} s  ", told.split())
 
     if searcher:
         factory = load(Kind.SEARCHER, searcher)
-        checks = check_searcher(searcher, settings=parse(factory, settings or []), report=report)
+        given_settings = parse(factory, settings or [])
+        options.tell_overridden(settings or [])
+        checks = check_searcher(searcher, settings=given_settings, report=report)
     else:
         protocol = named(task)
+        options.tell_unread(protocol, data, data_root, default=DATA)
         examples = options.dataset(data, data_root, protocol)
         checks = check_task(protocol.task, protocol=protocol, data=examples, rules=rules, report=report)
     failed = len(failures(checks))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.output import console
 from harness.errors import HarnessError, check_choice
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 class Listed(StrEnum):
@@ -38,47 +37,72 @@ def ls(
         Listed.RULES: _rules,
         Listed.SPACES: _spaces,
     }
-    console().print(tables[what](what, name))
+    _print(tables[what](what, name))
 
 
-def _table(*headings: str) -> Table:
-    """A table whose first column is never broken: it is the name that other commands take."""
-    from rich import box
-    from rich.table import Table
+@dataclass(slots=True)
+class _Table:
+    """What is listed.
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, overflow="fold", no_wrap=number == 0)
-    return table
+    Attributes:
+        headings: of the columns; the first holds the names that other commands take.
+        figures: those of them whose columns hold numbers.
+        rows: a cell for each heading.
+        caption: what is said below.
+    """
+
+    headings: Sequence[str]
+    figures: Sequence[str] = ()
+    rows: list[Sequence[str]] = field(default_factory=list)
+    caption: str = ""
+
+    def add_row(self, *cells: str) -> None:
+        """Add a cell for each heading."""
+        self.rows.append(cells)
 
 
-def _protocols(_what: Listed, _name: str) -> Table:
+def _print(table: _Table) -> None:
+    from rich.text import Text
+
+    from harness.board.fitting import Column, fitted
+
+    out = console()
+    if table.rows:
+        columns = [
+            Column(heading, whole=number == 0, right=heading in table.figures)
+            for number, heading in enumerate(table.headings)
+        ]
+        out.print(fitted(columns, table.rows, out.width))
+    if table.caption:
+        out.print(Text(f"\n{table.caption}" if table.rows else table.caption, style="dim"))
+
+
+def _protocols(_what: Listed, _name: str) -> _Table:
     from harness.race.protocol import PROTOCOLS, SUMMARIES
 
-    table = _table("protocol", "version", "hash", "examples", "epochs", "what it is")
-    table.columns[2].no_wrap = True
+    table = _Table(["protocol", "", "hash", "examples", "epochs", "what it is"], figures=["examples", "epochs"])
     for protocol in PROTOCOLS.values():
         examples = f"{protocol.train_examples:,} + {protocol.validation_examples:,}"
         summary = SUMMARIES[protocol.name]
-        table.add_row(protocol.name, str(protocol.version), protocol.hash, examples, str(protocol.epochs), summary)
+        table.add_row(protocol.name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), summary)
     table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
     return table
 
 
-def _protocol(_what: Listed, name: str) -> Table:
+def _protocol(_what: Listed, name: str) -> _Table:
     from dataclasses import fields
 
     from harness.race.protocol import named
 
-    protocol, table = named(name), _table("field", "value")
-    for field in fields(protocol):
-        value = getattr(protocol, field.name)
-        table.add_row(field.name, " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value))
+    protocol, table = named(name), _Table(["field", "value"])
+    for one in fields(protocol):
+        value = getattr(protocol, one.name)
+        table.add_row(one.name, " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value))
     table.add_row("hash", protocol.hash)
     return table
 
 
-def _registered(what: Listed, name: str) -> Table:
+def _registered(what: Listed, name: str) -> _Table:
     from harness.errors import RegistryError
     from harness.registry import Kind, entries
 
@@ -86,19 +110,19 @@ def _registered(what: Listed, name: str) -> Table:
     if name:
         check_choice(what.value.removesuffix("s"), name, known, error=RegistryError)
         known = {name: known[name]}
-    table = _table("name", "what it is", "where" if name else "source")
+    table = _Table(["name", "what it is", "where" if name else "source"])
     for entry_name, entry in known.items():
         table.add_row(entry_name, entry.summary, entry.target if name else entry.source)
     return table
 
 
-def _searcher(_what: Listed, name: str) -> Table:
+def _searcher(_what: Listed, name: str) -> _Table:
     from harness.registry import Kind, entries, load
     from harness.settings import declared
 
     factory = load(Kind.SEARCHER, name)
     entry = entries(Kind.SEARCHER).get(name)
-    table = _table("setting", "default", "allowed", "what it does")
+    table = _Table(["setting", "default", "allowed", "what it does"])
     described = f"{name}: {entry.summary} ({entry.source})" if entry else name
     table.caption = f"{described}; set one with --set name=value"
     settings = declared(factory)
@@ -110,14 +134,14 @@ def _searcher(_what: Listed, name: str) -> Table:
     return table
 
 
-def _rules(_what: Listed, name: str) -> Table:
+def _rules(_what: Listed, name: str) -> _Table:
     from harness.space.zoo import ZOO
 
     zoo = ZOO
     if name:
         check_choice("rule", name, zoo, error=HarnessError)
         zoo = {name: zoo[name]}
-    table = _table("name", "rule", "source" if name else "Wide ResNet %")
+    table = _Table(["name", "rule", "source" if name else "Wide ResNet %"], figures=["Wide ResNet %"])
     table.caption = "Wide ResNet %: test accuracy after 300 epochs, [NOS] Table 1"
     for entry_name, entry in zoo.items():
         accuracy = "" if entry.wide_resnet_accuracy is None else f"{entry.wide_resnet_accuracy:.1f}"
@@ -125,13 +149,14 @@ def _rules(_what: Listed, name: str) -> Table:
     return table
 
 
-def _spaces(_what: Listed, name: str) -> Table:
+def _spaces(_what: Listed, name: str) -> _Table:
     from harness.errors import SpaceError
     from harness.space.vocabulary import EDITIONS
 
     if name:
         check_choice("space", name, EDITIONS, error=SpaceError)
-    table = _table("space", "operands", "unary", "binary", *(f"strings, n={blocks}" for blocks in (1, 2, 3, 4)))
+    figures = ["operands", "unary", "binary", *(f"strings, n={blocks}" for blocks in (1, 2, 3, 4))]
+    table = _Table(["space", *figures], figures=figures)
     for edition in [EDITIONS[name]] if name else EDITIONS.values():
         sizes = [edition.strings(blocks) for blocks in (1, 2, 3, 4)]
         counts = [str(len(names)) for names in (edition.operands, edition.unary, edition.binary)]

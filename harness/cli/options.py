@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from harness.cli.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
     from harness.contracts import ChildProtocol, Dataset, Task
     from harness.space.grammar import Space
+
+Named = TypeVar("Named", int, str)
 
 CONSTRAINTS = {
     "distinct-operands": "distinct_operands",
@@ -50,6 +54,7 @@ Results = Annotated[
     Path,
     typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, written by runs, read by boards."),
 ]
+MOST_TOLD = 5  # repeated names that a line shows
 MOST_DIGITS = 19  # of a seed, as of 2^62
 DEFAULT_RESULTS = Path("results")
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
@@ -70,16 +75,16 @@ def space(edition: str, blocks: int, operands: str, unary: str, binary: str, con
     if constraints in ("all", "none"):
         wanted = tuple(CONSTRAINTS) if constraints == "all" else ()
     else:
-        wanted = _listed(constraints)
+        wanted = listed(constraints, "--constraints")
         for name in wanted:
             check_choice("constraint", name, [*CONSTRAINTS, "all", "none"], error=SpaceError)
     switches = {field: name in wanted for name, field in CONSTRAINTS.items()}
     return Space.of(
         edition,
         blocks=blocks,
-        operands=_listed(operands) or None,
-        unary=_listed(unary) or None,
-        binary=_listed(binary) or None,
+        operands=listed(operands, "--operands") or None,
+        unary=listed(unary, "--unary") or None,
+        binary=listed(binary, "--binary") or None,
         **switches,
     )
 
@@ -101,7 +106,7 @@ def seeds(text: str) -> tuple[int, ...]:
         check_range(f"seeds: the last of {part.strip()}", high, least=low, most=low + 9_999, error=ProtocolError)
         check_range("seeds: a seed", high, most=2**62, error=ProtocolError)
         found += range(low, high + 1)
-    return tuple(dict.fromkeys(found))
+    return distinct(found, "--seeds")
 
 
 def check_device(text: str) -> None:
@@ -156,7 +161,6 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
         DataError: it is missing or damaged; the message says how to get it.
         RegistryError: no data set has that name, or it cannot be called as one.
     """
-    from harness.cli.output import announce
     from harness.race.protocol import NO_DATA
     from harness.registry import Kind, check_call, load
 
@@ -192,5 +196,49 @@ def _whole(text: str) -> bool:
     return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def listed(text: str, option: str) -> tuple[str, ...]:
+    """Read names with commas between them; one that is repeated counts once, and that is said."""
+    return distinct([part.strip() for part in text.split(",") if part.strip()], option)
+
+
+def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:
+    """What an option was given, each once, and in one line what of it was given more often."""
+    repeated = [str(each) for each, times in Counter(given).items() if times > 1]
+    if repeated:
+        shown = ", ".join(repeated[:MOST_TOLD]) + ", ..." * (len(repeated) > MOST_TOLD)
+        announce(f"{option} names {shown} more than once; each counts once")
+    return tuple(dict.fromkeys(given))
+
+
+def tell_overridden(texts: Sequence[str]) -> None:
+    """Say which settings of ``--set`` were given more than once: the last of them counts."""
+    times = Counter(text.partition("=")[0].strip() for text in texts)
+    repeated = [name for name, count in times.items() if count > 1]
+    if repeated:
+        announce(f"--set gives {', '.join(repeated)} more than once; the last counts")
+
+
+def tell_unused(given: Mapping[str, bool], why: str) -> None:
+    """Say in one line which options were given in vain, if any were.
+
+    Args:
+        given: by option, whether it was given.
+        why: nothing reads them.
+    """
+    unused = [option for option, was_given in given.items() if was_given]
+    if unused:
+        announce(f"{' and '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used: {why}")
+
+
+def tell_unread(protocol: ChildProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
+    """Say so where a data set was chosen and the protocol reads none.
+
+    Args:
+        protocol: how rules are scored.
+        data: as ``--data`` takes it.
+        root: as ``--data-root`` takes it.
+        default: what ``data`` is where nothing was given.
+    """
+    if protocol.inputs == "none":
+        given = {"--data": data != default, "--data-root": root is not None}
+        tell_unused(given, f"protocol {protocol.name} reads no data")

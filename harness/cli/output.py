@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ def announce(text: str) -> None:
     print(" ".join(text.splitlines()), file=sys.stderr, flush=True)
 
 
+def document(text: str) -> None:
+    """Print what another program or a file takes in: UTF-8, whatever the encoding of the output, but on a terminal."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
 def console(*, stderr: bool = False) -> Console:
     """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
 
@@ -31,3 +42,20 @@ def console(*, stderr: bool = False) -> Console:
             raise  # rich would leave with status 1
 
     return Plain(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def hanging(out: Console, label: str, parts: Iterable[str], *, gap: str = " ") -> None:
+    """Print parts behind a label: on a terminal in lines that fit and break no part, elsewhere in one line.
+
+    Args:
+        out: where.
+        label: with the blanks behind it; further lines are indented as far.
+        parts: words or the like.
+        gap: between two of them.
+    """
+    from harness.board.fitting import flowed
+
+    fits = out.is_terminal and out.width > 2 * len(label)
+    lines = flowed(parts, out.width - len(label), gap=gap) if fits else [gap.join(parts)]
+    for number, line in enumerate(lines):
+        out.print((" " * len(label) if number else label) + line, soft_wrap=True)

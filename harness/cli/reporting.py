@@ -43,7 +43,7 @@ def report(
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
     from harness.cli.live import counting
-    from harness.files import check_place, write_whole
+    from harness.files import check_place, unicode_text, write_whole
     from harness.race.ledger import Ledger
 
     path = results / FILE_NAME if to is None else to
@@ -55,7 +55,7 @@ def report(
             seen = sightings(records)
         lineage, notes = (None, []) if replay is False else _retraced(ledger, seen, trusted=bool(replay))
     with counting("drawing the report"):
-        text = render(compose(records, store=store, lineage=lineage, notes=notes))
+        text = unicode_text(render(compose(records, store=store, lineage=lineage, notes=notes)))
     write_whole(path, text.encode())
     announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import console
+from harness.cli.output import console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def show(
     facts = _facts(parsed)
     match format:
         case ShowFormat.JSON:
-            typer.echo(json.dumps(facts, indent=2))
+            document(json.dumps(facts, indent=2) + "\n")
         case ShowFormat.LATEX:
-            typer.echo(facts["latex"])
+            document(facts["latex"] + "\n")
         case ShowFormat.TOKENS:
-            typer.echo(facts["tokens"])
+            document(facts["tokens"] + "\n")
         case ShowFormat.TEXT:
             out = console()
             for name in ("infix", "tokens", "latex", "key"):
@@ -100,6 +100,7 @@ def score(
 
     parsed, chosen = _resolved(rule), named(protocol)
     options.check_device(device)
+    options.tell_unread(chosen, data, data_root)
     factory, examples = options.task_and_data(chosen, data, data_root, device=device)
     with counting(f"training {parsed.infix}, examples") as watch:
         if "watch" in inspect.signature(factory).parameters:
@@ -107,18 +108,19 @@ def score(
         task = build_task(factory, chosen, examples, device=device)
         (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen))
     if format is ScoreFormat.JSON:
-        typer.echo(json.dumps(_scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed), indent=2))
+        scored = _scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed)
+        document(json.dumps(scored, indent=2) + "\n")
         return
     out = console()
     out.print(f"rule           {parsed.infix}", soft_wrap=True)
     out.print(f"protocol       {chosen.name} v{chosen.version} ({chosen.hash})")
-    out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}")
-    out.print(f"status         {outcome.status}{f': {outcome.message}' if outcome.message else ''}", soft_wrap=True)
+    out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}", soft_wrap=True)
+    hanging(out, "status         ", f"{outcome.status}{f': {outcome.message}' if outcome.message else ''}".split())
     out.print(f"reward         {outcome.score:.4f}")
     out.print(f"learning rate  {'none survived' if outcome.learning_rate is None else f'{outcome.learning_rate:g}'}")
     out.print(f"examples       {outcome.examples:,} in {outcome.seconds:.1f} s")
-    out.print("sweep          " + "  ".join(f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep))
-    out.print("curve          " + "  ".join(f"{value:.3f}" for value in outcome.curve))
+    hanging(out, "sweep          ", (f"{rate:g}: {value:.3f}" for rate, value in outcome.sweep), gap="  ")
+    hanging(out, "curve          ", (f"{value:.3f}" for value in outcome.curve), gap="  ")
 
 
 @app.command()
@@ -140,7 +142,7 @@ def export(
         raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
     text = _exported(parsed, format, name)
     if to is None:
-        typer.echo(text, nl=False)
+        document(text)
     else:
         write_whole(to, text.encode())
 

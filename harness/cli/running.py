@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from harness.cli import options
 from harness.cli.competing import Entrant, compete
 from harness.cli.conditions import Conditions, under_conditions
-from harness.errors import SettingError, check_choice, message
+from harness.errors import RegistryError, SettingError, check_choice, message
 
 RACERS = "rl,gp,evolution,tpe,random"
 
@@ -28,6 +30,9 @@ def run(
 
     Killed or stopped, the same command goes on where it was. Every completed child is kept.
     """
+    if "," in searcher:
+        hint = f"Let several compete with `harness race --searchers {shlex.quote(searcher)}`"
+        raise RegistryError(message("searcher", expected="one name", got=repr(searcher), hint=hint))
     compete([Entrant.of(searcher, settings or [], children=conditions.budget.children)], conditions)
 
 
@@ -53,7 +58,7 @@ def _entrants(names: str, settings: Sequence[str], *, children: int) -> list[Ent
         SettingError: a setting names no searcher of the race, or is wrong for the one it names.
         RegistryError: a searcher is unknown.
     """
-    given: dict[str, list[str]] = {name.strip(): [] for name in names.split(",") if name.strip()}
+    given: dict[str, list[str]] = {name: [] for name in options.listed(names, "--searchers")}
     if not given:
         hint = f"Name some, such as --searchers {RACERS}"
         raise SettingError(message("searchers", expected="a list of names", got=repr(names), hint=hint))

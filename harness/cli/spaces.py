@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import console
+from harness.cli.output import console, hanging
 
 app = typer.Typer(
     help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -27,9 +27,9 @@ def show(
     """Print a space: its names, constraints and exact size."""
     described = options.space(space, blocks, operands, unary, binary, constraints)
     out = console()
-    out.print(described.describe(), soft_wrap=True)
+    hanging(out, "", described.describe().split())
     for name in ("operands", "unary", "binary"):
-        out.print(f"{name:<10}{' '.join(getattr(described, name))}", soft_wrap=True)
+        hanging(out, f"{name:<10}", getattr(described, name))
     out.print(f"{'strings':<10}{described.size():,}")
 
 
@@ -56,10 +56,10 @@ def count(
     with counting("counting functions coarsely, strings") as progress:
         coarse = count_functions(counted, seed=seed, generic=True, progress=progress)
     out = console()
-    out.print(counted.describe(), soft_wrap=True)
+    hanging(out, "", counted.describe().split())
     out.print(f"strings              {counted.size():>12,}")
     out.print(f"keys (algebra)       {keys:>12,}")
     out.print(f"functions (probe)    {functions:>12,}")
-    out.print(f"functions (coarse)   {coarse:>12,}   by a few gradients of size 1", soft_wrap=True)
+    out.print(f"functions (coarse)   {coarse:>12,}   by few gradients of size 1")
     out.print(f"keys a function      {keys / functions:>12.3f}")
     out.print(f"seconds              {time.monotonic() - began:>12.0f}")

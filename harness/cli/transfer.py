@@ -112,9 +112,11 @@ def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list
     """
     if not rows:
         raise LedgerError(message(f"results folder {results}", expected="runs", got="none", hint="Start one there"))
-    known = {row.header.name for row in rows}
+    known, identities = {row.header.name for row in rows}, {row.identity for row in rows}
     for name in names:
-        check_choice("run", name, known | {row.identity for row in rows}, error=LedgerError)
+        if name not in identities:
+            check_choice("run", name, known, error=LedgerError, hint="`harness runs` lists all")
+    options.distinct(names, "export")
     return [row for row in rows if not names or {row.header.name, row.identity} & set(names)]
 
 
@@ -144,7 +146,7 @@ def _files(sources: Sequence[Path]) -> list[Path]:
             hint = "Name the folder that `harness export` wrote"
             raise LedgerError(message(f"folder {source}", expected=f"*{SUFFIX} files", got="none", hint=hint))
         found += inside
-    return list(dict.fromkeys(found))
+    return [Path(path) for path in options.distinct(list(map(str, found)), "import")]
 
 
 def _counted(runs: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.contracts import ChildProtocol, Outcome, Status
+from harness.files import unicode_text
 
 MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
 
@@ -24,11 +25,11 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
             seconds=float(outcome.seconds),
             sweep=tuple((float(rate), float(score)) for rate, score in outcome.sweep),
             curve=tuple(float(score) for score in outcome.curve),
-            message=str(outcome.message),
+            message=unicode_text(str(outcome.message)),
             test=_tested(outcome, protocol),
         )
     except (TypeError, ValueError, OverflowError) as cause:
-        return _failure(protocol, f"the task gave a malformed outcome: {cause}")
+        return _failure(protocol, unicode_text(f"the task gave a malformed outcome: {cause}"))
     scores = [plain.score, *plain.curve, *(score for _, score in plain.sweep)]
     scores += [] if plain.test is None else [plain.test]
     if not all(0 <= score <= 1 for score in scores):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from harness.contracts import ChildProtocol
@@ -128,6 +129,17 @@ def targets(protocol: ChildProtocol) -> tuple[float, ...]:
     """The scores whose first reaching a board reports; of a protocol from outside, quarters of the way to 1 (**D**)."""
     known = TARGETS.get(protocol.name)
     return known or tuple(protocol.chance + part * (1 - protocol.chance) for part in (0.25, 0.5, 0.75))
+
+
+def guessing(protocol: ChildProtocol) -> float:
+    """The highest score that guessing explains: three standard errors of chance on the held-out examples (**D**).
+
+    No score depends on it: boards list no rule as a find that does not lie above it. It stays below the first of
+    ``targets``, for a protocol from outside may measure something else than a share of examples.
+    """
+    share = min(max(protocol.chance, 0.0), 1.0)
+    error = math.sqrt(share * (1 - share) / protocol.validation_examples)
+    return max(protocol.chance, min(protocol.chance + 3 * error, targets(protocol)[0]))
 
 
 def child_seed(run_seed: int, protocol: ChildProtocol, *, fresh: bool = False, table: str | None = None) -> int:

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
+from harness.files import unicode_text
 
 LIBRARIES = ("deap", "numpy", "optuna", "torch")
 """What searchers propose by: what scores depend on is in the environment."""
@@ -25,7 +26,7 @@ def provenance() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor(),
         "cores": str(os.cpu_count() or 0),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": unicode_text(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
 
 
@@ -45,7 +46,7 @@ def commit() -> str:
 def processor() -> str:
     """The processor's model as the system names it."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

@@ -119,7 +119,7 @@ def quick_check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _opened(path: Path, query: str) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.absolute()))}?{query}"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE_SECONDS, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone touches nothing

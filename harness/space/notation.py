@@ -114,6 +114,8 @@ def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
         if word not in known and word not in results:
             place = f"{kind} of block {number // 5 + 1}"
             hint = suggestion(word, (*known, *results), f"Choose from {', '.join((*known, *results))}")
+            if kind == "operand" and word.startswith("#"):
+                hint = f"Did you mean {results[-1]!r}" if results else "No block comes before it: name an operand"
             fail(column, expected=f"the {place}", got=repr(word), hint=hint)
     if len(words) % 5:
         hint = "Write op1 op2 u1 u2 binary for each block, or a formula with operators between its operands"

@@ -72,8 +72,7 @@ def named(name: str) -> Rule:
     if entry is None:
         near = difflib.get_close_matches(name.strip().lower(), ZOO, n=1, cutoff=0.6)
         advice = f"Did you mean {near[0]!r}" if near else f"Names are such as {', '.join(list(ZOO)[:4])}"
-        text = message("rule", expected="a name of the zoo", got=repr(name), hint=advice)
-        raise RuleSyntaxError(f"{text[:-1]}?" if near else text)
+        raise RuleSyntaxError(message("rule", expected="a name of the zoo", got=repr(name), hint=advice))
     return Rule.parse(entry.rule_text)
 
 

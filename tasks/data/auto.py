@@ -22,9 +22,10 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
     Raises:
         DataError: the named folder does not hold a whole CIFAR-10.
     """
-    if cifar10.find(root) is not None:
+    found = cifar10.find(root)
+    if found is not None and not found.is_own:
         return cifar10.load(root, announce)
-    reason = download.obstacle()
+    reason = "" if found is not None else download.obstacle()
     if not reason:
         try:
             return cifar10.load(root, announce)

@@ -23,18 +23,50 @@ from typing import BinaryIO
 import numpy as np
 import platformdirs
 
+from harness.errors import DataError, message
 from harness.tasks.data.images import Bytes, ImageData
 
 FORMAT = 2  # rises when the layout of an entry changes, so that older entries are not read
 CHECKSUM = 4  # bytes of it, at the end of the file, the lowest first
 TICK_SECONDS = 0.05  # Linux counts the times of files in ticks of at most 0.01
+VARIABLE = "HARNESS_CACHE"
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def folder() -> Path:
-    """The cache folder: ``HARNESS_CACHE`` if set, else the user's own."""
-    chosen = os.environ.get("HARNESS_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("harness"))
+    """The cache folder: ``HARNESS_CACHE`` if set, else the user's own.
+
+    Raises:
+        DataError: the user has none, as one without a home folder.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return expanded(Path(chosen), VARIABLE)
+    try:
+        own = Path(platformdirs.user_cache_dir("harness"))
+    except RuntimeError:  # of platformdirs that does not leave ~ as it is
+        own = Path("~")
+    if own.parts[0].startswith("~"):
+        hint = f"Name a folder for the cache with {VARIABLE}"
+        raise DataError(message("cache", expected="a home folder to keep it in", got="a user without one", hint=hint))
+    return own
+
+
+def expanded(path: Path, origin: str) -> Path:
+    """The path with ``~`` and ``~user`` replaced by the home folder they stand for.
+
+    Args:
+        path: as the user named it.
+        origin: the option or variable that named it.
+
+    Raises:
+        DataError: there is no such home folder.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as cause:
+        got, hint = f"{path}, whose home folder is unknown", "Write the path in full"
+        raise DataError(message(origin, expected="a folder", got=got, hint=hint)) from cause
 
 
 def states(stats: Iterable[os.stat_result]) -> str:
@@ -68,7 +100,11 @@ def remembered(
         announce: takes one line for the user.
     """
     digest = hashlib.blake2b(repr((FORMAT, name, signature)).encode(), digest_size=8).hexdigest()
-    path = folder() / "decoded" / f"{name}-{digest}.arrays"
+    try:
+        path = folder() / "decoded" / f"{name}-{digest}.arrays"
+    except DataError as cause:
+        announce(f"The decoded {name} is not kept: {cause}")
+        return decode()
     try:
         return _read(path, name, source)
     except (FileNotFoundError, NotADirectoryError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import DataError, message
@@ -34,14 +34,16 @@ class Found:
     Attributes:
         folder: of an image tree, or the one that holds torchvision's files.
         is_tree: which of the two.
+        is_own: whether it is a download in the cache, so that what is damaged can be got again.
     """
 
     folder: Path
     is_tree: bool
+    is_own: bool = False
 
 
 def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
-    """CIFAR-10, downloaded by torchvision if no folder is named and the cache has none.
+    """CIFAR-10, downloaded by torchvision if no folder is named and the cache has none, or not a whole one.
 
     Args:
         root: a folder with torchvision's copy or an image tree, in itself or in its subfolder ``cifar10``; None for
@@ -55,8 +57,17 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
     if found is None:
         target = default_root()
         download.fetch(target)
-        found = Found(target, is_tree=False)
-    return _load_tree(found.folder, announce) if found.is_tree else _load_torchvision(found.folder, announce)
+        found = Found(target, is_tree=False, is_own=True)
+    if found.is_tree:
+        return _load_tree(found.folder, announce)
+    try:
+        return _load_torchvision(found.folder, announce)
+    except DataError:
+        if not found.is_own:
+            raise
+    announce(f"The copy of CIFAR-10 in {found.folder} is not whole; getting it again.")
+    download.restore(found.folder)
+    return _load_torchvision(found.folder, announce)
 
 
 def find(root: Path | None) -> Found | None:
@@ -68,11 +79,16 @@ def find(root: Path | None) -> Found | None:
     variable = os.environ.get(ROOT_VARIABLE)
     named = root if root is not None else Path(variable) if variable else None
     if named is None:
-        return _inspect(default_root(), trust_archive=False)
-    named = named.expanduser().absolute()
+        try:
+            own = default_root()
+        except DataError:  # a user without a cache has nothing in it
+            return None
+        found = _inspect(own, trust_archive=False)
+        return found and replace(found, is_own=not found.is_tree)
+    origin = "--data-root" if root is not None else ROOT_VARIABLE
+    named = cache.expanded(named, origin).absolute()
     found = _inspect(named, trust_archive=True)
     if found is None:
-        origin = "--data-root" if root is not None else ROOT_VARIABLE
         raise DataError(
             message(
                 f"CIFAR-10 in {named}",
@@ -85,7 +101,11 @@ def find(root: Path | None) -> Found | None:
 
 
 def default_root() -> Path:
-    """The data folder of the user's cache, which downloads fill."""
+    """The data folder of the user's cache, which downloads fill.
+
+    Raises:
+        DataError: the user has no cache.
+    """
     return cache.folder() / "data"
 
 

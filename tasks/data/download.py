@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 import urllib.error
@@ -69,6 +70,19 @@ def unpack(root: Path) -> None:
     _through_torchvision(root)
 
 
+def restore(root: Path) -> None:
+    """Make a copy in ``root`` whole again: by unpacking its archive if that is whole, else by downloading it.
+
+    Raises:
+        DataError: the server cannot be reached, or the folder cannot be written.
+    """
+    module = _datasets()
+    if module.utils.check_integrity(str(root / ARCHIVE), module.CIFAR10.tgz_md5):
+        _through_torchvision(root)
+    else:
+        fetch(root)
+
+
 def read(root: Path) -> ImageData:
     """Read torchvision's copy in ``root``, every file checked by MD5 first.
 
@@ -92,6 +106,14 @@ def _part(root: Path, *, train: bool) -> tuple[Bytes, Bytes]:
     return np.ascontiguousarray(dataset.data), np.asarray(dataset.targets, dtype=np.uint8)
 
 
+def _is_whole(root: Path) -> bool:
+    try:
+        read(root)
+    except DataError:
+        return False
+    return True
+
+
 def _through_torchvision(root: Path) -> None:
     import filelock  # here and not above: a cached start needs none
 
@@ -99,6 +121,8 @@ def _through_torchvision(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         # Some versions print what they do; standard output is for results.
         with filelock.FileLock(root / f".{ARCHIVE}.lock"), contextlib.redirect_stdout(sys.stderr):
+            if (root / FOLDER).exists() and not _is_whole(root):
+                shutil.rmtree(root / FOLDER)  # torchvision would keep a copy that lacks its list of classes alone
             _datasets().CIFAR10(str(root), train=True, download=True)
     except (OSError, RuntimeError, EOFError) as cause:
         raise _failure("CIFAR-10's download", f"its files in {root}", cause, ELSEWHERE) from cause

@@ -41,10 +41,11 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
     """Generate the stand-in, or read what an earlier start generated.
 
     Args:
-        root: not used: there is nothing to find.
+        root: not used, which is said: there is nothing to find.
         announce: takes one line for the user.
     """
-    del root
+    if root is not None:
+        announce(f"The stand-in for CIFAR-10 is generated: --data-root {root} is not used")
     source = f"generated, version {VERSION}"
     return cache.remembered(NAME, source, source, lambda: generate(TRAIN, TEST), announce)
 

@@ -113,6 +113,28 @@ def test_an_interval_is_printed_by_its_ends_which_lie_unlike(run) -> None:
     assert "±" not in text
 
 
+def test_every_table_of_rules_names_them(found) -> None:
+    named = ("What they earn", "Against the best known optimizer", "What they cost", "Where they were found")
+    first = {table.title.partition(",")[0]: table for table in rules_layout.page(found[0]).tables}
+    for title in named:
+        assert first[title].columns[-1].title == "rule"
+        assert all(row[-1] in ("sgd", "momentum") or "(" in row[-1] for row in first[title].rows)
+
+
+def test_failures_are_listed_where_there_were_any(run) -> None:
+    def costs(scores) -> tuple[list[str], str]:
+        (board,) = rules_boards([], confirmed(run(0.1).header, scores))
+        (table,) = [each for each in rules_layout.page(board).tables if each.title == "What they cost"]
+        return [column.title for column in table.columns], " ".join(rules_layout.notes(board))
+
+    titles, told = costs(SCORES)
+    assert titles == ["", "diverged", "λ", titles[3], "reached", "means", "nodes", "rule"]
+    assert "No retraining" not in told
+    titles, told = costs({"g": [0.5] * 6, "m": [0.6] * 6})
+    assert titles == ["", "λ", titles[2], "reached", "means", "nodes", "rule"]
+    assert "No retraining diverged or ended in an error." in told
+
+
 def test_no_rules_say_how_to_get_some() -> None:
     assert "harness confirm" in render([], Format.MD)
     assert json.loads(render([], Format.JSON)) == {"schema": 1, "rules_boards": []}

@@ -155,7 +155,7 @@ def test_columns_that_only_repeat_themselves_are_left_out(found, run) -> None:
         return [column.title for column in table.columns]
 
     assert columns(found[0]) == ["", "score", "seed", "found", "λ", "mean", "by", "rule"]
-    assert columns(boards([run(0.1)])[0]) == ["", "score", "seed", "found", "λ", "rule"]
+    assert columns(boards([run(0.3)])[0]) == ["", "score", "seed", "found", "λ", "rule"]
 
 
 def test_a_lone_searchers_best_rule_is_not_printed_twice(found, run) -> None:
@@ -163,8 +163,28 @@ def test_a_lone_searchers_best_rule_is_not_printed_twice(found, run) -> None:
         return [table.title.partition(" (")[0] for table in layout.tables(board)]
 
     assert "Best of each searcher" in titles(found[0])
-    assert "Best of each searcher" not in titles(boards([run(0.1)])[0])
-    assert "Best of each searcher" in titles(boards([run(0.1)], top=0)[0])
+    assert "Best of each searcher" not in titles(boards([run(0.3)])[0])
+    assert "Best of each searcher" in titles(boards([run(0.3)], top=0)[0])
+
+
+def test_rules_no_better_than_guessing_are_not_listed_and_counted(run) -> None:
+    """A child that guesses scores up to three standard errors above chance: 0.128 of 1,000 examples."""
+    (board,) = boards([run(0.101, 0.128, 0.129)])
+    assert [each.score for each in board.rules] == [0.129, 0.128, 0.101]
+    (table,) = [each for each in layout.tables(board) if each.title.startswith("Best distinct")]
+    assert [row[1] for row in table.rows] == ["0.129"]
+    told = " ".join(printed([board]).split())
+    assert "Not listed: 2 rules do no better than guessing, which explains scores up to 0.128." in told
+    assert "Not listed" not in printed(boards([run(0.2, 0.3)]))
+
+
+def test_a_searcher_that_found_nothing_says_so(run) -> None:
+    found = boards([run(0.3, searcher="rl"), run(0.11, searcher="gp")])
+    (table,) = [each for each in layout.tables(found[0]) if each.title.startswith("Best of each")]
+    assert [(row[0], row[-1] == "none better than guessing") for row in table.rows] == [("rl", False), ("gp", True)]
+    lone = printed(boards([run(0.11)]))
+    assert "none better than guessing" in lone
+    assert "Best distinct rules" not in lone
 
 
 def test_a_child_without_a_surviving_rate_is_shown(run, trial) -> None:

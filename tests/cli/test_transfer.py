@@ -86,18 +86,32 @@ def test_files_are_taken_or_refused_one_by_one(raced: Path, tmp_path: Path) -> N
 
 def test_what_a_terminal_has_no_letter_for_is_escaped(raced: Path) -> None:
     for arguments, escaped in (
-        (["leaderboard", "--results", str(raced), "--format", "md"], "\\u03bb"),
-        (["rule", "export", "powersign"], "w \\u2190 w"),
+        (["leaderboard", "--results", str(raced)], "rate"),
         (["rule", "show", "powersign"], "\\u2514\\u2500\\u2500"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            capture_output=True,
-            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert escaped in done.stdout.decode("latin-1")
+        assert escaped in printed(arguments, "latin-1").decode("latin-1")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "ascii", "utf-8"])
+def test_what_another_program_reads_is_utf_8_whatever_the_encoding(raced: Path, encoding: str) -> None:
+    source = printed(["rule", "export", "powersign"], encoding).decode("utf-8")
+    assert "w ← w" in source
+    compile(source, "exported", "exec")
+    board = printed(["leaderboard", "--results", str(raced), "--format", "md"], encoding).decode("utf-8")
+    assert board.startswith("## Leaderboard")
+    assert "λ" in board
+    assert "←" not in printed(["rule", "show", "powersign", "--format", "json"], encoding).decode("utf-8")
+
+
+def printed(arguments: list[str], encoding: str) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
 
 
 @pytest.mark.parametrize(
@@ -141,3 +155,15 @@ def test_a_rule_is_exported_to_a_file_or_printed(tmp_path) -> None:
     assert invoke("rule", "export", "g", "--format", "latex").startswith("% g")
     assert invoke("rule", "export", "g", "--format", "dot").startswith("digraph")
     assert invoke("rule", "export", "g", "--format", "svg").startswith("<svg")
+
+
+def test_of_many_runs_the_nearest_alone_is_named(tmp_path, capsys, monkeypatch) -> None:
+    """Fifty names, and as many identities, were listed in one line."""
+    published = Path(__file__).parents[2] / "results" / "published" / "runs"
+    results = ("--results", str(tmp_path))
+    assert CliRunner().invoke(app, ["import", str(published), *results]).exit_code == 0
+    line = complaint(capsys, monkeypatch, "export", "nosuchrun", *results)
+    assert "run: expected one of 51 names, got 'nosuchrun'. The nearest is '" in line
+    assert line.endswith("'; `harness runs` lists all.\n")
+    line = complaint(capsys, monkeypatch, "export", "tpe-s0", *results)
+    assert line == "harness: run: expected one of 51 names, got 'tpe-s0'. Did you mean 'tpe-s0-quick-a8ed2a4f'?\n"

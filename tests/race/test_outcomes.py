@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 
 import numpy as np
 import pytest
@@ -92,3 +93,10 @@ def test_a_test_score_outside_the_range_is_a_failure(test):
     failed = checked(dataclasses.replace(SOUND, test=test), PROTOCOL)
     assert (failed.status, failed.test) == (Status.ERROR, None)
     assert "outside [0, 1]" in failed.message
+
+
+def test_a_message_with_stray_bytes_can_be_stored() -> None:
+    """Of a file name that is not UTF-8, say: SQLite takes no text with them."""
+    message = "No such file: " + os.fsdecode(b"caf\xe9")
+    told = Outcome(status=Status.ERROR, score=0.1, learning_rate=None, examples=0, seconds=0.0, message=message)
+    assert checked(told, PROTOCOL).message == "No such file: caf\\udce9"

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES, TARGETS, targets
+from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES, TARGETS, guessing, targets
 
 STORED = {
     "paper": "987d78fa31659c60",
@@ -48,3 +48,15 @@ def test_every_named_protocol_has_rising_targets_beyond_chance() -> None:
 
 def test_a_protocol_from_outside_has_quarters_of_the_way() -> None:
     assert targets(dataclasses.replace(QUICK, name="theirs", chance=0.2)) == pytest.approx((0.4, 0.6, 0.8))
+
+
+def test_guessing_explains_three_standard_errors_above_chance() -> None:
+    figures = {name: guessing(protocol) for name, protocol in PROTOCOLS.items()}
+    assert figures["quick"] == pytest.approx(0.1 + 3 * (0.09 / 1000) ** 0.5)
+    assert figures["paper"] == pytest.approx(0.1 + 3 * (0.09 / 5000) ** 0.5)
+    assert figures["toy-quadratic"] == 0.0
+    assert all(figures[name] < targets(protocol)[0] for name, protocol in PROTOCOLS.items())
+    for chance in (-1.0, 0.5, 2.0):  # of a protocol from outside, which may measure anything
+        theirs = dataclasses.replace(QUICK, name="theirs", chance=chance, validation_examples=1)
+        assert guessing(theirs) <= max(chance, targets(theirs)[0])
+        assert guessing(theirs) >= chance

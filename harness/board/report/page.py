@@ -60,6 +60,7 @@ def render(report: Report) -> str:
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
         "notes": layout.notes,
+        "finds": layout.finds,
         "rules_notes": rules_layout.notes,
         "odds": _odds,
         "mathml": lambda rule: Markup(_drawn(mathml, rule)),

@@ -12,13 +12,15 @@ import pytest
 from PIL import Image
 
 from harness.errors import DataError
-from harness.tasks.data import cifar10, download, image_folder
-from harness.tasks.data.images import Bytes
+from harness.tasks.data import auto, cache, cifar10, download, image_folder, synthetic
+from harness.tasks.data.images import Bytes, ImageData
 from harness.tasks.data.torchvision_import import datasets
 
 Write = Callable[[Path], Path]
 # Read before the fixture hides it from the tests below.
 REAL_ROOT = os.environ.get(cifar10.ROOT_VARIABLE)
+NOTHING = (np.zeros((1, 4, 4, 3), np.uint8), np.zeros(1, np.uint8))
+STAND_IN = ImageData.of("synthetic", train=NOTHING, test=NOTHING, source="")
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +170,95 @@ def test_an_archive_is_checked_and_unpacked(batches: Path, monkeypatch: pytest.M
     checksum = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
     monkeypatch.setattr(datasets().CIFAR10, "tgz_md5", checksum)
     assert cifar10.load(batches.parent, silence).fingerprint == expected
+
+
+@pytest.fixture
+def own(batches: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy and its archive in the cache, as torchvision's download leaves them."""
+    folder = own_cache / "data"
+    folder.mkdir(parents=True)
+    with tarfile.open(folder / download.ARCHIVE, "w:gz") as tar:
+        tar.add(batches, download.FOLDER)
+    checksum = hashlib.md5((folder / download.ARCHIVE).read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(datasets().CIFAR10, "tgz_md5", checksum)
+    return batches.rename(folder / download.FOLDER)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "all missing"])
+def test_a_download_that_was_half_unpacked_is_unpacked_again_without_a_network(own: Path, damage: str) -> None:
+    expected = cifar10.load(None, silence).fingerprint
+    for path in sorted(own.iterdir())[: 99 if damage == "all missing" else 1]:
+        path.unlink() if "missing" in damage else path.write_bytes(path.read_bytes()[:50])
+    lines: list[str] = []
+    assert cifar10.load(None, lines.append).fingerprint == expected
+    assert lines == [f"The copy of CIFAR-10 in {own.parent} is not whole; getting it again."]
+    lines.clear()
+    assert cifar10.load(None, lines.append).fingerprint == expected
+    assert lines == []
+
+
+def test_a_half_unpacked_download_without_its_archive_is_downloaded_again(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = (own / "data_batch_3").read_bytes()
+    expected = cifar10.load(None, silence).fingerprint
+    (own / "data_batch_3").write_bytes(b"damaged")
+    (own.parent / download.ARCHIVE).write_bytes(b"half of it")
+    lines: list[str] = []
+    with pytest.raises(DataError, match="the cable is cut"):
+        cifar10.load(None, lines.append)
+    monkeypatch.setattr(synthetic, "load", lambda *_: STAND_IN)
+    assert auto.load(None, lines.append) is STAND_IN
+    assert "the cable is cut" in lines[-1]
+    monkeypatch.setattr(download, "fetch", lambda root: (root / download.FOLDER / "data_batch_3").write_bytes(kept))
+    assert auto.load(None, lines.append).fingerprint == expected
+
+
+def test_a_damaged_copy_in_a_folder_that_was_named_is_left_as_it_is(own: Path) -> None:
+    (own / "data_batch_3").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="missing or damaged"):
+        cifar10.load(own.parent, silence)
+    assert (own / "data_batch_3").read_bytes() == b"damaged"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the system does not know, as in a container that runs under any number."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    for variable in ("HOME", "XDG_CACHE_HOME", "HARNESS_CACHE", "USERPROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    pwd = pytest.importorskip("pwd", reason="only POSIX looks users up")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_goes_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines: list[str] = []
+    assert cache.remembered("name", "1", "here", lambda: STAND_IN, lines.append) is STAND_IN
+    (line,) = lines
+    assert "expected a home folder to keep it in" in line
+    assert "HARNESS_CACHE" in line
+    with pytest.raises(DataError, match="Name a folder for the cache with HARNESS_CACHE"):
+        cifar10.load(None, silence)
+    monkeypatch.setattr(synthetic, "load", lambda *_: STAND_IN)
+    monkeypatch.setattr(download, "obstacle", lambda: "")
+    assert auto.load(None, lines.append) is STAND_IN
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["--data-root", "HARNESS_DATA_ROOT"])
+def test_a_home_folder_that_nobody_has_is_one_clear_line(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = "~no-such-user/data"
+    root = Path(nobody) if named == "--data-root" else None
+    if root is None:
+        monkeypatch.setenv(cifar10.ROOT_VARIABLE, nobody)
+    with pytest.raises(DataError, match=f"{named}: expected a folder, got {nobody}, whose home folder is unknown"):
+        cifar10.load(root, silence)
 
 
 @pytest.mark.skipif(not REAL_ROOT, reason=f"{cifar10.ROOT_VARIABLE} names no CIFAR-10")

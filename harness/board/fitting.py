@@ -1,0 +1,174 @@
+"""Tables of text that fit a terminal: cells wrap between words, and no word is broken while there is another way.
+
+A table that is too wide even so loses the columns that can be spared; where that does not help, each row is printed as
+a list of its fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+GAPS = (3, 2)  # columns between two of a table, the wider if there is room
+LEAST_TEXT, LEAST_BESIDE_WRAPPED = 16, 12  # columns that a text is left with, if it has so many
+LONG_WORD = 16  # characters from which a word may be broken behind a mark
+_PARTS = re.compile(r"[^(:./_=–]*[(:./_=–]+|[^(:./_=–]+")
+_WORDS = re.compile(r"\[[^][]*\](?!\S)|\S+")  # an interval, [0.43, 0.46], is one
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column to fit.
+
+    Attributes:
+        title: its heading.
+        right: whether it holds figures, set flush right and wrapped only where nothing else helps.
+        whole: whether it holds names to copy, which no table wraps.
+        spare: whether it can be left out where there is no room for it.
+    """
+
+    title: str
+    right: bool = False
+    whole: bool = False
+    spare: bool = False
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
+    """A table in so many columns of a terminal.
+
+    Args:
+        columns: the first one names the row.
+        rows: a cell for each column.
+        width: of the terminal.
+    """
+    spare = [place for place, column in enumerate(columns) if column.spare]
+    every = range(len(columns))
+    needed = [place for place in every if place not in spare]
+    for kept, wrapping in ((every, False), (needed, False), (every, True), (needed, True)):
+        own, cells = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
+        for gap in GAPS:
+            widths = _widths(own, cells, width - gap * (len(own) - 1), wrapping=wrapping)
+            if widths is not None:
+                left_out = [] if kept is every else [columns[place].title for place in spare]
+                return _drawn(own, cells, widths, gap, left_out)
+    return _listed(columns, rows, width)
+
+
+def flowed(parts: Iterable[str], width: int, *, gap: str = " ") -> list[str]:
+    """Lines of parts with gaps between them, no part broken that fits on a line of its own."""
+    lines: list[str] = []
+    for part in parts:
+        pieces = [part] if cell_len(part) <= width else list(_broken(part, width))
+        if lines and cell_len(lines[-1] + gap + pieces[0]) <= width:
+            lines[-1] += gap + pieces.pop(0)
+        lines += pieces
+    return lines or [""]
+
+
+def _broken(word: str, width: int) -> Iterator[str]:
+    """A word too long for a line as the pieces of several: behind a mark where there is one, else anywhere."""
+    line = ""
+    for part in _PARTS.findall(word):
+        if line and cell_len(line + part) > width:
+            yield line
+            line = ""
+        for character in part:
+            if line and cell_len(line + character) > width:
+                yield line
+                line = ""
+            line += character
+    yield line
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int, *, wrapping: bool) -> list[int] | None:
+    """How wide to draw each column; None where there is no room for all.
+
+    Args:
+        columns: to draw.
+        rows: their cells.
+        room: for all together, the gaps between them not counted.
+        wrapping: whether figures may wrap.
+    """
+    wanted, least = [], []
+    for place, column in enumerate(columns):
+        cells = [column.title, *(row[place] for row in rows)]
+        wanted.append(max(map(cell_len, cells)))
+        longest = max((_least(word) for cell in cells for word in _words(cell)), default=0)
+        filled = [cell_len(row[place]) for row in rows]
+        if column.whole or (column.right and not wrapping):
+            longest = max([*map(_least, _words(column.title)), *filled])
+        elif not column.right:
+            longest = max([longest, min(max(filled, default=0), LEAST_BESIDE_WRAPPED if wrapping else LEAST_TEXT)])
+        least.append(longest)
+    if sum(least) > room:
+        return None
+
+    def shared(most: int) -> list[int]:
+        return [max(low, min(high, most)) for low, high in zip(least, wanted, strict=True)]
+
+    most = 0
+    while most < room and sum(shared(most + 1)) <= room:
+        most += 1
+    return shared(most)
+
+
+def _words(cell: str) -> list[str]:
+    return _WORDS.findall(cell)
+
+
+def _least(word: str) -> int:
+    """The columns that a word takes at least; one with marks to break behind takes fewer than its length."""
+    if cell_len(word) <= LONG_WORD:
+        return cell_len(word)
+    return max(map(cell_len, _PARTS.findall(word)))
+
+
+def _drawn(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    gap: int,
+    left_out: Sequence[str],
+) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=gap == min(GAPS))
+    for column, width in zip(columns, widths, strict=True):
+        side: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(_text(column.title, width), justify=side, width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(cell, width) for cell, width in zip(row, widths, strict=True)))
+    if not left_out:
+        return table
+    return Group(table, Text(f"no room for: {', '.join(left_out)}", style="dim"))
+
+
+def _text(cell: str, width: int) -> Text:
+    return Text("\n".join([cell] if cell_len(cell) <= width else flowed(_words(cell), width)))
+
+
+def _listed(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
+    """Each row as lines of field and value, the fields that it lacks left out."""
+    name = max(cell_len(column.title) for column in columns)
+    room = width - name - min(GAPS)
+    lines: list[Table | Text] = []
+    for row in rows:
+        if lines:
+            lines.append(Text())
+        fields = [(column.title, cell) for column, cell in zip(columns, row, strict=True) if cell]
+        if room < LEAST_BESIDE_WRAPPED:
+            lines += [Text("\n".join(flowed([*_words(title), *_words(cell)], width))) for title, cell in fields]
+            continue
+        grid = Table.grid(padding=(0, min(GAPS), 0, 0), pad_edge=False)
+        grid.add_column(width=name, style="dim", overflow="fold")
+        grid.add_column(width=room, overflow="fold")
+        for title, cell in fields:
+            grid.add_row(Text(title), _text(cell, room))
+        lines.append(grid)
+    return Group(*lines)
