@@ -36,10 +36,13 @@ class Confirmation:
     Attributes:
         rules: their token strings in the order of training, each another function.
         searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
+        nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
+            where they were named by hand, and in records of before there were several ways.
     """
 
     rules: tuple[str, ...]
     searched: str = ""
+    nominated: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
@@ -118,7 +121,12 @@ class RunHeader:
 
     @property
     def _confirmed(self) -> dict[str, object]:
-        return {} if self.confirmation is None else {"confirmation": dataclasses.asdict(self.confirmation)}
+        if self.confirmation is None:
+            return {}
+        fields = dataclasses.asdict(self.confirmation)
+        if not self.confirmation.nominated:
+            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+        return {"confirmation": fields}
 
     def check(self, rule: Rule) -> None:
         """Raise unless the run may train a rule: one of its space, or of those that it confirms.
@@ -184,7 +192,9 @@ class RunHeader:
             }
             if "confirmation" in fields:
                 confirmed = fields["confirmation"]
-                fields["confirmation"] = Confirmation(tuple(confirmed["rules"]), confirmed["searched"])
+                fields["confirmation"] = Confirmation(
+                    tuple(confirmed["rules"]), confirmed["searched"], confirmed.get("nominated", "")
+                )
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(
@@ -229,6 +239,12 @@ class Results:
             scores=[trial.outcome.score for trial in trials],
             learning_rates=[trial.outcome.learning_rate for trial in trials],
         )
+
+    @property
+    def best(self) -> int | None:
+        """The place of the best child that is OK, the earliest of equals; None where none is."""
+        sound = (place for place, status in enumerate(self.statuses) if status is Status.OK and self.charged[place])
+        return max(sound, key=self.scores.__getitem__, default=None)
 
     @property
     def charged_scores(self) -> list[float]:

@@ -25,7 +25,7 @@ def store(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("store")
     common = ("--protocol", "toy-quadratic", "--workers", "1", "--quiet", "--results", str(folder))
     invoke("race", "--searchers", "gp,random", "--children", "14", "--seeds", "0-1", *common)
-    invoke("confirm", "--top", "2", "--seeds", "2", "--workers", "1", "--quiet", "--results", str(folder))
+    invoke("confirm", "--top", "2", "--seeds", "0-1", "--workers", "1", "--quiet", "--results", str(folder))
     invoke("run", "--searcher", "random", "--children", "3", "--seeds", "0", *common)
     return folder
 

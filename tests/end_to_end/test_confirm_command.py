@@ -29,11 +29,11 @@ def copied(folder: Path, place: Path) -> Path:
 
 def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_path: Path) -> None:
     plain, killed = copied(searched, tmp_path / "plain"), copied(searched, tmp_path / "killed")
-    board, said = harness(*CONFIRM, "--seeds", "2", results=plain)
+    board, said = harness(*CONFIRM, "--seeds", "0-1", results=plain)
     assert "known and 2 other" in said
     assert "Confirmed rules" in board
     assert "0-1, fresh" in board
-    process = start(*CONFIRM, "--seeds", "2", results=killed)
+    process = start(*CONFIRM, "--seeds", "0-1", results=killed)
     wait_for_confirmed(killed, 3)
     process.kill()
     process.communicate()
@@ -41,7 +41,7 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_pa
     assert 3 <= kept < 2 * 9
     listed, _ = harness("runs", results=killed)
     assert "confirms 9 rules" in " ".join(listed.split())
-    harness(*CONFIRM, "--seeds", "2", results=killed)
+    harness(*CONFIRM, "--seeds", "0-1", results=killed)
     assert sorted(dumps(killed)) == sorted(dumps(plain))
     searchers, _ = harness("leaderboard", results=killed)
     assert "confirm-" not in searchers

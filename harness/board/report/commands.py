@@ -39,7 +39,7 @@ def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
     its runs are others, with the same scores: a record does not tell which searches' best rules they were.
     """
     assert header.confirmation is not None, "a search confirms nothing"
-    parts = ["harness", "confirm", "--seeds", str(max(seeds, default=0) + 1)]
+    parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]
     parts += _scoring(header.protocol, header.data)
     for rule in header.confirmation.rules:
         parts += ["--rule", rule]

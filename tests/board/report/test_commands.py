@@ -54,7 +54,7 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
 def test_a_confirmation_of_rules_named_by_hand_is_made_again(tmp_path) -> None:
     from typer.testing import CliRunner
 
-    own = ("--rule", "g * v", "--seeds", "2", "--protocol", "toy-quadratic")
+    own = ("--rule", "g * v", "--seeds", "0-1", "--protocol", "toy-quadratic")
     elsewhere = ("--workers", "1", "--quiet", "--results", str(tmp_path))
     CliRunner().invoke(app, ["confirm", *own, *elsewhere], catch_exceptions=False)
     before = Ledger.read(tmp_path).confirmations()
@@ -85,5 +85,5 @@ def test_the_device_is_named_where_it_is_no_processor(run) -> None:
 def test_a_confirmation_names_its_rules(records) -> None:
     header = next(each.header for each in records if each.header.confirmation is not None)
     words = shlex.split(confirming(header, [0, 1, 2]))
-    assert words[:4] == ["harness", "confirm", "--seeds", "3"]
+    assert words[:4] == ["harness", "confirm", "--seeds", "0-2"]
     assert [word for flag, word in itertools.pairwise(words) if flag == "--rule"] == list(header.confirmation.rules)
