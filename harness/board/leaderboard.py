@@ -12,6 +12,7 @@ from harness.board import statistics
 from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
+from harness.board.finals import retrained
 from harness.board.layout import listed
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
@@ -50,11 +51,13 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
-        records: of any stores, in any order; confirmations among them are left out.
+        records: of any stores, in any order; confirmations among them tell what final bests earn on fresh seeds.
         top: best rules to list on each board.
         only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
             reference. Empty for all.
     """
+    records = list(records)
+    confirmations = [record for record in records if record.header.confirmation is not None]
     records = [record for record in records if record.header.confirmation is None]
     groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
@@ -65,11 +68,19 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
             groups[comparable].append(record)
     headers = [group[0].header for group in groups.values()]
     return tuple(
-        _board(group, top=top, earlier=headers[:index], store=records) for index, group in enumerate(groups.values())
+        _board(group, top=top, earlier=headers[:index], store=records, confirmations=confirmations)
+        for index, group in enumerate(groups.values())
     )
 
 
-def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader], store: Sequence[Judged]) -> Board:
+def _board(
+    records: Sequence[Judged],
+    *,
+    top: int,
+    earlier: Sequence[RunHeader],
+    store: Sequence[Judged],
+    confirmations: Sequence[Judged],
+) -> Board:
     header = records[0].header
     records, notes = distinct(records)
     named, explained = labels([record.header for record in records])
@@ -97,6 +108,7 @@ def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader],
         hardware=told(records, "processor"),
         rows=tuple(rows),
         comparisons=comparisons,
+        retrained=retrained({named[who]: runs for who, runs in finished.items()}, header, confirmations),
         references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),
