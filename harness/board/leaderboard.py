@@ -58,19 +58,24 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     """
     records = list(records)
     confirmations = [record for record in records if record.header.confirmation is not None]
-    records = [record for record in records if record.header.confirmation is None]
+    searches = [record for record in records if record.header.confirmation is None]
+    groups = [group for comparable, group in comparables(searches).items() if only in ("", comparable)]
+    headers = [group[0].header for group in groups]
+    return tuple(
+        _board(group, top=top, earlier=headers[:index], store=searches, confirmations=confirmations)
+        for index, group in enumerate(groups)
+    )
+
+
+def comparables(records: Iterable[Judged]) -> dict[str, list[Judged]]:
+    """The searches of each comparable group, one board each, in the order in which the groups were begun."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
-        records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)
+        (record for record in records if record.header.confirmation is None),
+        key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity),
     ):
-        comparable = record.header.comparable  # a hash, worth keeping
-        if only in ("", comparable):
-            groups[comparable].append(record)
-    headers = [group[0].header for group in groups.values()]
-    return tuple(
-        _board(group, top=top, earlier=headers[:index], store=records, confirmations=confirmations)
-        for index, group in enumerate(groups.values())
-    )
+        groups[record.header.comparable].append(record)
+    return groups
 
 
 def _board(

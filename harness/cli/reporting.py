@@ -46,14 +46,14 @@ def report(
     from harness.race.ledger import Ledger
 
     with Ledger.read(results) as ledger:
-        store = ledger.runs()
+        store = ledger.judged()
         records = chosen(store, board=board)
         asked = replay is not False
         lineage, notes = _retraced(ledger, sightings(records), trusted=bool(replay)) if asked else (None, [])
-    text = render(compose(records, store=store, lineage=lineage, notes=notes))
+    page = render(compose(records, store=store, lineage=lineage, notes=notes)).encode()
     path = results / FILE_NAME if to is None else to
-    write_whole(path, text.encode())
-    announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
+    write_whole(path, page)
+    announce(f"{path}: {len(records)} runs, {len(page) / 1e6:.1f} MB; open it in any browser")
 
 
 def _retraced(

@@ -214,6 +214,7 @@ class Results:
         statuses: how their children ended.
         scores: what they earned.
         learning_rates: the λ that was chosen; None where none was.
+        messages: what was said of a child that failed, empty of others.
     """
 
     numbers: Sequence[int] = ()
@@ -223,6 +224,7 @@ class Results:
     statuses: Sequence[Status] = ()
     scores: Sequence[float] = ()
     learning_rates: Sequence[float | None] = ()
+    messages: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -238,6 +240,7 @@ class Results:
             statuses=[trial.outcome.status for trial in trials],
             scores=[trial.outcome.score for trial in trials],
             learning_rates=[trial.outcome.learning_rate for trial in trials],
+            messages=[trial.outcome.message for trial in trials],
         )
 
     @property
@@ -294,6 +297,20 @@ class RunResults(Run):
     """
 
     results: Results
+
+    @classmethod
+    def of(cls, record: Judged) -> RunResults:
+        """A run without the details of its trials."""
+        if isinstance(record, RunResults):
+            return record
+        return cls(
+            header=record.header,
+            state=record.state,
+            active=record.active,
+            started=record.started,
+            seconds=record.seconds,
+            results=record.results,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
