@@ -61,10 +61,13 @@ def rules_boards(
 
 
 def group_of(header: RunHeader) -> str:
-    """What confirmations must share to be compared: who nominated, protocol, data and environment."""
+    """What confirmations must share to be compared: who nominated and how, protocol, data and environment.
+
+    Rules that were chosen in another way are another family of tests, to be corrected for by itself (**D**).
+    """
     assert header.confirmation is not None, "a search confirms nothing"
-    parts = (header.confirmation.searched, header.protocol.hash, header.data_fingerprint, header.environment_hash)
-    return " ".join(parts)
+    parts = [header.confirmation.searched, header.protocol.hash, header.data_fingerprint, header.environment_hash]
+    return " ".join([*parts, header.confirmation.nominated] if header.confirmation.nominated else parts)
 
 
 def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoard:
@@ -93,6 +96,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
     return RulesBoard(
         group=group_of(header),
         searched=searched,
+        nominated=header.confirmation.nominated,
         protocol=header.protocol,
         data=header.data,
         fingerprint=header.data_fingerprint,

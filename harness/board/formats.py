@@ -30,6 +30,12 @@
         "p_holm",                            # over all comparisons with six pairs or more; null below
         "verdict",                           # "different" (p_holm at most 0.05), "not separated" or "underpowered"
         "detectable"}],                      # minimum detectable effect; null if no difference is
+      "retrained": null or {                 # the final best of each run on fresh seeds, where all of a searcher's are
+        "seeds": [int], "environment": {...},                       # the fresh seeds, the same for all
+        "entrants": [{"label", "places", "seeds": [int],            # of its runs; by mean, the highest first
+          "scores": [float], "mean": {"mean", "low", "high"}}],     # by run, the mean validation score over fresh seeds
+        "comparisons": [comparison],                                # in that score
+        "missing": [label]},
       "references": [{                       # random search by many draws: no entrant, no place
         "label", "environment", "evaluations", "seeds", "areas", "finals", "area", "final",
         "curve": [float]}],                  # mean expected best-so-far after each child of the budget
@@ -55,8 +61,9 @@ from enum import StrEnum
 from harness.board import layout
 from harness.board.comparison import Comparison
 from harness.board.layout import Page, TableText
+from harness.board.matrix import matrices
 from harness.board.statistics import Estimate, Reached
-from harness.board.tables import Board, Nomination, Reference, Row
+from harness.board.tables import Board, Nomination, Reference, Retrained, Row
 
 SCHEMA = 2
 
@@ -98,6 +105,7 @@ def _board(board: Board) -> Json:
         "hardware": list(board.hardware),
         "entrants": [_entrant(row) for row in board.rows],
         "comparisons": [_comparison(each) for each in board.comparisons],
+        "retrained": None if board.retrained is None else _retrained(board.retrained),
         "references": [_reference(each) for each in board.references],
         "rules": [_nomination(each) for each in board.rules],
         "unfinished": [
@@ -142,6 +150,25 @@ def _entrant(row: Row) -> Json:
         "diverged": row.diverged,
         "errors": row.errors,
         "seconds": row.seconds,
+    }
+
+
+def _retrained(found: Retrained) -> Json:
+    return {
+        "seeds": list(found.seeds),
+        "environment": dict(found.environment),
+        "entrants": [
+            {
+                "label": each.label,
+                "places": list(each.places),
+                "seeds": list(each.seeds),
+                "scores": list(each.scores),
+                "mean": interval(each.mean),
+            }
+            for each in found.rows
+        ],
+        "comparisons": [_comparison(each) for each in found.comparisons],
+        "missing": list(found.missing),
     }
 
 
@@ -226,6 +253,7 @@ COLUMNS = (
     "children", "proposals", "duplicates", "diverged", "errors", "seconds", "targets",
     "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
     "random_detectable", "startup", "searched",
+    "random_detectable", "retrained", "retrained_low", "retrained_high", "retrained_seeds",
 )
 # fmt: on
 
@@ -258,6 +286,11 @@ def _line(number: int, board: Board, row: Row) -> Json:
             "random_verdict": against.verdict,
             "random_detectable": against.detectable,
         }
+    found = board.retrained
+    for each in () if found is None else found.rows:
+        if found and each.label == row.label:
+            line |= {"retrained": each.mean.mean, "retrained_low": each.mean.low, "retrained_high": each.mean.high}
+            line |= {"retrained_seeds": " ".join(map(str, found.seeds))}
     if row.best:
         line |= {
             "best_rule": layout.formula(row.best.rule),
@@ -302,8 +335,8 @@ def _markdown(boards: Sequence[Board]) -> str:
         return layout.EMPTY + "\n"
     pages = []
     for place, each in enumerate(boards, 1):
-        page, matrix = layout.page(each, place if len(boards) > 1 else 0), layout.matrix(each)
-        pages.append(dataclasses.replace(page, tables=(*page.tables, matrix)) if matrix.rows else page)
+        page = layout.page(each, place if len(boards) > 1 else 0)
+        pages.append(dataclasses.replace(page, tables=(*page.tables, *matrices(each))))
     return markdown(pages)
 
 

@@ -105,20 +105,10 @@ def finds(board: Board) -> tuple[Nomination, ...]:
 def tables(board: Board) -> tuple[TableText, ...]:
     """The tables of a board, those without rows left out."""
     every = (
-        *(_searchers(board), _progress(board), _startups(board), _against_random(board)),
+        *(_searchers(board), _retrained(board), _progress(board), _startups(board), _against_random(board)),
         *(_work(board), _bests(board), _rules(board), _unfinished(board)),
     )
     return tuple(table for table in every if table.rows)
-
-
-def matrix(board: Board) -> TableText:
-    """Every two entrants compared: wider than a terminal, so for documents alone; without rows for a lone entrant."""
-    title = "Difference in area by shared seed, the searcher of the line less that of the column (p, Holm)"
-    among = {(each.first, each.second): each for both in board.comparisons for each in (both, both.turned())}
-    names = [row.label for row in board.rows] if among else []
-    columns = (Column("searcher"), *(Column(plain(name)) for name in names))
-    rows = ((plain(name), *(_cell(among.get((name, other))) for other in names)) for name in names)
-    return TableText(title, columns, tuple(rows))
 
 
 def notes(board: Board) -> tuple[str, ...]:
@@ -128,7 +118,7 @@ def notes(board: Board) -> tuple[str, ...]:
         told = "Area is the mean of best-so-far over the children of the budget, with its 95% interval (BCa bootstrap"
         few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
         narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
-        own = (f"{told} over seeds{narrow}).", *_method(board.comparisons), *own)
+        own = (f"{told} over seeds{narrow}).", *_method(board.comparisons, "area"), *_fresh(board), *own)
     hidden = len(board.rules) - len(finds(board))
     if hidden:
         rules = "1 rule does" if hidden == 1 else f"{hidden} rules do"
@@ -138,7 +128,22 @@ def notes(board: Board) -> tuple[str, ...]:
     return tuple(plain(note) for note in own)
 
 
-def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+def _fresh(board: Board) -> tuple[str, ...]:
+    """What the final bests on fresh seeds are, and who is missing."""
+    if board.retrained is None:
+        return ()
+    told = (
+        "Retrained: the mean over runs of what the run's final best earns in validation on the fresh seeds, which no "
+        "lucky seed of a search can raise; its interval is over runs. Drop: the search's final best less that."
+    )
+    missing = board.retrained.missing
+    if missing:
+        left = f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} left out of it"
+        told += f" {left}, for not all final bests were retrained: `harness confirm --finals` does it."
+    return (told, *_method(board.retrained.comparisons, "retrained score"))
+
+
+def _method(comparisons: Sequence[Comparison], figure: str) -> tuple[str, ...]:
     """How places and p values were come by, and how large a difference could have stayed unseen."""
     tests = [each.test for each in comparisons if each.test and not each.test.underpowered]
     if not tests:
@@ -147,8 +152,8 @@ def _method(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     kind = sign_flips([test.pairs for test in tests])
     several = f" with Holm's correction over {len(tests)} comparisons" if len(tests) > 1 else ""
     told = (
-        f"Places and p come from the {kind} two-sided sign-flip test of the differences in area over {pairs} pairs of "
-        f"equal seed, at {LEVEL:.0%}{several}."
+        f"Places and p come from the {kind} two-sided sign-flip test of the differences in {figure} over {pairs} pairs "
+        f"of equal seed, at {LEVEL:.0%}{several}."
     )
     effects = [each.detectable for each in comparisons if each.detectable is not None]
     if not effects:
@@ -181,6 +186,25 @@ def _searchers(board: Board) -> TableText:
         for place, each in shown
     )
     return TableText("Searchers", columns, tuple(rows))
+
+
+def _retrained(board: Board) -> TableText:
+    """The final bests on fresh seeds; without rows where they were not retrained."""
+    shown = () if board.retrained is None else board.retrained.rows
+    finals = {row.label: row.final.mean for row in board.rows}
+    columns = (
+        *(Column("place", right=True), Column("searcher"), Column("runs", right=True)),
+        *(Column("retrained", right=True), Column("drop", right=True)),
+    )
+    rows = (
+        (
+            *(_span(each.places), plain(each.label), str(len(each.seeds))),
+            *(estimated(each.mean), f"{finals[each.label] - each.mean.mean:+z.3f}"),
+        )
+        for each in shown
+    )
+    fresh = "" if board.retrained is None else seed_list(board.retrained.seeds)
+    return TableText(f"Final best of each run, retrained on fresh seeds {fresh}", columns, tuple(rows))
 
 
 def _progress(board: Board) -> TableText:
@@ -242,7 +266,7 @@ def _against_random(board: Board) -> TableText:
             plain(each.first),
             str(each.pairs),
             estimated(each.test.difference, sign="+") if each.test else "",
-            _chance(each),
+            adjusted_chance(each),
             "none" if each.detectable is None else f"{each.detectable:.3f}",
         )
         for each in (row.against_random for row in board.rows)
@@ -401,14 +425,9 @@ def chance(p: float) -> str:
     return f"{p:.2g}" if p >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
 
 
-def _chance(each: Comparison) -> str:
+def adjusted_chance(each: Comparison) -> str:
+    """The p value of a comparison after Holm's correction, or why it has none."""
     return each.verdict if each.adjusted is None else chance(each.adjusted)
-
-
-def _cell(each: Comparison | None) -> str:
-    if each is None or each.test is None:
-        return "" if each is None else "no shared seed"
-    return f"{each.test.difference.mean:+z.3f} ({_chance(each)})"
 
 
 def _share(count: int, row: Row) -> str:

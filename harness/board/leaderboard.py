@@ -12,6 +12,7 @@ from harness.board import statistics
 from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
+from harness.board.finals import retrained
 from harness.board.layout import listed
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.contracts import Status
@@ -51,26 +52,41 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
-        records: of any stores, in any order; confirmations among them are left out.
+        records: of any stores, in any order; confirmations among them tell what final bests earn on fresh seeds.
         top: best rules to list on each board.
         only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
             reference. Empty for all.
     """
-    records = [record for record in records if record.header.searches]
-    groups: dict[str, list[Judged]] = defaultdict(list)
-    for record in sorted(
-        records, key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity)
-    ):
-        comparable = record.header.comparable  # a hash, worth keeping
-        if only in ("", comparable):
-            groups[comparable].append(record)
-    headers = [group[0].header for group in groups.values()]
+    records = list(records)
+    confirmations = [record for record in records if record.header.confirmation is not None]
+    searches = [record for record in records if record.header.searches]
+    groups = [group for comparable, group in comparables(searches).items() if only in ("", comparable)]
+    headers = [group[0].header for group in groups]
     return tuple(
-        _board(group, top=top, earlier=headers[:index], store=records) for index, group in enumerate(groups.values())
+        _board(group, top=top, earlier=headers[:index], store=searches, confirmations=confirmations)
+        for index, group in enumerate(groups)
     )
 
 
-def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader], store: Sequence[Judged]) -> Board:
+def comparables(records: Iterable[Judged]) -> dict[str, list[Judged]]:
+    """The searches of each comparable group, one board each, in the order in which the groups were begun."""
+    groups: dict[str, list[Judged]] = defaultdict(list)
+    for record in sorted(
+        (record for record in records if record.header.searches),
+        key=lambda each: (each.started, each.header.searcher, each.header.seed, each.header.identity),
+    ):
+        groups[record.header.comparable].append(record)
+    return groups
+
+
+def _board(
+    records: Sequence[Judged],
+    *,
+    top: int,
+    earlier: Sequence[RunHeader],
+    store: Sequence[Judged],
+    confirmations: Sequence[Judged],
+) -> Board:
     header = records[0].header
     records, notes = distinct(records)
     named, explained = labels([record.header for record in records])
@@ -98,6 +114,7 @@ def _board(records: Sequence[Judged], *, top: int, earlier: Sequence[RunHeader],
         hardware=told(records, "processor"),
         rows=tuple(rows),
         comparisons=comparisons,
+        retrained=retrained({named[who]: runs for who, runs in finished.items()}, header, confirmations),
         references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),

@@ -1,45 +1,120 @@
-"""Which rules the searches of a board put forward to be confirmed (protocol §3: a search only nominates)."""
+"""Which rules the searches of a board put forward to be confirmed (protocol §3: a search only nominates).
+
+Two ways, both free of what a seed gives to all that train on it (**D**): scores as they are would nominate from the
+luckiest seed alone, as they once did, and miss the better rules of the others.
+
+- **By lead**: each searcher's best rules by their lead over the seeds they were trained on (``levels``). A rule's lead
+  is the mean over all its children, whichever searcher trained them: the best of several would be the luckiest one.
+- **Finals**: the final best of every run, so that each seed nominates and nothing is compared between seeds; it is
+  also what a search would have handed over had it been the only one.
+
+A confirmation's header names the way, by the sentences below, before anything is retrained. Another way, or a change to
+one of these, takes another sentence.
+"""
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.board.entrants import Entrant, distinct, entrant, labels
-from harness.board.leaderboard import boards
-from harness.board.tables import Board, Nomination
+from harness.board.levels import standing
+from harness.board.tables import Board
 from harness.board.verdicts import Finder
-from harness.contracts import Status
-from harness.race.records import Judged, RunState
+from harness.contracts import Rule, Status
+from harness.race.entries import rule_from
+from harness.race.records import Judged, Results, RunState
+
+FINALS = "the final best of every run"
+LEAD = "the {top} best rules of each searcher by lead over their seeds"
+UNFINISHED = "unfinished runs too"
+BY_HAND = "{count} named by hand"
 
 
-def nominations(records: Iterable[Judged], board: Board, *, top: int, unfinished: bool = False) -> list[Nomination]:
-    """Each searcher's best rules by search score, every function once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nominee:
+    """A rule put forward.
+
+    Attributes:
+        rule: the first string that earned ``score``; others with its key are the same function.
+        key: its canonical form.
+        score: the best search score that it earned.
+        lead: its mean score less what its seeds give.
+    """
+
+    rule: Rule
+    key: str
+    score: float
+    lead: float
+
+
+def way(*, top: int, finals: bool, unfinished: bool = False, by_hand: int = 0) -> str:
+    """How the rules of a confirmation are chosen, as its header says it; empty where all are named by hand."""
+    ways = [FINALS] * finals + [LEAD.format(top=top)] * (top > 0)
+    if not ways:
+        return ""
+    return "; ".join([*ways, *[UNFINISHED] * unfinished, *[BY_HAND.format(count=by_hand)] * (by_hand > 0)])
+
+
+def nominations(
+    records: Iterable[Judged], board: Board, *, top: int, finals: bool = False, unfinished: bool = False
+) -> list[Nominee]:
+    """The rules that the runs of a board put forward, every function once.
 
     Runs that have not used up their budget nominate nothing unless asked to (**D**): who is stopped early must not
-    have the luckier half of a search.
+    have the luckier half of a search. What they trained still tells of the seeds.
 
     Args:
         records: of one store.
         board: the searchers' board whose runs nominate.
-        top: the most rules of each searcher.
+        top: the most rules of each searcher by lead; 0 for none.
+        finals: the final best of every run.
         unfinished: let unfinished runs nominate, too.
 
     Returns:
-        By search score, the best first. A rule that several searchers nominate stands for all of them.
+        By lead, the best first. A rule that several searchers nominate stands for all of them.
     """
-    runs: dict[Entrant, list[Judged]] = defaultdict(list)
-    for record in _of(records, board.comparable):
+    runs = _of(records, board.comparable)
+    leads = standing(runs, chance=board.protocol.chance).leads
+    own: dict[Entrant, list[Results]] = defaultdict(list)
+    for record in runs:
         if unfinished or record.state is RunState.FINISHED:
-            runs[entrant(record.header)].append(record)
-    best: dict[str, Nomination] = {}
-    for own in runs.values():
-        (alone,) = boards(own, top=top)
-        for each in alone.rules:
-            if each.key not in best or each.score > best[each.key].score:
-                best[each.key] = each
-    return sorted(best.values(), key=lambda each: (-each.score, each.key))
+            own[entrant(record.header)].append(record.results)
+    chosen: set[str] = set()
+    for each in own.values():
+        if top:
+            chosen.update(heapq.nsmallest(top, _trained(each), key=lambda key: (-leads[key], key)))
+        if finals:
+            chosen.update(results.keys[results.best] for results in each if results.best is not None)
+    nominees = [
+        Nominee(rule=rule_from(rule), key=key, score=score, lead=leads[key])
+        for key, (score, rule) in _best(itertools.chain.from_iterable(own.values()), chosen).items()
+    ]
+    return sorted(nominees, key=lambda each: (-each.lead, each.key))
+
+
+def _trained(runs: Iterable[Results]) -> set[str]:
+    """The keys of the rules that did not only fail."""
+    return {
+        key
+        for results in runs
+        for key, status in zip(results.keys, results.statuses, strict=True)
+        if status is Status.OK
+    }
+
+
+def _best(runs: Iterable[Results], keys: Collection[str]) -> dict[str, tuple[float, str]]:
+    """The best score of some rules, with the first string that earned it."""
+    best: dict[str, tuple[float, str]] = {}
+    for results in runs:
+        columns = (results.keys, results.rules, results.statuses, results.scores)
+        for key, rule, status, score in zip(*columns, strict=True):
+            if key in keys and status is Status.OK and (key not in best or score > best[key][0]):
+                best[key] = (score, rule)
+    return best
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@
     {"schema": 1, "rules_boards": [{
       "protocol": {"name", "version", "hash"}, "data": {"name", "fingerprint"}, "environment": {...},
       "searched": null or {"comparable", "space": {...}, "protocol", "data", "budget": {"children", "proposals"}},
+      "nominated": str,                      # how the rules were chosen; empty where that was not recorded
       "seeds": [int], "commits": [str], "hardware": [str],
       "figure": "test" or "validation",      # what rules are ranked by and compared in
       "best_known": key, "target": float or null,
@@ -57,6 +58,7 @@ def _board(board: RulesBoard) -> Json:
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "environment": dict(board.environment),
         "searched": None if board.searched is None else _searched(board.searched),
+        "nominated": board.nominated,
         "seeds": list(board.seeds),
         "commits": list(board.commits),
         "hardware": list(board.hardware),
@@ -125,7 +127,7 @@ COLUMNS = (
     "commits", "hardware", "figure", "target", "place", "rule", "tokens", "key", "known", "found_by", "search_score",
     "drop", "seeds", "test", "test_low", "test_high", "tests", "validation", "validation_low", "validation_high",
     "validations", "difference", "difference_low", "difference_high", "p", "p_adjusted", "diverged", "errors",
-    "reached", "target_examples", "means", "complexity", "learning_rates",
+    "reached", "target_examples", "means", "complexity", "learning_rates", "nominated",
 )
 # fmt: on
 
@@ -171,6 +173,7 @@ def _line(number: int, board: RulesBoard, place: int, each: ConfirmedRule) -> Js
         "means": " ".join(each.means),
         "complexity": each.complexity,
         "learning_rates": _joined([one.learning_rate for one in each.retrainings]),
+        "nominated": layout.plain(board.nominated),
     }
     figures = {"test": each.test, "validation": each.validation}
     if each.paired is not None:

@@ -51,6 +51,8 @@ def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
                 f"v{searched.protocol.version} on {searched.data}",
             )
         )
+    if board.nominated:
+        facts.append(("nominated", f"{board.nominated}; settled before any was retrained"))
     facts += made_by(board.commits, board.hardware)
     return tuple((name, plain(text)) for name, text in facts)
 

@@ -137,6 +137,44 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainedRow:
+    """What one entrant's final bests earn on fresh seeds.
+
+    Attributes:
+        label: its name on this board.
+        places: the best and the worst place it may hold by this figure.
+        seeds: of its runs, ascending.
+        scores: by run, the mean over the fresh seeds of its final best's validation score.
+        mean: of ``scores``.
+    """
+
+    label: str
+    places: tuple[int, int]
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+    mean: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """The final best of each run, trained again on fresh seeds.
+
+    Attributes:
+        seeds: the fresh ones, ascending, the same for all.
+        environment: what else the scores depend on.
+        rows: the entrants whose final bests were all retrained, the highest mean first.
+        comparisons: of every two rows, by shared seed of their runs.
+        missing: labels of the others that have finished.
+    """
+
+    seeds: tuple[int, ...]
+    environment: Mapping[str, str]
+    rows: tuple[RetrainedRow, ...]
+    comparisons: tuple[Comparison, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
     """A run that has not used up its budget: shown, never ranked.
 
@@ -172,6 +210,7 @@ class Board:
         hardware: processors that it ran on, each once.
         rows: finished entrants, by mean area, the best first.
         comparisons: of the areas of every two rows, the upper one first.
+        retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
         references: random search by many draws, one for each environment that the store holds enough draws of.
         unfinished: runs without a place.
         rules: the best distinct rules of all these runs, unfinished ones too.
@@ -189,6 +228,7 @@ class Board:
     hardware: tuple[str, ...]
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
+    retrained: Retrained | None
     references: tuple[Reference, ...]
     unfinished: tuple[Unfinished, ...]
     rules: tuple[Nomination, ...]

@@ -178,11 +178,12 @@ class UnfinishedSeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesBoard:
-    """Rules that were retrained under equal conditions: nominated by the same searches, equal protocol and data.
+    """Rules that were retrained under equal conditions: nominated alike by the same searches, equal protocol and data.
 
     Attributes:
         group: what its runs share, ``confirmation.group_of`` their headers.
         searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
+        nominated: how the rules were chosen, settled before they were retrained; empty where that was not recorded.
         protocol: how the rules were retrained.
         data: the data set's name.
         fingerprint: hash of its decoded arrays.
@@ -200,6 +201,7 @@ class RulesBoard:
 
     group: str
     searched: Searched | None
+    nominated: str
     protocol: ChildProtocol
     data: str
     fingerprint: str

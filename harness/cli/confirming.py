@@ -30,8 +30,15 @@ TOP, SEEDS, MOST_SEEDS = 5, "0-9", 20  # the exact test goes through all 2ⁿ si
 
 def confirm(
     top: Annotated[
-        int | None, typer.Option(help="Best rules of each searcher.", show_default=f"{TOP}, or 0 with --rule")
+        int | None,
+        typer.Option(
+            help="Best rules of each searcher, by what they earn beyond what their seeds give.",
+            show_default=f"{TOP}, or 0 with --finals or --rule",
+        ),
     ] = None,
+    finals: Annotated[
+        bool, typer.Option("--finals", help="The final best of every run; the leaderboard then shows what they earn.")
+    ] = False,
     seeds: Annotated[
         str, typer.Option(help=f"Fresh seeds to retrain on, {MOST_SEEDS} at most, as 0-9 or 100-119.")
     ] = SEEDS,
@@ -71,9 +78,9 @@ def confirm(
     check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
     check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
     own = [resolve(text) for text in rules or []]
-    top = (0 if own else TOP) if top is None else top
+    top = (0 if own or finals else TOP) if top is None else top
     options.check_device(device)
-    if not top and own:
+    if not top and not finals and own:
         given = {"--board": board is not None, "--unfinished": unfinished}
         options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe)
@@ -81,11 +88,11 @@ def confirm(
     _tell_repeated(own, rules or [])
     if cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
-    if top or not own:
+    if top or finals or not own:
         Ledger.read(results).close()  # where there is no store, none is to be made
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger.open(results))
-        plan = _plan(ledger, own, top=top, board=board, unfinished=unfinished)
+        plan = _plan(ledger, own, top=top, finals=finals, board=board, unfinished=unfinished)
         scoring = chosen or named("quick" if plan.searched is None else plan.searched.protocol.name)
         if plan.searched is not None and chosen is None:
             _check_protocol(scoring, plan.searched)
@@ -119,35 +126,37 @@ class _Plan:
         rules: the known optimizers first.
         searched: the searchers' board that they are from; None if no search did.
         space: the searched one, or the whole language.
+        nominated: how the rules were chosen; empty where all were named by hand.
     """
 
     rules: tuple[Rule, ...]
     searched: Board | None
     space: Space
+    nominated: str = ""
 
 
-def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, board: int | None, unfinished: bool) -> _Plan:
+def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, finals: bool, board: int | None, unfinished: bool) -> _Plan:
     """Choose the rules.
 
     Raises:
         LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
     """
-    from harness.board.nominating import nominations
+    from harness.board.nominating import nominations, way
     from harness.race.confirming import to_confirm
     from harness.space.grammar import Space
 
-    if top == 0:
+    if not (top or finals):
         whole = Space.of("arxiv2", blocks=4, distinct_operands=False, last_not_add=False, connected=False)
         return _Plan(to_confirm(own), None, whole)
     records = ledger.results()
     searched = _searched(records, board=board, unfinished=unfinished)
-    nominated = nominations(records, searched, top=top, unfinished=unfinished)
+    nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
     if not nominated:
         what = f"rules to confirm, board {board or 1}"
         hint = "Search on, or name rules with --rule"
         raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
     rules = to_confirm([*(each.rule for each in nominated), *own])
-    return _Plan(rules, searched, searched.space)
+    return _Plan(rules, searched, searched.space, way(top=top, finals=finals, unfinished=unfinished, by_hand=len(own)))
 
 
 def _tell_repeated(own: Sequence[Rule], texts: Sequence[str]) -> None:
@@ -254,7 +263,7 @@ def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
         asynchronous=False,
         environment=ground.environment,
         provenance=provenance(),
-        confirmation=Confirmation(tuple(map(str, plan.rules)), searched),
+        confirmation=Confirmation(tuple(map(str, plan.rules)), searched, plan.nominated),
     )
 
 
@@ -264,7 +273,8 @@ def _tell_plan(plan: _Plan, headers: Sequence[RunHeader], due: set[str]) -> None
     first = headers[0]
     others = len(plan.rules) - len(KNOWN)
     announce(
-        f"confirming {len(plan.rules)} rules, {len(KNOWN)} known and {others} other; "
+        f"confirming {len(plan.rules)} rules, {len(KNOWN)} known and {others} other"
+        f"{f' ({plan.nominated})' if plan.nominated else ''}; "
         f"protocol {first.protocol.name} v{first.protocol.version}; "
         f"data {first.data} ({first.data_fingerprint[:8]}); {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"
     )

@@ -50,14 +50,14 @@ def report(
     with Ledger.read(results) as ledger:
         check_place(path)
         with counting("reading the store"):
-            store = ledger.runs()
+            store = ledger.judged()
             records = chosen(store, board=board)
             seen = sightings(records)
         lineage, notes = (None, []) if replay is False else _retraced(ledger, seen, trusted=bool(replay))
     with counting("drawing the report"):
-        text = unicode_text(render(compose(records, store=store, lineage=lineage, notes=notes)))
-    write_whole(path, text.encode())
-    announce(f"{path}: {len(records)} runs, {len(text.encode()) / 1e6:.1f} MB; open it in any browser")
+        page = unicode_text(render(compose(records, store=store, lineage=lineage, notes=notes))).encode()
+    write_whole(path, page)
+    announce(f"{path}: {len(records)} runs, {len(page) / 1e6:.1f} MB; open it in any browser")
 
 
 def _retraced(

@@ -74,6 +74,7 @@ class _Budget(_Part):
 class _Confirmation(_Part):
     rules: list[Annotated[str, Field(min_length=1, max_length=10_000)]]
     searched: str
+    nominated: Label = ""  # files of before there were several ways to nominate have none
 
 
 class _Header(_Part):

@@ -15,7 +15,7 @@ from harness.race.records import Results, RunHeader, RunState
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
 OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message", "test")
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
-RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate")
+RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate", "message")
 Cell = str | int | float | None
 _header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards poll
 
@@ -197,21 +197,23 @@ def results_from(rows: Sequence[Sequence[Cell]]) -> Results:
     """
     if not rows:
         return Results()
-    numbers, rules, keys, sources, statuses, scores, rates = zip(*rows, strict=True)
+    numbers, rules, keys, sources, statuses, scores, rates, notes = zip(*rows, strict=True)
     try:
-        for column, kinds in ((numbers, {int}), (rules, {str}), (keys, {str}), (scores, {float}), (rates, _RATES)):
+        texts = ((rules, {str}), (keys, {str}), (notes, {str}))
+        for column, kinds in ((numbers, {int}), *texts, (scores, {float}), (rates, _RATES)):
             if not kinds.issuperset(map(type, column)):
                 raise KeyError(column)
         charged, ended = [_CHARGED[source] for source in sources], [_STATUSES[status] for status in statuses]
     except KeyError as cause:
         broken = next(row for row in rows if _unlike_a_result(row))
         raise unreadable("result", broken) from cause
-    return Results(numbers, rules, keys, charged, ended, scores, rates)
+    return Results(numbers, rules, keys, charged, ended, scores, rates, notes)
 
 
 def _unlike_a_result(row: Sequence[Cell]) -> bool:
-    index, rule, key, source, status, score, rate = row
-    kinds = (type(index), type(rule), type(key), type(score)) == (int, str, str, float) and type(rate) in _RATES
+    index, rule, key, source, status, score, rate, note = row
+    kinds = (type(index), type(score)) == (int, float) and type(rate) in _RATES
+    kinds = kinds and {type(rule), type(key), type(note)} == {str}
     return not kinds or source not in _CHARGED or status not in _STATUSES
 
 

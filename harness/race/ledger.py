@@ -39,7 +39,7 @@ from harness.race.entries import (
     run_from,
 )
 from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, conditions, evaluation_under
-from harness.race.records import RunHeader, RunRecord, RunResults, RunState
+from harness.race.records import Judged, Results, RunHeader, RunRecord, RunResults, RunState
 from harness.race.storage import guarded, snapshot
 from harness.race.transfer import insert_archive, stored_archive
 
@@ -171,12 +171,8 @@ class Ledger:
         Raises:
             LedgerError: the store cannot be read.
         """
-        query = f"SELECT {', '.join(RESULT_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
         with guarded(self.path), self._reading() as connection, snapshot(connection):
-            read = [
-                (row, results_from(connection.execute(query, (row.identity,)).fetchall()))
-                for row in _run_rows(connection)
-            ]
+            read = [(row, _results(connection, row)) for row in _run_rows(connection)]
         return [RunResults(**self._run(row), results=results) for row, results in read]
 
     def confirmations(self) -> list[RunRecord]:
@@ -185,18 +181,29 @@ class Ledger:
         Raises:
             LedgerError: the store cannot be read.
         """
-        query = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             read = [
-                (row, [entry_from(cells) for cells in connection.execute(query, (row.identity,))])
-                for row in _run_rows(connection)
-                if row.header.confirmation is not None
+                (row, _entries(connection, row)) for row in _run_rows(connection) if row.header.confirmation is not None
             ]
         return [self._record(row, entries) for row, entries in read]
 
     def _record(self, row: RunRow, entries: Sequence[Entry]) -> RunRecord:
         trials, keys = tuple(each.trial for each in entries), tuple(each.key for each in entries)
         return RunRecord(**self._run(row), trials=trials, keys=keys)
+
+    def judged(self) -> list[Judged]:
+        """Every run as of one moment, in the order they were begun: searches by their results, confirmations whole.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        with guarded(self.path), self._reading() as connection, snapshot(connection):
+            return [
+                RunResults(**self._run(row), results=_results(connection, row))
+                if row.header.confirmation is None
+                else self._record(row, _entries(connection, row))
+                for row in _run_rows(connection)
+            ]
 
     def _run(self, row: RunRow) -> _RunFields:
         """What every reading of a run begins with."""
@@ -314,6 +321,16 @@ def _unknown(identity: str) -> NoReturn:
 def _run_rows(connection: sqlite3.Connection) -> list[RunRow]:
     query = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs ORDER BY started, identity"
     return [run_from(cells) for cells in connection.execute(query)]
+
+
+def _results(connection: sqlite3.Connection, row: RunRow) -> Results:
+    query = f"SELECT {', '.join(RESULT_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
+    return results_from(connection.execute(query, (row.identity,)).fetchall())
+
+
+def _entries(connection: sqlite3.Connection, row: RunRow) -> list[Entry]:
+    query = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? AND status IS NOT NULL ORDER BY number"
+    return [entry_from(cells) for cells in connection.execute(query, (row.identity,))]
 
 
 def _store_lock(folder: Path) -> FileLock:

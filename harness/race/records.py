@@ -36,10 +36,13 @@ class Confirmation:
     Attributes:
         rules: their token strings in the order of training, each another function.
         searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
+        nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
+            where they were named by hand, and in records of before there were several ways.
     """
 
     rules: tuple[str, ...]
     searched: str = ""
+    nominated: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
@@ -126,8 +129,14 @@ class RunHeader:
     @property
     def _kind(self) -> dict[str, object]:
         """What a search's header lacks, which stays what it was before there were other kinds of run."""
-        confirmed = {} if self.confirmation is None else {"confirmation": dataclasses.asdict(self.confirmation)}
-        return confirmed if self.table is None else confirmed | {"table": self.table}
+        if self.table is not None:
+            return {"table": self.table}
+        if self.confirmation is None:
+            return {}
+        fields = dataclasses.asdict(self.confirmation)
+        if not self.confirmation.nominated:
+            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+        return {"confirmation": fields}
 
     def check(self, rule: Rule) -> None:
         """Raise unless the run may train a rule: one of its space, or of those that it confirms.
@@ -193,7 +202,9 @@ class RunHeader:
             }
             if "confirmation" in fields:
                 confirmed = fields["confirmation"]
-                fields["confirmation"] = Confirmation(tuple(confirmed["rules"]), confirmed["searched"])
+                fields["confirmation"] = Confirmation(
+                    tuple(confirmed["rules"]), confirmed["searched"], confirmed.get("nominated", "")
+                )
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(
@@ -213,6 +224,7 @@ class Results:
         statuses: how their children ended.
         scores: what they earned.
         learning_rates: the λ that was chosen; None where none was.
+        messages: what was said of a child that failed, empty of others.
     """
 
     numbers: Sequence[int] = ()
@@ -222,6 +234,7 @@ class Results:
     statuses: Sequence[Status] = ()
     scores: Sequence[float] = ()
     learning_rates: Sequence[float | None] = ()
+    messages: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -243,7 +256,14 @@ class Results:
             statuses=[trial.outcome.status for trial in trials],
             scores=[trial.outcome.score for trial in trials],
             learning_rates=[trial.outcome.learning_rate for trial in trials],
+            messages=[trial.outcome.message for trial in trials],
         )
+
+    @property
+    def best(self) -> int | None:
+        """The place of the best child that is OK, the earliest of equals; None where none is."""
+        sound = (place for place, status in enumerate(self.statuses) if status is Status.OK and self.charged[place])
+        return max(sound, key=self.scores.__getitem__, default=None)
 
     @property
     def charged_scores(self) -> list[float]:
@@ -293,6 +313,20 @@ class RunResults(Run):
     """
 
     results: Results
+
+    @classmethod
+    def of(cls, record: Judged) -> RunResults:
+        """A run without the details of its trials."""
+        if isinstance(record, RunResults):
+            return record
+        return cls(
+            header=record.header,
+            state=record.state,
+            active=record.active,
+            started=record.started,
+            seconds=record.seconds,
+            results=record.results,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

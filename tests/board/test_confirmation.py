@@ -10,6 +10,7 @@ from confirming import confirmed
 
 from harness.board.confirmation import rules_boards
 from harness.board.leaderboard import boards
+from harness.board.rules_layout import page
 from harness.contracts import Status
 from harness.race.protocol import PAPER, Budget
 from harness.race.records import RunState
@@ -205,3 +206,39 @@ def test_the_searchers_board_never_sees_a_confirmation(base, run) -> None:
     posing = [replace(each, header=replace(each.header, searcher="random")) for each in posing]
     assert boards([*searches, *posing]) == boards(searches)
     assert boards(posing) == ()
+
+
+def test_no_choice_depends_on_a_test_score(base) -> None:
+    """Momentum is the best known by validation and SGD by test: validation chooses (protocol §2)."""
+    plain = confirmed(base, SCORES)
+    turned = {"g": 0.95, "m": 0.15, NEW: 0.5, "g * clip(g2, 1e-4)": 0.99}
+    tests = dict(zip((rule for rule in plain[0].header.confirmation.rules), turned.values(), strict=True))
+    other = [
+        replace(
+            record,
+            trials=tuple(
+                replace(each, outcome=replace(each.outcome, test=tests[str(each.rule)])) for each in record.trials
+            ),
+        )
+        for record in plain
+    ]
+    (before,), (after,) = rules_boards([], plain), rules_boards([], other)
+    assert [each.known or each.infix for each in after.rules] != [each.known or each.infix for each in before.rules]
+    assert after.best_known == before.best_known == named(after, "momentum").key
+    assert after.target == before.target
+    for key in (each.key for each in before.rules):
+        one, two = ({each.key: each for each in board.rules}[key] for board in (before, after))
+        assert (two.reached, two.target_examples, two.validation) == (one.reached, one.target_examples, one.validation)
+    assert named(after, "sgd").paired.difference.mean == pytest.approx(0.95 - 0.15), "and is compared by test"
+
+
+def test_another_way_of_nominating_is_another_family_of_tests(base) -> None:
+    plain = confirmed(base, SCORES, searched="abc")
+    other = [
+        replace(each, header=replace(each.header, confirmation=replace(each.header.confirmation, nominated="so")))
+        for each in plain
+    ]
+    found = rules_boards([], [*plain, *other])
+    assert [each.nominated for each in found] == ["", "so"]
+    assert ("nominated", "so; settled before any was retrained") in page(found[1]).facts
+    assert not any(name == "nominated" for name, _ in page(found[0]).facts)

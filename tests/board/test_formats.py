@@ -36,7 +36,7 @@ def test_json_holds_what_its_schema_says(several) -> None:
     first, second = document["boards"]
     assert set(first) == {
         *("comparable", "space", "protocol", "data", "budget", "commits", "hardware"),
-        *("entrants", "comparisons", "references", "rules", "unfinished", "notes"),
+        *("entrants", "comparisons", "retrained", "references", "rules", "unfinished", "notes"),
     }
     row = first["entrants"][0]
     assert (row["searcher"], row["seeds"], row["best"]["score"]) == ("random", [0, 1, 2], 0.52)

@@ -12,6 +12,8 @@ from racing import PROTOCOL, FakeTask, Learner, dump, fake_outcome, header, run
 
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError, SpaceError
+from harness.race.archive import encode
+from harness.race.archive_reading import decode
 from harness.race.confirming import CONFIRMER, KNOWN, Listed, known_optimizers, to_confirm
 from harness.race.engine import TaskSpec, build_task
 from harness.race.entries import Source
@@ -24,13 +26,15 @@ from harness.space.equivalence import key
 FEW = tuple(rules(4))
 
 
-def confirming(chosen: tuple[Rule, ...], *, seed: int = 0, searched: str = "", **changes: object) -> RunHeader:
+def confirming(
+    chosen: tuple[Rule, ...], *, seed: int = 0, searched: str = "", nominated: str = "", **changes: object
+) -> RunHeader:
     return header(
         searcher=CONFIRMER,
         settings={},
         seed=seed,
         budget=Budget(len(chosen), len(chosen)),
-        confirmation=Confirmation(tuple(map(str, chosen)), searched),
+        confirmation=Confirmation(tuple(map(str, chosen)), searched, nominated),
         **changes,
     )
 
@@ -88,6 +92,20 @@ def test_who_nominated_and_which_rules_say_which_run_it_is() -> None:
     assert len({each.identity for each in (made, *others)}) == 5
     assert dataclasses.replace(made, confirmation=None).identity != made.identity
     assert made.identity == confirming(FEW).identity
+
+
+def test_how_rules_were_chosen_is_part_of_the_record_and_old_records_stay_as_they_were(tmp_path: Path) -> None:
+    old, new = confirming(FEW, searched="abc"), confirming(FEW, searched="abc", nominated="the final best of every run")
+    assert json.loads(old.to_json())["confirmation"] == {"rules": list(map(str, FEW)), "searched": "abc"}
+    assert json.loads(new.to_json())["confirmation"]["nominated"] == "the final best of every run"
+    assert RunHeader.from_json(new.to_json()) == new
+    assert new.identity != old.identity
+    assert (new.child_seed, new.comparable) == (old.child_seed, old.comparable), "and no score depends on it"
+    assert old.identity == "deb47aa4821d7484", "as stored records have it"
+    run(tmp_path / "here", new, searcher=Listed(FEW))  # type: ignore[arg-type]
+    archive = Ledger.read(tmp_path / "here").archive(new.identity)
+    (tmp_path / "run.jsonl").write_bytes(encode(archive))
+    assert decode(tmp_path / "run.jsonl") == archive, "and files take it along"
 
 
 def test_a_list_that_grew_trains_what_is_new_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.board.comparison import Comparison
 from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
-from harness.board.leaderboard import boards
+from harness.board.leaderboard import boards, comparables
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
@@ -17,7 +17,7 @@ from harness.board.tables import Board
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.records import RunHeader, RunRecord
+from harness.race.records import Judged, RunHeader, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
 FINDERS_TRACED = 6  # of a rule, one run each
@@ -142,12 +142,12 @@ class Report:
 
     searches: tuple[SearchSection, ...]
     rules: tuple[RulesSection, ...]
-    records: tuple[RunRecord, ...]
+    records: tuple[Judged, ...]
     retraced: bool
     notes: tuple[str, ...]
 
 
-def chosen(records: Sequence[RunRecord], *, board: int | None) -> tuple[RunRecord, ...]:
+def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...]:
     """The runs of one board and the confirmations of its rules; of all boards for None.
 
     Raises:
@@ -155,20 +155,20 @@ def chosen(records: Sequence[RunRecord], *, board: int | None) -> tuple[RunRecor
     """
     if board is None:
         return tuple(record for record in records if record.header.table is None)
-    found = boards(records, top=0)
+    found = list(comparables(records))
     if board > len(found):
         hint = "`harness leaderboard` shows the numbers"
         raise LedgerError(message(f"board {board}", expected=f"a number up to {len(found)}", got=board, hint=hint))
-    wanted = found[board - 1].comparable
+    wanted = found[board - 1]
     return tuple(record for record in records if wanted == _searched(record))
 
 
-def _searched(record: RunRecord) -> str:
+def _searched(record: Judged) -> str:
     confirmation = record.header.confirmation
     return record.header.comparable if confirmation is None else confirmation.searched
 
 
-def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
+def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
     """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed."""
     found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
@@ -186,7 +186,7 @@ def sightings(records: Sequence[RunRecord]) -> tuple[Sighting, ...]:
     return tuple(found.values())
 
 
-def _confirmed(records: Sequence[RunRecord]) -> dict[str, set[str]]:
+def _confirmed(records: Sequence[Judged]) -> dict[str, set[str]]:
     """The keys of the rules confirmed, by the searches that nominated them."""
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
@@ -196,29 +196,27 @@ def _confirmed(records: Sequence[RunRecord]) -> dict[str, set[str]]:
 
 
 def report(
-    records: Sequence[RunRecord],
+    records: Sequence[Judged],
     *,
-    store: Sequence[RunRecord] | None = None,
+    store: Sequence[Judged] | None = None,
     lineage: Lineage | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
     """Make the report of some runs.
 
     Args:
-        records: searches and confirmations.
+        records: searches, whose results are enough, and confirmations with all that their children left.
         store: all runs that are known, whose numbers the boards have and whose random runs count for references; those
             of the report for None.
         lineage: where proposals came from; None if no searcher was asked.
         notes: what could not be told, and why.
     """
-    whole = records if store is None else store
+    records = list(map(_brief, records))
+    whole = records if store is None else list(map(_brief, store))
     wanted = {record.header.comparable for record in records if record.header.searches}
-    groups: dict[str, list[RunRecord]] = defaultdict(list)
-    for record in records:
-        if record.header.searches:
-            groups[record.header.comparable].append(record)
+    groups = comparables(records)
     numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
-    confirmations = [record for record in records if record.header.confirmation is not None]
+    confirmations = [record for record in records if isinstance(record, RunRecord)]
     seen: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for each in sightings(records):
         seen[each.header.comparable, each.key].append(each)
@@ -234,9 +232,13 @@ def report(
     )
 
 
-def _search(number: int, board: Board, records: Sequence[RunRecord]) -> SearchSection:
-    kept, _ = distinct(records)
-    runs = [each for each in kept if isinstance(each, RunRecord)]
+def _brief(record: Judged) -> Judged:
+    """A search by its results alone: it may have hundreds of thousands of trials."""
+    return record if record.header.confirmation is not None else RunResults.of(record)
+
+
+def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:
+    runs, _ = distinct(records)
     return SearchSection(
         number=number,
         board=board,
@@ -247,9 +249,9 @@ def _search(number: int, board: Board, records: Sequence[RunRecord]) -> SearchSe
     )
 
 
-def _searched_by(records: Sequence[RunRecord]) -> tuple[Provenance, ...]:
+def _searched_by(records: Sequence[Judged]) -> tuple[Provenance, ...]:
     named, _ = labels([record.header for record in records]) if records else ({}, [])
-    runs: dict[str, list[RunRecord]] = defaultdict(list)
+    runs: dict[str, list[Judged]] = defaultdict(list)
     for record in records:
         runs[named[entrant(record.header)]].append(record)
     return tuple(
@@ -258,7 +260,7 @@ def _searched_by(records: Sequence[RunRecord]) -> tuple[Provenance, ...]:
     )
 
 
-def _provenance(label: str, records: Sequence[RunRecord], *, command: str) -> Provenance:
+def _provenance(label: str, records: Sequence[Judged], *, command: str) -> Provenance:
     header = records[0].header
     machine = []
     for name in TOLD:

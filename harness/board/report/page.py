@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import functools
-import gzip
 import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from xml.etree import ElementTree
 
@@ -26,6 +26,7 @@ from harness.board.report.document import Report
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
+from harness.race.records import Judged
 from harness.space.diagram import svg
 from harness.space.mathml import mathml
 from harness.space.notation import latex
@@ -78,7 +79,7 @@ def render(report: Report) -> str:
         biased=layout.BIASED,
         baseline=UNIFORM,
         data_name=DATA_NAME,
-        data=base64.b64encode(gzip.compress(data(report).encode(), mtime=0)).decode(),
+        data=_packed(_data(report)),
         style=Markup(_part("style.css")),
         script=Markup(script),
         plotly=Markup(plotly),
@@ -96,36 +97,44 @@ def data(report: Report) -> str:
          "runs": [{"name", "identity", "state", "seconds", "header": {...},
                    "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
     """
-    found = {
+    return "".join(_data(report))
+
+
+def _data(report: Report) -> Iterator[str]:
+    """``data`` in pieces, a run each: a store of a million trials is some 100 MB of it."""
+    rules = rules_formats.render([each.board for each in report.rules], Format.JSON)
+    head = {
         "schema": SCHEMA,
         "harness": harness.__version__,
         "boards": json.loads(formats.render([each.board for each in report.searches], Format.JSON))["boards"],
-        "rules_boards": json.loads(rules_formats.render([each.board for each in report.rules], Format.JSON))[
-            "rules_boards"
-        ],
-        "runs": [
-            {
-                "name": record.header.name,
-                "identity": record.header.identity,
-                "state": record.standing,
-                "seconds": record.seconds,
-                "header": json.loads(record.header.to_json()),
-                "trials": [
-                    [
-                        trial.index,
-                        str(trial.rule),
-                        trial.outcome.status.value,
-                        trial.outcome.score,
-                        trial.outcome.learning_rate,
-                        trial.charged,
-                    ]
-                    for trial in record.trials
-                ],
-            }
-            for record in report.records
-        ],
+        "rules_boards": json.loads(rules)["rules_boards"],
+        "runs": [],
     }
-    return json.dumps(found, allow_nan=False)
+    yield json.dumps(head, allow_nan=False).removesuffix("]}")
+    for place, record in enumerate(report.records):
+        yield (", " if place else "") + json.dumps(_run(record), allow_nan=False)
+    yield "]}"
+
+
+def _run(record: Judged) -> dict[str, object]:
+    each = record.results
+    statuses = (status.value for status in each.statuses)
+    columns = (each.numbers, each.rules, statuses, each.scores, each.learning_rates, each.charged)
+    return {
+        "name": record.header.name,
+        "identity": record.header.identity,
+        "state": record.standing,
+        "seconds": record.seconds,
+        "header": json.loads(record.header.to_json()),
+        "trials": list(zip(*columns, strict=True)),
+    }
+
+
+def _packed(pieces: Iterable[str]) -> str:
+    """Text compressed, as letters that an address can hold."""
+    squeezer = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=zlib.MAX_WBITS | 16)  # of gzip
+    packed = b"".join([*(squeezer.compress(piece.encode()) for piece in pieces), squeezer.flush()])
+    return base64.b64encode(packed).decode()
 
 
 def _part(name: str) -> str:

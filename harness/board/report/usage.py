@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,7 @@ from harness.board.layout import formula
 from harness.contracts import Rule, Status
 from harness.errors import HarnessError
 from harness.race.entries import rule_from
-from harness.race.records import RunRecord, RunState
+from harness.race.records import Judged, RunState
 from harness.space.draws import IDENTITY
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space
@@ -127,7 +129,7 @@ class Usage:
     failures: tuple[Failure, ...]
 
 
-def usage(records: Sequence[RunRecord], space: Space) -> Usage:
+def usage(records: Sequence[Judged], space: Space) -> Usage:
     """Work it out.
 
     Args:
@@ -135,7 +137,7 @@ def usage(records: Sequence[RunRecord], space: Space) -> Usage:
         space: what they searched.
     """
     named, _ = labels([record.header for record in records]) if records else ({}, [])
-    runs: dict[str, list[RunRecord]] = defaultdict(list)
+    runs: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(records, key=lambda each: each.header.seed):
         runs[named[entrant(record.header)]].append(record)
     vocabulary = tuple(word for word in (*space.operands, *space.unary, *space.binary) if word != IDENTITY)
@@ -166,11 +168,11 @@ def _changes(curves: Sequence[Sequence[float]]) -> list[int]:
     return sorted({0, *inner, size - 1})
 
 
-def _finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+def _finished(runs: Sequence[Judged]) -> list[Judged]:
     return [run for run in runs if run.state is RunState.FINISHED]
 
 
-def _curves(label: str, runs: Sequence[RunRecord]) -> Curves:
+def _curves(label: str, runs: Sequence[Judged]) -> Curves:
     finished = _finished(runs)
     header = finished[0].header
     every: list[NDArray[np.float64]] = [
@@ -191,15 +193,15 @@ def _curves(label: str, runs: Sequence[RunRecord]) -> Curves:
     )
 
 
-def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> Words:
+def _words(label: str, runs: Sequence[Judged], vocabulary: Sequence[str]) -> Words:
     counts: list[Counter[str]] = [Counter() for _ in range(PARTS)]
     totals = [0] * PARTS
     for run in runs:
-        size = len(run.trials)
-        for place, trial in enumerate(run.trials):
-            part = place * PARTS // size
+        rules = run.results.rules
+        for place, rule in enumerate(rules):
+            part = place * PARTS // len(rules)
             totals[part] += 1
-            counts[part].update(set(trial.rule.tokens))
+            counts[part].update(set(rule.split(" ")))
     shares = (
         tuple(count[word] / total if total else None for count, total in zip(counts, totals, strict=True))
         for word in vocabulary
@@ -207,39 +209,60 @@ def _words(label: str, runs: Sequence[RunRecord], vocabulary: Sequence[str]) -> 
     return Words(label, tuple(shares))
 
 
-def _sized(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[Sized, ...]:
-    """The functions found, with the front of size against reward, thinned."""
-    children: dict[str, set[tuple[int, float]]] = defaultdict(set)  # one seed, one child: the rest are its copies
-    first: dict[str, Rule] = {}
-    found: dict[str, list[str]] = defaultdict(list)
-    for label, own in runs.items():
-        for run in own:
-            results = run.results
-            for key, rule, status, score in zip(
-                results.keys, results.rules, results.statuses, results.scores, strict=True
-            ):
-                children[key].add((run.header.seed, score))
-                if status is Status.OK:
-                    first.setdefault(key, rule_from(rule))
-                    if label not in found[key]:
-                        found[key].append(label)
-    means = {key: math.fsum(score for _, score in children[key]) / len(children[key]) for key in first}
-    best = sorted(means, key=lambda key: -means[key])[:MOST_RULES]
-    nodes = {key: size for key in best if (size := _nodes(first[key]))}
+def _sized(runs: Mapping[str, Sequence[Judged]]) -> tuple[Sized, ...]:
+    """The functions found, with the front of size against reward, thinned.
+
+    Hundreds of thousands of functions may be met, nearly all of them once: their rules stay texts until few are left.
+    """
+    first: dict[str, str] = {}  # of the children that are OK
+    child: dict[str, tuple[int, float]] = {}  # by seed and score: one seed, one child, of which the rest are copies
+    more: dict[str, set[tuple[int, float]]] = defaultdict(set)
+    for run in itertools.chain.from_iterable(runs.values()):
+        results, seed = run.results, run.header.seed
+        for key, rule, status, score in zip(results.keys, results.rules, results.statuses, results.scores, strict=True):
+            each = (seed, score)
+            if child.setdefault(key, each) != each:
+                more[key].add(each)
+            if status is Status.OK:
+                first.setdefault(key, rule)
+
+    def mean(key: str) -> float:
+        scores = [score for _, score in {child[key], *more.get(key, ())}]
+        return math.fsum(scores) / len(scores)
+
+    means = {key: mean(key) for key in first}
+    best = heapq.nlargest(MOST_RULES, means, key=means.__getitem__)
+    nodes = {key: size for key in best if (size := _nodes(rule_from(first[key])))}
     front = set(_front(nodes, means))
     shown = [*front, *[key for key in nodes if key not in front][:MOST_SHOWN]]
+    found = _finders(runs, set(shown))
     sized = (
         Sized(
-            infix=formula(first[key]),
+            infix=formula(rule_from(first[key])),
             nodes=nodes[key],
             score=means[key],
-            seeds=len({seed for seed, _ in children[key]}),
+            seeds=len({seed for seed, _ in (child[key], *more.get(key, ()))}),
             labels=tuple(found[key]),
             front=key in front,
         )
         for key in shown
     )
     return tuple(sorted(sized, key=lambda each: (each.nodes, -each.score)))
+
+
+def _finders(runs: Mapping[str, Sequence[Judged]], keys: Collection[str]) -> dict[str, list[str]]:
+    """The labels of those that found a function, in order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for label, own in runs.items():
+        met = {
+            key
+            for run in own
+            for key, status in zip(run.results.keys, run.results.statuses, strict=True)
+            if key in keys and status is Status.OK
+        }
+        for key in met:
+            found[key].append(label)
+    return found
 
 
 def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str]:
@@ -259,28 +282,30 @@ def _nodes(rule: Rule) -> int:
         return 0
 
 
-def _risks(records: Sequence[RunRecord], vocabulary: Sequence[str]) -> tuple[Risk, ...]:
+def _risks(records: Sequence[Judged], vocabulary: Sequence[str]) -> tuple[Risk, ...]:
     trained: Counter[str] = Counter()
     diverged: Counter[str] = Counter()
     for record in records:
-        for trial in record.trials:
-            if trial.charged:
-                words = set(trial.rule.tokens)
+        results = record.results
+        for rule, charged, status in zip(results.rules, results.charged, results.statuses, strict=True):
+            if charged:
+                words = set(rule.split(" "))
                 trained.update(words)
-                if trial.outcome.status is Status.DIVERGED:
+                if status is Status.DIVERGED:
                     diverged.update(words)
     found = (Risk(word, trained[word], diverged[word]) for word in vocabulary if trained[word] >= LEAST_TRAINED)
     return tuple(sorted(found, key=lambda each: (-each.diverged / each.trained, each.word)))
 
 
-def _failures(runs: Mapping[str, Sequence[RunRecord]]) -> tuple[Failure, ...]:
+def _failures(runs: Mapping[str, Sequence[Judged]]) -> tuple[Failure, ...]:
     counts: Counter[tuple[str, str]] = Counter()
     example: dict[tuple[str, str], str] = {}
     for label, own in runs.items():
         for run in own:
-            for trial in run.trials:
-                if trial.charged and trial.outcome.status is Status.ERROR:
-                    slot = (label, trial.outcome.message)
+            results = run.results
+            for place, status in enumerate(results.statuses):
+                if status is Status.ERROR and results.charged[place]:
+                    slot = (label, results.messages[place])
                     counts[slot] += 1
-                    example.setdefault(slot, formula(trial.rule))
+                    example.setdefault(slot, formula(rule_from(results.rules[place])))
     return tuple(Failure(*slot, count, example[slot]) for slot, count in counts.most_common())

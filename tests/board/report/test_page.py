@@ -203,3 +203,12 @@ def test_too_few_seeds_are_called_underpowered(run) -> None:
 
 def test_an_empty_store_makes_a_page() -> None:
     assert "No runs yet." in render(report([]))
+
+
+def test_final_bests_on_fresh_seeds_are_shown_where_they_were_retrained(run, rules) -> None:
+    searches = [run(0.2, 0.4, 0.5, seed=seed) for seed in range(2)]
+    assert "On fresh seeds" not in render(report(searches))
+    made = confirmed(searches[0].header, {str(rules[2]): [0.43, 0.45]}, searched=searches[0].header.comparable)
+    reader = Reader()
+    reader.feed(render(report([*searches, *made])))
+    assert ["1", "random", "0.440", "no interval", "2"] in reader.rows
