@@ -18,8 +18,8 @@ class HarnessError(Exception):
     exit_code = 2
 
 
-class RuleSyntaxError(HarnessError):
-    """A text is not an update rule."""
+class RuleSyntaxError(HarnessError, ValueError):
+    """A text is not an update rule; a ``ValueError`` too, as torch's optimizers raise it."""
 
 
 class SpaceError(HarnessError):
@@ -38,8 +38,8 @@ class RegistryError(HarnessError):
     """A name is not registered, or what it names cannot be loaded."""
 
 
-class SettingError(HarnessError):
-    """A setting is unknown to its searcher or out of range."""
+class SettingError(HarnessError, ValueError):
+    """A setting is unknown to its searcher or optimizer, or out of range; a ``ValueError`` too, as torch's are."""
 
 
 class SearcherError(HarnessError):

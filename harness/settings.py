@@ -107,9 +107,10 @@ class Setting:
                 raise self._refusal(repr(text))
             return text.lower() in TRUE
         try:
-            return self.check(self.type(text))
+            value = self.type(text)
         except ValueError:
             raise self._refusal(repr(text)) from None
+        return self.check(value)
 
     def _refusal(self, got: str) -> SettingError:
         return SettingError(message(f"setting {self.name}", expected=self.allowed, got=got, hint="Change the value"))

@@ -26,6 +26,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from harness.tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
 from harness.tasks.rule_program import Program
+from harness.tasks.rule_tensors import plain
 
 PLAIN: dict[str, Callable[..., Tensor]] = {
     "neg": torch.neg,
@@ -70,7 +71,7 @@ class FusedStep:
         """
         sizes = [param.numel() for param in bucket.params]
         alone = _alone(bucket)
-        if alone and max(sizes) < LEAST_ENTRIES:
+        if (alone and max(sizes) < LEAST_ENTRIES) or not all(map(plain, map(bucket.tensors, range(len(sizes))))):
             return False
         before = bucket.generator().get_state() if self._program.random else None
         rows = self._rows(bucket, rate)
@@ -166,7 +167,8 @@ def _graph(program: Program, means: tuple[str, ...], dtype: torch.dtype, count: 
             )
             param.sub_(numbers[0] * _delta(program, parts))
 
-    example = [torch.ones(2 + constants + 4 * len(means)), *(torch.ones(2, dtype=dtype) for _ in range(width - 1))]
+    numbers = torch.ones(2 + constants + 4 * len(means), device="cpu")
+    example = [numbers, *(torch.ones(2, dtype=dtype, device="cpu") for _ in range(width - 1))]
     return make_fx(step)(*(tensor.clone() for _ in range(count) for tensor in example))
 
 

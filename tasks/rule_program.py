@@ -50,7 +50,7 @@ class Instruction:
 
     def number(self, bucket: Bucket, args: list[float]) -> float:
         """The value of a scalar operation, in double precision."""
-        exact = [[torch.tensor(arg, dtype=torch.float64)] for arg in args]
+        exact = [[torch.tensor(arg, dtype=torch.float64, device="cpu")] for arg in args]
         computing = replace(bucket, apply=together) if exact else bucket  # a recorder may stand in ``apply``
         result = self.kernel(computing, exact, self.owned)
         return result if isinstance(result, float) else result[0].item()

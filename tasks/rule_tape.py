@@ -20,6 +20,7 @@ from torch import Tensor
 
 from harness.tasks.rule_kernels import Bucket, descend
 from harness.tasks.rule_program import Program
+from harness.tasks.rule_tensors import plain
 
 LEAST_ENTRIES = 1 << 12  # of a parameter: for fewer, a call costs more than its arithmetic
 BROADCAST = frozenset({"add", "div", "mul", "sub"})  # these take a tensor of one number sooner than the number,
@@ -94,7 +95,8 @@ def playable(bucket: Bucket, *, entries: int) -> list[int]:
 
 def _alike(tensors: Sequence[Tensor]) -> bool:
     """Whether all can be cut as one vector is, and computed with in one dtype."""
-    return all(tensor.is_contiguous() and tensor.dtype is tensors[0].dtype for tensor in tensors)
+    same = all(tensor.is_contiguous() and tensor.dtype is tensors[0].dtype for tensor in tensors)
+    return same and plain(tensors)
 
 
 def record(program: Program, bucket: Bucket, *, rate: float) -> Tape:

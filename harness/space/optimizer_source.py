@@ -28,10 +28,11 @@ FALLBACK_NAME = "FoundRule"  # of a rule that the zoo does not know
 TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch", "_fit", *dir(builtins)})
 WIDTH = 108  # of a line of the docstring, without its indentation
 
-DECAYS = {
-    "m": ("0.9", "the gradient"),
-    "v": ("0.999", "the squared gradient"),
-    "gamma": ("0.999", "the cubed gradient"),
+MEANS = {"m": "the gradient", "v": "the squared gradient", "gamma": "the cubed gradient"}  # in the order of betas
+BETAS = "0.9, 0.999, 0.999"
+SETTINGS = {  # of every rule, after its own
+    "weight_decay": ("0.0", "decoupled, as AdamW's: a step first multiplies the weights by 1 - lr * weight_decay."),
+    "maximize": ("False", "climb instead of descend."),
 }
 UPDATES = {
     "m": ".add_(g, alpha=1.0 - beta_m)",
@@ -60,25 +61,37 @@ def step(self, closure=None):
         with torch.enable_grad():
             loss = closure()
     for group in self.param_groups:
+        lr = float(group["lr"])
 '''
-PLAIN_BODY = """
+PLAIN_LOOP = """
         for w in group["params"]:
             if w.grad is not None:
-                {update}
-    return loss
 """
-RANDOM_BODY = """
-        alike = {{}}  # parameters of one device and type draw their random values together
+RANDOM_LOOP = """
+        alike = {}  # parameters of one device and type draw their random values together
         for w in group["params"]:
             if w.grad is not None:
                 alike.setdefault((w.device, w.dtype), []).append(w)
         for params in alike.values():
             for w, *draws in zip(params, *self._draw(params, group)):
-                {update}
+"""
+DECAY = """
+                if group["weight_decay"]:
+                    w.mul_(1.0 - lr * group["weight_decay"])
+"""
+UPDATE = """
+                g = -w.grad if group["maximize"] else w.grad
+                delta = self._delta(w, g, group{draws})
+                if lr:
+                    w.add_(delta, alpha=-lr)
+"""
+CONSTANT_UPDATE = """
+                if lr:
+                    w.add_(-lr * {delta})
+"""
+RETURN = """
     return loss
 """
-UPDATE = 'w.add_(self._delta(w, w.grad, group{draws}), alpha=-float(group["lr"]))'
-CONSTANT_UPDATE = 'w.add_(-float(group["lr"]) * {delta})'
 DRAW = '''
 def _draw(self, params, group):
     """Random tensors for parameters of one device and type: vectors with an entry for each weight, cut up."""
@@ -86,11 +99,11 @@ def _draw(self, params, group):
     sizes = [w.numel() for w in params]
     total = sum(sizes)
     generator = torch.Generator(device)
-    streams = self.state["streams"]  # where the random stream of each device stands
-    if str(device) in streams:
-        generator.set_state(streams[str(device)].cpu())
+    streams = {w.device: state["stream"] for w, state in self.state.items() if "stream" in state}
+    if device in streams and streams[device].shape == generator.get_state().shape:
+        generator.set_state(streams[device].to("cpu", torch.uint8))  # where the random stream of the device stands
     else:
-        place = sum(other.partition(":")[0] == device.type for other in streams)  # in the order of first use
+        place = sum(other.type == device.type for other in streams)  # in the order of first use
         stream = device.type if device.index is None else f"{device.type}:{place}"
         name = repr((int(group["seed"]), "rule", stream))
         generator.manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1)
@@ -102,6 +115,12 @@ NOISE = (
 MASK = (
     "{name} = torch.empty(total, dtype=torch.int32, device=device).random_(generator=generator) < {threshold}",
     "# drops an entry with probability {probability}",
+)
+KEEP = (
+    "stream = generator.get_state().to(device)",
+    "states = [self.state[w] for w in params]",
+    "for state in [*states, *(state for w, state in self.state.items() if w.device == device)]:",
+    '    state["stream"] = stream',
 )
 SHAPE = "[part.view(w.shape) for w, part in zip(params, {name}.split(sizes))],"
 FIT = '''
@@ -173,47 +192,62 @@ def _docstring(rule: Rule, code: TensorCode) -> list[str]:
     lines += ["", "In LaTeX:", "", *_indented(_wrapped(printer.latex(expression(rule))))]
     lines += ["", *_wrapped(_legend(code, rule.infix)), "", "Args:"]
     arguments = {"params": "tensors or groups, as for every torch optimizer; a group may have its own settings."}
-    arguments["lr"] = "the learning rate."
-    arguments |= {f"beta_{mean}": f"decay of the running mean of {DECAYS[mean][1]}." for mean in code.means}
+    arguments["lr"] = "the learning rate; at 0 a step leaves the weights as they are."
+    arguments["betas"] = _betas(code)
     if code.epsilon:
         arguments["eps"] = "added where a divisor or the argument of a logarithm could be 0."
     if any(draw.probability is None for draw in code.draws):
         arguments["noise_sigma"] = "standard deviation of the noise."
     if code.draws:
         arguments["seed"] = "root of the random stream, which torch's global generator has no part in."
-    return [*lines, *(f"    {name}: {text}" for name, text in arguments.items()), '"""']
+    arguments |= {name: text for name, (_, text) in SETTINGS.items()}
+    return [*lines, *(line for name, text in arguments.items() for line in _argument(name, text)), '"""']
+
+
+def _argument(name: str, text: str) -> list[str]:
+    first, *rest = textwrap.wrap(f"{name}: {text}", WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+    return [f"    {first}", *(f"        {line}" for line in rest)]
+
+
+def _betas(code: TensorCode) -> str:
+    read = [place for place, mean in zip(("first", "second", "third"), MEANS, strict=True) if mean in code.means]
+    which = f"the {' and the '.join(read)}" if read else "none, but schedulers that cycle momentum look for them"
+    return f"decays of the running means of the gradient, its square and its cube; this rule reads {which}."
 
 
 def _legend(code: TensorCode, formula: str) -> str:
     words = ["g is the gradient"]
-    words += [f"{mean} the running mean of {DECAYS[mean][1]}, bias-corrected" for mean in code.means]
+    words += [f"{mean} the running mean of {MEANS[mean]}, bias-corrected" for mean in code.means]
     words += [text for mark, text in LEGEND.items() if mark in formula]
     return "; ".join(words) + "."
 
 
 def _constructor(code: TensorCode) -> list[str]:
-    settings = {f"beta_{mean}": DECAYS[mean][0] for mean in code.means}
+    settings = {"betas": f"({BETAS})"}
     if code.epsilon:
         settings["eps"] = "1e-8"
     if any(draw.probability is None for draw in code.draws):
         settings["noise_sigma"] = "0.01"
-    checks = {"lr": "lr >= 0.0"} | {name: f"{name} >= 0.0" for name in settings}
-    checks |= {f"beta_{mean}": f"0.0 <= beta_{mean} < 1.0" for mean in code.means}
+    checks = {name: (f"{name} >= 0.0", "at least 0") for name in ("lr", *settings, "weight_decay") if name != "betas"}
+    checks["betas"] = ("len(betas) == 3 and all(0.0 <= beta < 1.0 for beta in betas)", "three numbers in [0, 1)")
     if code.draws:
         settings["seed"] = "0"
-    keywords = "".join(f", {name}={default}" for name, default in settings.items())
-    lines = [f"def __init__(self, params, lr=1e-3{', *' if keywords else ''}{keywords}):"]
-    for name, check in checks.items():
-        lines += [f"    if not {check}:", f'        raise ValueError(f"{name}: expected {check}, got {{{name}}}")']
+    settings |= {name: default for name, (default, _) in SETTINGS.items()}
+    lines = ["def __init__(", "    self,", "    params,", "    lr=1e-3,", "    *,"]
+    lines += [*(f"    {name}={default}," for name, default in settings.items()), "):"]
+    for name, (check, expected) in checks.items():
+        test = f"({check})" if " and " in check else check
+        lines += [f"    if not {test}:", f'        raise ValueError(f"{name}: expected {expected}, got {{{name}}}")']
     lines += ["    defaults = {", *(f'        "{name}": {name},' for name in ("lr", *settings)), "    }"]
     return [*lines, "    super().__init__(params, defaults)"]
 
 
 def _step(code: TensorCode) -> list[str]:
-    draws = ", *draws" if code.draws else ""
-    update = CONSTANT_UPDATE.format(delta=code.delta) if code.constant else UPDATE.format(draws=draws)
-    body = RANDOM_BODY if code.draws else PLAIN_BODY
-    return STEP.strip("\n").splitlines() + body.format(update=update).strip("\n").splitlines()
+    loop = RANDOM_LOOP if code.draws else PLAIN_LOOP
+    update = CONSTANT_UPDATE.format(delta=code.delta)
+    if not code.constant:
+        update = UPDATE.format(draws=", *draws" if code.draws else "")
+    return [line for part in (STEP, loop, DECAY, update, RETURN) for line in part.strip("\n").splitlines()]
 
 
 def _delta(code: TensorCode) -> list[str]:
@@ -226,11 +260,11 @@ def _delta(code: TensorCode) -> list[str]:
     ]
     body: list[str] = []
     if code.means:
-        body += ["state = self.state[w]", "if not state:"]
+        body += ["state = self.state[w]", f'if "{code.means[0]}" not in state:']
         body += ['    state["step"] = 0'] if code.corrected else []
         body += [f'    state["{mean}"] = torch.zeros_like(w)' for mean in code.means]
         body += ['state["step"] += 1', 'step = state["step"]'] if code.corrected else []
-    body += [f'beta_{mean} = group["beta_{mean}"]' for mean in code.means]
+    body += [f'beta_{mean} = group["betas"][{place}]' for place, mean in enumerate(MEANS) if mean in code.means]
     body += ['eps = group["eps"]'] if code.epsilon else []
     body += [f'{mean} = state["{mean}"].mul_(beta_{mean}){UPDATES[mean]}' for mean in code.means]
     return [*lines, *_indented([*body, *code.statements, f"return {code.delta}"])]
@@ -244,7 +278,7 @@ def _draw(draws: Sequence[Draw]) -> list[str]:
             continue
         threshold = round(draw.probability * 2**31)
         lines += [MASK[1].format(probability=draw.probability), MASK[0].format(name=draw.name, threshold=threshold)]
-    lines += ['self.state["streams"] = {**streams, str(device): generator.get_state()}', "return ("]
+    lines += [*KEEP, "return ("]
     lines += [f"    {SHAPE.format(name=draw.name)}" for draw in draws]
     return [*DRAW.strip("\n").splitlines(), *_indented([*lines, ")"])]
 

@@ -25,8 +25,10 @@ STEPS = 4
 SHAPES = [(3, 4), (5,), (), (2, 3, 4)]
 GROUPS = [
     {"members": [0, 3], "lr": 0.05, "betas": (0.9, 0.999, 0.99), "eps": 1e-8, "noise_sigma": 0.01},
-    {"members": [1, 2], "lr": 1e-3, "betas": (0.5, 0.9, 0.8), "eps": 1e-3, "noise_sigma": 0.2},
+    {"members": [1, 2], "lr": 1e-3, "betas": (0.5, 0.9, 0.8), "eps": 1e-3, "noise_sigma": 0.2}
+    | {"weight_decay": 0.3, "maximize": True},
 ]
+NAMES = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
 OVERFLOWING = ["g * exp(exp(exp(2)))", "m / exp(exp(exp(exp(2))))", "g + drop(exp(exp(exp(2))), 0.3)", "1 / (g2 - g2)"]
 SPECIAL = ["1", "noise", "2 ^ m", "(1 - 2 ^ g) ^ g", "log(g) ^ (1 / g)", "drop(1, 0.5) * g", "drop(noise, 0.5) + noise"]
 SPECIAL += ["drop(g, 0.1) * drop(m, 0.1) - noise", "gamma * g3 - g2 * -m", "sqrt(g) - sqrt(v)"]
@@ -50,9 +52,7 @@ expected = torch.load(folder / "expected.pt")
 def built(kind, params, groups):
     wanted = kind.__init__.__code__.co_varnames
     def settings(group):
-        own = dict(zip(("beta_m", "beta_v", "beta_gamma"), group["betas"]))
-        own |= {name: group[name] for name in ("lr", "eps", "noise_sigma")}
-        return {name: value for name, value in own.items() if name in wanted}
+        return {name: value for name, value in group.items() if name in wanted}
     own = [{"params": [params[place] for place in group["members"]], **settings(group)} for group in groups]
     return kind(own, seed=7) if "seed" in wanted else kind(own)
 
@@ -109,7 +109,7 @@ def trajectory(rule: Rule, start: list[torch.Tensor], gradients: list[list[torch
     params = [tensor.clone().requires_grad_() for tensor in start]
     groups = [
         {"params": [params[place] for place in group["members"]]}
-        | {name: group[name] for name in ("lr", "betas", "eps", "noise_sigma")}
+        | {name: group[name] for name in NAMES if name in group}
         for group in GROUPS
     ]
     optimizer = RuleOptimizer(groups, rule, seed=7)
@@ -194,7 +194,14 @@ def test_an_optimizer_is_as_picky_as_torchs_own() -> None:
     module: dict[str, object] = {}
     exec(optimizer_source(named("adam")), module)
     weights = torch.zeros(2, requires_grad=True)
-    for wrong in ({"lr": -1.0}, {"lr": float("nan")}, {"beta_m": 1.0}, {"eps": -1e-8}):
+    for wrong in (
+        {"weight_decay": -1.0},
+        {"betas": (0.9, 0.999)},
+        {"lr": -1.0},
+        {"lr": float("nan")},
+        {"betas": (1.0, 0.9, 0.9)},
+        {"eps": -1e-8},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             module["Adam"]([weights], **wrong)  # type: ignore[operator]
     optimizer = module["Adam"]([weights])  # type: ignore[operator]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.race.seeds import derive_seed
+from harness.tasks.rule_streams import Streams
 from harness.tasks.update_rule import RuleOptimizer
 
 COUNT = 1_000_000
@@ -99,10 +100,37 @@ def test_which_gpu_it_is_makes_no_difference(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch, "Generator", OfProcessor)  # there need not be two GPUs here
 
     def seeds(*devices: str) -> list[int]:
-        optimizer = RuleOptimizer([torch.zeros(1)], "noise", seed=7)
-        return [optimizer._generator(device).initial_seed() for device in devices]
+        streams = Streams()
+        return [streams.generator(torch.device(device), {}, seed=7).initial_seed() for device in devices]
 
     assert seeds("cuda:1") == seeds("cuda:0") == [derive_seed(7, "rule", "cuda:0")]
     assert seeds("cuda:3", "cpu", "cuda:1") == seeds("cuda:0", "cpu", "cuda:1")
     assert len(set(seeds("cuda:3", "cpu", "cuda:1"))) == 3
     assert seeds("cpu") == [derive_seed(7, "rule", "cpu")]
+
+
+def test_a_stream_goes_on_from_the_state_whatever_has_replaced_it() -> None:
+    """As ``ZeroRedundancyOptimizer`` replaces it, without a call of the optimizer."""
+    device, state = torch.device("cpu"), {torch.zeros(2): {}, torch.zeros(3): {}}
+    streams = Streams()
+
+    def drawn() -> Tensor:
+        numbers = torch.rand(4, generator=streams.generator(device, state, seed=0))
+        streams.keep(device, state)
+        return numbers
+
+    drawn()
+    saved = [each["stream"] for each in state.values()]
+    second, third = drawn(), drawn()
+    for each, stream in zip(state.values(), saved, strict=True):
+        each["stream"] = stream.to(torch.bfloat16)  # what torch makes of it for parameters of this type
+    assert torch.equal(drawn(), second)
+    late = torch.zeros(5)
+    state = {late: {}, **state}  # a parameter that has no stream yet does not begin it anew
+    assert torch.equal(drawn(), third)
+    assert torch.equal(state[late]["stream"], next(iter(state.values()))["stream"])
+
+
+def test_a_stream_of_another_type_of_device_begins_anew() -> None:
+    device, state = torch.device("cpu"), {torch.zeros(2): {"stream": torch.zeros(16, dtype=torch.uint8)}}  # a GPU's
+    assert Streams().generator(device, state, seed=7).initial_seed() == derive_seed(7, "rule", "cpu")

@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
 from harness.contracts import Rule
-from harness.space.zoo import ZOO
+from harness.errors import SettingError
+from harness.space.optimizer_source import optimizer_source
+from harness.space.zoo import ZOO, named
+from harness.tasks import rule_fusion
 from harness.tasks.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
@@ -114,7 +117,8 @@ def test_only_the_state_that_the_rule_needs(rule: str, means: set[str]) -> None:
     train(model, optimizer, 2)
     for param in model.parameters():
         state = optimizer.state.get(param, {})
-        assert state.keys() - {"step"} == means
+        assert state.keys() - {"step", "stream"} == means
+        assert ("stream" in state) == (rule == "noise")
         assert all(state[name].shape == param.shape for name in means)
 
 
@@ -234,6 +238,118 @@ def test_a_scheduler_may_cycle_the_first_beta() -> None:
         scheduler.step() if step < 9 else None
     assert len(betas) > 5
     assert weights(model).isfinite().all()
+
+
+def exported_adam(params: Any) -> Optimizer:
+    module: dict[str, Any] = {}
+    exec(optimizer_source(named("adam")), module)
+    optimizer: Optimizer = module["Adam"](params, 0.05)
+    return optimizer
+
+
+def test_onecycle_cycles_momentum_by_default_as_on_torchs_adam() -> None:
+    ends = []
+    for build in (
+        lambda params: torch.optim.Adam(params, 0.05),
+        lambda params: RuleOptimizer(params, "adam", 0.05),
+        exported_adam,
+    ):
+        model = network()
+        optimizer = build(model.parameters())
+        scheduler = lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)
+        for step in range(10):
+            train(model, optimizer, range(step, step + 1))
+            scheduler.step() if step < 9 else None
+        ends.append(weights(model))
+    assert torch.equal(ends[1], ends[2])
+    # torch's Adam blends m and g where ours scales m and adds g; a changing β moves them apart by rounding alone.
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "settings", [{"maximize": True}, {"weight_decay": 0.1}, {"maximize": True, "weight_decay": 10}]
+)
+def test_maximize_and_weight_decay_are_those_of_adamw(
+    settings: dict[str, Any], compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
+    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    ours, theirs = network(), network()
+    groups = [{"params": ours.parameters(), **settings}]
+    optimizer = RuleOptimizer(groups, "adam", 0.01, compile=compiled)
+    reference = torch.optim.AdamW(theirs.parameters(), 0.01, **{"weight_decay": 0.0, **settings})
+    train(ours, optimizer, 20)
+    train(theirs, reference, 20)
+    torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-9, atol=1e-12)
+    apart = network()
+    optimizer = RuleOptimizer(apart.parameters(), "adam", 0.01, compile=compiled, **settings)
+    train(apart, optimizer, 20)
+    assert torch.equal(weights(apart), weights(ours))
+
+
+def test_weight_decay_of_stacked_children_follows_their_rates() -> None:
+    stack, rates = torch.ones(2, 3), torch.tensor([[0.1], [0.2]])
+    optimizer = RuleOptimizer([stack], "g", rates, weight_decay=0.5)
+    stack.grad = torch.zeros(2, 3)
+    optimizer.step()
+    torch.testing.assert_close(stack, torch.tensor([[0.95], [0.9]]).expand(2, 3))
+
+
+def test_at_the_learning_rate_0_the_means_move_and_the_weights_stay() -> None:
+    param = torch.ones(3)
+    optimizer = RuleOptimizer([param], "g ^ (1 - 2) + m", 0.0)  # NaN where a gradient is 0
+    param.grad = torch.tensor([0.0, 1.0, -2.0])
+    optimizer.step()
+    assert torch.equal(param, torch.ones(3))
+    assert optimizer.state[param]["m"].tolist() == pytest.approx([0.0, 0.1, -0.2])
+
+
+def test_hooks_of_loading_run_before_its_checks() -> None:
+    """As for torch's optimizers: a hook may make a state of ours from another optimizer's."""
+    theirs, model = network(), network()
+    adam = torch.optim.Adam(theirs.parameters(), 0.01)
+    train(theirs, adam, 5)
+    model.load_state_dict(theirs.state_dict())
+    optimizer = RuleOptimizer(model.parameters(), "adam", 0.5)
+    heard = []
+
+    def translate(_: Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
+        names = {"exp_avg": "m", "exp_avg_sq": "v"}
+        state = {
+            number: {"step": int(each["step"])} | {ours: each[name] for name, ours in names.items()}
+            for number, each in saved["state"].items()
+        }
+        groups = [{"params": group["params"], "lr": group["lr"], "rule": "adam"} for group in saved["param_groups"]]
+        return {"state": state, "param_groups": groups}
+
+    with pytest.raises(SettingError, match="one of another optimizer"):
+        optimizer.load_state_dict(adam.state_dict())
+    optimizer.register_load_state_dict_pre_hook(translate)
+    optimizer.register_load_state_dict_post_hook(lambda loaded: heard.append(loaded.param_groups[0]["betas"]))
+    optimizer.load_state_dict(adam.state_dict())
+    assert heard == [(0.9, 0.999, 0.999)]
+    train(theirs, adam, range(5, 10))
+    train(model, optimizer, range(5, 10))
+    torch.testing.assert_close(weights(model), weights(theirs), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_it_is_built_and_steps_whatever_the_default_device(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some devices hold no data, and some no double precision."""
+    monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
+    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    weight = torch.ones(40, 40)
+    weight.grad = torch.full((40, 40), 0.5)
+    with torch.device("meta"):
+        outside = torch.ones(2)
+        for rule in ("adam", "log(2) ^ g", "drop(m, 0.3) + noise", "1 / 2"):
+            optimizer = RuleOptimizer([weight], rule, weight_decay=0.1, compile=compiled)
+            optimizer.step()
+            optimizer.load_state_dict(optimizer.state_dict())
+            RuleOptimizer([outside], rule)
+    assert weight.isfinite().all()
+    assert not torch.equal(weight, torch.ones(40, 40))
 
 
 @pytest.mark.parametrize("rule", ["momentum", "adam", "m + v * gamma", *RANDOM_RULES])

@@ -19,7 +19,7 @@ from harness.tasks.update_rule import RuleOptimizer
     ("state", "complaint"),
     [
         (lambda: RuleOptimizer([torch.ones(2)], "m").state_dict(), "saved by the rule"),
-        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "none of a rule"),
+        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "one of another optimizer"),
     ],
 )
 def test_the_state_of_another_rule_is_refused(state: Callable[[], dict[str, Any]], complaint: str) -> None:
@@ -47,6 +47,13 @@ def test_the_state_of_an_equal_rule_is_welcome_and_of_another_shape_is_not() -> 
         ({"noise_sigma": -1.0}, "noise_sigma: expected at least 0"),
         ({"betas": (0.9, 0.999)}, "betas: expected three numbers"),
         ({"betas": (0.9, 0.999, 1.0)}, "betas: expected three numbers"),
+        ({"betas": 0.9}, "betas: expected three numbers"),
+        ({"betas": (0.9, "x", 0.9)}, "betas: expected a number, got 'x'"),
+        ({"lr": "0.1x"}, "lr: expected a number, got '0.1x'"),
+        ({"lr": None}, "lr: expected a number, got None"),
+        ({"lr": torch.ones((), device="meta")}, "lr: expected a number"),
+        ({"weight_decay": -0.1}, "weight_decay: expected at least 0"),
+        ({"maximize": 2}, "maximize: expected True or False, got 2"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: str) -> None:
@@ -56,6 +63,75 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
     with pytest.raises(SettingError, match=complaint):
         optimizer.add_param_group({"params": [torch.ones(3)], **settings})
     assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ({"momentum": 0.9}, r"option of a group: expected one of lr, .*, got momentum=0\.9\. Leave it out"),
+        ({"nesterov": True}, "got nesterov=True"),
+        ({"amsgrad": True}, "got amsgrad=True"),
+        ({"weight_decy": 0.1}, r"got weight_decy=0\.1\. Did you mean weight_decay"),
+        ({"noise_sgima": 0.1}, "Did you mean noise_sigma"),
+        (
+            {"rule": "sgd"},
+            r"rule of a group: expected the optimizer's own, adam .*, got sgd\. Build an optimizer for each",
+        ),
+        ({"seed": 1}, "seed of a group: expected the optimizer's own, 0, got 1"),
+        ({"compile": True}, "compile of a group: expected the optimizer's own, False, got True"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(option: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SettingError, match=complaint):
+        RuleOptimizer([{"params": [torch.ones(2)], **option}], "adam")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"momentum": 0.0}, {"amsgrad": False}, {"foreach": None}, {"name": "head"}, {"initial_lr": 0.1}, {"rule": "adam"}],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_asks_for_nothing_and_what_schedulers_and_people_keep_in_groups_is_taken(option: dict[str, Any]) -> None:
+    optimizer = RuleOptimizer([{"params": [torch.ones(2)], **option}], "adam")
+    assert optimizer.param_groups[0].keys() >= option.keys() - {"rule"}
+
+
+def test_a_number_of_anothers_is_kept_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="'lr_scale' changes no step; its settings are lr, betas"):
+        optimizer = RuleOptimizer([{"params": [torch.ones(2)], "lr_scale": 0.5}], "adam")
+    assert optimizer.param_groups[0]["lr_scale"] == 0.5
+
+
+@pytest.mark.parametrize("wrong", [0.01, None, ["adam"]])
+def test_something_else_in_the_place_of_the_rule(wrong: Any) -> None:
+    with pytest.raises(SettingError, match="rule: expected a rule or its text, such as 'adam', got"):
+        RuleOptimizer([torch.ones(2)], wrong)
+    with pytest.raises(SettingError, match=r"Write RuleOptimizer\(params, rule, lr=0\.01\)"):
+        RuleOptimizer([torch.ones(2)], 0.01)  # type: ignore[arg-type]
+
+
+def test_a_seed_that_is_no_number() -> None:
+    with pytest.raises(SettingError, match="seed: expected a whole number, got None"):
+        RuleOptimizer([torch.ones(2)], "noise", seed=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"rule": "adam", "lr": -1.0}, {"rule": "no rule"}])
+def test_what_is_refused_is_a_value_error_as_torchs_own_are(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        RuleOptimizer([torch.ones(2)], **wrong)
+
+
+def test_a_state_that_lacks_a_mean_is_refused_and_changes_nothing() -> None:
+    param = torch.ones(2)
+    param.grad = torch.ones(2)
+    optimizer = RuleOptimizer([param], "adam")
+    optimizer.step()
+    saved = optimizer.state_dict()
+    saved["state"] = {0: {name: value for name, value in saved["state"][0].items() if name != "v"}}
+    before = optimizer.state[param]
+    with pytest.raises(SettingError, match=r"optimizer state 'v': expected shape \(2,\), got nothing"):
+        optimizer.load_state_dict(saved)
+    assert optimizer.state[param] is before
 
 
 def test_sparse_and_complex_are_refused_and_change_nothing() -> None:
