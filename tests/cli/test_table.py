@@ -114,7 +114,8 @@ def test_unknown_tables_and_replicates_are_refused(tmp_path: Path, capsys, monke
     assert "expected one below 2, got 2" in complaint(capsys, monkeypatch, *BUILD, str(tmp_path), "--replicates", "2")
 
 
-def test_boards_leave_the_runs_of_tables_out(tmp_path: Path) -> None:
+def test_boards_leave_the_runs_of_tables_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # room for every column
     invoke(*BUILD, str(tmp_path), "--replicates", "0")
     store = tmp_path / "store"
     assert "4 runs taken into" in invoke("import", str(tmp_path), "--results", str(store))
