@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 GAPS = (3, 2)  # columns between two of a table, the wider if there is room
-LEAST_TEXT, LEAST_BESIDE_WRAPPED = 16, 12  # columns that a text is left with, if it has so many
+ROOM, LEAST_ROOM = 16, 12  # columns that a text is left with, if it has so many
 LONG_WORD = 16  # characters from which a word may be broken behind a mark
 _PARTS = re.compile(r"[^(:./_=–]*[(:./_=–]+|[^(:./_=–]+")
 _WORDS = re.compile(r"\[[^][]*\](?!\S)|\S+")  # an interval, [0.43, 0.46], is one
@@ -52,10 +52,11 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int)
     spare = [place for place, column in enumerate(columns) if column.spare]
     every = range(len(columns))
     needed = [place for place in every if place not in spare]
-    for kept, wrapping in ((every, False), (needed, False), (every, True), (needed, True)):
+    attempts = ((every, ROOM, False), (every, LEAST_ROOM, False), (needed, ROOM, False))
+    for kept, text, wrapping in (*attempts, (every, LEAST_ROOM, True), (needed, LEAST_ROOM, True)):
         own, cells = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
         for gap in GAPS:
-            widths = _widths(own, cells, width - gap * (len(own) - 1), wrapping=wrapping)
+            widths = _widths(own, cells, width - gap * (len(own) - 1), text=text, wrapping=wrapping)
             if widths is not None:
                 left_out = [] if kept is every else [columns[place].title for place in spare]
                 return _drawn(own, cells, widths, gap, left_out)
@@ -88,13 +89,16 @@ def _broken(word: str, width: int) -> Iterator[str]:
     yield line
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int, *, wrapping: bool) -> list[int] | None:
+def _widths(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int, *, text: int, wrapping: bool
+) -> list[int] | None:
     """How wide to draw each column; None where there is no room for all.
 
     Args:
         columns: to draw.
         rows: their cells.
         room: for all together, the gaps between them not counted.
+        text: columns that a text is left with, if it has so many.
         wrapping: whether figures may wrap.
     """
     wanted, least = [], []
@@ -106,7 +110,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int,
         if column.whole or (column.right and not wrapping):
             longest = max([*map(_least, _words(column.title)), *filled])
         elif not column.right:
-            longest = max([longest, min(max(filled, default=0), LEAST_BESIDE_WRAPPED if wrapping else LEAST_TEXT)])
+            longest = max([longest, min(max(filled, default=0), text)])
         least.append(longest)
     if sum(least) > room:
         return None
@@ -162,7 +166,7 @@ def _listed(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
         if lines:
             lines.append(Text())
         fields = [(column.title, cell) for column, cell in zip(columns, row, strict=True) if cell]
-        if room < LEAST_BESIDE_WRAPPED:
+        if room < LEAST_ROOM:
             lines += [Text("\n".join(flowed([*_words(title), *_words(cell)], width))) for title, cell in fields]
             continue
         grid = Table.grid(padding=(0, min(GAPS), 0, 0), pad_edge=False)

@@ -39,6 +39,7 @@ def test_cells_wrap_between_words() -> None:
 
 
 def test_a_column_that_can_be_spared_goes_first_and_is_named() -> None:
+    assert "no room" not in printed(NAMES, ROWS, 27 + 11 + 8 + 12 + 3 * 2 + 1)
     text = printed(NAMES, ROWS, 58)
     assert "50 of 50" in text
     assert "convolutions" not in text
