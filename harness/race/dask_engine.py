@@ -135,10 +135,8 @@ class DaskEngine:
                 client = Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
             except (OSError, ValueError, RuntimeError, TypeError) as cause:
                 hint = "Check the address, that the scheduler runs, and Dask's TLS settings"
-                got = _described(cause)
-                raise EngineError(
-                    message(what, expected="a Dask scheduler that answers", got=got, hint=hint)
-                ) from cause
+                expected, got = "a Dask scheduler that answers", _described(cause)
+                raise EngineError(message(what, expected=expected, got=got, hint=hint)) from cause
             resources.callback(client.close)
             try:
                 client.wait_for_workers(1, timeout=_WORKER_SECONDS)
@@ -334,17 +332,24 @@ def _interrupts_held_back() -> Iterator[None]:
     """Start workers that do not hear Ctrl-C, which the terminal sends to all processes and this one decides about.
 
     Processes and threads inherit the mask of whoever starts them, so Dask's own thread and all workers that it will
-    ever start keep it; this thread gets its own back, and hears what came in between.
+    ever start keep it; this thread gets its own back, and hears what came in between, through older threads, too.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     multiprocessing.resource_tracker.ensure_running()  # its first start would unblock the signal
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()  # which alone sets what hears a signal
+    heard = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if main:
+            signal.signal(signal.SIGINT, heard)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager

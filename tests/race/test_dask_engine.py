@@ -6,12 +6,13 @@ import dataclasses
 import os
 import pickle
 import signal
+import threading
 import time
 
 import numpy as np
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, Status
 from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 
 from harness.errors import DataError, EngineError
@@ -282,3 +283,29 @@ def test_a_scheduler_without_workers_is_one_line(monkeypatch):
 def test_starting_workers_leaves_interrupts_as_they_were(engine):
     assert engine.slots >= 1
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+def test_an_interrupt_waits_until_workers_are_started_whichever_thread_hears_it(monkeypatch):
+    """A cluster that is half started cannot be closed, and Dask would tell of that once the program has ended."""
+    ended, before = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
+    older = threading.Thread(target=ended.wait)
+    older.start()
+    whole = LocalCluster
+
+    def starting(*given, **named):
+        signal.pthread_kill(older.ident, signal.SIGINT)
+        cluster = whole(*given, **named)
+        started.append(cluster)
+        return cluster
+
+    started: list[LocalCluster] = []
+    monkeypatch.setattr(dask_engine, "LocalCluster", starting)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            DaskEngine.local(spec(), 1)
+        assert [cluster.status for cluster in started] == [Status.closed]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        ended.set()
+        older.join()
