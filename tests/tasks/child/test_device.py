@@ -10,11 +10,11 @@ import torch
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
 from harness.race.engine import TaskSpec, build_task
 from harness.race.protocol import TOY_QUADRATIC
-from harness.tasks.child import device
+from harness.tasks.child import device, sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.data.images import ImageData
@@ -78,3 +78,10 @@ def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: Image
     one, other = (ChildTask(protocol, data, device="cuda").evaluate(rules, seed=3) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         assert dataclasses.replace(first, seconds=0.0) == dataclasses.replace(second, seconds=0.0)
+
+
+@needs_cuda
+def test_the_record_tells_how_a_gpu_rounds_and_the_same_twice(protocol: ChildProtocol, data: ImageData) -> None:
+    here, there = ChildTask(protocol, data, plain=True), ChildTask(protocol, data, device="cuda")
+    assert here.environment[ARITHMETIC] != there.environment[ARITHMETIC]
+    assert sample.arithmetic.__wrapped__(there._sample) == there.environment[ARITHMETIC]
