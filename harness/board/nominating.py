@@ -29,7 +29,7 @@ from harness.race.entries import rule_from
 from harness.race.records import Judged, Results, RunState
 
 FINALS = "the final best of every run"
-LEAD = "the {top} best rules of each searcher by lead over their seeds"
+LEAD = "the top {top} of each searcher by lead over their seeds"
 UNFINISHED = "unfinished runs too"
 BY_HAND = "{count} named by hand"
 

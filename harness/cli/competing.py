@@ -154,7 +154,7 @@ def _replaying(entrants: Sequence[Entrant], conditions: Conditions, ledger: Ledg
     """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
     from harness.race.replay import ReplayEngine, grounds_held
 
-    records = ledger.runs()
+    records = ledger.results()
     held = grounds_held(records, conditions.protocol, seeds=conditions.seeds, data=conditions.data)
     wanted = {header.identity for header, _ in _runs(entrants, conditions, held[0])}
     begun = [record.header.environment for record in records if record.header.identity in wanted]
@@ -232,7 +232,7 @@ def due_of(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
     """The identities of the runs that the ledger does not hold finished."""
     from harness.race.records import RunState
 
-    finished = {record.header.identity for record in ledger.results() if record.state is RunState.FINISHED}
+    finished = {row.identity for row in ledger.rows() if row.state is RunState.FINISHED}
     return {header.identity for header in headers} - finished
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.errors import EngineError, LedgerError, message
 from harness.race.ledger import Ledger
-from harness.race.records import RunHeader, RunRecord
+from harness.race.records import Judged, RunHeader
 
 SHOWN_DIGITS = 8  # of a fingerprint
 
@@ -96,7 +96,7 @@ class ReplayEngine:
 
 
 def grounds_held(
-    records: Sequence[RunRecord], protocol: ChildProtocol, *, seeds: Sequence[int], data: str = "auto"
+    records: Sequence[Judged], protocol: ChildProtocol, *, seeds: Sequence[int], data: str = "auto"
 ) -> list[Grounds]:
     """What the store's evaluations by a protocol were made on: one data set, in one or more environments.
 
@@ -116,7 +116,7 @@ def grounds_held(
     alike = [
         record
         for record in records
-        if record.header.protocol.hash == protocol.hash and record.trials and record.header.searches
+        if record.header.protocol.hash == protocol.hash and len(record.results) and record.header.searches
     ]
     of_data = [record for record in alike if data == "auto" or protocol.inputs == "none" or _named(record, data)]
     useful = [record for record in of_data if record.header.seed in set(seeds)]
@@ -137,7 +137,7 @@ def grounds_held(
     counts: Counter[str] = Counter()
     headers: dict[str, RunHeader] = {}
     for record in useful:
-        counts[record.header.environment_hash] += sum(trial.charged for trial in record.trials)
+        counts[record.header.environment_hash] += sum(record.results.charged)
         headers.setdefault(record.header.environment_hash, record.header)
     return [
         Grounds(headers[name].data, headers[name].data_fingerprint, dict(headers[name].environment))
@@ -160,7 +160,7 @@ def _refusal(rule: Rule, header: RunHeader, *, others: int) -> EngineError:
     )
 
 
-def _named(record: RunRecord, data: str) -> bool:
+def _named(record: Judged, data: str) -> bool:
     return record.header.data == data or (len(data) >= 4 and record.header.data_fingerprint.startswith(data))
 
 

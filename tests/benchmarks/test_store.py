@@ -7,8 +7,10 @@ write and read a few. How many commits and flushes a trial takes does not depend
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sqlite3
 import time
+import tracemalloc
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +20,9 @@ from figures import COUNTERS, FIGURES, RATIOS, Turns, record, yardstick
 from pytest_benchmark.fixture import BenchmarkFixture
 from typer.testing import CliRunner
 
+from harness.board.report.document import report
+from harness.board.report.page import data
+from harness.board.statistics import expected_best
 from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status
 from harness.race import storage
@@ -160,3 +165,52 @@ def fill(folder: Path, runs: int, trials: int) -> None:
     connection.execute("UPDATE runs SET state = 'finished'")
     connection.commit()
     connection.close()
+
+
+REPORT_GROWTH = 6.0  # of a report's time, where trials are four times as many; squares would make 16 of it
+DRAWS_GROWTH = 9.0  # of the curve of random search, likewise
+REPORT_BYTES = 1500  # of memory a trial, at the most at once; as objects with all their details they took thousands
+
+
+def test_a_report_of_many_trials(benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a report takes grows with the trials and no faster; the page around it is always the same, so left out."""
+    monkeypatch.setattr(storage, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+    runs, few = 10, 50 if benchmark.disabled else 250
+    for trials in (few, 4 * few):
+        fill(tmp_path / str(trials), runs, trials)
+
+    def compose(trials: int) -> int:
+        with Ledger.read(tmp_path / str(trials)) as ledger:
+            return len(data(report(ledger.judged())))
+
+    def peak(trials: int) -> int:
+        tracemalloc.start()
+        compose(trials)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    compose(4 * few)  # whatever is worked out once
+    grown = {"bytes a trial": (peak(4 * few) - peak(few)) / (3 * few * runs)}
+    record(benchmark, COUNTERS, grown, bounds=dict.fromkeys(grown, (None, REPORT_BYTES)))
+    turns = Turns({"few": lambda: compose(few), "many": lambda: compose(4 * few)}, clock=time.process_time)
+    benchmark.pedantic(turns, rounds=1 if benchmark.disabled else 5)  # type: ignore[no-untyped-call]
+    if benchmark.disabled:
+        return
+    ratio = {"a report of four times the trials": turns.best("many") / turns.best("few")}
+    record(benchmark, RATIOS, ratio, bounds=dict.fromkeys(ratio, (None, REPORT_GROWTH)))
+
+
+def test_random_search_by_many_draws(benchmark: BenchmarkFixture) -> None:
+    """Its curve over N draws takes near N log N, not N squared."""
+    scores = np.random.default_rng(0).random(20_000).tolist()
+    sizes = {"few": 5_000, "many": 20_000}
+    turns = Turns(
+        {name: functools.partial(expected_best, scores[:size], children=size) for name, size in sizes.items()},
+        clock=time.process_time,
+    )
+    benchmark.pedantic(turns, rounds=1 if benchmark.disabled else 5)  # type: ignore[no-untyped-call]
+    if benchmark.disabled:
+        return
+    ratio = {"many draws, of four times as many": turns.best("many") / turns.best("few")}
+    record(benchmark, RATIOS, ratio, bounds=dict.fromkeys(ratio, (None, DRAWS_GROWTH)))

@@ -76,7 +76,7 @@ def test_finals_are_the_best_of_every_run(run, rules) -> None:
 
 
 def test_the_way_is_told_in_full() -> None:
-    assert way(top=3, finals=False) == "the 3 best rules of each searcher by lead over their seeds"
+    assert way(top=3, finals=False) == "the top 3 of each searcher by lead over their seeds"
     assert way(top=0, finals=True, unfinished=True) == "the final best of every run; unfinished runs too"
     assert way(top=0, finals=True, by_hand=2).endswith("; 2 named by hand")
     assert way(top=0, finals=False, by_hand=2) == "", "nothing was chosen among what searches found"

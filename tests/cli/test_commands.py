@@ -126,7 +126,7 @@ def test_a_small_space_is_counted_both_ways() -> None:
         (["leaderboard", "--rules", "--results", "no/such/folder"], "expected a ledger"),
         (["confirm", "--results", "no/such/folder"], "expected a ledger"),
         (["confirm", "--seeds", "0-20"], "1 to 20"),
-        (["confirm", "--seeds", "4-0"], "at least 4"),
+        (["confirm", "--seeds", "4-0"], "4 to 10003"),
         (["confirm", "--top", "-1"], "at least 0"),
         (["confirm", "--board", "0"], "at least 1"),
         (["confirm", "--rule", "powersin"], "Did you mean 'powersign'?"),

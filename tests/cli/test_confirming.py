@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli.main import app
 from harness.race import protocol
+from harness.race.ledger import Ledger
 
 CONFIRM = ("confirm", "--top", "1", "--seeds", "0", "--workers", "1", "--quiet", "--results")
 
@@ -43,3 +45,21 @@ def test_other_data_of_the_searched_ones_name_is_refused(searched, capsys, monke
     line = complaint(capsys, monkeypatch, *CONFIRM, searched)
     assert "data set none: expected fingerprint none, as the searches had it, got other." in line
     invoke(*CONFIRM, searched, "--data", "auto")
+
+
+def test_final_bests_are_retrained_on_the_seeds_asked_for_and_judged_on_the_searchers_board(tmp_path) -> None:
+    common = ("--workers", "1", "--quiet", "--results", str(tmp_path))
+    race = ("race", "--searchers", "gp,random", "--protocol", "toy-quadratic", "--children", "4", "--seeds", "0-1")
+    invoke(*race, *common)
+    invoke("confirm", "--finals", "--seeds", "100-101", *common)
+    (board,) = json.loads(invoke("leaderboard", "--format", "json", "--results", str(tmp_path)))["boards"]
+    assert board["retrained"]["seeds"] == [100, 101]
+    assert {each["label"] for each in board["retrained"]["entrants"]} == {"gp", "random"}
+    told = invoke("leaderboard", "--rules", "--format", "json", "--results", str(tmp_path))
+    (rules,) = json.loads(told)["rules_boards"]
+    assert (rules["seeds"], rules["nominated"]) == ([100, 101], "the final best of every run")
+    finals = {each["best"]["key"] for each in board["entrants"]}
+    assert finals <= {each["key"] for each in rules["rules"]}
+    before = Ledger.read(tmp_path).rows()
+    invoke("confirm", "--finals", "--seeds", "100-101", *common)
+    assert Ledger.read(tmp_path).rows() == before, "the same command has nothing left to do"

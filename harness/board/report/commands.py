@@ -41,7 +41,7 @@ def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
     """The command that retrains the very rules of a confirmation on the same seeds.
 
     It makes the very runs again where the rules were named by hand. What searches nominated it names by hand, too, so
-    its runs are others, with the same scores: a record does not tell which searches' best rules they were.
+    its runs are others, with the same scores: the searches may have become more since, and would nominate others.
     """
     assert header.confirmation is not None, "a search confirms nothing"
     parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]

@@ -169,7 +169,10 @@ def _searched(record: Judged) -> str:
 
 
 def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
-    """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed."""
+    """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed.
+
+    Of each rule those that its card shows, for each takes a replay of the run up to there.
+    """
     found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
         own = [each for each in records if each.header.searches and each.header.comparable == searched]
@@ -183,7 +186,10 @@ def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
                 known = found.get((searched, key, label))
                 if known is None or index < known.index:
                     found[searched, key, label] = Sighting(key=key, label=label, header=record.header, index=index)
-    return tuple(found.values())
+    rules: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    for each in sorted(found.values(), key=lambda one: (one.index, one.label)):
+        rules[each.header.comparable, each.key].append(each)
+    return tuple(each for own in rules.values() for each in own[:FINDERS_TRACED])
 
 
 def _confirmed(records: Sequence[Judged]) -> dict[str, set[str]]:
@@ -292,10 +298,7 @@ def _rules(
             rule=rule,
             best_known=rule.key == board.best_known,
             sightings=tuple(
-                (each, lineage.get((each.header.identity, each.index)))
-                for each in sorted(seen.get((searched, rule.key), ()), key=lambda one: (one.index, one.label))[
-                    :FINDERS_TRACED
-                ]
+                (each, lineage.get((each.header.identity, each.index))) for each in seen.get((searched, rule.key), ())
             ),
         )
         for rule in board.rules

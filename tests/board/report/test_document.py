@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confirming import confirmed
 
-from harness.board.report.document import report
+from harness.board.report.document import FINDERS_TRACED, report, sightings
 from harness.race.protocol import Budget
 
 SCORES = {"m": [0.6, 0.7], "g * v": [0.7, 0.8]}
@@ -36,3 +36,12 @@ def test_rules_named_by_hand_have_the_provenance_of_their_own_runs(run) -> None:
     sections = report([search, *nominated, *lost, *by_hand]).rules
     told = [[(each.seeds, dict(each.machine)["commit"]) for each in section.provenance] for section in sections]
     assert told == [[((0, 1), "theirs")], [((0, 1), "lost")], [((0,), "ours")]]
+
+
+def test_only_the_finders_that_a_card_shows_are_replayed(run) -> None:
+    """A replay leads a searcher through its run once more, which takes long after thousands of proposals."""
+    searches = [run(0.2, 0.4, 0.5, searcher=f"searcher{place}") for place in range(FINDERS_TRACED + 2)]
+    made = confirmed(
+        searches[0].header, {str(searches[0].trials[1].rule): [0.4]}, searched=searches[0].header.comparable
+    )
+    assert [each.label for each in sightings([*searches, *made])] == [f"searcher{place}" for place in range(6)]
