@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+SHOW_CURSOR = b"\x1b[?25h"  # which a progress bar may have hidden
 AGAIN_SECONDS = 0.05  # until an interrupt that could not be raised is raised again
 
 
@@ -59,6 +60,8 @@ def _status(cause: BaseException, *, interrupted: bool) -> int | None:
 class Interrupts:
     """Ctrl-C in this process: the first is raised, so that all is closed as it should be; the next ends it at once.
 
+    So does the first where nothing can be raised safely; the store takes no harm from that.
+
     Attributes:
         came: whether there was one.
     """
@@ -91,8 +94,10 @@ class Interrupts:
         if self._taken:
             signal.signal(signal.SIGINT, _at_once)
 
-    def _first(self, _number: int, _frame: FrameType | None) -> None:
+    def _first(self, number: int, frame: FrameType | None) -> None:
         self.came = True
+        if _imports(frame):
+            _at_once(number, frame)
         signal.signal(signal.SIGINT, _at_once)
         raise KeyboardInterrupt
 
@@ -111,9 +116,16 @@ class Interrupts:
         again.start()
 
 
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: where C++ is, as in torch, an interrupt that is raised aborts the process."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
+
+
 def _at_once(_number: int, _frame: FrameType | None) -> None:
     with suppress(OSError):
-        os.write(2, b"harness: interrupted\n")
+        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"harness: interrupted\n")
     os._exit(INTERRUPTED)
 
 

@@ -142,6 +142,20 @@ def test_an_interrupt_of_an_import_is_told_in_one_line(module: str, arguments: l
     assert interrupted(code, *arguments) == (130, "", "harness: interrupted\n")
 
 
+def test_an_interrupt_is_not_raised_into_an_import_that_cannot_bear_it() -> None:
+    code = (
+        "class Extension:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'harness.cli.listing':\n"
+        "            try:\n"
+        f"                {PRESSED}\n"
+        "            except BaseException:\n"
+        "                os.abort()\n"  # as torch's initialization does
+        "sys.meta_path.insert(0, Extension())"
+    )
+    assert interrupted(code, "ls", "rules") == (130, "", "harness: interrupted\n")
+
+
 @pytest.mark.parametrize(
     "code",
     [
