@@ -1,8 +1,8 @@
 """Run a tool over the packages as they are installed: ``python tests/architecture/as_installed.py mypy``.
 
-``searchers/`` and ``tasks/`` are installed as ``harness.searchers`` and ``harness.tasks``. Mypy and the import linter read
-folders and cannot know that. So the tool runs in a copy in which the folders lie where they are imported from, and its
-messages name the files as they lie in the checkout.
+``searchers/`` and ``tasks/`` are installed as ``harness.searchers`` and ``harness.tasks``. Mypy and the import linter
+read folders and cannot know that. So the tool runs in a copy in which the folders lie where they are imported from, and
+its messages name the files as they lie in the checkout.
 """
 
 from __future__ import annotations
