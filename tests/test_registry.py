@@ -61,6 +61,7 @@ def test_a_name_that_has_two_meanings_is_refused(tmp_path: Path, monkeypatch: py
 def test_all_other_names_are_their_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tasks.py").write_text("class Mine:\n    pass\n")
     (tmp_path / "searchers").mkdir()
+    (tmp_path / "searchers" / "__init__.py").write_text("")
     (tmp_path / "searchers" / "gp.py").write_text("class Other:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("tasks", "searchers", "searchers.gp"):

@@ -83,3 +83,11 @@ def test_the_sdist_builds_the_same_wheel(source: Path, tmp_path: Path) -> None:
     assert {"LICENSE", "README.md", "searchers", "tasks"} <= {path.name for path in unpacked.iterdir()}
     direct = files_of(build("wheel", source, tmp_path / "direct"))
     assert files_of(build("wheel", unpacked, tmp_path / "again")) == direct
+
+
+def test_the_lowest_versions_that_are_tested_are_those_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["test"], *extras["publish"]]
+    tested = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()[1:]
+    assert sorted(tested) == sorted(each.replace(">=", "==") for each in declared)
