@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from harness.errors import RegistryError, check_choice, message
@@ -122,6 +124,30 @@ BUILT_IN: dict[Kind, dict[str, Entry]] = {
     },
 }
 
+# What could be named while our searchers and tasks were top-level packages. Stores still hold these names; they mean
+# ours. The list is closed: a new module of ours takes no name from anybody.
+FORMER = frozenset(
+    {
+        "searchers.evolution:RegularizedEvolution",
+        "searchers.gp:GeneticProgramming",
+        "searchers.random_plain:RandomPlain",
+        "searchers.random_search:RandomSearch",
+        "searchers.rl.agent:ReinforcementLearning",
+        "searchers.rl_gp:ControllerSeededGP",
+        "searchers.tpe:TreeParzen",
+        "tasks.child.scoring:ChildTask",
+        "tasks.data.auto:load",
+        "tasks.data.cifar10:load",
+        "tasks.data.synthetic:load",
+        "tasks.toy:ClassifierTask",
+        "tasks.toy:QuadraticTask",
+        "tasks.toy:RosenbrockTask",
+        "tasks.toy.classifier:ClassifierTask",
+        "tasks.toy.quadratic:QuadraticTask",
+        "tasks.toy.rosenbrock:RosenbrockTask",
+    }
+)
+
 
 def entries(kind: Kind) -> dict[str, Entry]:
     """Every registered name of a kind: ours first, then outside packages' in alphabetical order.
@@ -136,11 +162,13 @@ def entries(kind: Kind) -> dict[str, Entry]:
 
 
 def target(kind: Kind, name: str) -> str:
-    """Return the ``module:attribute`` that a name stands for; such a text stands for itself.
+    """Return the ``module:attribute`` that a name stands for; such a text stands for itself, or for what is ours now.
 
     Raises:
-        RegistryError: the name is not registered; the message suggests the nearest.
+        RegistryError: the name is not registered, and the message suggests the nearest; or it has two meanings.
     """
+    if name in FORMER:
+        return _ours(kind, name)
     if ":" in name:
         return name
     known = entries(kind)
@@ -152,6 +180,34 @@ def target(kind: Kind, name: str) -> str:
         hint="Choose one of these, or name your own as module:attribute",
     )
     return known[name].target
+
+
+def _ours(kind: Kind, name: str) -> str:
+    """Today's name of what was ours under a former name.
+
+    Raises:
+        RegistryError: somebody else's module has that name here. Which one is meant cannot be known.
+    """
+    current = f"harness.{name}"
+    theirs, ours = _file_of(name.partition(":")[0]), _file_of(current.partition(":")[0])
+    if theirs and ours and not theirs.samefile(ours):
+        what = f"{kind.value.removesuffix('s')} {name!r}"
+        hint = f"For the harness's own write {current}; for yours, give the module another name"
+        raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
+    return current
+
+
+def _file_of(module: str) -> Path | None:
+    """The file that a module would be loaded from; nothing is imported to find out."""
+    parts = module.split(".")
+    spec, where = None, None
+    for depth in range(len(parts)):
+        name = ".".join(parts[: depth + 1])
+        spec = next(filter(None, (finder.find_spec(name, where) for finder in sys.meta_path)), None)
+        if spec is None:
+            return None
+        where = spec.submodule_search_locations or []
+    return Path(spec.origin) if spec and spec.origin and spec.has_location else None
 
 
 def load(kind: Kind, name: str) -> Any:

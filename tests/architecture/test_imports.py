@@ -1,42 +1,60 @@
 """The direction of imports, as pyproject.toml states it to the import linter."""
 
-import shutil
-import subprocess
-import sys
+import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-LINTER = Path(sys.executable).with_name("lint-imports")
+import pytest
+from as_installed import ROOT, lay_out, run_tool
+
+WRONG = {
+    "cli → board → race → space → contracts": ("harness/space/vocabulary.py", "harness.race.loop"),
+    "the modules of the race": ("harness/race/storage.py", "harness.race.ledger"),
+    "searchers and tasks do not know the harness beyond its contracts": ("searchers/gp.py", "harness.race.ledger"),
+    "searchers and tasks are independent": ("searchers/random_search.py", "harness.tasks.toy"),
+    "the harness reaches searchers and tasks by string alone": ("harness/registry.py", "harness.searchers.gp"),
+    "torch only where something trains": ("harness/board/layout.py", "torch"),
+    "the contracts and errors need the standard library alone": ("harness/errors.py", "numpy"),
+    "Dask is the engine's business alone": ("searchers/gp.py", "distributed"),
+    "DEAP and Optuna are one searcher's business each": ("tasks/sweep.py", "deap"),
+}
 
 
-def lint(root: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([LINTER, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
+def lint(folder: Path) -> tuple[int, str]:
+    return run_tool(["lint-imports", "--no-cache"], folder)
 
 
-def copy(destination: Path) -> Path:
-    for name in ("harness", "searchers", "tasks"):
-        shutil.copytree(ROOT / name, destination / name)
-    shutil.copy(ROOT / "pyproject.toml", destination)
-    return destination
+def test_imports_point_one_way(tmp_path: Path) -> None:
+    status, said = lint(lay_out(tmp_path))
+    assert status == 0, said
 
 
-def test_imports_point_one_way() -> None:
-    done = lint(ROOT)
-    assert done.returncode == 0, done.stdout
+def test_each_contract_has_its_wrong_import_below() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(WRONG) == {contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]}
 
 
-def test_a_searcher_that_imports_a_task_is_caught(tmp_path: Path) -> None:
-    root = copy(tmp_path)
-    (root / "searchers" / "random_search.py").write_text("import harness.tasks.toy\n")
-    done = lint(root)
-    assert done.returncode != 0
-    assert "searchers and tasks are independent BROKEN" in done.stdout
+@pytest.mark.parametrize("contract", WRONG)
+def test_a_wrong_import_is_caught(contract: str, tmp_path: Path) -> None:
+    path, imported = WRONG[contract]
+    lay_out(tmp_path)
+    module = tmp_path / (path if path.startswith("harness") else f"harness/{path}")
+    module.write_text(f"import {imported}\n{module.read_text(encoding='utf-8')}", encoding="utf-8")
+    status, said = lint(tmp_path)
+    assert status != 0
+    assert f"{contract} BROKEN" in said
+    assert imported in said.split("Broken contracts")[1]
 
 
-def test_a_space_that_knows_the_race_is_caught(tmp_path: Path) -> None:
-    root = copy(tmp_path)
-    with (root / "harness" / "space" / "vocabulary.py").open("a") as module:
-        module.write("import harness.race.loop\n")
-    done = lint(root)
-    assert done.returncode != 0
-    assert "cli → board → race → space → contracts BROKEN" in done.stdout
+def test_a_module_without_a_layer_is_caught(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "harness" / "race" / "helpers.py").write_text("")
+    status, said = lint(tmp_path)
+    assert status != 0
+    assert "the modules of the race BROKEN" in said
+
+
+def test_a_tool_names_files_as_they_lie_in_the_checkout(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    script = "print('harness/tasks/toy/arena.py:1: error'); print('harness/files.py:2: error')"
+    status, said = run_tool(["python", "-c", script], tmp_path)
+    assert (status, said.splitlines()) == (0, ["tasks/toy/arena.py:1: error", "harness/files.py:2: error"])

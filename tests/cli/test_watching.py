@@ -25,7 +25,7 @@ from harness.registry import Kind, load
 from harness.space.grammar import Space
 
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 600.0
 
 
 class Clock:

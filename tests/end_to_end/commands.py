@@ -9,15 +9,28 @@ from pathlib import Path
 
 from harness.race.ledger import Ledger
 
+PATIENCE_SECONDS = 600  # it ends what hangs; no test is decided by how long something takes
+STANDING = Path(__file__).with_name("standing.py")
+
 
 def start(*arguments: str, results: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "harness", *arguments, "--results", str(results)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return _started("-m", "harness", *arguments, "--results", str(results))
+
+
+def stand(*arguments: str, results: Path, after: int) -> subprocess.Popen[str]:
+    """Start a command that stands still after so many children, so that it cannot end before it is killed."""
+    process = _started(str(STANDING), str(after), *arguments, "--results", str(results))
+    wait_for_trials(results, after)
+    return process
+
+
+def _started(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def harness(*arguments: str, results: Path) -> tuple[str, str]:
     process = start(*arguments, results=results)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return out, err
 
@@ -33,7 +46,7 @@ def records(results: Path) -> list:
 
 
 def wait_for_trials(results: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if Ledger.exists(results) and any(len(record.trials) >= count for record in records(results)):
             return

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
-from commands import dumps, harness, records, start
+from commands import PATIENCE_SECONDS, dumps, harness, records, stand, start
 
 SEARCH = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--workers", "1", "--seeds", "0")
 CONFIRM = ("confirm", "--top", "2", "--workers", "1")
@@ -33,12 +32,11 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(searched: Path, tmp_pa
     assert "known and 2 other" in said
     assert "Confirmed rules" in board
     assert "0-1, fresh" in board
-    process = start(*CONFIRM, "--seeds", "0-1", results=killed)
-    wait_for_confirmed(killed, 3)
+    process = stand(*CONFIRM, "--seeds", "0-1", results=killed, after=7)  # the search in the store had 6
     process.kill()
     process.communicate()
     kept = sum(len(each.trials) for each in records(killed) if each.header.confirmation)
-    assert 3 <= kept < 2 * 9
+    assert 7 <= kept < 2 * 9
     listed, _ = harness("runs", results=killed)
     assert "confirms 9 rules" in " ".join(listed.split())
     harness(*CONFIRM, "--seeds", "0-1", results=killed)
@@ -66,22 +64,13 @@ def test_several_boards_are_not_chosen_from_by_guessing(searched: Path, tmp_path
     both = copied(searched, tmp_path / "both")
     harness(*SEARCH, "--children", "3", results=both)
     process = start(*CONFIRM, results=both)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
     assert "Choose with --board: 1 is icml2017 n=2" in err
     assert "3 children" in err
     board, _ = harness(*CONFIRM, "--board", "2", "--seeds", "0", results=both)
     assert "3 children a search" in board
     beyond = start(*CONFIRM, "--board", "7", results=both)
-    out, err = beyond.communicate(timeout=60)
+    out, err = beyond.communicate(timeout=PATIENCE_SECONDS)
     assert (beyond.returncode, out, err.count("\n")) == (2, "", 1)
     assert "only boards 1 to 2" in err
-
-
-def wait_for_confirmed(results: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if sum(len(each.trials) for each in records(results) if each.header.confirmation) >= count:
-            return
-        time.sleep(0.02)
-    raise AssertionError("no confirmation in time")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import secrets
 import shutil
 import signal
 import subprocess
@@ -25,22 +26,42 @@ from harness.race.records import RunRecord, RunState
 
 PROGRAM = Path(__file__).parents[1] / "race" / "racing.py"
 KILLS = 30
+PATIENCE_SECONDS = 600.0  # it ends what hangs; no test is decided by how long something takes
 
 
-def start(folder: Path | str, *options: str, seconds: float = 0.0, **variables: str) -> subprocess.Popen[str]:
+def start(folder: Path | str, *options: str, leaves: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+    """Start or resume a run.
+
+    Args:
+        folder: of the store.
+        options: of the program.
+        leaves: the folder of which each child takes a file before it trains, so that the test decides how far the run
+            gets; None to let it run.
+        variables: of its environment.
+    """
+    if leaves is not None:
+        variables["FAKE_LEAVES"] = str(leaves)
     return subprocess.Popen(
         [sys.executable, str(PROGRAM), str(folder), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(PROGRAM.parent), "FAKE_SECONDS": str(seconds)} | variables,
+        env=os.environ | {"PYTHONPATH": str(PROGRAM.parent)} | variables,
         start_new_session=True,
     )
 
 
+def allow(leaves: Path, count: int) -> Path:
+    """Let so many more children train."""
+    leaves.mkdir(exist_ok=True)
+    for _ in range(count):
+        (leaves / secrets.token_hex(8)).touch()
+    return leaves
+
+
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for a process that must end well; its last line."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, err) == (0, ""), out + err
     return out.splitlines()[-1]
 
@@ -78,14 +99,15 @@ def test_thirty_kills_leave_the_ledger_of_an_undisturbed_run(tmp_path):
     killed = [str(tmp_path / "killed"), *children]
     for kill in range(KILLS):
         if kill % 2:  # inside the writing of the ledger: just before its n-th statement
-            process = start(*killed, "--die-at", str(rng.randint(1, 25)), seconds=0.02, FAKE_JOURNAL=str(journal))
+            process = start(*killed, "--die-at", str(rng.randint(1, 25)), FAKE_JOURNAL=str(journal))
         else:  # any moment, from before the store is opened
-            process = start(*killed, seconds=0.02, FAKE_JOURNAL=str(journal))
+            leaves = allow(tmp_path / f"leaves {kill}", rng.randint(0, 5))
+            process = start(*killed, leaves=leaves, FAKE_JOURNAL=str(journal))
             assert process.stdout is not None
             assert process.stdout.readline() == "begun\n"
             time.sleep(rng.uniform(0.0, 0.2))
             process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == -signal.SIGKILL, f"life {kill} ended before it was killed"
     survived = only(tmp_path / "killed")
     assert (survived.state, survived.active) == (RunState.RUNNING, False)
@@ -102,10 +124,12 @@ def test_thirty_kills_leave_the_ledger_of_an_undisturbed_run(tmp_path):
 @pytest.mark.parametrize("how", ["--workers=1", "--workers=2", "--async"])
 def test_a_killed_run_is_finished_by_any_number_of_workers(tmp_path, how):
     options = ["--children", "30", *(["--async"] if how == "--async" else [])]
-    process = start(tmp_path, *options, "--workers", "2", seconds=0.05)
-    wait_for(lambda: completed(tmp_path) >= 5)
+    leaves = allow(tmp_path / "leaves", 6)
+    process = start(tmp_path, *options, "--workers", "2", leaves=leaves)
+    wait_for(lambda: completed(tmp_path) >= 4)  # of six that train, two may wait for one before them
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    allow(leaves, 30)  # what the workers still hold
     wait_for(lambda: not group(process.pid))  # its workers notice, and end
     before = only(tmp_path)
     assert (before.state, before.active) == (RunState.RUNNING, False)
@@ -122,39 +146,46 @@ def test_a_killed_run_is_finished_by_any_number_of_workers(tmp_path, how):
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupt_from_the_terminal_stops_cleanly(tmp_path, workers):
     options = ["--children", "30", "--workers", workers]
-    process = start(tmp_path, *options, seconds=0.1)
-    wait_for(lambda: completed(tmp_path) >= 3)
+    leaves = allow(tmp_path / "leaves", 6)
+    process = start(tmp_path, *options, leaves=leaves)
+    wait_for(lambda: completed(tmp_path) >= 4)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers too
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "stopping\n"]
+    allow(leaves, 30)
     assert finish(process).startswith("stopped ")
     stopped = only(tmp_path)
     assert (stopped.state, stopped.active) == (RunState.STOPPED, False)
-    assert 3 <= len(stopped.trials) < 30
+    assert 4 <= len(stopped.trials) < 30
     finish(start(tmp_path, *options[:2]))
     finish(start(tmp_path / "whole", *options[:2]))
     assert dumps(tmp_path) == dumps(tmp_path / "whole")
 
 
 def test_a_second_process_on_the_same_run_is_told_so(tmp_path):
-    first = start(tmp_path, "--children", "400", seconds=0.05)
+    first = start(tmp_path, "--children", "30", leaves=allow(tmp_path / "leaves", 1))
     wait_for(lambda: completed(tmp_path) >= 1)
     assert only(tmp_path).active
-    second = start(tmp_path, "--children", "400")
-    out, err = second.communicate(timeout=60)
+    second = start(tmp_path, "--children", "30")
+    out, err = second.communicate(timeout=PATIENCE_SECONDS)
     first.kill()
-    first.communicate(timeout=60)
+    first.communicate(timeout=PATIENCE_SECONDS)
     assert (second.returncode, err) == (2, "")
     assert "expected no other process, got another one that is working on it now" in out.splitlines()[-1]
 
 
 def test_readers_never_meet_a_locked_store(tmp_path):
-    """Two runs write, one of them is killed twice and goes on; a reader looks every 50 ms all the while."""
+    """Two runs write, one of them is killed twice and goes on; a reader looks again before each child."""
     options = [["--seed", str(seed), "--children", "60"] for seed in (0, 1)]
-    running = [start(tmp_path, *option, seconds=0.03) for option in options]
+    leaves = [allow(tmp_path / f"leaves {seed}", 0) for seed in (0, 1)]
+    running = [start(tmp_path, *option, leaves=given) for option, given in zip(options, leaves, strict=True)]
     wait_for(lambda: Ledger.exists(tmp_path))
     kept_open = Ledger.read(tmp_path)
     seen: Counter[str] = Counter()
     kills, looks = [15, 30], 0
     while any(process.poll() is None for process in running):
+        for given in leaves:
+            allow(given, 0 if any(given.iterdir()) else 1)
         for store in (kept_open, Ledger.read(tmp_path)):
             for record in store.runs():
                 assert len(record.trials) >= seen[record.header.identity], "what was seen once is never lost"
@@ -163,14 +194,14 @@ def test_readers_never_meet_a_locked_store(tmp_path):
                 if record.header.seed == 0 and kills and len(record.trials) > kills[0]:
                     kills.pop(0)
                     running[0].kill()
-                    running[0].communicate(timeout=60)
-                    running[0] = start(tmp_path, *options[0], seconds=0.03)
+                    running[0].communicate(timeout=PATIENCE_SECONDS)
+                    running[0] = start(tmp_path, *options[0], leaves=leaves[0])
         looks += 1
-        time.sleep(0.05)
+        time.sleep(0.01)
     for process in running:
         assert finish(process).startswith("finished 60")
     assert not kills
-    assert looks > 20
+    assert looks >= 60
     for option in options:
         finish(start(tmp_path / "alone", *option))
     assert dumps(tmp_path) == dumps(tmp_path / "alone")
@@ -179,8 +210,8 @@ def test_readers_never_meet_a_locked_store(tmp_path):
     assert dumps(tmp_path / "copy") == dumps(tmp_path), "the file is whole without its journal"
 
 
-def wait_for(condition, *, patience_seconds: float = 60.0) -> None:
-    limit = time.monotonic() + patience_seconds
+def wait_for(condition) -> None:
+    limit = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < limit, "nothing happened"
         time.sleep(0.01)

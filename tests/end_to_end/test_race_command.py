@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from commands import dumps, harness, records, start, wait_for_trials
+from commands import dumps, harness, records, stand
 
 RACE = ("race", "--protocol", "toy-quadratic", "--workers", "1", "--searchers", "random,evolution")
 
@@ -25,8 +25,7 @@ def test_a_killed_race_goes_on_to_the_same_ledger(tmp_path: Path) -> None:
     plain, killed = tmp_path / "plain", tmp_path / "killed"
     command = (*RACE, "--children", "20", "--seeds", "0-1")
     harness(*command, results=plain)
-    process = start(*command, results=killed)
-    wait_for_trials(killed, 8)
+    process = stand(*command, results=killed, after=8)
     process.kill()
     process.communicate()
     assert len(records(killed)) < 4

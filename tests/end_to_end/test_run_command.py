@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from commands import dumps, harness, records, start, wait_for_trials
+from commands import PATIENCE_SECONDS, dumps, harness, records, stand, start, wait_for_trials
 
 TOY = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--workers", "1")
 
@@ -39,14 +39,12 @@ def test_runs_that_must_not_be_compared_are_not(tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_to_the_same_ledger(tmp_path: Path) -> None:
     plain, killed = tmp_path / "plain", tmp_path / "killed"
     harness(*TOY, "--children", "30", "--seeds", "3", results=plain)
-    process = start(*TOY, "--children", "30", "--seeds", "3", results=killed)
-    wait_for_trials(killed, 5)
+    process = stand(*TOY, "--children", "30", "--seeds", "3", results=killed, after=5)
     process.kill()
     process.communicate()
     (record,) = records(killed)
     assert record.standing == "interrupted"
-    kept = len(record.trials)
-    assert 5 <= kept < 30
+    assert 5 <= len(record.trials) < 30
     listed, _ = harness("runs", results=killed)
     assert "interrupted" in listed
     harness(*TOY, "--children", "30", "--seeds", "3", results=killed)
@@ -57,7 +55,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     process = start(*TOY, "--children", "200", "--seeds", "0", results=tmp_path)
     wait_for_trials(tmp_path, 3)
     os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "To go on: harness run --searcher random --protocol toy-quadratic" in err
     assert "Traceback" not in err

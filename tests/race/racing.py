@@ -56,7 +56,8 @@ class FakeTask:
 
     The environment steers it, as that reaches worker processes: ``FAKE_SECONDS`` is the time a child takes,
     ``FAKE_JOURNAL`` a file that gets a line for every child trained, ``FAKE_DEATHS`` a folder in which every file named
-    ``1``, ``2``, … has one child kill its process half-way.
+    ``1``, ``2``, … has one child kill its process half-way, and ``FAKE_LEAVES`` a folder of which every child takes a
+    file before it trains: it waits for one, for ever if none comes.
     """
 
     def __init__(self, protocol: ChildProtocol, data: Dataset | None) -> None:
@@ -73,8 +74,11 @@ class FakeTask:
     def _outcome(self, rule: Rule, seed: int) -> Outcome:
         started = time.perf_counter()
         seconds = float(os.environ.get("FAKE_SECONDS", "0"))
+        if leaves := os.environ.get("FAKE_LEAVES"):
+            while not _taken(leaves):
+                time.sleep(0.005)
         time.sleep(seconds / 2)
-        if _death_due():
+        if (deaths := os.environ.get("FAKE_DEATHS")) and _taken(deaths):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(seconds / 2)
         if journal := os.environ.get("FAKE_JOURNAL"):
@@ -104,11 +108,10 @@ def fake_outcome(key: str, seed: int, *, seconds: float = 0.0) -> Outcome:
     )
 
 
-def _death_due() -> bool:
-    folder = os.environ.get("FAKE_DEATHS")
-    for name in sorted(os.listdir(folder)) if folder else ():
+def _taken(folder: str) -> bool:
+    for name in sorted(os.listdir(folder)):
         try:
-            os.unlink(os.path.join(str(folder), name))  # atomic: one death a file, whichever worker is first
+            os.unlink(os.path.join(folder, name))  # atomic: one child a file, whichever worker is first
         except FileNotFoundError:
             continue
         return True
@@ -227,7 +230,12 @@ def main() -> int:
         die_at_statement(options.die_at)
     made = header(options.children, seed=options.seed, asynchronous=options.asynchronous)
     stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+
+    def interrupted(*_: object) -> None:
+        stop.set()
+        print("stopping", flush=True)
+
+    signal.signal(signal.SIGINT, interrupted)
     try:
         engine = open_engine(spec(), workers=options.workers)
         try:

@@ -107,7 +107,7 @@ def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(tmp_path):
         [sys.executable, "-c", LIMITED, "90000", *command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
         env=os.environ | {"PYTHONPATH": str(program.parent)},
     )

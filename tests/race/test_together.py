@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from doubles import CountingEngine, Scripted, rules
 from racing import SPACE, Learner, dump, header, run
@@ -49,7 +51,8 @@ def test_results_in_order_are_the_same_whether_they_arrive_together_or_not(tmp_p
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_batch_is_proposed_completed_and_flushed_once(tmp_path, asynchronous):
+def test_a_batch_is_proposed_completed_and_flushed_once(tmp_path, monkeypatch, asynchronous):
+    monkeypatch.setattr(loop, "_ASK_SECONDS", math.inf)
     made = header(8, asynchronous=asynchronous)
     engine = TogetherEngine(slots=8)
     seen = statements(tmp_path, made, engine, Scripted(rules(8), batch=8))

@@ -133,7 +133,7 @@ def follow(folder: Path, rules: list[Rule], dtypes: list[torch.dtype]) -> str:
     (folder / "plan.json").write_text(json.dumps({"names": names, "groups": GROUPS}))
     (folder / "follower.py").write_text(FOLLOWER)
     command = [sys.executable, "-I", "follower.py", str(folder)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -95,4 +95,4 @@ def test_named_takes_names_only() -> None:
 
 def test_the_zoo_does_not_import_torch() -> None:
     probe = "import sys, harness.space.zoo; harness.space.zoo.named('adam').key; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", probe], timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", probe], timeout=600).returncode == 0

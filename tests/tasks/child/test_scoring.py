@@ -204,7 +204,7 @@ def test_images_that_cannot_be_pooled_twice_are_refused(protocol: ChildProtocol,
 
 
 @pytest.mark.skipif(not REAL_ROOT, reason=f"{cifar10.ROOT_VARIABLE} names no CIFAR-10")
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_sgd_earns_what_the_protocol_says_on_cifar10() -> None:
     assert REAL_ROOT is not None
     real = ChildTask(PAPER, cifar10.load(Path(REAL_ROOT), lambda _: None))

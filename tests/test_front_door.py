@@ -1,0 +1,36 @@
+"""What ``from harness import …`` offers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import harness
+from harness.contracts import Rule
+from harness.tasks.update_rule import RuleOptimizer
+
+
+def test_what_a_training_script_needs_is_offered() -> None:
+    assert harness.Rule is Rule
+    assert harness.RuleOptimizer is RuleOptimizer
+    assert set(harness.__all__) <= set(dir(harness))
+
+
+def test_nothing_else_is() -> None:
+    with pytest.raises(AttributeError, match="module 'harness' has no attribute 'rule'"):
+        _ = harness.rule
+
+
+def test_it_is_loaded_when_it_is_used() -> None:
+    code = (
+        "import json, sys\n"
+        "import harness\n"
+        "before = 'harness.contracts' in sys.modules\n"
+        "harness.Rule\n"
+        "print(json.dumps([before, 'harness.contracts' in sys.modules, 'torch' in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [False, True, False]

@@ -1,0 +1,74 @@
+"""Names that stand for searchers, tasks and data sets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import RegistryError
+from harness.registry import BUILT_IN, FORMER, Kind, load, target
+
+ROOT = Path(__file__).parents[1]
+
+
+def kind_of(name: str) -> Kind:
+    if name.startswith("searchers."):
+        return Kind.SEARCHER
+    return Kind.DATA if name.startswith("tasks.data.") else Kind.TASK
+
+
+def test_what_is_built_in_loads() -> None:
+    for kind, named in BUILT_IN.items():
+        for name in named:
+            assert callable(load(kind, name))
+
+
+@pytest.mark.parametrize("name", sorted(FORMER))
+def test_a_former_name_means_what_it_meant(name: str) -> None:
+    assert target(kind_of(name), name) == f"harness.{name}"
+    assert load(kind_of(name), name) is load(kind_of(name), f"harness.{name}")
+
+
+def test_a_former_name_means_ours_in_the_checkout_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    assert load(Kind.SEARCHER, "searchers.gp:GeneticProgramming").__module__ == "harness.searchers.gp"
+
+
+def test_a_former_name_is_ours_beside_modules_that_have_no_such_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tasks.py").write_text("raise RuntimeError('imported')")
+    (tmp_path / "searchers").mkdir()
+    (tmp_path / "searchers" / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert target(Kind.TASK, "tasks.toy:QuadraticTask") == "harness.tasks.toy:QuadraticTask"
+    assert target(Kind.SEARCHER, "searchers.gp:GeneticProgramming") == "harness.searchers.gp:GeneticProgramming"
+
+
+def test_a_name_that_has_two_meanings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "searchers").mkdir()
+    (tmp_path / "searchers" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (tmp_path / "searchers" / "gp.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RegistryError, match="expected one module of that name, got /") as refused:
+        load(Kind.SEARCHER, "searchers.gp:GeneticProgramming")
+    assert "write harness.searchers.gp:GeneticProgramming" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_all_other_names_are_their_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks.py").write_text("class Mine:\n    pass\n")
+    (tmp_path / "searchers").mkdir()
+    (tmp_path / "searchers" / "__init__.py").write_text("")
+    (tmp_path / "searchers" / "gp.py").write_text("class Other:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("tasks", "searchers", "searchers.gp"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    try:
+        assert load(Kind.TASK, "tasks:Mine").__module__ == "tasks"
+        assert load(Kind.SEARCHER, "searchers.gp:Other").__module__ == "searchers.gp"
+    finally:
+        for name in ("tasks", "searchers", "searchers.gp"):
+            sys.modules.pop(name, None)
