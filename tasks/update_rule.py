@@ -96,7 +96,7 @@ class RuleOptimizer(Optimizer):
         self.rule = rule_named(rule)
         check_seed(seed)
         self._prepare(compiled=compile)
-        settings = {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma}
+        settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma}
         settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed}
         super().__init__(params, settings)
 

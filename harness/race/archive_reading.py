@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal, NoReturn
+from typing import IO, Annotated, Any, Literal, NoReturn, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -166,7 +166,9 @@ def header_of(path: Path) -> RunHeader:
 
 def opened(path: Path) -> IO[bytes]:
     """Open a run's file, which may be compressed."""
-    return gzip.open(path, "rb") if path.suffix == COMPRESSED else path.open("rb")
+    if path.suffix == COMPRESSED:
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def _unreadable(path: Path, cause: Exception) -> LedgerError:

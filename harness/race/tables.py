@@ -23,7 +23,6 @@ from harness.space.grammar import Space
 
 FILLER = "exhaustive"
 CHILDREN_A_PART = 100  # some five minutes of two cores under `quick`
-_FREE = {"distinct_operands": False, "last_not_add": False, "connected": False}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ _BROAD = Space.of(
     operands=("g", "m", "v", "sign(g)", "sign(m)", "1", "1e-3w", "adam", "rmsprop"),
     unary=("id", "exp", "log", "sign"),
     blocks=1,
-    **_FREE,
+    distinct_operands=False,
+    last_not_add=False,
+    connected=False,
 )
 TABLES = {
     spec.name: spec
