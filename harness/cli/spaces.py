@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import console, hanging
+from harness.cli.output import complain, console, hanging
 
 app = typer.Typer(
     help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -62,4 +62,6 @@ def count(
     out.print(f"functions (probe)    {functions:>12,}")
     out.print(f"functions (coarse)   {coarse:>12,}   by few gradients of size 1")
     out.print(f"keys a function      {keys / functions:>12.3f}")
+    if functions > keys:
+        complain("warning: more functions than keys, so rules of one key seem to differ. Please report this space.")
     out.print(f"seconds              {time.monotonic() - began:>12.0f}")

@@ -149,12 +149,17 @@ class Probe:
 
         Values enter by sign and logarithm, so a difference counts by how large it is relative to the entry.
         """
-        with np.errstate(all="ignore"):
-            coded = np.copysign(np.log(np.abs(values)) + 1_000.0, values)
-        coded[values == 0] = 0.0
-        coded[np.isinf(values)] = np.copysign(4_000.0, values[np.isinf(values)])
-        coded[np.isnan(values)] = 9_000.0
-        return np.asarray(coded @ self._directions)
+        return np.asarray(coded(values) @ self._directions)
+
+
+def coded(values: Values) -> Values:
+    """Values by sign and logarithm, with numbers of their own for 0, infinities and NaN; the same shape."""
+    with np.errstate(all="ignore"):
+        codes = np.copysign(np.log(np.abs(values)) + 1_000.0, values)
+    codes[values == 0] = 0.0
+    codes[np.isinf(values)] = np.copysign(4_000.0, values[np.isinf(values)])
+    codes[np.isnan(values)] = 9_000.0
+    return codes
 
 
 def classes(signatures: Values) -> NDArray[np.int64]:

@@ -76,6 +76,14 @@ def test_a_small_space_is_counted_both_ways() -> None:
     assert 1 < keys < strings
 
 
+def test_more_functions_than_keys_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--operands", "g,m", "--unary", "id", "--binary", "add,mul")
+    said = "warning: more functions than keys"
+    assert said not in invoke("space", "count", *words)
+    monkeypatch.setattr("harness.space.count.count_functions", lambda *_, **__: 1_000)
+    assert said in invoke("space", "count", *words)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -19,7 +19,7 @@ def test_the_first_editions_keys_are_as_many_as_its_functions() -> None:
     keys, functions = count_keys(space), count_functions(space)
     assert space.size() == 154_880
     assert abs(keys - functions) <= 0.1 * functions
-    assert 75_000 < functions <= keys < 76_000  # far closer than the protocol asks
+    assert 73_500 < functions <= keys < 74_500  # far closer than the protocol asks
 
 
 def test_another_seed_of_the_probe_counts_the_same() -> None:
@@ -27,10 +27,10 @@ def test_another_seed_of_the_probe_counts_the_same() -> None:
     assert abs(count_functions(space, seed=1) - count_functions(space, seed=2)) <= 10
 
 
-def test_a_few_generic_gradients_tell_some_42_000_functions_apart() -> None:
+def test_a_few_generic_gradients_tell_some_38_000_functions_apart() -> None:
     space = Space.of(blocks=1, **OFF)
     counts = sorted(count_functions(space, seed=seed, generic=True) for seed in range(3))
-    assert abs(counts[1] - 42_000) < 4_200
+    assert abs(counts[1] - 38_000) < 3_800
 
 
 @pytest.mark.parametrize("space", [CONSTRAINED, FREE], ids=["constrained", "free"])
@@ -53,6 +53,14 @@ def test_counting_from_the_inside_out_is_counting_every_string(space: Space, eve
 def test_spaces_that_can_be_counted_by_hand(settings: dict[str, list[str]], functions: int) -> None:
     space = Space.of(blocks=1, **settings, **OFF)
     assert count_keys(space) == count_functions(space) == functions
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("unary", [["id"], ["id", "log"]])
+def test_rounding_makes_no_functions(unary: list[str], seed: int) -> None:
+    """g2 − (g2 − m) is m, and gamma · 1e-16 is lost on the way."""
+    space = Space.of("arxiv2", blocks=2, operands=["g2", "m", "gamma"], unary=unary, binary=["sub", "mul"])
+    assert count_functions(space, seed=seed) == count_keys(space)
 
 
 def test_both_honour_the_constraints() -> None:
