@@ -4,6 +4,7 @@
 """
 
 import importlib
+import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Rule", "RuleOptimizer", "__version__"]
+
+_FOLDER = os.path.dirname(__file__)
+if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searchers/ and tasks/ lie beside this folder
+    __path__.append(os.path.dirname(_FOLDER))
 
 _MODULES = {"Rule": "harness.contracts", "RuleOptimizer": "harness.tasks.update_rule"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,17 @@ def test_it_is_loaded_when_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [False, True, False]
+
+
+def test_a_checkout_works_without_being_installed() -> None:
+    """The current folder is first on the path of `python -m harness`, installed or not."""
+    code = (
+        "import sys\n"
+        "sys.meta_path = [each for each in sys.meta_path if '__editable__' not in getattr(each, '__module__', '')]\n"
+        "import harness.searchers.gp, harness.tasks.sweep\n"
+        "print(harness.searchers.__file__)\n"
+        "print(harness.tasks.__file__)\n"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(root / "searchers" / "__init__.py"), str(root / "tasks" / "__init__.py")]
