@@ -11,6 +11,7 @@ from racing import PINNED, SPACE, Learner, dump, header, run
 
 from harness.contracts import Outcome
 from harness.errors import LedgerError, ReplayError
+from harness.race import entries, handle
 from harness.race.ledger import FILE_NAME, Ledger
 from harness.race.progress import Progress
 from harness.race.records import RunState
@@ -28,6 +29,22 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, stop_after):
     assert (second.state, second.trained) == (RunState.FINISHED, 15 - stop_after)
     assert second.replayed == len(first.trials)
     assert dump(tmp_path / "whole", made) == dump(tmp_path / "parts", made)
+
+
+def test_a_replay_reads_each_recorded_trial_once_and_shows_how_far_it_is(tmp_path, monkeypatch):
+    """What a resume takes grows with the trials and no faster, and nothing recorded is looked up or trained."""
+    engine = CountingEngine(stop_after=40)
+    made = header(60)
+    first = run(tmp_path, made, engine=engine, stop=engine.stop)
+    parsed, asked, shown = [], [], []
+    real, look = entries.outcome_from, handle.evaluation_under
+    monkeypatch.setattr(entries, "outcome_from", lambda cells: parsed.append(cells) or real(cells))
+    monkeypatch.setattr(handle, "evaluation_under", lambda *of: asked.append(of) or look(*of))
+    rest = run(tmp_path, made, watch=shown.append)
+    recorded = len(first.trials)
+    assert recorded <= len(parsed) <= recorded + 3, "and those that were pending"
+    assert len(asked) <= rest.trained == 60 - 40
+    assert [each.replayed for each in shown[: recorded + 1]] == list(range(recorded + 1))
 
 
 def test_a_run_that_was_begun_before_every_run_recorded_the_language_goes_on_in_the_first(tmp_path):

@@ -6,7 +6,7 @@ import heapq
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -198,15 +198,20 @@ def _words(label: str, runs: Sequence[Judged], vocabulary: Sequence[str]) -> Wor
     totals = [0] * PARTS
     for run in runs:
         rules = run.results.rules
-        for place, rule in enumerate(rules):
-            part = place * PARTS // len(rules)
-            totals[part] += 1
-            counts[part].update(set(rule.split(" ")))
+        for part in range(PARTS):
+            first, end = (-(-edge * len(rules) // PARTS) for edge in (part, part + 1))  # rounded up
+            totals[part] += end - first
+            counts[part].update(_words_of(rules[first:end]))
     shares = (
         tuple(count[word] / total if total else None for count, total in zip(counts, totals, strict=True))
         for word in vocabulary
     )
     return Words(label, tuple(shares))
+
+
+def _words_of(rules: Iterable[str]) -> Iterator[str]:
+    """The words of each rule, each once a rule."""
+    return itertools.chain.from_iterable(set(rule.split(" ")) for rule in rules)
 
 
 def _sized(runs: Mapping[str, Sequence[Judged]]) -> tuple[Sized, ...]:
@@ -287,12 +292,10 @@ def _risks(records: Sequence[Judged], vocabulary: Sequence[str]) -> tuple[Risk, 
     diverged: Counter[str] = Counter()
     for record in records:
         results = record.results
-        for rule, charged, status in zip(results.rules, results.charged, results.statuses, strict=True):
-            if charged:
-                words = set(rule.split(" "))
-                trained.update(words)
-                if status is Status.DIVERGED:
-                    diverged.update(words)
+        charged = list(itertools.compress(results.rules, results.charged))
+        trained.update(_words_of(charged))
+        ended = zip(charged, results.charged_statuses, strict=True)
+        diverged.update(_words_of(rule for rule, status in ended if status is Status.DIVERGED))
     found = (Risk(word, trained[word], diverged[word]) for word in vocabulary if trained[word] >= LEAST_TRAINED)
     return tuple(sorted(found, key=lambda each: (-each.diverged / each.trained, each.word)))
 
