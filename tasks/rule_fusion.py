@@ -16,7 +16,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from harness.tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
 from harness.tasks.rule_program import Program
 from harness.tasks.rule_tensors import plain
 
+Options = dict[str, str | int | bool | Callable[..., Any]]
 PLAIN: dict[str, Callable[..., Tensor]] = {
     "neg": torch.neg,
     "exp": torch.exp,
@@ -39,7 +40,8 @@ PLAIN: dict[str, Callable[..., Tensor]] = {
 }
 LEAST_ENTRIES = 1 << 15  # of a tensor on a processor: for fewer, a call and its threads cost more than they save
 # As many threads as there are, whatever the size of the first tensor that the code is compiled for.
-COMPILER: dict[str, str | int | bool | Callable[..., Any]] = {"cpp.dynamic_threads": True}
+COMPILER: Options = {"cpp.dynamic_threads": True}
+ROUNDING = "emulate_precision_casts"  # after every operation, as the ordinary path does, which tells in half precision
 
 
 class FusedStep:
@@ -71,7 +73,12 @@ class FusedStep:
         """
         sizes = [param.numel() for param in bucket.params]
         alone = _alone(bucket)
-        if (alone and max(sizes) < LEAST_ENTRIES) or not all(map(plain, map(bucket.tensors, range(len(sizes))))):
+        if (alone and max(sizes) < LEAST_ENTRIES) or not all(
+            plain(bucket.tensors(place)) for place in range(len(sizes))
+        ):
+            return False
+        options = _options(bucket.params[0].dtype)
+        if options is None:
             return False
         before = bucket.generator().get_state() if self._program.random else None
         rows = self._rows(bucket, rate)
@@ -85,7 +92,7 @@ class FusedStep:
                 graph(*arguments)
                 continue
             try:
-                self._compiled_of(graph)(*arguments)
+                self._compiled_of(graph, options)(*arguments)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # compilers fail in many ways: torch's own, the toolchain's, the file system's
@@ -98,9 +105,9 @@ class FusedStep:
                 graph(*arguments)  # the tensors before have taken the step: finish it by the same formulas
         return True
 
-    def _compiled_of(self, graph: GraphModule) -> Callable[..., Any]:
+    def _compiled_of(self, graph: GraphModule, options: Options) -> Callable[..., Any]:
         if graph not in self._compiled:
-            self._compiled[graph] = torch.compile(graph, dynamic=True, fullgraph=True, options=COMPILER)
+            self._compiled[graph] = torch.compile(graph, dynamic=True, fullgraph=True, options=options)
         return self._compiled[graph]
 
     def _rows(self, bucket: Bucket, rate: float) -> list[list[Tensor]]:
@@ -110,7 +117,7 @@ class FusedStep:
         """
         exact = bucket.params[0].dtype is torch.float64
         numbers = torch.tensor(
-            _numbers(bucket, [rate, bucket.eps, *self._program.numbers(bucket)]),
+            _numbers(bucket, [rate, bucket.eps, *map(bucket.fit, self._program.numbers(bucket))]),
             dtype=torch.float64 if exact else torch.float32,
             device=bucket.params[0].device,
         )
@@ -122,6 +129,17 @@ class FusedStep:
 def _alone(bucket: Bucket) -> bool:
     """Whether the tensors are taken one at a time."""
     return bucket.params[0].device.type == "cpu"
+
+
+def _options(dtype: torch.dtype) -> Options | None:
+    """What the compiler is told; None where it cannot compute as the ordinary path does.
+
+    In half precision that path rounds after every operation, so that 1e-8 is 0 to it and 255² is infinite. Code that
+    rounds once, at the end, would give numbers where it gives NaN.
+    """
+    if dtype.itemsize > 2:
+        return COMPILER
+    return COMPILER | {ROUNDING: True} if ROUNDING in torch._inductor.list_options() else None
 
 
 def _numbers(bucket: Bucket, shared: list[float]) -> list[list[float]]:
@@ -188,12 +206,24 @@ def _delta(program: Program, parts: _Parts) -> Tensor:
     values: list[Tensor] = []
     for instruction in program.instructions:
         args = [values[place] for place in instruction.reads]
-        values.append(next(parts.constants) if instruction.scalar else _formula(instruction.token, args, parts))
+        number = bool(args) and program.instructions[instruction.reads[0]].scalar
+        formula = partial(_formula, instruction.token, args, parts, number=number)
+        values.append(next(parts.constants) if instruction.scalar else formula())
     return values[-1]
 
 
-def _formula(token: str, args: list[Tensor], parts: _Parts) -> Tensor:
-    """A primitive of ``rule_program.lower`` over single tensors, as its kernel in ``rule_kernels`` has it over many."""
+def _formula(token: str, args: list[Tensor], parts: _Parts, *, number: bool) -> Tensor:
+    """A primitive of ``rule_program.lower`` over single tensors, as its kernel in ``rule_kernels`` has it over many.
+
+    The operations and their order are the kernel's, so that what overflows there does so here, and what is NaN there is
+    so here.
+
+    Args:
+        token: its name.
+        args: its arguments.
+        parts: what the formulas are made of.
+        number: whether its first argument is a number.
+    """
     kind, _, name = token.partition("_")
     match kind:
         case "g" | "w":
@@ -202,7 +232,7 @@ def _formula(token: str, args: list[Tensor], parts: _Parts) -> Tensor:
             return next(parts.draws)
         case "mean":
             mean, (decay, rest, *_) = parts.means[name]
-            return mean.mul_(decay).add_(rest * math.prod(args[1:], start=args[0]))
+            return mean.mul_(decay).add_(math.prod(args, start=rest))
         case "unbias":
             return args[0] / parts.means[name][1][2]
         case "rms":
@@ -211,10 +241,15 @@ def _formula(token: str, args: list[Tensor], parts: _Parts) -> Tensor:
             return (args[0].abs() + parts.eps).log()
         case "sqrt":
             return args[0].abs().sqrt()
+        case "div" if number:
+            return (args[1] + parts.eps).reciprocal() * args[0]
         case "div":
             return args[0] / (args[1] + parts.eps)
+        case "pow" if number:
+            sign = torch.copysign((args[0] != 0.0).to(args[0].dtype), args[0])
+            return args[0].abs().pow(args[1]) * sign
         case "pow":
-            return args[0].sign() * args[0].abs().pow(args[1])
+            return args[0].abs().pow(args[1]) * args[0].sign()
     if token in CLIPS:
         return args[0].clamp(-CLIPS[token], CLIPS[token])
     if token in DROPS:
