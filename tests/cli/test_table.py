@@ -101,7 +101,11 @@ def test_a_file_that_holds_another_run_is_refused(tmp_path: Path, capsys, monkey
     assert f"part {second}: expected the run exhaustive-s0-toy-quadratic-" in line
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b"x" * 1000)[:50]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not gzip", gzip.compress(b"{}\n", mtime=0), gzip.compress(b"x" * 1000, mtime=0)[:50]],
+    ids=["empty", "unpacked", "no run", "cut short"],
+)
 def test_a_damaged_part_is_one_clear_line(tmp_path: Path, capsys, monkeypatch, content: bytes) -> None:
     (tmp_path / "toy-r0-p01.jsonl.gz").write_bytes(content)
     line = complaint(capsys, monkeypatch, *BUILD, str(tmp_path))
