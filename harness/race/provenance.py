@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import harness
 from harness.files import unicode_text
@@ -26,7 +26,7 @@ def provenance() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor(),
         "cores": str(os.cpu_count() or 0),
-        "command": unicode_text(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": unicode_text(" ".join(map(_without_folders, sys.argv))),
     }
 
 
@@ -52,6 +52,18 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine() or "unknown"
+
+
+def _without_folders(argument: str) -> str:
+    """An argument as published runs may show it: of an absolute path, the last part alone.
+
+    The folders above it say where somebody works, and nothing about the run.
+    """
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    for kind in (PurePosixPath, PureWindowsPath):
+        if kind(value).is_absolute():
+            return f"{option}{equals}{kind(value).name}"
+    return argument
 
 
 def _version(library: str) -> str:

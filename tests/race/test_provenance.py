@@ -10,3 +10,11 @@ def test_it_tells_the_versions_of_what_searchers_propose_by(monkeypatch):
     assert {name: told[name] for name in ("deap", "optuna")} == {name: version(name) for name in ("deap", "optuna")}
     monkeypatch.setattr(provenance, "LIBRARIES", ("no-such-library",))
     assert provenance.provenance()["no-such-library"] == "none"
+
+
+def test_the_command_tells_of_nobodys_folders(monkeypatch):
+    given = ["/home/me/.venv/bin/harness", "run", "--results", "/home/me/runs", "--data-root=/data/cifar10"]
+    given += ["--to", "C:\\Users\\me\\out", "--rule", "g / m", "results/here", "--set", "plain=0.5"]
+    monkeypatch.setattr("sys.argv", given)
+    told = "harness run --results runs --data-root=cifar10 --to out --rule g / m results/here --set plain=0.5"
+    assert provenance.provenance()["command"] == told
