@@ -110,7 +110,7 @@ def _check_options(group: Mapping[str, Any]) -> None:
             continue
         near = difflib.get_close_matches(name, OF_GROUPS, n=1, cutoff=0.7)
         if near or name in _options_of_torch():
-            hint = f"Did you mean {near[0]}" if near else "Leave it out, or take an optimizer of torch that has it"
+            hint = f"Write {near[0]}" if near else "Leave it out, or take an optimizer of torch that has it"
             raise SettingError(
                 message(
                     "option of a group",

@@ -71,8 +71,8 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
         ({"momentum": 0.9}, r"option of a group: expected one of lr, .*, got momentum=0\.9\. Leave it out"),
         ({"nesterov": True}, "got nesterov=True"),
         ({"amsgrad": True}, "got amsgrad=True"),
-        ({"weight_decy": 0.1}, r"got weight_decy=0\.1\. Did you mean weight_decay"),
-        ({"noise_sgima": 0.1}, "Did you mean noise_sigma"),
+        ({"weight_decy": 0.1}, r"got weight_decy=0\.1\. Write weight_decay"),
+        ({"noise_sgima": 0.1}, "Write noise_sigma"),
         (
             {"rule": "sgd"},
             r"rule of a group: expected the optimizer's own, adam .*, got sgd\. Build an optimizer for each",
