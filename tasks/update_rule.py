@@ -29,7 +29,7 @@ from harness.space.expression import state as means_of
 from harness.tasks.rule_fusion import FusedStep
 from harness.tasks.rule_kernels import Bucket, descend
 from harness.tasks.rule_program import Program, compile_rule
-from harness.tasks.rule_settings import check_gradient, check_group, check_seed, rule_named
+from harness.tasks.rule_settings import check_gradient, check_group, rule_named, seed_of
 from harness.tasks.rule_streams import STREAM, Streams
 from harness.tasks.rule_tape import Tape, playable, record
 from harness.tasks.rule_tensors import here, plain
@@ -94,10 +94,9 @@ class RuleOptimizer(Optimizer):
         compile: bool = False,
     ) -> None:
         self.rule = rule_named(rule)
-        check_seed(seed)
         self._prepare(compiled=compile)
         settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma}
-        settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed}
+        settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed_of(seed)}
         super().__init__(params, settings)
 
     def _prepare(self, *, compiled: bool) -> None:
@@ -112,8 +111,10 @@ class RuleOptimizer(Optimizer):
         Raises:
             SettingError: a setting is unknown or out of range, or the rule cannot step a parameter.
         """
-        check_group(param_group, {**self.defaults, "compile": self._fused is not None})
-        kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
+        kept = param_group
+        if isinstance(param_group, dict):  # what else it may be, torch says
+            check_group(param_group, {**self.defaults, "compile": self._fused is not None})
+            kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
         super().add_param_group(kept)
         try:
             for param in kept["params"]:
