@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from functools import cache
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -43,14 +43,15 @@ def rule_named(rule: Rule | str) -> Rule:
     raise SettingError(message("rule", expected="a rule or its text, such as 'adam'", got=repr(rule), hint=hint))
 
 
-def check_seed(seed: object) -> None:
-    """Raise unless the seed is a whole number.
+def seed_of(number: object) -> int:
+    """The seed as Python's own number, of which the streams' names are made.
 
     Raises:
-        SettingError: it is something else.
+        SettingError: it is no whole number.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise SettingError(message("seed", expected="a whole number", got=repr(seed), hint="Give one, such as 0"))
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise SettingError(message("seed", expected="a whole number", got=repr(number), hint="Give one, such as 0"))
+    return int(number)
 
 
 def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -110,7 +111,7 @@ def _check_options(group: Mapping[str, Any]) -> None:
             continue
         near = difflib.get_close_matches(name, OF_GROUPS, n=1, cutoff=0.7)
         if near or name in _options_of_torch():
-            hint = f"Did you mean {near[0]}" if near else "Leave it out, or take an optimizer of torch that has it"
+            hint = f"Write {near[0]}" if near else "Leave it out, or take an optimizer of torch that has it"
             raise SettingError(
                 message(
                     "option of a group",
@@ -141,7 +142,7 @@ def _numbers(name: str, value: object) -> list[float]:
     if isinstance(value, Tensor) and not value.is_meta:
         return list(value.detach().cpu().double().flatten().tolist())
     try:
-        return [float(value)]  # type: ignore[arg-type]
+        return [float("" if isinstance(value, str) else value)]  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         raise SettingError(message(name, expected="a number", got=repr(value), hint="Give a number from 0")) from None
 

@@ -1,11 +1,12 @@
 """The random streams of an optimizer, kept where torch's own tools look for what to save: in the parameters' state.
 
 ``torch.distributed.checkpoint`` and ``ZeroRedundancyOptimizer`` carry the state of parameters and the settings of
-groups, and nothing else. So every parameter's state holds ``stream``: where the generator of its device stands::
+groups, and nothing else. So every parameter's state has ``stream``: where the generator of its device stood when the
+state was last saved or loaded, None before::
 
     generator = streams.generator(device, optimizer.state, seed=0)
     ...  # draw
-    streams.keep(device, optimizer.state)
+    streams.keep(optimizer.state)  # before it is saved
 """
 
 from __future__ import annotations
@@ -52,24 +53,26 @@ class Streams:
         self._open[device] = (generator, kept)
         return generator
 
-    def keep(self, device: torch.device, state: State) -> None:
-        """Write down where the device's generator stands, in every state that parameters on it have."""
-        generator, _ = self._open[device]
-        now = generator.get_state().to(device)  # beside the parameter's other state, as torch's tools expect
-        for param, each in state.items():
-            if param.device == device:
-                each[STREAM] = now
-        self._open[device] = (generator, now)
+    def keep(self, state: State) -> None:
+        """Write down where the generators stand, in the state of every parameter that has one."""
+        for device, (generator, last) in self._open.items():
+            if next(_kept(device, state), None) is not last:
+                continue  # a state loaded since the last draw says where it goes on
+            now = generator.get_state().to(device)  # beside the parameter's other state, as torch's tools expect
+            for param, each in state.items():
+                if STREAM in each and param.device == device:
+                    each[STREAM] = now
+            self._open[device] = (generator, now)
 
     def _name(self, device: torch.device, state: State) -> str:
         if device.index is None:
             return device.type
-        begun = {param.device for param, each in state.items() if STREAM in each} | self._open.keys()
+        begun = {param.device for param, each in state.items() if each.get(STREAM) is not None} | self._open.keys()
         return f"{device.type}:{sum(other.type == device.type for other in begun - {device})}"
 
 
 def _kept(device: torch.device, state: State) -> Iterator[Tensor]:
-    return (each[STREAM] for param, each in state.items() if STREAM in each and param.device == device)
+    return (each[STREAM] for param, each in state.items() if each.get(STREAM) is not None and param.device == device)
 
 
 def _restored(generator: torch.Generator, kept: Tensor) -> bool:

@@ -16,10 +16,12 @@ from torch.nn import Parameter
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
+KINDS = frozenset({Tensor, Parameter})
+
 
 def plain(tensors: Iterable[Tensor]) -> bool:
     """Whether none of them is of a subclass that may compute in its own way."""
-    return all(type(tensor) is Tensor or type(tensor) is Parameter for tensor in tensors)
+    return KINDS.issuperset(map(type, tensors))  # every step asks
 
 
 def here(tensor: Tensor, like: Tensor) -> Tensor:

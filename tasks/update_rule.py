@@ -29,8 +29,8 @@ from harness.space.expression import state as means_of
 from harness.tasks.rule_fusion import FusedStep
 from harness.tasks.rule_kernels import Bucket, descend
 from harness.tasks.rule_program import Program, compile_rule
-from harness.tasks.rule_settings import check_gradient, check_group, check_seed, rule_named
-from harness.tasks.rule_streams import Streams
+from harness.tasks.rule_settings import check_gradient, check_group, rule_named, seed_of
+from harness.tasks.rule_streams import STREAM, Streams
 from harness.tasks.rule_tape import Tape, playable, record
 from harness.tasks.rule_tensors import here, plain
 
@@ -94,10 +94,9 @@ class RuleOptimizer(Optimizer):
         compile: bool = False,
     ) -> None:
         self.rule = rule_named(rule)
-        check_seed(seed)
         self._prepare(compiled=compile)
         settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma}
-        settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed}
+        settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed_of(seed)}
         super().__init__(params, settings)
 
     def _prepare(self, *, compiled: bool) -> None:
@@ -112,8 +111,10 @@ class RuleOptimizer(Optimizer):
         Raises:
             SettingError: a setting is unknown or out of range, or the rule cannot step a parameter.
         """
-        check_group(param_group, {**self.defaults, "compile": self._fused is not None})
-        kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
+        kept = param_group
+        if isinstance(param_group, dict):  # what else it may be, torch says
+            check_group(param_group, {**self.defaults, "compile": self._fused is not None})
+            kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
         super().add_param_group(kept)
         try:
             for param in kept["params"]:
@@ -172,8 +173,6 @@ class RuleOptimizer(Optimizer):
                         _decay(bucket, rate * group["weight_decay"])
                     if not self._step_fused(bucket, rate):
                         self._step_plainly(bucket, rate)
-                    if self._program.random:
-                        self._streams.keep(bucket.params[0].device, self.state)
         return loss
 
     def _step_fused(self, bucket: Bucket, rate: float | Tensor) -> bool:
@@ -196,6 +195,7 @@ class RuleOptimizer(Optimizer):
                 if "step" not in state:
                     state["step"] = 0
                     state.update({name: torch.zeros_like(param) for name in self._means})
+                    state.update({STREAM: None} if self._program.random else {})
                 state["step"] += 1
             yield self._bucket(group, params, states)
 
@@ -239,6 +239,11 @@ class RuleOptimizer(Optimizer):
             others = bucket.only(rest) if played else bucket
             descend(others, self._program.run(others), rate)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state as every torch optimizer gives it; that of parameters says where the random streams stand."""
+        self._streams.keep(self.state)
+        return super().state_dict()
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state, random streams included; the state is copied.
 
@@ -275,7 +280,8 @@ class RuleOptimizer(Optimizer):
                     )
 
     def __getstate__(self) -> dict[str, Any]:
-        # Compiled code stays where it was compiled, and the parameters' state says where the generators stand.
+        # Compiled code stays where it was compiled, and generators do: the parameters' state says where they stand.
+        self._streams.keep(self.state)
         return super().__getstate__() | {"rule": self.rule, "compile": self._fused is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

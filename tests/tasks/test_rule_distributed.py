@@ -33,9 +33,13 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+
+try:
+    from torch.distributed.fsdp import fully_shard
+except ImportError:  # before torch 2.6
+    from torch.distributed._composable.fsdp import fully_shard
 
 Build = Callable[[nn.Module, str], Optimizer]
 DRAWING = ["drop(m, 0.3) + noise", "g + noise", "drop(g, 0.5)"]
@@ -224,12 +228,25 @@ SAVED = [(rule, options) for rule in ("adam", *STATELESS, *DRAWING) for options 
 SAVED += [(rule, FULL) for rule in ("adam", *DRAWING)]
 
 
+def sgd_is_saved(options: StateDictOptions) -> bool:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    state = get_optimizer_state_dict(model, optimizer, options=options)
+    try:
+        set_optimizer_state_dict(model, optimizer, state, options=options)
+    except (KeyError, RuntimeError):
+        return False
+    return True
+
+
 @pytest.mark.parametrize("build", [ours, exported])
 @pytest.mark.parametrize(("rule", "options"), SAVED)
 def test_a_distributed_checkpoint_goes_on_bit_identically(
     rule: str, build: Callable[..., Optimizer], options: StateDictOptions, mesh: DeviceMesh, tmp_path: Path
 ) -> None:
     del mesh
+    if rule in STATELESS and not sgd_is_saved(options):
+        pytest.skip("this torch cannot load what it saves of its own SGD")
     model = network()
     optimizer = build(model, rule, seed=3) if rule in DRAWING else build(model, rule)
     train(model, optimizer, range(3))

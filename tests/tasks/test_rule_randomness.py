@@ -111,24 +111,28 @@ def test_which_gpu_it_is_makes_no_difference(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_stream_goes_on_from_the_state_whatever_has_replaced_it() -> None:
     """As ``ZeroRedundancyOptimizer`` replaces it, without a call of the optimizer."""
-    device, state = torch.device("cpu"), {torch.zeros(2): {}, torch.zeros(3): {}}
+    device, state = torch.device("cpu"), {torch.zeros(2): {"stream": None}, torch.zeros(3): {"stream": None}}
     streams = Streams()
 
     def drawn() -> Tensor:
-        numbers = torch.rand(4, generator=streams.generator(device, state, seed=0))
-        streams.keep(device, state)
-        return numbers
+        return torch.rand(4, generator=streams.generator(device, state, seed=0))
 
     drawn()
+    streams.keep(state)
     saved = [each["stream"] for each in state.values()]
     second, third = drawn(), drawn()
     for each, stream in zip(state.values(), saved, strict=True):
         each["stream"] = stream.to(torch.bfloat16)  # what torch makes of it for parameters of this type
+    streams.keep(state)  # saved again before anything is drawn
     assert torch.equal(drawn(), second)
     late = torch.zeros(5)
-    state = {late: {}, **state}  # a parameter that has no stream yet does not begin it anew
+    state = {late: {"stream": None}, **state}  # a parameter that has no stream yet does not begin it anew
     assert torch.equal(drawn(), third)
-    assert torch.equal(state[late]["stream"], next(iter(state.values()))["stream"])
+    streams.keep(state)
+    assert torch.equal(state[late]["stream"], [*state.values()][1]["stream"])
+    for each in state.values():
+        each["stream"] = None  # as saved before anything was drawn
+    assert torch.equal(drawn(), torch.rand(4, generator=Streams().generator(device, {}, seed=0)))
 
 
 def test_a_stream_of_another_type_of_device_begins_anew() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -49,7 +50,7 @@ def test_the_state_of_an_equal_rule_is_welcome_and_of_another_shape_is_not() -> 
         ({"betas": (0.9, 0.999, 1.0)}, "betas: expected three numbers"),
         ({"betas": 0.9}, "betas: expected three numbers"),
         ({"betas": (0.9, "x", 0.9)}, "betas: expected a number, got 'x'"),
-        ({"lr": "0.1x"}, "lr: expected a number, got '0.1x'"),
+        ({"lr": "0.1"}, "lr: expected a number, got '0.1'"),
         ({"lr": None}, "lr: expected a number, got None"),
         ({"lr": torch.ones((), device="meta")}, "lr: expected a number"),
         ({"weight_decay": -0.1}, "weight_decay: expected at least 0"),
@@ -71,8 +72,8 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
         ({"momentum": 0.9}, r"option of a group: expected one of lr, .*, got momentum=0\.9\. Leave it out"),
         ({"nesterov": True}, "got nesterov=True"),
         ({"amsgrad": True}, "got amsgrad=True"),
-        ({"weight_decy": 0.1}, r"got weight_decy=0\.1\. Did you mean weight_decay"),
-        ({"noise_sgima": 0.1}, "Did you mean noise_sigma"),
+        ({"weight_decy": 0.1}, r"got weight_decy=0\.1\. Write weight_decay"),
+        ({"noise_sgima": 0.1}, "Write noise_sigma"),
         (
             {"rule": "sgd"},
             r"rule of a group: expected the optimizer's own, adam .*, got sgd\. Build an optimizer for each",
@@ -113,6 +114,8 @@ def test_something_else_in_the_place_of_the_rule(wrong: Any) -> None:
 def test_a_seed_that_is_no_number() -> None:
     with pytest.raises(SettingError, match="seed: expected a whole number, got None"):
         RuleOptimizer([torch.ones(2)], "noise", seed=None)  # type: ignore[arg-type]
+    optimizer = RuleOptimizer([torch.ones(2)], "noise", seed=np.int64(3))  # type: ignore[arg-type]
+    assert type(optimizer.param_groups[0]["seed"]) is int  # its name is part of the stream's
 
 
 @pytest.mark.parametrize("wrong", [{"rule": "adam", "lr": -1.0}, {"rule": "no rule"}])
