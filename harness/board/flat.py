@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from harness.board import layout
+from harness.board import wording
 from harness.race.archive import Archive
 from harness.race.entries import Entry
 
@@ -70,12 +70,12 @@ def _run(archive: Archive) -> Sequence[Cell]:
 
 
 def _trial(run: str, entry: Entry) -> Sequence[Cell]:
-    cells = (run, entry.index, layout.formula(entry.rule), str(entry.rule), entry.key, entry.source.value)
+    cells = (run, entry.index, wording.formula(entry.rule), str(entry.rule), entry.key, entry.source.value)
     head = (*cells, _truth(entry.charged), entry.asked, entry.told)
     outcome = entry.outcome
     if outcome is None:
         return (*head, None, None, None, None, None, None)
-    tail = (outcome.learning_rate, outcome.examples, outcome.seconds, layout.plain(outcome.message))
+    tail = (outcome.learning_rate, outcome.examples, outcome.seconds, wording.plain(outcome.message))
     return (*head, outcome.status.value, outcome.score, *tail)
 
 

@@ -58,7 +58,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
-from harness.board import layout
+from harness.board import layout, wording
 from harness.board.comparison import Comparison
 from harness.board.layout import Page, TableText
 from harness.board.matrix import matrices
@@ -218,7 +218,7 @@ def interval(figure: Estimate) -> Json:
 
 def _nomination(each: Nomination) -> Json:
     return {
-        "rule": layout.formula(each.rule),
+        "rule": wording.formula(each.rule),
         "tokens": str(each.rule),
         "key": each.key,
         "score": each.score,
@@ -260,7 +260,7 @@ COLUMNS = (
 
 def _line(number: int, board: Board, row: Row) -> Json:
     line: Json = _head(number, board, row) | {
-        "searcher": layout.plain(row.searcher),
+        "searcher": wording.plain(row.searcher),
         "version": row.version,
         "settings": json.dumps(dict(row.settings), sort_keys=True),
         "async": str(row.asynchronous).lower(),
@@ -293,7 +293,7 @@ def _line(number: int, board: Board, row: Row) -> Json:
             line |= {"retrained_seeds": " ".join(map(str, found.seeds))}
     if row.best:
         line |= {
-            "best_rule": layout.formula(row.best.rule),
+            "best_rule": wording.formula(row.best.rule),
             "best_tokens": str(row.best.rule),
             "best_score": row.best.score,
             "best_seed": row.best.seed,
@@ -311,17 +311,17 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
     line: Json = {
         "board": number,
         "comparable": board.comparable,
-        "space": layout.plain(board.space.describe()),
+        "space": wording.plain(board.space.describe()),
         "protocol": board.protocol.name,
         "protocol_version": board.protocol.version,
         "protocol_hash": board.protocol.hash,
-        "data": layout.plain(board.data),
+        "data": wording.plain(board.data),
         "fingerprint": board.fingerprint,
         "budget_children": board.budget.children,
         "budget_proposals": board.budget.proposals,
-        "commits": layout.plain(" ".join(board.commits)),
-        "hardware": layout.plain("; ".join(board.hardware)),
-        "label": layout.plain(each.label),
+        "commits": wording.plain(" ".join(board.commits)),
+        "hardware": wording.plain("; ".join(board.hardware)),
+        "label": wording.plain(each.label),
         "environment": json.dumps(dict(each.environment), sort_keys=True),
         "seeds": " ".join(map(str, each.seeds)),
     }

@@ -6,19 +6,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, POWER, Comparison
-from harness.board.statistics import MOST_PAIRS, Estimate, Reached
+from harness.board.statistics import MOST_PAIRS, Reached
 from harness.board.tables import Board, Nomination, Reference, Row
-from harness.contracts import Rule
-from harness.errors import HarnessError
+from harness.board.wording import (
+    adjusted_chance,
+    duration,
+    estimated,
+    formula,
+    listed,
+    plain,
+    seed_list,
+    sparkline,
+)
 from harness.race.protocol import guessing
 
 EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
 BIASED = "search scores, biased upward: confirm before believing"
-SPARKS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 12  # characters
 SHOWN_DIGITS = 12  # of a hash, fingerprint or commit
 FEW_SEEDS = 10  # below which an interval's own coverage is told (results/studies/statistics)
-LEAST_SHOWN = 0.0001  # of p
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,75 +364,13 @@ def _unfinished(board: Board) -> TableText:
     return TableText("Unfinished, so not ranked", columns, tuple(rows))
 
 
-def plain(text: str) -> str:
-    """One line of printable characters: line breaks become blanks, other control codes a replacement mark."""
-    line = " ".join(text.split())
-    return "".join(character if character.isprintable() else "\ufffd" for character in line)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names from outside in a sentence: ``a, b and c``."""
-    shown = [plain(name) for name in names]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def formula(rule: Rule) -> str:
-    """The rule in infix; a string this version of the language cannot read, as its tokens."""
-    try:
-        return plain(rule.infix)
-    except HarnessError:
-        return plain(str(rule))
-
-
-def seed_list(seeds: Sequence[int]) -> str:
-    """Ascending seeds as ``--seeds`` takes them: ``0-4,7``."""
-    spans: list[list[int]] = []
-    for seed in seeds:
-        if spans and seed == spans[-1][1] + 1:
-            spans[-1][1] = seed
-        else:
-            spans.append([seed, seed])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-
-
-def duration(seconds: float) -> str:
-    """A span of time to two or three digits: ``45 s``, ``12 min``, ``3.4 h``."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def sparkline(curve: Sequence[float], *, low: float, high: float) -> str:
-    """A curve in a dozen characters, ``low`` the lowest bar and ``high`` the full one."""
-    width = min(SPARK_WIDTH, len(curve))
-    ends = [(index + 1) * len(curve) // width - 1 for index in range(width)]
-    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(SPARKS[min(len(SPARKS) - 1, max(0, round((curve[end] - low) * scale)))] for end in ends)
-
-
 def _span(places: tuple[int, int]) -> str:
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
-
-
-def estimated(figure: Estimate, *, sign: str = "") -> str:
-    """A mean with the ends of its interval, which need not lie alike on both sides; without one, the seeds it is of."""
-    ends = [f"{end:{sign}z.3f}" for end in (figure.low, figure.high) if end is not None]
-    return f"{figure.mean:{sign}z.3f} " + (f"[{', '.join(ends)}]" if ends else f"(n = {figure.count})")
 
 
 def _reached(goal: Reached, children: int) -> str:
     after = "" if not goal.count else f", {goal.median:g}" if goal.median is not None else f", >{children}"
     return f"{goal.count} of {len(goal.children)}{after}"
-
-
-def chance(p: float) -> str:
-    """A p value to two digits; one that would be too small to read, by what it lies below."""
-    return f"{p:.2g}" if p >= LEAST_SHOWN else f"< {LEAST_SHOWN:g}"
-
-
-def adjusted_chance(each: Comparison) -> str:
-    """The p value of a comparison after Holm's correction, or why it has none."""
-    return each.verdict if each.adjusted is None else chance(each.adjusted)
 
 
 def _share(count: int, row: Row) -> str:

@@ -13,8 +13,8 @@ from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
 from harness.board.finals import retrained
-from harness.board.layout import listed
 from harness.board.tables import Board, Nomination, Row, Unfinished
+from harness.board.wording import listed
 from harness.contracts import Status
 from harness.race.entries import rule_from
 from harness.race.protocol import targets

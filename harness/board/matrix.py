@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.comparison import Comparison
-from harness.board.layout import Column, TableText, adjusted_chance, plain
+from harness.board.layout import Column, TableText
 from harness.board.tables import Board
+from harness.board.wording import adjusted_chance, plain
 
 
 def matrices(board: Board) -> tuple[TableText, ...]:

@@ -30,7 +30,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from harness.board import layout, rules_layout
+from harness.board import rules_layout, wording
 from harness.board.formats import Format, interval, markdown
 from harness.board.verdicts import ConfirmedRule, RulesBoard, Searched
 from harness.contracts import ChildProtocol
@@ -92,7 +92,7 @@ def _figure(board: RulesBoard) -> str:
 def _rule(each: ConfirmedRule) -> Json:
     paired = each.paired
     return {
-        "rule": layout.formula(each.rule),
+        "rule": wording.formula(each.rule),
         "tokens": str(each.rule),
         "key": each.key,
         "known": each.known,
@@ -147,20 +147,20 @@ def _line(number: int, board: RulesBoard, place: int, each: ConfirmedRule) -> Js
         "protocol": board.protocol.name,
         "protocol_version": board.protocol.version,
         "protocol_hash": board.protocol.hash,
-        "data": layout.plain(board.data),
+        "data": wording.plain(board.data),
         "fingerprint": board.fingerprint,
         "searched": "" if board.searched is None else board.searched.comparable,
         "budget_children": "" if board.searched is None else board.searched.budget.children,
         "commits": " ".join(board.commits),
-        "hardware": layout.plain("; ".join(board.hardware)),
+        "hardware": wording.plain("; ".join(board.hardware)),
         "figure": _figure(board),
         "target": board.target,
         "place": place,
-        "rule": layout.formula(each.rule),
+        "rule": wording.formula(each.rule),
         "tokens": str(each.rule),
         "key": each.key,
         "known": each.known,
-        "found_by": layout.plain(", ".join(finder.label for finder in each.finders)),
+        "found_by": wording.plain(", ".join(finder.label for finder in each.finders)),
         "search_score": each.search_score,
         "drop": each.drop,
         "seeds": _joined(each.seeds),
@@ -173,7 +173,7 @@ def _line(number: int, board: RulesBoard, place: int, each: ConfirmedRule) -> Js
         "means": " ".join(each.means),
         "complexity": each.complexity,
         "learning_rates": _joined([one.learning_rate for one in each.retrainings]),
-        "nominated": layout.plain(board.nominated),
+        "nominated": wording.plain(board.nominated),
     }
     figures = {"test": each.test, "validation": each.validation}
     if each.paired is not None:

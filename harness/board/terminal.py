@@ -9,14 +9,14 @@ from rich.rule import Rule as Line
 from rich.table import Table
 from rich.text import Text
 
-from harness.board import layout
+from harness.board import layout, wording
 from harness.board.fitting import Column, fitted
 from harness.board.layout import Page
 from harness.board.tables import Board
 
 # What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
 SIGNS = {"–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
-ASCII = str.maketrans(SIGNS | dict(zip(layout.SPARKS, "_.-:=+*#", strict=True)))
+ASCII = str.maketrans(SIGNS | dict(zip(wording.SPARKS, "_.-:=+*#", strict=True)))
 
 
 def show(boards: Sequence[Board], console: Console) -> None:

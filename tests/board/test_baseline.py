@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.board import layout
+from harness.board import wording
 from harness.board.formats import Format, render
 from harness.board.leaderboard import boards
 from harness.contracts import Rule
@@ -107,6 +107,6 @@ def test_it_is_shown_without_a_place_and_explained(draws) -> None:
     text = render(boards([draws(0.1, 0.2, 0.3, 0.4)]), Format.MD)
     row, progress = [line for line in text.splitlines() if line.startswith("|") and "many draws" in line]
     assert row.split("|")[1].strip() == ""
-    assert layout.SPARKS[-1] in progress
+    assert wording.SPARKS[-1] in progress
     assert "0.400 (n = 1)" in row
     assert "closed form from the 4 evaluations" in text

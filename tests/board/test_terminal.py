@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness.board import layout
+from harness.board import layout, wording
 from harness.board.layout import Column, Page, TableText
 from harness.board.leaderboard import boards
 from harness.board.terminal import show, show_page
@@ -133,20 +133,20 @@ def test_a_rule_of_another_language_is_shown_as_its_tokens(run, trial) -> None:
 
 @pytest.mark.parametrize(("seeds", "text"), [((), ""), ((3,), "3"), ((0, 1, 2), "0-2"), ((0, 2, 3, 9), "0,2-3,9")])
 def test_seeds_read_as_the_command_takes_them(seeds, text) -> None:
-    assert layout.seed_list(seeds) == text
+    assert wording.seed_list(seeds) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0.0 s"), (45.2, "45 s"), (99.6, "2 min"), (3600, "60 min"), (12240, "3.4 h")]
 )
 def test_durations(seconds, text) -> None:
-    assert layout.duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 def test_sparkline_spans_its_scale() -> None:
-    assert layout.sparkline([0.0, 0.5, 1.0], low=0.0, high=1.0) == "▁▅█"
-    assert layout.sparkline([0.3] * 100, low=0.3, high=0.3) == "▁" * 12
-    assert layout.sparkline([*([0.0] * 99), 1.0], low=0.0, high=1.0)[-2:] == "▁█"
+    assert wording.sparkline([0.0, 0.5, 1.0], low=0.0, high=1.0) == "▁▅█"
+    assert wording.sparkline([0.3] * 100, low=0.3, high=0.3) == "▁" * 12
+    assert wording.sparkline([*([0.0] * 99), 1.0], low=0.0, high=1.0)[-2:] == "▁█"
 
 
 def test_columns_that_only_repeat_themselves_are_left_out(found, run) -> None:

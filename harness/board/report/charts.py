@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 
 from harness.board.baseline import UNIFORM
-from harness.board.layout import plain
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
 from harness.board.tables import Reference
+from harness.board.wording import plain
 
 Json = dict[str, object]
 DIGITS = 5  # of a score

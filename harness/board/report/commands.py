@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 
-from harness.board.layout import seed_list
+from harness.board.wording import seed_list
 from harness.contracts import ChildProtocol
 from harness.race.protocol import Budget
 from harness.race.records import RunHeader

@@ -18,7 +18,7 @@ from importlib import resources
 from xml.etree import ElementTree
 
 import harness
-from harness.board import formats, layout, rules_formats, rules_layout
+from harness.board import formats, layout, rules_formats, rules_layout, wording
 from harness.board.baseline import UNIFORM
 from harness.board.formats import Format
 from harness.board.report.charts import charts
@@ -51,11 +51,11 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "plain": layout.plain,
-        "formula": layout.formula,
-        "seeds": layout.seed_list,
-        "duration": layout.duration,
-        "chance": layout.chance,
+        "plain": wording.plain,
+        "formula": wording.formula,
+        "seeds": wording.seed_list,
+        "duration": wording.duration,
+        "chance": wording.chance,
         "score": _score,
         "placed": layout.placed,
         "signed": lambda value: _score(value, signed=True),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.board import statistics
 from harness.board.entrants import entrant, labels
-from harness.board.layout import formula
+from harness.board.wording import formula
 from harness.contracts import Rule, Status
 from harness.errors import HarnessError
 from harness.race.entries import rule_from

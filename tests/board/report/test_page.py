@@ -14,7 +14,7 @@ import pytest
 from confirming import confirmed
 from plotly.offline import get_plotlyjs
 
-from harness.board import formats, layout, rules_layout
+from harness.board import formats, layout, rules_layout, wording
 from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.report.document import report
@@ -107,10 +107,10 @@ def test_every_table_says_what_the_board_says(read, records) -> None:
     (board,) = boards(records)
     told = {row[1].strip(): row for row in read.rows if len(row) == 13}
     for row in board.rows:
-        shown = [cell.strip() for cell in told[layout.plain(row.label)]]
+        shown = [cell.strip() for cell in told[wording.plain(row.label)]]
         assert shown[2] == f"{row.area.mean:.3f}"
         assert shown[5] == f"{row.final.mean:.3f}"
-        assert shown[6] == layout.seed_list(row.seeds)
+        assert shown[6] == wording.seed_list(row.seeds)
         assert shown[7:9] == [str(row.children), row.begun]
 
 
