@@ -80,11 +80,11 @@ def _retraced(
     lengths = {identity: 1 + max(each.index for each in own) for identity, own in runs.items()}
     done, total = 0, sum(lengths.values())
     with counting("replaying searches, proposals") as watch:
-
-        def replayed(made: int) -> None:
-            watch(done + made, total)
-
         for identity, own in runs.items():
+
+            def replayed(made: int, before: int = done, most: int = lengths[identity]) -> None:
+                watch(before + min(made, most), total)  # the last batch may go beyond the proposals of interest
+
             told, note = _told(ledger, own, trusted=trusted, watch=replayed)
             found |= {(identity, index): origin for index, origin in told.items()}
             notes += [note] * bool(note)

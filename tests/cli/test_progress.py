@@ -80,7 +80,7 @@ def test_a_report_tells_of_every_step(calls: Calls, tmp_path: Path) -> None:
     assert list(calls) == ["reading the store", "replaying searches, proposals", "drawing the report"]
     replayed = calls["replaying searches, proposals"]
     assert rises_to_its_total(replayed)
-    assert len(replayed) > 4  # more than one for each run: one run may take long
+    assert len(replayed) > 2  # more than one for each run: one run may take long
 
 
 def test_a_count_and_a_score_tell_how_far_they_are(calls: Calls) -> None:

@@ -96,7 +96,7 @@ SCORING = [
     ["rule", "score", "g"],
     ["run", "--searcher", "random"],
     ["race", "--searchers", "random"],
-    ["confirm", "--rule", "g"],
+    ["confirm", "--rule", "g2"],
 ]
 
 

@@ -124,7 +124,7 @@ def test_dump_leaves_out_times_and_provenance_only(tmp_path):
                 writer.complete([completed(pending, seconds=seconds)])
     assert dump(tmp_path / "a", made) == dump(tmp_path / "b", made)
     run_line, trial = map(json.loads, dump(tmp_path / "a", made).splitlines())
-    pins = {field.name for field in dataclasses.fields(made)} - {"provenance", "confirmation"}
+    pins = {field.name for field in dataclasses.fields(made)} - {"provenance", "confirmation", "table"}
     assert run_line["header"].keys() == pins
     fields = {field.name for field in dataclasses.fields(Outcome)} - {"seconds", "test"}
     assert trial.keys() == fields | {"number", "rule", "key", "source", "asked", "told"}
