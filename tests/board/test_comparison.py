@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.board import statistics
-from harness.board.comparison import compare, detectable, holm, pairs_needed, places
+from harness.board.comparison import LEVEL, Comparison, compare, detectable, holm, pairs_needed, places
 from harness.board.statistics import sign_flip
 
 
@@ -134,3 +134,8 @@ def test_more_pairs_detect_less_and_more_comparisons_more() -> None:
         effects = [detectable(1.0, pairs=pairs, comparisons=comparisons) for pairs in range(10, 41)]
         assert all(later <= earlier for earlier, later in itertools.pairwise(effects))
     assert detectable(1.0, pairs=20) < detectable(1.0, pairs=20, comparisons=15)
+
+
+def test_a_p_of_exactly_five_per_cent_is_a_difference() -> None:
+    assert Comparison(first="a", second="b", adjusted=LEVEL).different
+    assert not Comparison(first="a", second="b", adjusted=LEVEL + 1e-9).different

@@ -242,3 +242,11 @@ def test_another_way_of_nominating_is_another_family_of_tests(base) -> None:
     assert [each.nominated for each in found] == ["", "so"]
     assert ("nominated", "so; settled before any was retrained") in page(found[1]).facts
     assert not any(name == "nominated" for name, _ in page(found[0]).facts)
+
+
+def test_a_rule_that_was_not_tested_on_every_seed_has_no_test_score(base) -> None:
+    whole, part = confirmed(base, {"g": [0.5, 0.5], "m": [0.4, 0.4]})
+    untested = replace(part.trials[1], outcome=replace(part.trials[1].outcome, test=None))
+    (board,) = rules_boards([], [whole, replace(part, trials=(part.trials[0], untested))])
+    assert named(board, "sgd").test is not None
+    assert named(board, "momentum").test is None

@@ -325,3 +325,11 @@ def test_a_board_does_not_depend_on_the_order_of_records(run) -> None:
         for name in ("random", "evolution")
     ]
     assert boards(records) == boards(records[::-1])
+
+
+def test_a_late_lucky_find_does_not_outrank_a_larger_area(run) -> None:
+    late = [run(0.1, 0.1, 0.1, 0.6, seed=seed, searcher="late") for seed in range(2)]
+    soon = [run(0.5, 0.5, 0.5, 0.5, seed=seed, searcher="soon") for seed in range(2)]
+    board = only(*late, *soon)
+    assert [row.label for row in board.rows] == ["soon", "late"]
+    assert [row.final.mean for row in board.rows] == [0.5, 0.6]

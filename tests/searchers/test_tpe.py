@@ -253,3 +253,32 @@ def test_climbs_where_random_search_does_not(sampler) -> None:
     found = max(map(likeness, drive(searcher, SPACE, proposals=100, judge=judge).rules))
     drawn = max(map(likeness, drive(RandomSearch(SPACE, seed=1000), SPACE, proposals=100, judge=judge).rules))
     assert found >= drawn + 1
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+def test_it_seeks_high_scores_and_not_low_ones(sampler) -> None:
+    def late(sign: float) -> float:
+        def signed(rule: Rule) -> Outcome:
+            return scored(rule, 0.5 + sign * likeness(rule) / 20).outcome
+
+        searcher = TreeParzen(SPACE, seed=4, sampler=sampler, population=10)
+        return float(
+            np.mean([likeness(rule) for rule in drive(searcher, SPACE, proposals=100, judge=signed).rules[60:]])
+        )
+
+    assert late(1.0) > late(-1.0) + 1.0
+
+
+def test_a_proposal_that_is_asked_for_again_comes_from_the_second_sampler(monkeypatch) -> None:
+    searcher, asked = TreeParzen(tiny(), seed=0, startup=0), []
+    ask = searcher._study.ask
+    monkeypatch.setattr(searcher._study, "ask", lambda: asked.append(searcher._study.sampler) or ask())
+    searcher.ask(3)  # of two rules: the third is asked for until the tries run out
+    first, again = searcher._samplers
+    assert asked[0] is first
+    assert asked.count(again) >= ASKS - 2
+    assert asked.count(first) <= 4
+
+
+def test_pending_trials_count_as_bad() -> None:
+    assert all(each._constant_liar for each in TreeParzen(SPACE, seed=0)._samplers)

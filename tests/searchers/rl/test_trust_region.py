@@ -101,3 +101,17 @@ def test_a_step_that_gains_but_leaves_the_trust_region_is_halved_until_it_is_ins
         twice = controller.read(picks).detached()
         assert float(gain(twice)) > float(gain(after)), "twice the step would gain more,"
         assert float(divergence(before, twice).mean()) > bound, "but leave the region"
+
+
+def test_where_the_quadratic_model_holds_the_full_step_meets_the_bound() -> None:
+    bound, moved = 1e-5, []
+    for seed in range(4):
+        controller = Controller(Space.of(blocks=1), seed=seed, hidden=4, scale=0.3)
+        picks, old = controller.sample(5)
+
+        def gain(reading, old=old) -> torch.Tensor:
+            return ((reading.log_probability - old).exp() * torch.arange(5, dtype=DTYPE)).mean()
+
+        moved.append(natural_step(controller, picks, gain, bound=bound, damping=1e-6).divergence)
+    assert max(moved) > 0.8 * bound
+    assert max(moved) <= bound

@@ -106,6 +106,23 @@ def test_whatever_training_raises_is_an_outcome(task: ChildTask, monkeypatch: py
     assert outcome.message == "RuntimeError: shapes do not match"
 
 
+def test_an_error_is_charged_the_examples_it_took_and_has_chance_for_a_test_score(
+    protocol: ChildProtocol, data: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, epochs = Child.train_epoch, []
+
+    def breaks_later(child: Child) -> bool:
+        if len(epochs) == 2:
+            raise RuntimeError("shapes do not match")
+        epochs.append(child)
+        return honest(child)
+
+    monkeypatch.setattr(Child, "train_epoch", breaks_later)
+    (outcome,) = ChildTask(protocol, data, test=True).evaluate(RULES[:1], seed=0)
+    assert outcome.status is Status.ERROR
+    assert (outcome.examples, outcome.test) == (2 * protocol.train_examples, protocol.chance)
+
+
 @pytest.mark.parametrize("place", ["training", "preparing"])
 @pytest.mark.parametrize(
     "failure",

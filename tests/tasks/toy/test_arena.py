@@ -210,3 +210,25 @@ def test_progress_is_measured_from_the_first_loss() -> None:
     found = progress(losses, first, stretch=0.25)
     assert found[:4].tolist() == pytest.approx([0.0, 0.9, 0.5, 1.0])
     assert math.isnan(found[4])
+
+
+class Flat:
+    """An arena whose loss is not finite at one step of an epoch alone."""
+
+    def stack(self, rates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        return [torch.zeros(len(rates), 2)], rates[:, None]
+
+    def gradients(self, weights, epoch: int, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        figure = torch.ones(len(weights[0]))
+        figure[0] = math.inf if step == 1 else 1.0
+        return [torch.zeros_like(weights[0])], figure
+
+    def scores(self, weights) -> torch.Tensor:
+        return torch.full((len(weights[0]),), 0.5)
+
+
+def test_a_loss_that_is_finite_again_does_not_bring_a_rate_back(arena) -> None:
+    stack = Stack(arena, Rule.parse("g"), Flat(), 0)
+    ended, whole = stack.result(0, 0), stack.result(0, 1)
+    assert (ended.finite, ended.examples) == (False, arena.batch_size)
+    assert (whole.finite, whole.examples) == (True, stack.steps * arena.batch_size)

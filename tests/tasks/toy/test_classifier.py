@@ -67,3 +67,8 @@ def test_what_a_seed_draws_is_unchanged(lesson) -> None:
     assert lesson.validation_inputs[:3, 0].tolist() == pytest.approx([-0.4521, -0.1316, 0.4210], abs=1e-4)
     assert lesson.hidden[0, :3].tolist() == pytest.approx([-0.4382, 0.2678, 0.2641], abs=1e-4)
     assert lesson.output[0, :3].tolist() == pytest.approx([0.4101, 0.0795, -0.2061], abs=1e-4)
+
+
+def test_hidden_units_begin_without_a_bias(lesson) -> None:
+    assert not lesson.hidden[:, -1].any()
+    assert lesson.hidden[:, :-1].all()
