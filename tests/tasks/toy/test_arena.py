@@ -218,7 +218,7 @@ class Flat:
     def stack(self, rates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         return [torch.zeros(len(rates), 2)], rates[:, None]
 
-    def gradients(self, weights, epoch: int, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+    def gradients(self, weights, _: int, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
         figure = torch.ones(len(weights[0]))
         figure[0] = math.inf if step == 1 else 1.0
         return [torch.zeros_like(weights[0])], figure
