@@ -130,7 +130,7 @@ def rules(board: RulesBoard) -> Figure:
     axes.set_yticks(range(len(shown)), list(map(_named, shown)), fontsize=8)
     axes.set_ylim(-0.6, len(shown) - 0.4)
     kind = f"{'test' if board.tested else 'validation'} accuracy under {board.protocol.name}"
-    axes.set_xlabel(f"{kind}, mean over {len(board.seeds)} fresh seeds with its 95% interval")
+    axes.set_xlabel(f"{kind}, mean over {len(board.seeds)} fresh seeds with its 95% interval", loc="right")
     return figure
 
 
