@@ -26,7 +26,7 @@ def provenance() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor(),
         "cores": str(os.cpu_count() or 0),
-        "command": unicode_text(" ".join(map(_without_folders, sys.argv))),
+        "command": unicode_text(" ".join([Path(sys.argv[0]).name, *map(_without_folders, sys.argv[1:])])),
     }
 
 

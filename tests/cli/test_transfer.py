@@ -163,7 +163,8 @@ def test_of_many_runs_the_nearest_alone_is_named(tmp_path, capsys, monkeypatch) 
     results = ("--results", str(tmp_path))
     assert CliRunner().invoke(app, ["import", str(published), *results]).exit_code == 0
     line = complaint(capsys, monkeypatch, "export", "nosuchrun", *results)
-    assert "run: expected one of 51 names, got 'nosuchrun'. The nearest is '" in line
+    names = len(list(published.iterdir()))
+    assert f"run: expected one of {names} names, got 'nosuchrun'. The nearest is '" in line
     assert line.endswith("'; `harness runs` lists all.\n")
     line = complaint(capsys, monkeypatch, "export", "tpe-s0", *results)
-    assert line == "harness: run: expected one of 51 names, got 'tpe-s0'. Did you mean 'tpe-s0-quick-a8ed2a4f'?\n"
+    assert line == f"harness: run: expected one of {names} names, got 'tpe-s0'. Did you mean 'tpe-s0-quick-a8ed2a4f'?\n"

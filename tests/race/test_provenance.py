@@ -13,7 +13,7 @@ def test_it_tells_the_versions_of_what_searchers_propose_by(monkeypatch):
 
 
 def test_the_command_tells_of_nobodys_folders(monkeypatch):
-    given = ["/home/me/.venv/bin/harness", "run", "--results", "/home/me/runs", "--data-root=/data/cifar10"]
+    given = [".venv/bin/harness", "run", "--results", "/home/me/runs", "--data-root=/data/cifar10"]
     given += ["--to", "C:\\Users\\me\\out", "--rule", "g / m", "results/here", "--set", "plain=0.5"]
     monkeypatch.setattr("sys.argv", given)
     told = "harness run --results runs --data-root=cifar10 --to out --rule g / m results/here --set plain=0.5"
