@@ -59,5 +59,5 @@ def test_no_published_run_names_a_folder_of_somebody(publish: ModuleType) -> Non
     archives = [decode(path) for path in sorted(publish.RUNS.iterdir())]
     assert archives
     for archive in archives:
-        words = archive.header.provenance["command"].replace("=", " ").split()
+        words = archive.header.provenance["command"].replace("=", " ").replace(" / ", " ").split()  # a rule may divide
         assert not any(PurePosixPath(word).is_absolute() or PureWindowsPath(word).drive for word in words), words
