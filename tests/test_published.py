@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 from harness.race.archive_reading import decode
+from harness.race.records import RunState
+from harness.race.tables import TABLES, parts
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -61,3 +63,21 @@ def test_no_published_run_names_a_folder_of_somebody(publish: ModuleType) -> Non
     for archive in archives:
         words = archive.header.provenance["command"].replace("=", " ").replace(" / ", " ").split()  # a rule may divide
         assert not any(PurePosixPath(word).is_absolute() or PureWindowsPath(word).drive for word in words), words
+
+
+def test_every_part_of_a_table_is_the_run_that_its_name_says() -> None:
+    found = {path.name: path for path in (RESULTS / "tables").glob("*.jsonl.gz")}
+    every = {part.file_name: part for table in TABLES.values() for part in parts([table], range(table.replicates))}
+    assert found.keys() <= every.keys()
+    fingerprints = set()
+    for name, path in found.items():
+        archive, part = decode(path), every[name]
+        header = archive.header
+        pins = {"data": header.data, "fingerprint": header.data_fingerprint, "environment": header.environment}
+        assert header.identity == part.header(version=header.searcher_version, provenance={}, **pins).identity
+        assert archive.state is RunState.FINISHED
+        assert [entry.rule for entry in archive.entries] == list(part.table.rules_of(part.number))
+        assert all(entry.outcome is not None and entry.outcome.test is not None for entry in archive.entries)
+        assert not any(PurePosixPath(word).is_absolute() for word in header.provenance["command"].split())
+        fingerprints.add(header.data_fingerprint)
+    assert len(fingerprints) <= 1  # one copy of the data
