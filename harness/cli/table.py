@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 FOLDER = Path("results/tables")
-WORK = "work"  # stores of parts that are not finished, in the folder of the tables, one for each environment
+UNFINISHED = "unfinished"  # stores of parts that are not finished, in the folder of the tables, one for each environment
 
 
 @app.callback()
@@ -89,7 +89,7 @@ def build(
     of = {header.identity: part for part, header in due.items()}
     with ExitStack() as stack:
         environment = next(iter(due.values())).environment_hash
-        ledger = stack.enter_context(Ledger.open(to / WORK / environment))
+        ledger = stack.enter_context(Ledger.open(to / UNFINISHED / environment))
         engine = open_engine(ground.spec, workers=slots, cluster=cluster, task=ground.task)
         stack.callback(engine.close)
         runs = [

@@ -90,7 +90,7 @@ def test_a_part_of_another_environment_is_begun_anew(tmp_path: Path, monkeypatch
     invoke(*BUILD, str(tmp_path), "--replicates", "0")
     after = header_of(lost)
     assert (after.identity, after.environment.get("machine")) == (before.identity, "another")
-    assert len(list((tmp_path / "work").iterdir())) == 2  # a store for each environment
+    assert len(list((tmp_path / "unfinished").iterdir())) == 2  # a store for each environment
 
 
 def test_a_file_that_holds_another_run_is_refused(tmp_path: Path, capsys, monkeypatch) -> None:
