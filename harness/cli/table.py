@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 FOLDER = Path("results/tables")
-UNFINISHED = "unfinished"  # stores of parts that are not finished, in the folder of the tables, one for each environment
+UNFINISHED = "unfinished"  # stores of parts under way, in the folder of the tables, one for each environment
 
 
 @app.callback()
