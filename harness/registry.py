@@ -8,6 +8,7 @@ loaded object's docstring is its description.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
@@ -189,7 +190,8 @@ def _ours(kind: Kind, name: str) -> str:
         RegistryError: somebody else's module has that name here. Which one is meant cannot be known.
     """
     current = f"harness.{name}"
-    theirs, ours = _file_of(name.partition(":")[0]), _file_of(current.partition(":")[0])
+    spec = importlib.util.find_spec(current.partition(":")[0])
+    theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
     if theirs and ours and not theirs.samefile(ours):
         what = f"{kind.value.removesuffix('s')} {name!r}"
         hint = f"For the harness's own write {current}; for yours, give the module another name"
@@ -199,15 +201,14 @@ def _ours(kind: Kind, name: str) -> str:
 
 def _file_of(module: str) -> Path | None:
     """The file that a module would be loaded from; nothing is imported to find out."""
-    parts = module.split(".")
-    spec, where = None, None
-    for depth in range(len(parts)):
-        name = ".".join(parts[: depth + 1])
-        spec = next(filter(None, (finder.find_spec(name, where) for finder in sys.meta_path)), None)
-        if spec is None:
-            return None
-        where = spec.submodule_search_locations or []
-    return Path(spec.origin) if spec and spec.origin and spec.has_location else None
+    first, *inner = module.split(".")
+    spec = next(filter(None, (finder.find_spec(first, None) for finder in sys.meta_path)), None)
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        place = Path(folder, *inner)
+        for file in (place / "__init__.py", place.with_name(place.name + ".py")):
+            if file.is_file():
+                return file
+    return None
 
 
 def load(kind: Kind, name: str) -> Any:

@@ -96,6 +96,8 @@ class TreeParzen:
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
         """The draws to begin with; nsgaii draws the whole of its first generation, these counted in."""
+        if settings["sampler"] == "random":  # it never learns
+            return {}
         numbers = {"startup": int(settings["startup"])}
         return numbers | ({"population": int(settings["population"])} if settings["sampler"] == "nsgaii" else {})
 

@@ -19,11 +19,8 @@ from harness.errors import SettingError, check_range, message
 from harness.space.zoo import resolve
 
 OF_GROUPS = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
-OF_ALL = (
-    "rule",
-    "seed",
-    "compile",
-)  # the optimizer's own; wrappers such as ZeroRedundancyOptimizer pass them to groups
+# The optimizer's own; wrappers such as ZeroRedundancyOptimizer pass them to groups.
+OF_ALL = ("rule", "seed", "compile")
 STRUCTURE = ("params", "param_names")
 SCHEDULERS = ("_lr", "_momentum")  # what they keep in groups ends so
 
@@ -77,7 +74,11 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
             )
     settings = {**defaults, **group}
     for name in ("lr", "eps", "noise_sigma", "weight_decay"):
-        for value in _numbers(name, settings[name]):
+        values = _numbers(name, settings[name])
+        if len(values) != 1 and name != "lr":  # of which every child of a stack may have its own
+            hint = "Give one number, or each group its own"
+            raise SettingError(message(name, expected="one number", got=f"{len(values)}", hint=hint))
+        for value in values:
             check_range(name, value, least=0.0)
     _check_betas(settings["betas"])
     if not isinstance(settings["maximize"], bool):

@@ -195,7 +195,8 @@ class RuleOptimizer(Optimizer):
                 if "step" not in state:
                     state["step"] = 0
                     state.update({name: torch.zeros_like(param) for name in self._means})
-                    state.update({STREAM: None} if self._program.random else {})
+                if self._program.random:  # a state that a hook made from another optimizer's has none, either
+                    state.setdefault(STREAM, None)
                 state["step"] += 1
             yield self._bucket(group, params, states)
 
@@ -257,12 +258,13 @@ class RuleOptimizer(Optimizer):
         """Raise unless a state that is to be loaded was saved by this rule for these parameters."""
         for group in saved["param_groups"]:
             theirs = group.get("rule")
+            nobodys = "one without a rule, of another optimizer or an earlier version"
             if theirs is None or not _one_rule(theirs, self.rule):
                 raise SettingError(
                     message(
                         "optimizer state",
                         expected=f"one saved by the rule {self.rule}",
-                        got="one of another optimizer" if theirs is None else theirs,
+                        got=nobodys if theirs is None else theirs,
                         hint="Build the optimizer with the rule that saved it",
                     )
                 )
@@ -295,6 +297,7 @@ class RuleOptimizer(Optimizer):
         for each in state["state"].values():
             each.update({name: each[name].clone() for name in self._means if name in each})
         super().__setstate__(state)
+        self._streams = Streams()  # where they stand is in what was loaded, or they begin
         for group in self.param_groups:  # a hook may have made them from another optimizer's
             for name, default in self.defaults.items():
                 group.setdefault(name, default)

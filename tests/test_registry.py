@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -72,3 +73,17 @@ def test_all_other_names_are_their_owners(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         for name in ("tasks", "searchers", "searchers.gp"):
             sys.modules.pop(name, None)
+
+
+def test_folders_that_are_no_packages_hide_nothing_and_their_modules_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plain ``tasks/data/`` is, in many a project."""
+    (tmp_path / "searchers" / "rl").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "searchers.rl.agent:ReinforcementLearning"
+    assert target(Kind.SEARCHER, name) == f"harness.{name}"
+    (tmp_path / "searchers" / "rl" / "agent.py").write_text("")
+    importlib.invalidate_caches()
+    with pytest.raises(RegistryError, match="expected one module of that name"):
+        target(Kind.SEARCHER, name)

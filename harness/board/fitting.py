@@ -108,7 +108,7 @@ def _widths(
         longest = max((_least(word) for cell in cells for word in _words(cell)), default=0)
         filled = [cell_len(row[place]) for row in rows]
         if column.whole or (column.right and not wrapping):
-            longest = max([*map(_least, _words(column.title)), *filled])
+            longest = max([*map(_least, _words(column.title)), *filled], default=0)
         elif not column.right:
             longest = max([longest, min(max(filled, default=0), text)])
         least.append(longest)

@@ -253,7 +253,7 @@ COLUMNS = (
     "children", "proposals", "duplicates", "diverged", "errors", "seconds", "targets",
     "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
     "random_detectable", "startup", "searched",
-    "random_detectable", "retrained", "retrained_low", "retrained_high", "retrained_seeds",
+    "retrained", "retrained_low", "retrained_high", "retrained_seeds",
 )
 # fmt: on
 

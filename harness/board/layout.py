@@ -124,12 +124,9 @@ def notes(board: Board) -> tuple[str, ...]:
         few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
         narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
         own = (f"{told} over seeds{narrow}).", *_method(board.comparisons, "area"), *_fresh(board), *own)
-    hidden = len(board.rules) - len(finds(board))
-    if hidden:
-        rules = "1 rule does" if hidden == 1 else f"{hidden} rules do"
-        own += (
-            f"Not listed: {rules} no better than guessing, which explains scores up to {guessing(board.protocol):.3f}.",
-        )
+    if len(finds(board)) < len(board.rules):
+        least = f"{guessing(board.protocol):.3f}"
+        own += (f"Rules no better than guessing, which explains scores up to {least}, are not listed.",)
     return tuple(plain(note) for note in own)
 
 

@@ -98,6 +98,8 @@ def _board(
         if record.state is RunState.FINISHED:
             finished[who].append(record)
     rows, comparisons = _compared([_row(named[who], runs) for who, runs in finished.items()])
+    searched = {row.label for row in rows if row.searched}  # the others have no place, here neither
+    searches = {named[who]: runs for who, runs in finished.items() if named[who] in searched}
     unfinished = [
         _unfinished(named[entrant(record.header)], record)
         for record in records
@@ -114,7 +116,7 @@ def _board(
         hardware=told(records, "processor"),
         rows=tuple(rows),
         comparisons=comparisons,
-        retrained=retrained({named[who]: runs for who, runs in finished.items()}, header, confirmations),
+        retrained=retrained(searches, header, confirmations),
         references=many_draws([record.header for record in records], store),
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),

@@ -126,7 +126,12 @@ def stated(
         protocol=scoring,
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
         seeds=options.seeds(seeds),
-        workers=options.worker_count(workers, device=device, oversubscribe=oversubscribe),
+        workers=options.worker_count(
+            workers,
+            device=device,
+            oversubscribe=oversubscribe,
+            used=cluster is None and evaluator is options.Evaluator.TRAIN,
+        ),
         cluster=cluster,
         device=device,
         asynchronous=asynchronous,

@@ -83,7 +83,7 @@ def confirm(
     if not top and not finals and own:
         given = {"--board": board is not None, "--unfinished": unfinished}
         options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
-    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe)
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     chosen = None if protocol is None else named(protocol)
     _tell_repeated(own, rules or [])
     if cluster is not None:

@@ -89,24 +89,24 @@ def space(edition: str, blocks: int, operands: str, unary: str, binary: str, con
     )
 
 
-def seeds(text: str) -> tuple[int, ...]:
+def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
     """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written; ``3`` is that one seed.
 
     Raises:
         ProtocolError: the text is no such list.
     """
-    found: list[int] = []
+    what, found = option.removeprefix("--"), list[int]()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not _whole(first) or (dash and not _whole(last)):
             raise ProtocolError(
-                message("seeds", expected="a list such as 0-4 or 0,2,5", got=repr(text), hint="Rewrite --seeds")
+                message(what, expected="a list such as 0-4 or 0,2,5", got=repr(text), hint=f"Rewrite {option}")
             )
         low, high = int(first), int(last or first)
-        check_range(f"seeds: the last of {part.strip()}", high, least=low, most=low + 9_999, error=ProtocolError)
-        check_range("seeds: a seed", high, most=2**62, error=ProtocolError)
+        check_range(f"{what}: the last of {part.strip()}", high, least=low, most=low + 9_999, error=ProtocolError)
+        check_range(f"{what}: a seed", high, most=2**62, error=ProtocolError)
         found += range(low, high + 1)
-    return distinct(found, "--seeds")
+    return distinct(found, option)
 
 
 def check_device(text: str) -> None:
@@ -121,19 +121,18 @@ def check_device(text: str) -> None:
         raise SettingError(message("device", expected=expected, got=repr(text), hint="Change --device"))
 
 
-def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False) -> int:
+def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False, used: bool = True) -> int:
     """Read ``auto`` (one worker a core, or one for a GPU) or a number, of which no more than the cores are taken.
 
     Args:
         text: what ``--workers`` says.
         device: where children train.
         oversubscribe: take more than the cores, too.
+        used: whether anybody reads the number; where nobody does, it is not said that it was cut.
 
     Raises:
         ProtocolError: the text is neither.
     """
-    from harness.cli.output import announce
-
     if text == "auto":
         return 1 if device != CPU else cores()
     if not _whole(text) or int(text) < 1:
@@ -143,7 +142,8 @@ def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False) -
     wanted, most = int(text), cores()
     if wanted <= most or oversubscribe:
         return wanted
-    announce(f"--workers {wanted}: only {most} for {most} core{'s' * (most > 1)}; --oversubscribe takes more")
+    if used:
+        announce(f"--workers {wanted}: only {most} for {most} core{'s' * (most > 1)}; --oversubscribe takes more")
     return most
 
 

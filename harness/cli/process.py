@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SHOW_CURSOR = b"\x1b[?25h"  # which a progress bar may have hidden
+MAIN_SCREEN = b"\x1b[?1049l"
 AGAIN_SECONDS = 0.05  # until an interrupt that could not be raised is raised again
 
 
@@ -36,7 +37,7 @@ def as_command() -> Iterator[None]:
         find_modules_here()
         yield
     except BaseException as cause:
-        status = _status(cause, interrupted=interrupts.came)
+        status = _status(cause)
         if status is None:
             raise
         sys.exit(status)
@@ -44,11 +45,11 @@ def as_command() -> Iterator[None]:
         interrupts.end_at_once()
 
 
-def _status(cause: BaseException, *, interrupted: bool) -> int | None:
+def _status(cause: BaseException) -> int | None:
     """The exit status for what ended the command, said in one line where the user was not told; None for a bug."""
     if isinstance(cause, SystemExit) and cause.code in (None, 0, INTERRUPTED):
         return cause.code or 0
-    if interrupted or isinstance(cause, KeyboardInterrupt):  # raised as it is, or turned into something else on its way
+    if _from_an_interrupt(cause):
         complain("interrupted")
         return INTERRUPTED
     if isinstance(cause, HarnessError):
@@ -57,17 +58,24 @@ def _status(cause: BaseException, *, interrupted: bool) -> int | None:
     return None
 
 
+def _from_an_interrupt(cause: BaseException | None) -> bool:
+    """Whether an interrupt ended the command: raised as it is, or turned into something else on its way."""
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 class Interrupts:
     """Ctrl-C in this process: the first is raised, so that all is closed as it should be; the next ends it at once.
 
     So does the first where nothing can be raised safely; the store takes no harm from that.
-
-    Attributes:
-        came: whether there was one.
     """
 
     def __init__(self) -> None:
-        self.came = False
         self._taken = False
 
     def take(self) -> None:
@@ -95,7 +103,6 @@ class Interrupts:
             signal.signal(signal.SIGINT, _at_once)
 
     def _first(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
         if _imports(frame):
             _at_once(number, frame)
         signal.signal(signal.SIGINT, _at_once)
@@ -123,9 +130,26 @@ def _imports(frame: FrameType | None) -> bool:
     return frame is not None
 
 
+_undoing = [SHOW_CURSOR]  # what gives a terminal back as it was
+
+
+@contextmanager
+def taken_screen() -> Iterator[None]:
+    """Have a process that ends at once give back the terminal's own screen, too."""
+    _undoing.insert(0, MAIN_SCREEN)
+    try:
+        yield
+    finally:
+        _undoing.remove(MAIN_SCREEN)
+
+
 def _at_once(_number: int, _frame: FrameType | None) -> None:
     with suppress(OSError):
-        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"harness: interrupted\n")
+        for number in (1, 2):
+            if os.isatty(number):
+                os.write(number, b"".join(_undoing))
+                break
+        os.write(2, b"harness: interrupted\n")
     os._exit(INTERRUPTED)
 
 

@@ -39,7 +39,8 @@ def build(
         str | None, typer.Option(help="Which of a rule's scores, from 0: 0-2, or 0,2.", show_default="all")
     ] = None,
     to: Annotated[Path, typer.Option(help="Folder for the finished parts.")] = FOLDER,
-    workers: Annotated[str, typer.Option(help="Children trained at once: auto (one a core) or a number.")] = "auto",
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
     ] = None,
@@ -60,12 +61,15 @@ def build(
     from harness.race.tables import FILLER, is_final, named, parts
     from harness.registry import Kind, load
 
-    tables = [named(name) for name in dict.fromkeys(names)]
-    chosen = range(tables[0].replicates) if replicates is None else options.seeds(replicates)
+    tables = [named(name) for name in options.distinct(names, "table build")]
+    chosen = range(tables[0].replicates) if replicates is None else options.seeds(replicates, "--replicates")
     wanted = list(parts(tables, chosen))
     protocol = tables[0].protocol
     options.check_device(device)
-    slots = options.worker_count(workers, device=device)
+    options.tell_unread(protocol, data, data_root, default="cifar10")
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
+    if cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
     ground = prepared(protocol, data, data_root, device=device, cluster=cluster, test=True)
     filler = load(Kind.SEARCHER, FILLER)
     origin = provenance()
@@ -90,7 +94,8 @@ def build(
     with ExitStack() as stack:
         environment = next(iter(due.values())).environment_hash
         ledger = stack.enter_context(Ledger.open(to / UNFINISHED / environment))
-        engine = open_engine(ground.spec, workers=slots, cluster=cluster, task=ground.task)
+        most = max(header.budget.children for header in due.values())
+        engine = open_engine(ground.spec, workers=min(slots, most), cluster=cluster, task=ground.task)
         stack.callback(engine.close)
         runs = [
             (header, functools.partial(filler, header.space, seed=header.seed, part=part.setting))

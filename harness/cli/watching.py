@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cli.output import console
+from harness.cli.process import taken_screen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,8 +49,9 @@ def watch(look: Callable[[], View]) -> None:
 
     screen = console()
     drawn = Live(console=screen, screen=True, auto_refresh=False) if sys.stdout.isatty() else None
+    taken = taken_screen() if drawn else contextlib.nullcontext()
     last_seen = time.monotonic()
-    with contextlib.suppress(KeyboardInterrupt), drawn or contextlib.nullcontext():
+    with contextlib.suppress(KeyboardInterrupt), taken, drawn or contextlib.nullcontext():
         while True:
             began = time.monotonic()
             view = look()

@@ -158,8 +158,7 @@ def header_of(path: Path) -> RunHeader:
         LedgerError: it cannot be read, or its first line is not what a run wrote.
     """
     try:
-        with opened(path) as file:
-            return _Reader(path).head(file.readline(MOST_LINE_BYTES + 1)).header
+        return _Reader(path).header()
     except UNREADABLE as cause:
         raise _unreadable(path, cause) from cause
 
@@ -193,6 +192,11 @@ class _Reader:
         self._first: dict[str, Entry] = {}  # key → its first proposal
         self.number = 0
 
+    def header(self) -> RunHeader:
+        """The first line's, and no more is read."""
+        with opened(self._path) as file:
+            return self.head(next(self._lines(file), b"")).header
+
     def archive(self) -> Archive:
         with opened(self._path) as file:
             lines = self._lines(file)
@@ -211,8 +215,12 @@ class _Reader:
         return self._wrong("the line with the checksum", "the end of the file")
 
     def _lines(self, file: Any) -> Iterator[bytes]:
+        size = 0  # as unpacked
         while text := file.readline(MOST_LINE_BYTES + 1):
             self.number += 1
+            size += len(text)
+            if size > MOST_BYTES:
+                self._wrong(f"at most {MOST_BYTES:,} bytes", "more")
             if len(text) > MOST_LINE_BYTES:
                 self._wrong(f"a line of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
             if not text.endswith(b"\n"):

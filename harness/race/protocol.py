@@ -138,7 +138,7 @@ def guessing(protocol: ChildProtocol) -> float:
     ``targets``, for a protocol from outside may measure something else than a share of examples.
     """
     share = min(max(protocol.chance, 0.0), 1.0)
-    error = math.sqrt(share * (1 - share) / protocol.validation_examples)
+    error = math.sqrt(share * (1 - share) / max(1, protocol.validation_examples))  # toys need none
     return max(protocol.chance, min(protocol.chance + 3 * error, targets(protocol)[0]))
 
 

@@ -55,14 +55,16 @@ def processor() -> str:
 
 
 def _without_folders(argument: str) -> str:
-    """An argument as published runs may show it: of an absolute path, the last part alone.
+    """An argument as published runs may show it: of a path from outside the current folder, the last part alone.
 
     The folders above it say where somebody works, and nothing about the run.
     """
-    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    name, equals, value = argument.partition("=")
+    if not equals:
+        name, value = "", argument
     for kind in (PurePosixPath, PureWindowsPath):
-        if kind(value).is_absolute():
-            return f"{option}{equals}{kind(value).name}"
+        if kind(value).is_absolute() or kind(value).parts[:1] == ("..",) or value.startswith("~"):
+            return f"{name}{equals}{kind(value).name or value}"
     return argument
 
 

@@ -17,6 +17,7 @@ Interval = tuple[float, float]
 EVERYTHING: Interval = (-math.inf, math.inf)
 LARGEST_EXPONENT = 80.0  # e^±80 is an ordinary number in float32 too
 LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number finite, and above 0
+FOLDING = 1e-11  # relative: constants are rounded to twelve digits, so e as it is written lies above e
 SMALLEST = 1e-36  # what lies above is positive in float32 too
 CACHED = 1 << 16
 
@@ -34,7 +35,8 @@ def interval(node: Node) -> Interval:
     """Bounds of the value for all finite operands, possibly infinite ones."""
     token = node.token
     if token == CONSTANT:
-        return _known(node.value, node.value)
+        error = 0.0 if float(f"{node.value:.10g}") == node.value else FOLDING * abs(node.value)
+        return _known(node.value - error, node.value + error)
     if not node.args:
         return _RANGES.get(token, EVERYTHING)
     low, high = interval(node.args[0])

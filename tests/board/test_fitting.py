@@ -90,3 +90,7 @@ def test_every_word_is_printed_unbroken_at_any_width(rows, right, width) -> None
 def test_the_narrowest_terminals_lose_nothing(width) -> None:
     text = printed([Column("a title"), Column("b")], [("first", "second")], width)
     assert "second" in "".join(text.split())
+
+
+def test_a_table_without_rows_or_a_title_is_fitted() -> None:
+    assert fitted([Column("a"), Column("", right=True)], [], 80) is not None

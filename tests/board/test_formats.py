@@ -139,3 +139,8 @@ def test_no_boards_is_a_valid_document(format) -> None:
         assert list(csv.DictReader(io.StringIO(text))) == []
     else:
         assert "harness run" in text
+
+
+def test_no_column_is_there_twice(several) -> None:
+    header = render(several, Format.CSV).splitlines()[0].split(",")
+    assert len(set(header)) == len(header)

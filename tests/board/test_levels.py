@@ -83,3 +83,12 @@ def test_what_several_runs_share_counts_once(run) -> None:
 def test_environments_have_levels_of_their_own(run) -> None:
     found = standing([run(0.44), run(0.40, environment={"torch": "3"})], chance=CHANCE)
     assert sorted(found.levels.values()) == pytest.approx([-0.01, 0.01])
+
+
+def test_an_error_gives_way_to_what_another_run_earned_with_the_same_child(run, trial) -> None:
+    failed, sound = (
+        run(trials=(trial(score, status=status),), searcher=who)
+        for who, score, status in (("gp", 0.1, Status.ERROR), ("rl", 0.5, Status.OK))
+    )
+    for records in ([failed, sound], [sound, failed]):
+        assert list(standing(records, chance=CHANCE).leads.values()) == [0.5]

@@ -7,6 +7,7 @@ import io
 import json
 
 import pytest
+from confirming import confirmed
 
 from harness.board import layout
 from harness.board.formats import Format, render
@@ -95,3 +96,12 @@ def test_the_reports_answer_is_not_who_never_searched(records) -> None:
 def test_a_report_of_no_search_at_all_says_so(records) -> None:
     (section,) = report([each for each in records if each.header.searcher == "tpe"]).searches
     assert section.verdict.answer == "No search went beyond its start-up draws."
+
+
+def test_who_never_searched_has_no_place_on_fresh_seeds_either(records) -> None:
+    scores = {str(rule): [0.4, 0.4] for record in records for rule in (trial.rule for trial in record.trials)}
+    fresh = confirmed(records[0].header, scores)
+    (board,) = boards([*records, *fresh])
+    assert board.retrained is not None
+    assert {row.label for row in board.retrained.rows} == {"evolution", "random", "Own"}
+    assert board.retrained.missing == ()

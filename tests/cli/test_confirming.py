@@ -49,7 +49,7 @@ def test_other_data_of_the_searched_ones_name_is_refused(searched, capsys, monke
 
 def test_final_bests_are_retrained_on_the_seeds_asked_for_and_judged_on_the_searchers_board(tmp_path) -> None:
     common = ("--workers", "1", "--quiet", "--results", str(tmp_path))
-    race = ("race", "--searchers", "gp,random", "--protocol", "toy-quadratic", "--children", "4", "--seeds", "0-1")
+    race = ("race", "--searchers", "gp,random", "--protocol", "toy-quadratic", "--children", "12", "--seeds", "0-1")
     invoke(*race, *common)
     invoke("confirm", "--finals", "--seeds", "100-101", *common)
     (board,) = json.loads(invoke("leaderboard", "--format", "json", "--results", str(tmp_path)))["boards"]

@@ -186,3 +186,37 @@ def test_who_ignores_interrupts_is_not_interrupted() -> None:
     status, printed, told = interrupted(code, "--version")
     assert (status, told) == (0, "")
     assert printed.startswith("harness ")
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        ("HarnessError('ledger: damaged')", 2, "harness: ledger: damaged"),
+        ("ZeroDivisionError('ours')", 1, "ZeroDivisionError: ours"),
+    ],
+)
+def test_an_interrupt_that_was_heeded_hides_no_later_error(raised: str, status: int, line: str) -> None:
+    """As Ctrl-C is the ordinary end of ``leaderboard --watch``, which then prints the boards."""
+    code = (
+        "from harness.errors import HarnessError\nfrom harness.cli import options\n"
+        f"def press(*_):\n    try:\n        {PRESSED}\n    except KeyboardInterrupt:\n        pass\n"
+        f"    raise {raised}\noptions.space = press"
+    )
+    left, printed, told = interrupted(code, "space", "show")
+    assert (left, printed, told.splitlines()[-1]) == (status, "", line)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_an_interrupt_that_ends_at_once_gives_the_terminals_own_screen_back() -> None:
+    code = (
+        "from harness.cli.process import taken_screen, _at_once\nimport signal\n"
+        f"signal.signal(signal.SIGINT, _at_once)\nwith taken_screen():\n    {PRESSED}\n"
+    )
+    leader, follower = os.openpty()
+    done = subprocess.run([sys.executable, "-c", HEARING + code], stdout=follower, stderr=follower, check=False)
+    os.close(follower)
+    shown = os.read(leader, 1000)
+    os.close(leader)
+    assert done.returncode == 130
+    assert shown.startswith(b"\x1b[?1049l\x1b[?25h")
+    assert b"harness: interrupted" in shown

@@ -128,3 +128,13 @@ def test_boards_leave_the_runs_of_tables_out(tmp_path: Path, monkeypatch: pytest
     invoke("export", "--results", str(store), "--to", str(tmp_path / "out"))
     texts = {gzip.decompress(content) for content in files(tmp_path).values()}
     assert {path.read_bytes() for path in (tmp_path / "out").iterdir()} == texts
+
+
+def test_options_mean_what_they_mean_elsewhere(tmp_path: Path, capsys, monkeypatch) -> None:
+    told = invoke(
+        "table", "build", "toy", "toy", "--replicates", "0,0", "--workers", "1", "--quiet", "--to", str(tmp_path)
+    )
+    assert "table build names toy more than once" in told
+    assert "--replicates names 0 more than once" in told
+    line = complaint(capsys, monkeypatch, *BUILD, str(tmp_path), "--replicates", "x")
+    assert line == "harness: replicates: expected a list such as 0-4 or 0,2,5, got 'x'. Rewrite --replicates.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -100,7 +101,8 @@ def test_what_another_program_reads_is_utf_8_whatever_the_encoding(raced: Path, 
     board = printed(["leaderboard", "--results", str(raced), "--format", "md"], encoding).decode("utf-8")
     assert board.startswith("## Leaderboard")
     assert "λ" in board
-    assert "←" not in printed(["rule", "show", "powersign", "--format", "json"], encoding).decode("utf-8")
+    shown = json.loads(printed(["rule", "show", "powersign", "--format", "json"], encoding).decode("utf-8"))
+    assert shown["infix"] == "g * exp(sign(g) * sign(m))"
 
 
 def printed(arguments: list[str], encoding: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ from racing import PINNED, completed, dump, entry, header, run
 
 from harness.board.leaderboard import boards
 from harness.errors import LedgerError
+from harness.race import archive_reading
 from harness.race.archive import Archive, encode, line
 from harness.race.archive_reading import MOST_LINE_BYTES, decode
 from harness.race.confirming import CONFIRMER
@@ -363,3 +365,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none", Path("/dev/zero")):
         with pytest.raises(LedgerError, match="expected a run's export"):
             decode(path)
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch) -> None:
+    packed = tmp_path / "run.jsonl.gz"
+    packed.write_bytes(gzip.compress(b"x" * 999 + b"\n" + b"y" * 5000))
+    monkeypatch.setattr(archive_reading, "MOST_BYTES", 500)
+    with pytest.raises(LedgerError, match=r"line 1: expected at most 500 bytes, got more"):
+        decode(packed)

@@ -38,3 +38,7 @@ def test_what_is_no_slice_is_refused(part: str) -> None:
 def test_a_large_space_is_refused() -> None:
     with pytest.raises(SpaceError, match=r"at most 1,000,000 strings"):
         Exhaustive(Space.of(blocks=2), seed=0)
+
+
+def test_it_has_no_start_up() -> None:
+    assert Exhaustive.startup({}) == {}

@@ -282,3 +282,8 @@ def test_a_proposal_that_is_asked_for_again_comes_from_the_second_sampler(monkey
 
 def test_pending_trials_count_as_bad() -> None:
     assert all(each._constant_liar for each in TreeParzen(SPACE, seed=0)._samplers)
+
+
+def test_a_sampler_that_never_learns_has_no_start_up() -> None:
+    for sampler, wanted in (("tpe", {"startup": 25}), ("random", {})):
+        assert TreeParzen.startup({"sampler": sampler, "startup": 25, "population": 20}) == wanted

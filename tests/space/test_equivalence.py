@@ -116,6 +116,7 @@ EQUAL = [
 ]
 
 DIFFERENT = [
+    ("g * sign(exp(1) - exp(sign(m)))", "g"),  # 0 where m is positive, and e as written in twelve digits is above e
     ("sign(g2)", "1"),  # a gradient can be 0
     ("sign(v)", "1"),
     ("sign(g)", "sign(m)"),

@@ -323,7 +323,7 @@ def test_hooks_of_loading_run_before_its_checks() -> None:
         groups = [{"params": group["params"], "lr": group["lr"], "rule": "adam"} for group in saved["param_groups"]]
         return {"state": state, "param_groups": groups}
 
-    with pytest.raises(SettingError, match="one of another optimizer"):
+    with pytest.raises(SettingError, match="one without a rule, of another optimizer"):
         optimizer.load_state_dict(adam.state_dict())
     optimizer.register_load_state_dict_pre_hook(translate)
     optimizer.register_load_state_dict_post_hook(lambda loaded: heard.append(loaded.param_groups[0]["betas"]))
@@ -486,3 +486,43 @@ def test_closures_hooks_and_zero_grad() -> None:
     assert optimizer.step() is None
     optimizer.zero_grad()
     assert param.grad is None
+
+
+def drawn(optimizer: RuleOptimizer, param: torch.Tensor) -> float:
+    param.fill_(1.0)
+    param.grad = torch.zeros_like(param)
+    optimizer.step()
+    return float(param[0])
+
+
+def test_a_state_from_before_the_first_step_begins_the_random_stream_anew() -> None:
+    param = torch.ones(1)
+    optimizer = RuleOptimizer([param], "g + noise", 1.0, noise_sigma=1.0)
+    fresh = copy.deepcopy(optimizer.state_dict())
+    first = [drawn(optimizer, param) for _ in range(3)]
+    optimizer.load_state_dict(fresh)
+    assert [drawn(optimizer, param) for _ in range(3)] == first
+    other = RuleOptimizer([param], "g + noise", 1.0, noise_sigma=1.0, seed=7)
+    drawn(other, param)
+    other.load_state_dict(fresh)
+    assert [drawn(other, param) for _ in range(3)] == first
+
+
+def test_saving_does_not_rewind_a_stream_whose_state_a_hook_made() -> None:
+    param = torch.ones(1)
+    optimizer = RuleOptimizer([param], "m + noise", 1.0, noise_sigma=1.0)
+    whole = RuleOptimizer([param], "m + noise", 1.0, noise_sigma=1.0)
+    made = {"state": {0: {"step": 3, "m": torch.zeros(1)}}, "param_groups": whole.state_dict()["param_groups"]}
+    optimizer.load_state_dict(copy.deepcopy(made))
+    whole.load_state_dict(copy.deepcopy(made))
+    expected = [drawn(whole, param) for _ in range(4)]
+    found = []
+    for _ in range(4):
+        found.append(drawn(optimizer, param))
+        assert optimizer.state_dict()["state"][0]["stream"] is not None
+    assert found == expected
+
+
+def test_one_number_is_expected_where_no_child_has_its_own() -> None:
+    with pytest.raises(SettingError, match=r"weight_decay: expected one number, got 2"):
+        RuleOptimizer([torch.ones(2)], "m", 0.1, weight_decay=torch.tensor([0.1, 0.2]))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from harness.tasks.update_rule import RuleOptimizer
     ("state", "complaint"),
     [
         (lambda: RuleOptimizer([torch.ones(2)], "m").state_dict(), "saved by the rule"),
-        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "one of another optimizer"),
+        (lambda: torch.optim.Adam([torch.ones(2)]).state_dict(), "one without a rule, of another optimizer"),
     ],
 )
 def test_the_state_of_another_rule_is_refused(state: Callable[[], dict[str, Any]], complaint: str) -> None:

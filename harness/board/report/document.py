@@ -153,8 +153,9 @@ def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...
     Raises:
         LedgerError: no board has that number.
     """
+    records = tuple(record for record in records if record.header.table is None)
     if board is None:
-        return tuple(record for record in records if record.header.table is None)
+        return records
     found = list(comparables(records))
     if board > len(found):
         hint = "`harness leaderboard` shows the numbers"
