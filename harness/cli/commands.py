@@ -60,7 +60,7 @@ COMMANDS = {
     ),
     "import": Listed(
         "harness.cli.transfer:import_",
-        "Take in runs that `harness export` wrote; what is not whole and sound is refused, file by file.",
+        "Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
     ),
     "table": Listed("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
     "ls": Listed(
@@ -143,7 +143,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Where methods that discover neural-network optimizers compete."""

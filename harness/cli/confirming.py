@@ -66,7 +66,7 @@ def confirm(
 ) -> None:
     """Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.
 
-    Killed or stopped, the same command goes on where it was. Every completed child is kept.
+    If interrupted, run the same command again to resume. Every completed child is kept.
     """
     from harness.cli.grounds import prepared
     from harness.race.ledger import Ledger

@@ -28,7 +28,7 @@ def run(
 ) -> None:
     """Search for update rules under a budget, and end with the leaderboard.
 
-    Killed or stopped, the same command goes on where it was. Every completed child is kept.
+    If interrupted, run the same command again to resume. Every completed child is kept.
     """
     if "," in searcher:
         hint = f"Let several compete with `harness race --searchers {shlex.quote(searcher)}`"
@@ -46,7 +46,7 @@ def race(
 ) -> None:
     """Run several searchers under one budget with the same seeds, and end with one leaderboard.
 
-    Killed or stopped, the same command goes on where it was. Every completed child is kept.
+    If interrupted, run the same command again to resume. Every completed child is kept.
     """
     compete(_entrants(searchers, settings or [], children=conditions.budget.children), conditions)
 

@@ -72,7 +72,7 @@ def import_(
     ],
     results: options.Results = options.DEFAULT_RESULTS,
 ) -> None:
-    """Take in runs that `harness export` wrote; what is not whole and sound is refused, file by file."""
+    """Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one."""
     from harness.cli.live import counting
     from harness.race.archive_reading import decode
     from harness.race.ledger import Ledger

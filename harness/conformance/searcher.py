@@ -133,6 +133,7 @@ def legal(subject: Subject) -> str:
         every = [space for space in every if space.size() <= LARGE]
     for space in every:
         seen += len(subject.run(space=space).rules)
+    require(seen > 0, "made no proposal in any of the spaces tried")
     return f"{seen} proposals in {len(every)} spaces"
 
 

@@ -57,7 +57,10 @@ def apply_unary(token: str, x: Measured) -> Measured:
         case "exp":
             error = value * (np.expm1(error) + UNIT)
         case "log":
-            error = np.log1p((error + _jump(size, error)) / (size + EPSILON)) + UNIT * (np.abs(value) + (size < 1))
+            share = (error + _jump(size, error)) / (size + EPSILON)  # towards 0 the logarithm moves further
+            error = np.where(share < 1, -np.log1p(-np.minimum(share, 1.0)), np.inf) + UNIT * (
+                np.abs(value) + (size < 1)
+            )
         case "sqrt":
             error = np.where(error < size, error / np.where(value > 0, value, 1.0), np.sqrt(error)) + UNIT * value
         case "sign":
@@ -84,7 +87,9 @@ def apply_binary(token: str, x: Measured, y: Measured) -> Measured:
             shift = y.errors + _jump(right, y.errors) + np.where(np.isinf(right), 0.0, UNIT * (right + EPSILON))
             error = (x.errors + np.abs(value) * shift) / np.maximum(divisor - shift, 0.0) + rounding
         case "pow":
-            exponents = right * np.log1p(x.errors / left) + np.abs(np.log(left)) * y.errors
+            share = np.minimum(x.errors / left, 1.0)  # towards 0 a power moves further, if the exponent is negative
+            moved = -np.log1p(-share)
+            exponents = right * moved + (np.abs(np.log(left)) + moved) * y.errors
             error = np.abs(value) * np.expm1(exponents) + rounding * (1 + right)
             error = np.where((x.errors == 0) & (left == 0), 0.0, error)
             error = np.where((x.errors > 0) & (x.errors >= left), np.inf, error)

@@ -83,3 +83,11 @@ def test_what_is_in_doubt_is_compared_where_it_is_not() -> None:
     other = measured(Rule.parse("gamma - (gamma - m)"))
     assert distinct([doubtful, other]) == 1
     assert distinct([doubtful, measured(Rule.parse("g2 - (g2 - 1e-1w)"))]) == 2
+
+
+def test_a_large_error_towards_zero_is_bounded_too() -> None:
+    three, one = Measured(np.array([3.0]), np.array([2.9])), Measured(np.array([1.0]), np.array([0.9]))
+    assert apply_unary("log", three).errors[0] >= np.log(3.0) - np.log(0.1) - 1e-6
+    assert apply_unary("sign", apply_unary("log", three)).errors[0] == 2.0
+    minus_two = Measured(np.array([-2.0]), np.array([0.0]))
+    assert apply_binary("pow", one, minus_two).errors[0] >= 0.1**-2 - 1 - 1e-6
