@@ -7,6 +7,7 @@ is not what the runs and the code of today give. The pictures need matplotlib: `
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from harness.board.comparison import Comparison
 from harness.board.confirmation import rules_boards
 from harness.board.formats import Format
 from harness.board.leaderboard import boards
-from harness.board.tables import Board
+from harness.board.tables import Board, Row
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 from harness.race.archive import SUFFIX
 from harness.race.archive_reading import decode
@@ -56,6 +57,7 @@ def main() -> None:
     for number, board in enumerate(searches, 1):
         if not board.rows:
             continue
+        _save(overview(board), f"overview-{number}.svg")
         _save(curves(board), f"curves-{number}.svg")
         _save(differences(board), f"differences-{number}.svg")
     for number, verdict in enumerate(confirmed, 1):
@@ -89,15 +91,35 @@ def curves(board: Board) -> Figure:
     """Best reward so far against children charged: medians over seeds, with their quartiles."""
     figure, axes = _canvas(7.0, 4.0)
     children = range(1, board.budget.children + 1)
-    for row, colour in zip(board.rows, COLOURS * 2, strict=False):
-        style = "--" if row.searcher == BASELINE else "-"
-        axes.plot(children, row.curve, color=colour, linestyle=style, label=row.label)
+    for row, colour in zip(board.rows, _colours(board), strict=True):
+        axes.plot(children, row.curve, color=colour, linestyle=_style(row), label=row.label)
         axes.fill_between(children, *row.band, color=colour, alpha=0.08, linewidth=0)
     axes.set_xlabel("children trained")
     axes.set_ylabel("best reward so far")
     axes.set_ylim(bottom=min((row.curve[min(4, len(row.curve) - 1)] for row in board.rows), default=0.0) - 0.02)
     axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds, quartiles shaded ({board.protocol.name})")
     axes.legend(frameon=False)
+    return figure
+
+
+def overview(board: Board) -> Figure:
+    """The race at a glance: median best so far, and beside it each searcher's area by seed with its interval."""
+    figure, (curve, area) = _panels(8.0, 2.9, (5, 4))
+    for place, (row, colour) in enumerate(zip(reversed(board.rows), _colours(board)[::-1], strict=True)):
+        curve.plot(range(1, board.budget.children + 1), row.curve, color=colour, linestyle=_style(row), linewidth=1.8)
+        area.plot(row.areas, [place] * len(row.areas), "|", color=colour, alpha=0.6, ms=8)
+        if row.area.low is not None and row.area.high is not None:
+            area.plot([row.area.low, row.area.high], [place, place], color=colour, linewidth=1.8)
+        area.plot(row.area.mean, place, "o", color=colour, ms=5)
+    curve.set_xlabel("children trained")
+    curve.set_ylabel("best reward so far")
+    curve.set_ylim(bottom=min(row.curve[min(4, len(row.curve) - 1)] for row in board.rows) - 0.02)
+    curve.set_title(f"Best so far, median of {len(board.rows[0].seeds)} seeds", loc="left", fontsize=9)
+    area.set_title("Area: each seed, mean, 95% interval", loc="left", fontsize=9)
+    area.set_yticks(range(len(board.rows)), [row.label for row in reversed(board.rows)])
+    for label, colour in zip(area.get_yticklabels(), _colours(board)[::-1], strict=True):
+        label.set_color(colour)
+    area.set_ylim(-0.6, len(board.rows) - 0.4)
     return figure
 
 
@@ -146,16 +168,34 @@ def _named(each: ConfirmedRule) -> str:
     return f"{each.known}: {each.infix}" if each.known and each.known != each.infix else each.infix
 
 
+def _colours(board: Board) -> list[str]:
+    return list(itertools.islice(itertools.cycle(COLOURS), len(board.rows)))
+
+
+def _style(row: Row) -> str:
+    return "--" if row.searcher == BASELINE else "-"
+
+
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, (axes,) = _panels(width, height, (1,))
+    return figure, axes
+
+
+def _panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure, Sequence[Axes]]:
+    """A figure, and axes beside each other that take these shares of its width."""
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "harness", "svg.fonttype": "path", "font.size": 9})
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    size, widths = (width, height), tuple(shares)
+    figure, (row,) = pyplot.subplots(
+        1, len(widths), figsize=size, layout="constrained", width_ratios=widths, squeeze=False
+    )
+    for axes in row:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, list(row)
 
 
 def _save(figure: Figure, name: str) -> None:

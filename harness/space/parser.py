@@ -10,8 +10,8 @@ The grammar, loosest first; each level may be enclosed in parentheses::
     operand   g g2 g3 m v gamma sign(g) sign(m) 1 2 noise 1e-4w … 1e-1w adam rmsprop
 
 ``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and ``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w``
-reads as ``1e-3w``, and ``e^a`` as ``exp(a)``. ``g^2`` is |g|²·sign(g), by the protocol's definition of a power; the
-square of g is the operand ``g2``.
+reads as ``1e-3w``, and ``e^a`` as ``exp(a)``. ``g^2`` is ``|g|²·sign(g)``, by the protocol's definition of a power;
+the square of g is the operand ``g2``.
 """
 
 from __future__ import annotations
