@@ -1,8 +1,8 @@
 """How the documentation is built: ``tox -e docs``, which takes warnings for errors.
 
-The sources are Markdown files of the whole checkout, so that a link works in the repository as it does in the pages. Two
-references are generated: of the commands, by Typer from the app, and of the modules, by Sphinx from their docstrings. What
-docstrings cite, as in "protocol §3" and "[NOS]", becomes a link into ``docs/science.md``.
+The sources are Markdown files of the whole checkout, so that a link works in the repository as it does in the pages.
+Two references are generated: of the commands, by Typer from the app, and of the modules, by Sphinx from their
+docstrings. What docstrings cite, as in "protocol §3" and "[NOS]", becomes a link into ``docs/science.md``.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness rule export powersign --to powersign.py",
         f"harness rule export {RULE} --format svg --to rule.svg",
     ),
-    ("space", "show"): ("harness space show --blocks 2", "harness space show --space arxiv2 --operands gradients,means"),
+    ("space", "show"): ("harness space show --blocks 2", "harness space show --space arxiv2 --unary clips"),
     ("space", "count"): ("harness space count --operands g,m --unary id,exp",),
 }
 
