@@ -9,6 +9,7 @@ import io
 import re
 import shlex
 import sqlite3
+import textwrap
 import tokenize
 import tomllib
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ import harness
 from harness.cli.commands import COMMANDS, loaded
 from harness.cli.examples import EXAMPLES
 from harness.cli.main import app
-from harness.conformance import check_searcher, failures
+from harness.conformance import check_searcher, check_task, failures
+from harness.contracts import Rule
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -232,17 +234,33 @@ def test_the_formats_name_every_column_of_the_ledger(store: Path, formats: set[s
     assert {(table, name) for table, names in columns.items() for name in names if name not in formats} == set()
 
 
-def test_the_searcher_that_is_shown_keeps_the_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown, *_ = blocks(ROOT / "docs" / "extend.md", "python")
-    (tmp_path / "hill.py").write_text(shown, encoding="utf-8")
+@pytest.fixture
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of modules with the searcher and the task that the page on extending shows."""
+    searcher, task, *_ = blocks(ROOT / "docs" / "extend.md", "python")
+    (tmp_path / "hill.py").write_text(searcher, encoding="utf-8")
+    (tmp_path / "regression.py").write_text(task, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_searcher_that_is_shown_keeps_the_promises() -> None:
     assert failures(check_searcher("hill:HillClimbing")) == []
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_task_that_is_shown_keeps_the_promises() -> None:
+    module = importlib.import_module("regression")
+    assert failures(check_task("regression:Regression", protocol=module.PROTOCOL)) == []
+    outcomes = module.Regression(module.PROTOCOL, None).evaluate([Rule.parse("g"), Rule.parse("-g")], seed=0)
+    assert outcomes[0].score > 0.9 > outcomes[1].score
 
 
 @pytest.mark.parametrize(("page", "code"), [(named(page), code) for page in PAGES for code in blocks(page, "python")])
 def test_every_shown_piece_of_python_is_python(page: str, code: str) -> None:
-    ast.parse(code, page)
+    ast.parse(textwrap.dedent(code), page)
 
 
 def test_the_generated_reference_holds_every_command_and_example(generated: ModuleType) -> None:
