@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -51,22 +51,23 @@ class Engine(Protocol):
 
 
 class InlineEngine:
-    """Trains one child at a time in this process, when its outcome is waited for."""
+    """Trains children in this process when an outcome is waited for: as many at a time as the task likes."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._tickets = 0
         self._queue: deque[tuple[int, Rule, int]] = deque()
+        self._finished: deque[tuple[int, Outcome]] = deque()
 
     @property
     def slots(self) -> int:
-        """One child at a time."""
-        return 1
+        """How many children the task likes to train at once."""
+        return width(self._task)
 
     @property
     def ready(self) -> bool:
-        """Never: a child trains when it is waited for."""
-        return False
+        """Whether a child has ended beside one that was waited for."""
+        return bool(self._finished)
 
     def submit(self, rule: Rule, *, seed: int) -> int:
         """Queue a child."""
@@ -75,15 +76,20 @@ class InlineEngine:
         return self._tickets
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - a child is not interrupted
-        """Train the child that has waited longest, however long it takes."""
-        if not self._queue:
-            return None
-        ticket, rule, seed = self._queue.popleft()
-        return ticket, train(self._task, rule, seed=seed)
+        """Train the child that has waited longest, and those of its seed behind it, however long it takes."""
+        if not self._finished and self._queue:
+            seed, together = self._queue[0][2], list[tuple[int, Rule]]()
+            while self._queue and self._queue[0][2] == seed and len(together) < self.slots:
+                ticket, rule, _ = self._queue.popleft()
+                together.append((ticket, rule))
+            outcomes = train(self._task, [rule for _, rule in together], seed=seed)
+            self._finished.extend((ticket, outcome) for (ticket, _), outcome in zip(together, outcomes, strict=True))
+        return self._finished.popleft() if self._finished else None
 
     def drop(self) -> None:
-        """Empty the queue."""
+        """Forget all children that have not been delivered."""
         self._queue.clear()
+        self._finished.clear()
 
     def close(self) -> None:
         """Empty the queue; there is nothing else to close."""
@@ -249,15 +255,20 @@ def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None,
     return DaskEngine.at(spec, cluster) if cluster is not None else DaskEngine.local(spec, workers)
 
 
-def train(task: Task, rule: Rule, *, seed: int) -> Outcome:
-    """Score one rule, and hold the task to its contract of one outcome a rule.
+def width(task: Task) -> int:
+    """How many rules a task likes to be given at once."""
+    return max(1, int(getattr(task, "width", 1)))
+
+
+def train(task: Task, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+    """Score rules together, and hold the task to its contract of one outcome a rule.
 
     Raises:
         EngineError: the task gave something else.
     """
-    outcomes = task.evaluate([rule], seed=seed)
-    if len(outcomes) != 1 or not isinstance(outcomes[0], Outcome):
+    outcomes = task.evaluate(rules, seed=seed)
+    if len(outcomes) != len(rules) or not all(isinstance(outcome, Outcome) for outcome in outcomes):
         what = f"task {type(task).__name__}"
         hint = "Run `harness conformance` on it"
         raise EngineError(message(what, expected="one Outcome a rule", got=repr(outcomes), hint=hint))
-    return outcomes[0]
+    return outcomes

@@ -176,7 +176,7 @@ def second(
 
 
 @triton.jit
-def _totals(partial, rows, F: tl.constexpr, ROWS: tl.constexpr):
+def _totals(partial, rows: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr):
     """Sum (rows, 2, F) over the rows in float64, always in one order."""
     f = tl.arange(0, F)
     one, other = tl.zeros([F], tl.float64), tl.zeros([F], tl.float64)
@@ -190,7 +190,7 @@ def _totals(partial, rows, F: tl.constexpr, ROWS: tl.constexpr):
 
 @triton.jit
 def second_norm(
-    weights, partial, norms, scale, shift, running, alive, width, rows, count,
+    weights, partial, norms, scale, shift, running, alive, width, rows: tl.constexpr, count,
     stride: tl.constexpr, at_norms: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     """Batch norm of the second layer from the sums of ``second``."""
@@ -365,7 +365,7 @@ def _norm_back(total, products, count, norms, parameters, f, F: tl.constexpr):
 
 @triton.jit
 def second_norm_back(
-    partial, norms, slopes, factors, alive, width, rows, count,
+    partial, norms, slopes, factors, alive, width, rows: tl.constexpr, count,
     stride: tl.constexpr, at_norms: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     """Back through the second batch norm; ``factors`` (cells, 2, F) takes a and b."""
@@ -406,7 +406,7 @@ def pool_back(
 
 @triton.jit
 def second_weights(
-    pooled, out, partial, alive, batch, splits,
+    pooled, out, partial, alive, batch, splits: tl.constexpr,
     EACH: tl.constexpr, H: tl.constexpr, F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -432,49 +432,65 @@ def second_weights(
 
 
 @triton.jit
-def first_weights(
-    patches, chosen, out, codes, weights, routed, partial, alive, batch, splits,
-    stride: tl.constexpr, at_w2: tl.constexpr, EACH: tl.constexpr, H: tl.constexpr, K: tl.constexpr,
-    F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr, PRECISION: tl.constexpr,
+def second_back(
+    out, weights, codes, slope, alive, batch,
+    stride: tl.constexpr, at_w2: tl.constexpr, H: tl.constexpr, F: tl.constexpr, P: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Back through the second convolution and the first pooling, over EACH images, as if the first norm were not.
+    """Back through the second convolution and ReLU: ``slope`` (cells, B, H·H, F), the gradient of what pooling chose."""
+    cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
+    if tl.load(alive + cell) == 0:
+        return
+    p, k, f = tile * P + tl.arange(0, P), tl.arange(0, F), tl.arange(0, F)
+    inside = p[:, None] < H * H
+    at = cell * batch + image
+    corner = (at * (H + 2) + p[:, None] // H + 2) * (H + 2) + p[:, None] % H + 2
+    w = weights + cell * stride + at_w2 + f[None, :] * F + k[:, None]  # transposed: from outputs to inputs
+    back = tl.zeros([P, F], tl.float32)
+    for tap in range(9):
+        y = tl.load(out + (corner - (tap // 3 * (H + 2) + tap % 3)) * F + k[None, :], mask=inside, other=0.0)
+        back = tl.dot(y, tl.load(w + tap * F * F), back, input_precision=PRECISION)
+    target = (at * (H * H) + p[:, None]) * F + f[None, :]
+    cut = tl.load(codes + target, mask=inside, other=CUT) == CUT
+    tl.store(slope + target, tl.where(cut, 0.0, back), mask=inside)
+
+
+@triton.jit
+def first_weights(
+    patches, chosen, slope, codes, routed, partial, alive, batch, splits: tl.constexpr,
+    EACH: tl.constexpr, H: tl.constexpr, K: tl.constexpr, F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Back through the first pooling to the first convolution, over EACH images, as if batch norm were not.
 
     Writes ``routed`` (cells, splits, K, F), Σ x·slope, and ``partial`` (cells, splits, F), Σ slope.
     """
     cell, split = tl.program_id(0).to(tl.int64), tl.program_id(1)
     if tl.load(alive + cell) == 0:
         return
-    k, f, n = tl.arange(0, K), tl.arange(0, F), tl.arange(0, F)
-    w = weights + cell * stride + at_w2 + n[None, :] * F + f[:, None]  # transposed: from outputs to inputs
+    k, f = tl.arange(0, K), tl.arange(0, F)
     found = tl.zeros([K, F], tl.float32)
     total = tl.zeros([F], tl.float32)
     for each in range(EACH * TILES):
         image, p = split * EACH + each // TILES, each % TILES * P + tl.arange(0, P)
         inside = (p < H * H) & (image < batch)
-        at = cell * batch + image
-        corner = (at * (H + 2) + p // H + 2) * (H + 2) + p % H + 2
-        slope = tl.zeros([P, F], tl.float32)
-        for tap in range(9):
-            source = out + (corner[:, None] - (tap // 3 * (H + 2) + tap % 3)) * F + f[None, :]
-            back = tl.load(source, mask=inside[:, None], other=0.0)
-            slope = tl.dot(back, tl.load(w + tap * F * F), slope, input_precision=PRECISION)
-        code = tl.load(codes + (at * (H * H) + p[:, None]) * F + n[None, :], mask=inside[:, None], other=CUT)
-        code = code.to(tl.int32)
-        total += tl.sum(tl.where(code < CUT, slope, 0.0), 0)
+        source = ((cell * batch + image) * (H * H) + p[:, None]) * F + f[None, :]
+        back = tl.load(slope + source, mask=inside[:, None], other=0.0)
+        code = tl.load(codes + source, mask=inside[:, None], other=CUT).to(tl.int32)
+        total += tl.sum(back, 0)
         number = tl.load(chosen + image, mask=image < batch, other=0)
         x = patches + number * (4 * H * H * K) + p[None, :] * K + k[:, None]
         for place in range(4):
-            here = tl.where(code == place, slope, 0.0)
             patch = tl.load(x + place * H * H * K, mask=inside[None, :], other=0.0)
-            found = tl.dot(patch, here, found, input_precision=PRECISION)
+            found = tl.dot(patch, tl.where(code == place, back, 0.0), found, input_precision=PRECISION)
     at = cell * splits + split
-    tl.store(routed + at * K * F + k[:, None] * F + n[None, :], found)
-    tl.store(partial + at * F + n, total)
+    tl.store(routed + at * K * F + k[:, None] * F + f[None, :], found)
+    tl.store(partial + at * F + f, total)
 
 
 @triton.jit
 def first_norm_back(
-    routed, partial, weights, slopes, norms, correlated, sums, alive, splits, count,
+    routed, partial, weights, slopes, norms, correlated, sums, alive, splits: tl.constexpr, count,
     stride: tl.constexpr, at_w1: tl.constexpr, at_norms: tl.constexpr,
     TAPS: tl.constexpr, K: tl.constexpr, F: tl.constexpr,
 ):  # fmt: skip
@@ -500,7 +516,7 @@ def first_norm_back(
 
 
 @triton.jit
-def sum_splits(partial, slopes, alive, splits, stride: tl.constexpr, at_w2: tl.constexpr,
+def sum_splits(partial, slopes, alive, splits: tl.constexpr, stride: tl.constexpr, at_w2: tl.constexpr,
                N: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """The gradient of the second convolution, the sum of its splits."""
     cell, block = tl.program_id(0).to(tl.int64), tl.program_id(1)

@@ -21,12 +21,13 @@ from harness.tasks.child.stacked import kernels
 
 PRECISION = "tf32x3"  # three products of tf32 for one of float32, on tensor cores: errors as float32's own
 LAUNCH: dict[str, dict[str, int]] = {  # P, places of a feature map that a program takes at once; warps and stages
-    "first": {"P": 128, "num_warps": 4, "num_stages": 1},
-    "second": {"P": 128, "num_warps": 4, "num_stages": 1},
+    "first": {"P": 64, "num_warps": 4, "num_stages": 1},
+    "second": {"P": 128, "num_warps": 4, "num_stages": 2},
     "pool": {"P": 64, "num_warps": 4, "num_stages": 1},
     "pool_back": {"P": 64, "num_warps": 4, "num_stages": 1},
-    "second_weights": {"P": 64, "num_warps": 4, "num_stages": 1},
-    "first_weights": {"P": 128, "num_warps": 4, "num_stages": 1},
+    "second_weights": {"P": 64, "num_warps": 2, "num_stages": 2},
+    "second_back": {"P": 128, "num_warps": 4, "num_stages": 2},
+    "first_weights": {"P": 64, "num_warps": 2, "num_stages": 2},
 }
 ROWS = 32  # of a sum that are in flight at a time
 DEPTH = 64  # features of a logit that are in flight at a time
@@ -143,6 +144,7 @@ class Shape:
             "pooled": (wide, real),
             "out": (wide, real),
             "codes1": ((batch, half**2, FILTERS), byte),
+            "slope1": ((batch, half**2, FILTERS), real),
             "features": (map_, real),
             "kept": (map_, real),
             "slope": (map_, real),
@@ -275,10 +277,14 @@ class StackedNetworks:
             room["w2"], self.slopes, self.alive, SPLITS,
             stride=shape.stride, at_w2=at["w2"], N=9 * FILTERS**2, BLOCK=SUMMED,
         )  # fmt: skip
+        kernels.second_back[(self.cells, shape.tiles_of("second_back"), shape.batch)](
+            room["out"], self.weights, room["codes1"], room["slope1"], self.alive, shape.batch, at_w2=at["w2"],
+            H=shape.half, PRECISION=PRECISION, **common, **LAUNCH["second_back"],
+        )  # fmt: skip
         kernels.first_weights[(self.cells, SPLITS)](
-            pool.entries, chosen, room["out"], room["codes1"], self.weights, room["routed"], room["totals"],
-            self.alive, shape.batch, SPLITS, at_w2=at["w2"], K=shape.entries, PRECISION=PRECISION,
-            TILES=shape.tiles_of("first_weights"), **each, **common, **LAUNCH["first_weights"],
+            pool.entries, chosen, room["slope1"], room["codes1"], room["routed"], room["totals"], self.alive,
+            shape.batch, SPLITS, K=shape.entries, F=FILTERS, PRECISION=PRECISION,
+            TILES=shape.tiles_of("first_weights"), **each, **LAUNCH["first_weights"],
         )  # fmt: skip
         kernels.first_norm_back[(self.cells,)](
             room["routed"], room["totals"], self.weights, self.slopes, self._room.norms, room["correlated"], sums,

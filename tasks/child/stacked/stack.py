@@ -64,7 +64,7 @@ class ChildStack:
         ground: what all stacks share.
         protocol: gives the number of examples and σ of the noise.
         seed: the child's seed.
-        report: hears, after each part of an epoch, what share of an epoch it was.
+        report: hears, after each part of an epoch, how many epochs of one cell were trained.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class ChildStack:
             self._stepper.step(batch)
         losses = networks.losses / max(len(part), 1)
         finite = networks.finite
-        self._report(len(part) / len(self._batches))
+        self._report(networks.cells * len(part) / len(self._batches))
         return torch.where(finite, losses, math.nan).tolist()
 
     def score(self) -> list[float]:
@@ -175,6 +175,15 @@ class Stepper:
         self.networks.only(chosen)
         self._table = self._table.only(chosen)
         self._rates, self._means = self._rates[chosen].contiguous(), self._means[chosen].contiguous()
+
+
+def trainable(rule: Rule) -> Exception | None:
+    """What is in the way of training a rule in a stack; None if nothing is."""
+    try:
+        table_of([rule], device=torch.device("cpu"))
+    except Exception as cause:  # a bad rule must not end a search, whatever it breaks
+        return cause
+    return None
 
 
 def table_of(rules: Sequence[Rule], *, device: torch.device) -> update.Table:
