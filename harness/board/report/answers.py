@@ -149,7 +149,7 @@ def _short(rules: Sequence[ConfirmedRule]) -> str:
 
 
 def _rule_name(rule: ConfirmedRule) -> str:
-    return f"{rule.known} ({rule.infix})" if rule.known else rule.infix
+    return f"{rule.known} ({rule.infix})" if rule.known not in ("", rule.infix) else rule.infix
 
 
 def _told(row: Row) -> str:

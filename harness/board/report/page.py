@@ -200,4 +200,3 @@ def _tree(rule: Rule, *, name: str) -> str:
             each.set("id", f"{name}-{each.get('id')}")
     root.set("aria-labelledby", " ".join(f"{name}-{part}" for part in (root.get("aria-labelledby") or "").split()))
     return re.sub(r">\s+<", "><", ElementTree.tostring(root, encoding="unicode"))
-

@@ -11,9 +11,9 @@ from harness.board.statistics import Estimate
 from harness.board.tables import Row
 
 WIDTH, EDGE = 144, 12  # of a mark in pixels, and what is left free on either side
-MOST_TICKS = 4
+MOST_PARTS, MOST_TICKS = 5, 3  # between ticks, and ticks whose texts have room
 STEPS = (1, 2, 5, 10)  # between ticks, times a power of ten
-LEAST_STEP = 0.001  # what scores are told to
+LEAST_SPAN = 0.01  # of scores, which are told to 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,26 @@ class Scale:
 
 
 def of_areas(rows: Sequence[Row]) -> Scale:
-    """The scale that the areas of a board share, from tick to tick around all intervals."""
+    """The scale that the areas of a board share, from the lowest end of their intervals to the highest."""
     ends = [end for row in rows for end in (row.area.low, row.area.mean, row.area.high) if end is not None]
-    step = _step(max(ends) - min(ends), MOST_TICKS - 2)  # rounding outwards adds as much as two
-    first, last = math.floor(min(ends) / step + 1e-9), math.ceil(max(ends) / step - 1e-9)
-    ticks = tuple(place * step for place in range(first, max(last, first + 1) + 1))
+    low, high = min(ends), max(ends)
+    if high - low < LEAST_SPAN:
+        low, high = low - LEAST_SPAN / 2, high + LEAST_SPAN / 2
+    step = _step(high - low, MOST_PARTS)
+    if len(_within(low, high, step)) > MOST_TICKS:
+        step *= 2
     digits = max(0, -math.floor(math.log10(step)))
-    return Scale(ticks[0], ticks[-1], ticks, tuple(f"{tick:.{digits}f}" for tick in ticks))
+    ticks = _within(low, high, step)
+    return Scale(low, high, ticks, tuple(f"{tick:.{digits}f}" for tick in ticks))
 
 
 def of_shares(risks: Sequence[Risk]) -> Scale:
-    """The scale of the shares of children that diverged, from none to a round share above the largest."""
-    step = _step(max((each.diverged / each.trained for each in risks), default=0.0), 2)
+    """The scale of the shares of children that diverged, from none to a round share above the largest.
+
+    Args:
+        risks: at least one that is not none.
+    """
+    step = _step(max(each.diverged / each.trained for each in risks), 2)
     return Scale(0.0, 2 * step, (0.0, step, 2 * step), tuple(f"{100 * place * step:.3g}%" for place in range(3)))
 
 
@@ -67,7 +75,7 @@ def whisker(estimate: Estimate, scale: Scale) -> str:
 def axis(scale: Scale) -> str:
     """The axis to stand under interval marks, in the same columns."""
     places = [_x(scale, tick) for tick in scale.ticks]
-    parts = [f'<line x1="{places[0]}" x2="{places[-1]}" y1="1" y2="1"/>']
+    parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="1" y2="1"/>']
     for x, text in zip(places, scale.texts, strict=True):
         parts.append(f'<line x1="{x}" x2="{x}" y1="1" y2="5"/><text x="{x}" y="17">{text}</text>')
     return _drawing("axis", 20, parts)
@@ -81,8 +89,13 @@ def _drawing(kind: str, height: int, parts: Sequence[str]) -> str:
     return f'<svg class="{kind}" viewBox="0 0 {WIDTH} {height}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
+def _within(low: float, high: float, step: float) -> tuple[float, ...]:
+    """The multiples of a step between two ends."""
+    return tuple(place * step for place in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1))
+
+
 def _step(span: float, parts: int) -> float:
     """The smallest round step of which so many cover a span."""
-    least = max(span / parts, LEAST_STEP)
+    least = span / parts
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in STEPS if factor * power >= least * (1 - 1e-9))

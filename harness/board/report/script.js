@@ -154,9 +154,9 @@
   }
 
   function sample(tint, lengths) { // of a line, as it is drawn
-    const space = "http://www.w3.org/2000/svg", drawing = document.createElementNS(space, "svg"), line = document.createElementNS(space, "line");
-    for (const [name, value] of Object.entries({ x1: 0, x2: 26, y1: 5, y2: 5, "stroke-dasharray": lengths || "none" })) line.setAttribute(name, value);
-    drawing.setAttribute("aria-hidden", "true"); drawing.style.setProperty("--own", `var(${tint})`); drawing.append(line);
+    const drawing = document.getElementById("sample").content.firstElementChild.cloneNode(true);
+    drawing.style.setProperty("--own", `var(${tint})`);
+    drawing.firstElementChild.setAttribute("stroke-dasharray", lengths || "none");
     return drawing;
   }
 
@@ -199,8 +199,10 @@
     paint(figure).then(() => {
       if (charts[figure.id].kind !== "curves") return;
       const place = figure.querySelector(".plot");
-      place.on("plotly_hover", (event) => point(figure, event.points[0].data.meta));
-      place.on("plotly_unhover", () => point(figure, null));
+      let soon = 0; // a repaint under the pointer says at once that it is over nothing, then over what it was: the last word counts
+      const later = (key) => { clearTimeout(soon); soon = setTimeout(() => point(figure, key), 50); };
+      place.on("plotly_hover", (event) => later(event.points[0].data.meta));
+      place.on("plotly_unhover", () => later(null));
     });
   }
 
@@ -216,7 +218,7 @@
 
   const sized = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      const over = target.scrollWidth > target.clientWidth + 1;
+      const over = target.scrollWidth > target.clientWidth + 2;
       target.classList.toggle("scrolls", over);
       target.previousElementSibling.hidden = !over;
     }
