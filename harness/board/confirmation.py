@@ -27,6 +27,7 @@ from harness.board.verdicts import (
     Searched,
     UnfinishedSeed,
 )
+from harness.board.wording import formula
 from harness.contracts import ChildProtocol, Outcome, Rule, Status, Trial
 from harness.race.confirming import known_optimizers
 from harness.race.entries import rule_from
@@ -203,7 +204,7 @@ def _rule(
     median = averages.median(needed)
     return ConfirmedRule(
         rule=rule,
-        infix=rule.infix,
+        infix=formula(rule),
         key=key,
         known=next((name for name, each in known_optimizers().items() if each.key == key), ""),
         finders=found,

@@ -11,6 +11,7 @@ from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.leaderboard import boards, comparables
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
+from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
 from harness.board.tables import Board
@@ -77,6 +78,7 @@ class SearchSection:
         verdict: its answer.
         baseline: who is shown to beat random search.
         usage: what its searches did.
+        marks: how each entrant is drawn, by its label.
         provenance: of its runs.
     """
 
@@ -85,6 +87,7 @@ class SearchSection:
     verdict: Verdict
     baseline: str
     usage: Usage
+    marks: Mapping[str, Mark]
     provenance: tuple[Provenance, ...]
 
     def of(self, one: str, other: str) -> Comparison:
@@ -246,12 +249,14 @@ def _brief(record: Judged) -> Judged:
 
 def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:
     runs, _ = distinct(records)
+    named, _ = labels([record.header for record in runs]) if runs else ({}, [])
     return SearchSection(
         number=number,
         board=board,
         verdict=verdict(board),
         baseline=against_baseline(board),
         usage=usage(runs, board.space),
+        marks=marks({label: searcher for (searcher, *_), label in named.items()}),
         provenance=_searched_by(runs),
     )
 
