@@ -22,9 +22,9 @@ from harness.board.formats import Format
 from harness.board.leaderboard import boards
 from harness.board.tables import Board
 from harness.board.verdicts import ConfirmedRule, RulesBoard
-from harness.race.archive import SUFFIX
-from harness.race.archive_reading import decode
-from harness.race.ledger import Ledger
+from harness.race.store.archive import SUFFIX
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,9 @@ from types import ModuleType
 import pytest
 
 from harness.contracts import Rule
-from harness.race.ledger import Ledger
 from harness.race.protocol import NO_DATA, TOY_QUADRATIC, Budget
 from harness.race.records import Confirmation, RunHeader
+from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
 
 SAVINGS = Path(__file__).parent.parent / "results" / "studies" / "savings"

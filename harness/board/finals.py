@@ -16,9 +16,9 @@ from harness.board.comparison import compare, places
 from harness.board.tables import Retrained, RetrainedRow
 from harness.contracts import Status
 from harness.errors import HarnessError
-from harness.race.entries import rule_from
 from harness.race.records import Judged, RunHeader, RunState
 from harness.race.seeds import derive_seed
+from harness.race.store.rows import rule_from
 
 Finals = Mapping[str, Mapping[int, str | None]]
 """By label and the run's seed: the key of the final best; None where every child failed."""

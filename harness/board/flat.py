@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from harness.board import wording
-from harness.race.archive import Archive
-from harness.race.entries import Entry
+from harness.race.entry import Entry
+from harness.race.store.archive import Archive
 
 Cell = str | int | float | None
 

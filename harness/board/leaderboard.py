@@ -16,11 +16,11 @@ from harness.board.finals import retrained
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.board.wording import listed
 from harness.contracts import Status
-from harness.race.entries import rule_from
 from harness.race.protocol import targets
 from harness.race.records import Judged, Results, RunHeader, RunState
 from harness.race.seeds import derive_seed
 from harness.race.startup import of_run
+from harness.race.store.rows import rule_from
 
 TOP = 10  # best rules shown
 PAIRS_NAMED = 3  # pairs not separated that a note spells out

@@ -35,7 +35,7 @@ class BoardFormat(StrEnum):
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
     from harness.board.fitting import Column, fitted
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         records = ledger.results()
@@ -132,7 +132,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
 
 def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
     from harness.board.leaderboard import boards
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         records = ledger.results()
@@ -141,7 +141,7 @@ def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
 
 def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
     from harness.board.confirmation import rules_boards
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         return rules_boards(ledger.results(), ledger.confirmations(), only=only)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from harness.cli.conditions import Conditions
     from harness.contracts import Searcher
     from harness.race.engine import Engine
-    from harness.race.ledger import Ledger
     from harness.race.records import RunHeader
     from harness.race.replay import Grounds
+    from harness.race.store.ledger import Ledger
     from harness.settings import Value
     from harness.space.grammar import Space
 
@@ -90,7 +90,7 @@ def compete(entrants: Sequence[Entrant], conditions: Conditions) -> None:
         HarnessError: the data, the store, a searcher or the engine is not as it must be; what was completed is kept.
         typer.Exit: with status 130, when the user stopped it.
     """
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     for entrant in entrants:
         entrant.build(conditions.space, conditions.seeds[0])  # what is wrong with one ends all before anything trains

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.board.tables import Board
     from harness.cli.grounds import Ground
     from harness.contracts import ChildProtocol, Dataset, Rule
-    from harness.race.ledger import Ledger
     from harness.race.records import RunHeader, RunResults
+    from harness.race.store.ledger import Ledger
     from harness.space.grammar import Space
 
 TOP, SEEDS, MOST_SEEDS = 5, "0-9", 20  # the exact test goes through all 2ⁿ signs of n seeds
@@ -69,8 +69,8 @@ def confirm(
     If interrupted, run the same command again to resume. Every completed child is kept.
     """
     from harness.cli.grounds import prepared
-    from harness.race.ledger import Ledger
     from harness.race.protocol import named
+    from harness.race.store.ledger import Ledger
     from harness.space.zoo import resolve
 
     chosen_seeds = options.seeds(seeds)

@@ -15,7 +15,7 @@ from harness.cli.output import announce
 if TYPE_CHECKING:
     from harness.board.report.document import Sighting
     from harness.contracts import Origin
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
 FILE_NAME = "report.html"
 
@@ -44,7 +44,7 @@ def report(
     from harness.board.report.page import render
     from harness.cli.live import counting
     from harness.files import check_place, unicode_text, write_whole
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     path = results / FILE_NAME if to is None else to
     with Ledger.read(results) as ledger:

@@ -14,8 +14,8 @@ from harness.cli.output import announce
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
-    from harness.race.ledger import Ledger
     from harness.race.records import RunHeader
+    from harness.race.store.ledger import Ledger
 
 app = typer.Typer(
     help="Tables of outcomes: every rule of a small space, scored beforehand.",
@@ -56,9 +56,9 @@ def build(
     from harness.cli.competing import carry_out
     from harness.cli.grounds import prepared
     from harness.race.engine import open_engine
-    from harness.race.ledger import Ledger
     from harness.race.provenance import provenance
-    from harness.race.tables import FILLER, is_final, named, parts
+    from harness.race.store.ledger import Ledger
+    from harness.race.store.tables import FILLER, is_final, named, parts
     from harness.registry import Kind, load
 
     tables = [named(name) for name in options.distinct(names, "table build")]
@@ -113,6 +113,6 @@ def build(
 def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
     """Write a finished part as its file."""
     from harness.files import write_whole
-    from harness.race.archive import compressed, encode
+    from harness.race.store.archive import compressed, encode
 
     write_whole(path, compressed(encode(ledger.archive(header.identity))))

@@ -9,10 +9,10 @@ from typing import Protocol
 from harness.contracts import Outcome, Rule, Searcher
 from harness.errors import ReplayError, SearcherError, SpaceError, message
 from harness.race.engine import Engine
-from harness.race.entries import Entry, Source
-from harness.race.handle import RunHandle
+from harness.race.entry import Entry, Source
 from harness.race.outcomes import checked
 from harness.race.progress import Meter, Progress
+from harness.race.store.writer import RunWriter
 
 PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
 
@@ -42,7 +42,7 @@ class Course:
 
     def __init__(
         self,
-        run: RunHandle,
+        run: RunWriter,
         searcher: Searcher,
         engine: Engine,
         *,

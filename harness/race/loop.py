@@ -19,9 +19,9 @@ from harness.contracts import Searcher
 from harness.errors import LedgerError, SearcherError, message
 from harness.race.course import PATIENCE_SECONDS, Course, Stopped, StopRequest
 from harness.race.engine import Engine
-from harness.race.ledger import Ledger
 from harness.race.progress import Meter, Progress, RunSummary
 from harness.race.records import RunHeader, RunState
+from harness.race.store.ledger import Ledger
 
 _ASK_SECONDS = 0.5  # how long a proposal may wait for others to be written down with it
 _SLOTS_TO_ONE_WAITING = 8  # of many workers one in so many finds its next child waiting, and loses no time

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.contracts import Rule, Status, Trial
-from harness.race.entries import Entry, Source
+from harness.race.entry import Entry, Source
 from harness.race.protocol import Budget
 from harness.race.records import RunHeader, RunState
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.errors import EngineError, LedgerError, message
-from harness.race.ledger import Ledger
 from harness.race.records import Judged, RunHeader
+from harness.race.store.ledger import Ledger
 
 SHOWN_DIGITS = 8  # of a fingerprint
 

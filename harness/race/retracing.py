@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from harness.contracts import Explaining, Origin, Searcher
 from harness.errors import ReplayError, message
-from harness.race.entries import Entry
+from harness.race.entry import Entry
 from harness.race.records import RunHeader
 
 

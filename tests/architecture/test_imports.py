@@ -8,8 +8,12 @@ from as_installed import ROOT, lay_out, run_tool
 
 WRONG = {
     "cli → board → race → space → contracts": ("harness/space/vocabulary.py", "harness.race.loop"),
-    "the modules of the race": ("harness/race/storage.py", "harness.race.ledger"),
-    "searchers and tasks do not know the harness beyond its contracts": ("searchers/gp.py", "harness.race.ledger"),
+    "the modules of the race": ("harness/race/records.py", "harness.race.loop"),
+    "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),
+    "searchers and tasks do not know the harness beyond its contracts": (
+        "searchers/gp.py",
+        "harness.race.store.ledger",
+    ),
     "searchers and tasks are independent": ("searchers/random_search.py", "harness.tasks.toy"),
     "the harness reaches searchers and tasks by string alone": ("harness/registry.py", "harness.searchers.gp"),
     "torch only where something trains": ("harness/board/layout.py", "torch"),

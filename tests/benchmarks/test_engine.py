@@ -30,10 +30,10 @@ from sleeping import SleepingTask, spec, threads
 from harness.cli.live import Live
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Task, Trial
 from harness.race.engine import Engine, InlineEngine, TaskSpec, open_engine
-from harness.race.ledger import Ledger
 from harness.race.loop import search
 from harness.race.protocol import QUICK, TOY_QUADRATIC, Budget
 from harness.race.records import RunHeader, RunState
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from harness.board.flat import tables
 from harness.contracts import Outcome, Rule, Status
-from harness.race.archive import Archive
-from harness.race.entries import Entry, Source
+from harness.race.entry import Entry, Source
 from harness.race.records import RunState
+from harness.race.store.archive import Archive
 
 
 def rows(content: bytes) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli.main import app
 from harness.race import protocol
-from harness.race.ledger import Ledger
+from harness.race.store.ledger import Ledger
 
 CONFIRM = ("confirm", "--top", "1", "--seeds", "0", "--workers", "1", "--quiet", "--results")
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harness.cli import options
 from harness.cli.main import app, main
-from harness.race.ledger import Ledger
+from harness.race.store.ledger import Ledger
 
 SPACE = ("--operands", "g,m,adam", "--unary", "id,neg", "--binary", "mul,left", "--blocks", "1")
 SMALL = ("run", *SPACE, "--protocol", "toy-quadratic", "--workers", "1", "--quiet")

@@ -10,10 +10,10 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.race import tables
-from harness.race.archive_reading import decode, header_of
 from harness.race.protocol import TOY_QUADRATIC, child_seed
-from harness.race.tables import Part, TableSpec
+from harness.race.store import tables
+from harness.race.store.archive_reading import decode, header_of
+from harness.race.store.tables import Part, TableSpec
 from harness.space.grammar import Space
 
 TOY = TableSpec(

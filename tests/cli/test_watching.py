@@ -16,11 +16,11 @@ from harness.board.layout import Page
 from harness.cli import watching
 from harness.cli.watching import QUIET_SECONDS, View, watch
 from harness.race.engine import InlineEngine, TaskSpec
-from harness.race.ledger import Ledger
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocol import TOY_QUADRATIC, Budget
 from harness.race.records import RunHeader
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 

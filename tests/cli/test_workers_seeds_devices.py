@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from harness.cli import options
 from harness.cli.main import app
 from harness.race import engine
-from harness.race.ledger import Ledger
+from harness.race.store.ledger import Ledger
 
 RUN = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--seeds", "0", "--quiet")
 CONFIRM = ("confirm", "--rule", "m * exp(g2)", "--protocol", "toy-quadratic", "--workers", "1", "--quiet")

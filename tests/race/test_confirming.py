@@ -12,15 +12,15 @@ from racing import PROTOCOL, FakeTask, Learner, dump, fake_outcome, header, run
 
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError, SpaceError
-from harness.race.archive import encode
-from harness.race.archive_reading import decode
 from harness.race.confirming import CONFIRMER, KNOWN, Listed, known_optimizers, to_confirm
 from harness.race.engine import TaskSpec, build_task
-from harness.race.entries import Source
-from harness.race.ledger import Ledger
+from harness.race.entry import Source
 from harness.race.protocol import Budget, child_seed
 from harness.race.records import Confirmation, RunHeader, RunState
 from harness.race.replay import grounds_held
+from harness.race.store.archive import encode
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
 from harness.space.equivalence import key
 
 FEW = tuple(rules(4))

@@ -19,8 +19,8 @@ from harness.errors import DataError, EngineError
 from harness.race import dask_engine
 from harness.race.dask_engine import DaskEngine
 from harness.race.engine import environment_at, open_engine
-from harness.race.ledger import Ledger
 from harness.race.records import RunState
+from harness.race.store.ledger import Ledger
 
 PATIENCE_SECONDS = 600.0  # it ends what hangs; no test is decided by how long something takes
 MASKED = signal.pthread_sigmask(signal.SIG_BLOCK, set())

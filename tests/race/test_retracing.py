@@ -8,7 +8,7 @@ import pytest
 
 from harness.contracts import Explaining, Outcome, Status
 from harness.errors import ReplayError
-from harness.race.entries import Entry, Source
+from harness.race.entry import Entry, Source
 from harness.race.protocol import Budget, named
 from harness.race.records import RunHeader
 from harness.race.retracing import origins

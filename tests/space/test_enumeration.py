@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SpaceError
-from harness.race.tables import TABLES
+from harness.race.store.tables import TABLES
 from harness.space.count import count_keys
 from harness.space.enumeration import functions, strings
 from harness.space.grammar import Space

@@ -14,9 +14,9 @@ from harness.board.report.document import report
 from harness.board.report.page import render
 from harness.cli import competing
 from harness.cli.main import app
-from harness.race.ledger import Ledger
 from harness.race.protocol import Budget, named
 from harness.race.replay import Grounds
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.settings import complete
 from harness.space.grammar import Space

@@ -15,10 +15,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts import Outcome, Status
 from harness.errors import HarnessError, LedgerError, message
-from harness.race.archive import COMPRESSED, FORMAT, SCHEMA, Archive, Json, entry_fields, foot_fields, head_fields, line
-from harness.race.entries import Entry, Source, rule_from
+from harness.race.entry import Entry, Source
 from harness.race.outcomes import checked
 from harness.race.records import RunHeader, RunState
+from harness.race.store.archive import (
+    COMPRESSED,
+    FORMAT,
+    SCHEMA,
+    Archive,
+    Json,
+    entry_fields,
+    foot_fields,
+    head_fields,
+    line,
+)
+from harness.race.store.rows import rule_from
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20

@@ -26,22 +26,22 @@ from filelock import FileLock, Timeout
 
 from harness.contracts import Outcome
 from harness.errors import LedgerError, message
-from harness.race import schema, storage
-from harness.race.archive import Archive
-from harness.race.entries import (
+from harness.race.entry import Entry
+from harness.race.records import Judged, Results, RunHeader, RunRecord, RunResults, RunState
+from harness.race.store import schema, sqlite
+from harness.race.store.archive import Archive
+from harness.race.store.rows import (
     ENTRY_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
-    Entry,
     RunRow,
     entry_from,
     results_from,
     run_from,
 )
-from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, RunHandle, conditions, evaluation_under
-from harness.race.records import Judged, Results, RunHeader, RunRecord, RunResults, RunState
-from harness.race.storage import guarded, snapshot
-from harness.race.transfer import insert_archive, stored_archive
+from harness.race.store.sqlite import guarded, snapshot
+from harness.race.store.transfer import insert_archive, stored_archive
+from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, RunWriter, conditions, evaluation_under
 
 FILE_NAME = "ledger.sqlite"
 LOCK_FOLDER = "locks"
@@ -70,10 +70,10 @@ class Ledger:
             with _store_lock(folder):
                 if not path.exists():
                     _create(path)
-                writer = storage.connect_writer(path)
+                writer = sqlite.connect_writer(path)
                 try:
                     schema.migrate(writer, path)
-                    storage.quick_check(writer, path)
+                    sqlite.quick_check(writer, path)
                 except BaseException:
                     writer.close()
                     raise
@@ -113,7 +113,7 @@ class Ledger:
         """Close the file, complete without its journal even if a reader is still looking."""
         if self._writer is not None:
             with guarded(self.path):
-                storage.merge_journal(self._writer)
+                sqlite.merge_journal(self._writer)
                 self._writer.close()
             self._writer = None
 
@@ -125,7 +125,7 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def begin(self, header: RunHeader) -> RunHandle:
+    def begin(self, header: RunHeader) -> RunWriter:
         """Start a run, or go on with it if its identity is known.
 
         Raises:
@@ -146,7 +146,7 @@ class Ledger:
                 raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
         try:
             with guarded(self.path):
-                return RunHandle(self._writer, self.path, header, lock)
+                return RunWriter(self._writer, self.path, header, lock)
         except BaseException:
             lock.release()
             raise
@@ -283,7 +283,7 @@ class Ledger:
         if self._writer is not None:
             yield self._writer
             return
-        connection = storage.connect_reader(self.path)
+        connection = sqlite.connect_reader(self.path)
         try:
             yield connection
         finally:
@@ -336,7 +336,7 @@ def _entries(connection: sqlite3.Connection, row: RunRow) -> list[Entry]:
 def _store_lock(folder: Path) -> FileLock:
     """Creation and migration, one process at a time; everything else SQLite sees to."""
     (folder / LOCK_FOLDER).mkdir(exist_ok=True)
-    return FileLock(folder / LOCK_FOLDER / "store.lock", timeout=storage.PATIENCE_SECONDS)
+    return FileLock(folder / LOCK_FOLDER / "store.lock", timeout=sqlite.PATIENCE_SECONDS)
 
 
 def _create(path: Path) -> None:
@@ -344,7 +344,7 @@ def _create(path: Path) -> None:
     unborn = path.with_name(path.name + ".new")
     _remove(unborn)
     try:
-        connection = storage.connect_writer(unborn)
+        connection = sqlite.connect_writer(unborn)
         try:
             schema.create(connection)
         finally:

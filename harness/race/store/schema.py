@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from harness.errors import LedgerError, message
-from harness.race.storage import quick_check, transaction
+from harness.race.store.sqlite import quick_check, transaction
 
 APPLICATION_ID = 0x6C656467  # "ledg": tells our stores from other programs' SQLite files
 

@@ -17,20 +17,19 @@ from filelock import FileLock
 
 from harness.contracts import ARITHMETIC, Outcome, Status
 from harness.errors import LedgerError, message
-from harness.race.entries import (
+from harness.race.entry import Entry, Source
+from harness.race.records import RunHeader, RunState
+from harness.race.store.rows import (
     ENTRY_COLUMNS,
     OUTCOME_COLUMNS,
     RUN_COLUMNS,
-    Entry,
-    Source,
     entry_cells,
     entry_from,
     outcome_cells,
     outcome_from,
     run_from,
 )
-from harness.race.records import RunHeader, RunState
-from harness.race.storage import guarded, transaction
+from harness.race.store.sqlite import guarded, transaction
 from harness.space.expression import FIRST_LANGUAGE
 
 EVALUATION_KEY = ("key", "protocol", "data", "seed", "environment")
@@ -40,7 +39,7 @@ SELECT_ENTRIES = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM trials WHERE run = ? O
 SELECT_RUN = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs WHERE identity = ?"
 
 
-class RunHandle:
+class RunWriter:
     """The right to write one run. ``Ledger.begin`` gives it; ``close`` gives it back.
 
     Attributes:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from harness.contracts import ChildProtocol, Rule
 from harness.errors import LedgerError, check_choice, message
-from harness.race.archive import COMPRESSED, SUFFIX
-from harness.race.archive_reading import header_of
 from harness.race.protocol import QUICK, Budget
 from harness.race.records import RunHeader
+from harness.race.store.archive import COMPRESSED, SUFFIX
+from harness.race.store.archive_reading import header_of
 from harness.space.enumeration import functions
 from harness.space.grammar import Space
 

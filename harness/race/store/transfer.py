@@ -7,10 +7,11 @@ import sqlite3
 
 from harness.contracts import Status
 from harness.errors import LedgerError, message
-from harness.race.archive import Archive, encode
-from harness.race.entries import ENTRY_COLUMNS, RUN_COLUMNS, Entry, entry_cells, entry_from, run_from
-from harness.race.handle import SELECT_ENTRIES, SELECT_RUN, conditions, share
-from harness.race.storage import transaction
+from harness.race.entry import Entry
+from harness.race.store.archive import Archive, encode
+from harness.race.store.rows import ENTRY_COLUMNS, RUN_COLUMNS, entry_cells, entry_from, run_from
+from harness.race.store.sqlite import transaction
+from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, conditions, share
 
 
 def stored_archive(connection: sqlite3.Connection, identity: str) -> Archive | None:

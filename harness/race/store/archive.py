@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass
 
 from harness.errors import LedgerError, message
-from harness.race.entries import Entry
+from harness.race.entry import Entry
 from harness.race.records import RunHeader, RunState
 
 FORMAT = "harness run"

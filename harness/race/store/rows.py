@@ -1,4 +1,4 @@
-"""Proposals and runs as the ledger holds them, and their way into a row and back, exact to the last bit."""
+"""Proposals and runs as rows of the ledger, exact to the last bit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from harness.contracts import Block, Outcome, Rule, Status, Trial
+from harness.contracts import Block, Outcome, Rule, Status
 from harness.errors import LedgerError, message
+from harness.race.entry import Entry, Source
 from harness.race.records import Results, RunHeader, RunState
 
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
@@ -20,51 +20,9 @@ Cell = str | int | float | None
 _header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards poll
 
 
-class Source(StrEnum):
-    """Where a proposal's outcome comes from."""
-
-    TRAINED = "trained"  # a child of this run, charged
-    SHARED = "shared"  # found in the store, trained by another run with the same seed; charged all the same
-    DUPLICATE = "duplicate"  # the same function as an earlier proposal of this run: free
-
-
 _RATES = {float, type(None)}
 _CHARGED: dict[Cell, bool] = {source.value: source is not Source.DUPLICATE for source in Source}
 _STATUSES: dict[Cell, Status] = {status.value: status for status in Status}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One proposal of a run.
-
-    Attributes:
-        index: its place among the run's proposals, from 0.
-        rule: what was proposed.
-        key: the rule's canonical form.
-        source: where its outcome comes from.
-        asked: the logical step at which it was asked for. Every ask and every tell of a run is one step, from 0.
-        told: the step at which its outcome is told; None while it is pending.
-        outcome: what it earned; None while it is pending.
-    """
-
-    index: int
-    rule: Rule
-    key: str
-    source: Source
-    asked: int
-    told: int | None = None
-    outcome: Outcome | None = None
-
-    @property
-    def charged(self) -> bool:
-        """Whether it uses up one child of the budget."""
-        return self.source is not Source.DUPLICATE
-
-    @property
-    def trial(self) -> Trial:
-        """What the searcher is told. Only for a completed entry."""
-        assert self.outcome is not None, "a pending entry has nothing to tell"
-        return Trial(self.index, self.rule, self.outcome, self.charged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
