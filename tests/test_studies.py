@@ -81,7 +81,8 @@ def test_parts_of_different_conditions_are_not_compared(report: ModuleType, tmp_
 
 def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from harness.race.confirming import Listed
-    from harness.race.engine import InlineEngine, TaskSpec
+    from harness.race.engines.engine import TaskSpec
+    from harness.race.engines.inline import InlineEngine
     from harness.race.loop import search
 
     collect = script("collect", monkeypatch)

@@ -21,7 +21,7 @@ from harness.cli.output import announce
 if TYPE_CHECKING:
     from harness.cli.conditions import Conditions
     from harness.contracts import Searcher
-    from harness.race.engine import Engine
+    from harness.race.engines.engine import Engine
     from harness.race.records import RunHeader
     from harness.race.replay import Grounds
     from harness.race.store.ledger import Ledger
@@ -129,7 +129,7 @@ class _Evaluation:
 def _training(conditions: Conditions) -> _Evaluation:
     """Children train, here or on workers."""
     from harness.cli.grounds import prepared
-    from harness.race.engine import open_engine
+    from harness.race.engines.opening import open_engine
     from harness.race.replay import Grounds
 
     ground = prepared(
@@ -152,7 +152,8 @@ def _training(conditions: Conditions) -> _Evaluation:
 
 def _replaying(entrants: Sequence[Entrant], conditions: Conditions, ledger: Ledger) -> _Evaluation:
     """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
-    from harness.race.replay import ReplayEngine, grounds_held
+    from harness.race.engines.replay import ReplayEngine
+    from harness.race.replay import grounds_held
 
     records = ledger.results()
     held = grounds_held(records, conditions.protocol, seeds=conditions.seeds, data=conditions.data)

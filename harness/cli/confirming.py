@@ -107,7 +107,7 @@ def confirm(
         _tell_one_seed(seeds)
         if due:
             from harness.race.confirming import Listed
-            from harness.race.engine import open_engine
+            from harness.race.engines.opening import open_engine
 
             engine = open_engine(ground.spec, workers=min(slots, len(plan.rules)), cluster=cluster, task=ground.task)
             stack.callback(engine.close)

@@ -12,7 +12,7 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.contracts import ChildProtocol, Dataset, Task
-    from harness.race.engine import TaskSpec
+    from harness.race.engines.engine import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def prepared(
         RegistryError: no task or data set has that name.
         HarnessError: the task cannot be built, or the cluster cannot be reached.
     """
-    from harness.race.engine import TaskSpec, build_task, check_cluster, environment_at, pinned
+    from harness.race.engines.engine import TaskSpec, build_task, pinned
+    from harness.race.engines.opening import check_cluster, environment_at
 
     task = None
     spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, device=device)

@@ -182,7 +182,7 @@ def task_and_data(
         RegistryError: no task or data set has that name.
         HarnessError: the task cannot train on the device.
     """
-    from harness.race.engine import check_device as check_there
+    from harness.race.engines.engine import check_device as check_there
     from harness.registry import Kind, load
 
     if device != CPU:

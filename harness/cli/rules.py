@@ -95,7 +95,7 @@ def score(
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
     from harness.cli.live import counting
-    from harness.race.engine import build_task
+    from harness.race.engines.engine import build_task
     from harness.race.protocol import child_seed, named
 
     parsed, chosen = _resolved(rule), named(protocol)

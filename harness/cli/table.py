@@ -55,7 +55,7 @@ def build(
     """
     from harness.cli.competing import carry_out
     from harness.cli.grounds import prepared
-    from harness.race.engine import open_engine
+    from harness.race.engines.opening import open_engine
     from harness.race.provenance import provenance
     from harness.race.store.ledger import Ledger
     from harness.race.store.tables import FILLER, is_final, named, parts

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.contracts import Outcome, Rule, Searcher
 from harness.errors import ReplayError, SearcherError, SpaceError, message
-from harness.race.engine import Engine
+from harness.race.engines.engine import Engine
 from harness.race.entry import Entry, Source
 from harness.race.outcomes import checked
 from harness.race.progress import Meter, Progress

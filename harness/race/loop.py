@@ -18,7 +18,7 @@ from contextlib import suppress
 from harness.contracts import Searcher
 from harness.errors import LedgerError, SearcherError, message
 from harness.race.course import PATIENCE_SECONDS, Course, Stopped, StopRequest
-from harness.race.engine import Engine
+from harness.race.engines.engine import Engine
 from harness.race.progress import Meter, Progress, RunSummary
 from harness.race.records import RunHeader, RunState
 from harness.race.store.ledger import Ledger

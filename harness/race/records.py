@@ -19,6 +19,7 @@ from harness.space.grammar import Space
 from harness.space.notation import check_shape
 
 Setting = str | int | float | bool
+SHOWN_DIGITS = 8  # of a fingerprint
 
 
 class RunState(StrEnum):
@@ -167,6 +168,11 @@ class RunHeader:
         """A short readable name, unique by its last part: ``random-s0-quick-1a2b3c4d``."""
         searcher = self.searcher.rpartition(":")[2] or self.searcher
         return f"{searcher}-s{self.seed}-{self.protocol.name}-{self.identity[:8]}"
+
+    @property
+    def data_label(self) -> str:
+        """The data set as people are told of it: its name and the first digits of its fingerprint."""
+        return f"{self.data} ({self.data_fingerprint[:SHOWN_DIGITS]})"
 
     def to_json(self) -> str:
         """The header as canonical JSON."""

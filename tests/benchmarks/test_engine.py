@@ -29,7 +29,9 @@ from sleeping import SleepingTask, spec, threads
 
 from harness.cli.live import Live
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Task, Trial
-from harness.race.engine import Engine, InlineEngine, TaskSpec, open_engine
+from harness.race.engines.engine import Engine, TaskSpec
+from harness.race.engines.inline import InlineEngine
+from harness.race.engines.opening import open_engine
 from harness.race.loop import search
 from harness.race.protocol import QUICK, TOY_QUADRATIC, Budget
 from harness.race.records import RunHeader, RunState

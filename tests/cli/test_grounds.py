@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from harness.cli.grounds import prepared
 from harness.cli.main import app
-from harness.race import engine
+from harness.race.engines import engine
 from harness.race.protocol import TOY_QUADRATIC
 from harness.race.store.ledger import Ledger
 from harness.space.expression import LANGUAGE_VERSION

@@ -15,7 +15,8 @@ import pytest
 from harness.board.layout import Page
 from harness.cli import watching
 from harness.cli.watching import QUIET_SECONDS, View, watch
-from harness.race.engine import InlineEngine, TaskSpec
+from harness.race.engines.engine import TaskSpec
+from harness.race.engines.inline import InlineEngine
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocol import TOY_QUADRATIC, Budget

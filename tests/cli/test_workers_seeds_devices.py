@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli import options
 from harness.cli.main import app
-from harness.race import engine
+from harness.race.engines import engine
 from harness.race.store.ledger import Ledger
 
 RUN = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--seeds", "0", "--quiet")

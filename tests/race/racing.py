@@ -23,7 +23,8 @@ import numpy as np
 from harness.contracts import Block, ChildProtocol, Dataset, Outcome, Rule, Status, Trial
 from harness.errors import DataError, HarnessError
 from harness.race.course import StopRequest
-from harness.race.engine import Engine, TaskSpec, open_engine
+from harness.race.engines.engine import Engine, TaskSpec
+from harness.race.engines.opening import open_engine
 from harness.race.entry import Entry, Source
 from harness.race.loop import search
 from harness.race.progress import RunSummary

@@ -13,7 +13,7 @@ from racing import PROTOCOL, FakeTask, Learner, dump, fake_outcome, header, run
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError, SpaceError
 from harness.race.confirming import CONFIRMER, KNOWN, Listed, known_optimizers, to_confirm
-from harness.race.engine import TaskSpec, build_task
+from harness.race.engines.engine import TaskSpec, build_task
 from harness.race.entry import Source
 from harness.race.protocol import Budget, child_seed
 from harness.race.records import Confirmation, RunHeader, RunState

@@ -10,7 +10,9 @@ import pytest
 from racing import ENVIRONMENT, PINNED, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
 
 from harness.errors import DataError, EngineError, RegistryError
-from harness.race.engine import InlineEngine, TaskSpec, open_engine, pinned, train
+from harness.race.engines.engine import TaskSpec, pinned, train
+from harness.race.engines.inline import InlineEngine
+from harness.race.engines.opening import open_engine
 from harness.race.protocol import TOY_QUADRATIC
 from harness.space.expression import LANGUAGE_VERSION
 

@@ -10,9 +10,10 @@ from doubles import Scripted, rules
 from racing import PROTOCOL, SPACE, Learner, dump, fake_outcome, header, run
 
 from harness.errors import EngineError, LedgerError
+from harness.race.engines.replay import ReplayEngine
 from harness.race.loop import search
 from harness.race.records import RunHeader, RunRecord, RunState
-from harness.race.replay import ReplayEngine, grounds_held
+from harness.race.replay import grounds_held
 from harness.race.store.ledger import Ledger
 
 UNFAILING = 4  # a seed whose search of 10 children meets no error

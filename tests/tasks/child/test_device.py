@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
-from harness.race.engine import TaskSpec, build_task
+from harness.race.engines.engine import TaskSpec, build_task
 from harness.race.protocol import TOY_QUADRATIC
 from harness.tasks.child import device, sample
 from harness.tasks.child.scoring import ChildTask

@@ -1,4 +1,4 @@
-"""Where children train: the seam between the loop and the hardware, and the engine that needs none.
+"""Where children train: the seam between the loop and the hardware, and how any process builds the same task.
 
 An engine takes children and gives back outcomes in whatever order they finish. It may deliver a child twice or late;
 the loop sees to it that neither counts.
@@ -7,14 +7,13 @@ the loop sees to it that neither counts.
 from __future__ import annotations
 
 import inspect
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from harness.contracts import ARITHMETIC, CPU, ChildProtocol, Dataset, Outcome, Rule, Task
-from harness.errors import DataError, EngineError, check_range, message
+from harness.errors import DataError, EngineError, message
 from harness.registry import Kind, load
 from harness.space.expression import LANGUAGE_VERSION
 
@@ -48,46 +47,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Stop working, and quickly: children in flight are lost."""
-
-
-class InlineEngine:
-    """Trains one child at a time in this process, when its outcome is waited for."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._tickets = 0
-        self._queue: deque[tuple[int, Rule, int]] = deque()
-
-    @property
-    def slots(self) -> int:
-        """One child at a time."""
-        return 1
-
-    @property
-    def ready(self) -> bool:
-        """Never: a child trains when it is waited for."""
-        return False
-
-    def submit(self, rule: Rule, *, seed: int) -> int:
-        """Queue a child."""
-        self._tickets += 1
-        self._queue.append((self._tickets, rule, seed))
-        return self._tickets
-
-    def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - a child is not interrupted
-        """Train the child that has waited longest, however long it takes."""
-        if not self._queue:
-            return None
-        ticket, rule, seed = self._queue.popleft()
-        return ticket, train(self._task, rule, seed=seed)
-
-    def drop(self) -> None:
-        """Empty the queue."""
-        self._queue.clear()
-
-    def close(self) -> None:
-        """Empty the queue; there is nothing else to close."""
-        self.drop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,32 +123,6 @@ def pinned(task: Task) -> dict[str, str]:
     return {"language": str(LANGUAGE_VERSION), **task.environment}
 
 
-def check_cluster(cluster: str, spec: TaskSpec) -> None:
-    """Raise unless a Dask scheduler answers and has workers, before any data is loaded to train there.
-
-    Raises:
-        EngineError: it cannot be reached, or has no worker with this package.
-    """
-    from harness.race.dask_engine import DaskEngine
-
-    DaskEngine.at(spec, cluster).close()
-
-
-def environment_at(cluster: str, spec: TaskSpec) -> dict[str, str]:
-    """What ``pinned`` gives of a task on a worker of a cluster, where it can be built.
-
-    Raises:
-        HarnessError: it cannot be built there, or the cluster cannot be reached.
-    """
-    from harness.race.dask_engine import DaskEngine
-
-    engine = DaskEngine.at(spec, cluster)
-    try:
-        return engine.environment()
-    finally:
-        engine.close()
-
-
 def build_task(
     factory: Callable[..., Task],
     protocol: ChildProtocol,
@@ -227,26 +160,6 @@ def check_device(factory: Callable[..., Task], protocol: ChildProtocol, device: 
     check: Callable[[str], object] | None = getattr(factory, "check_device", None)
     if check is not None:
         check(device)
-
-
-def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:
-    """Open the engine for so many workers: this process for one, Dask for more or for a cluster.
-
-    Args:
-        spec: what to train with.
-        workers: how many processes, at least 1; ignored with a cluster.
-        cluster: address of a Dask scheduler.
-        task: what ``spec.build()`` gave, to save this process from building it again.
-
-    Raises:
-        HarnessError: the task cannot be built, or the workers or the cluster cannot be reached.
-    """
-    check_range("workers", workers, least=1, error=EngineError)
-    if workers == 1 and cluster is None:
-        return InlineEngine(task if task is not None else spec.build())
-    from harness.race.dask_engine import DaskEngine  # half a second to import, and only needed here
-
-    return DaskEngine.at(spec, cluster) if cluster is not None else DaskEngine.local(spec, workers)
 
 
 def train(task: Task, rule: Rule, *, seed: int) -> Outcome:

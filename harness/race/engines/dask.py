@@ -35,7 +35,7 @@ from distributed.scheduler import KilledWorker
 
 from harness.contracts import Outcome, Rule, Task
 from harness.errors import EngineError, message
-from harness.race.engine import TaskSpec, pinned, train
+from harness.race.engines.engine import TaskSpec, pinned, train
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
