@@ -171,7 +171,7 @@ class ChildProtocol:
     """How a rule is scored, with every number that its reward depends on (protocol §2).
 
     Frozen under ``name`` and ``version``; a change to any field changes ``hash``, and results with different hashes are
-    never ranked together. Named instances are in ``harness.race.protocol``.
+    never ranked together. Named instances are in ``harness.race.protocols``.
 
     Attributes:
         name: what ``--protocol`` takes.

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store.archive_reading import decode
 from harness.race.store.tables import TABLES, parts
 

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 from harness.contracts import Rule
-from harness.race.protocol import NO_DATA, TOY_QUADRATIC, Budget
-from harness.race.records import Confirmation, RunHeader
+from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import NO_DATA, TOY_QUADRATIC, Budget
 from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
 

@@ -16,7 +16,8 @@ import numpy as np
 from harness.board import statistics
 from harness.board.entrants import Environment, entrant, environment_marks
 from harness.board.tables import Reference
-from harness.race.records import Judged, RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunState
 from harness.race.seeds import derive_seed
 
 UNIFORM = "random"  # the searcher whose proposals are independent uniform draws

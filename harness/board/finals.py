@@ -16,7 +16,8 @@ from harness.board.comparison import compare, places
 from harness.board.tables import Retrained, RetrainedRow
 from harness.contracts import Status
 from harness.errors import HarnessError
-from harness.race.records import Judged, RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunState
 from harness.race.seeds import derive_seed
 from harness.race.store.rows import rule_from
 

@@ -18,7 +18,7 @@ from harness.board.wording import (
     seed_list,
     sparkline,
 )
-from harness.race.protocol import guessing
+from harness.race.protocols import guessing
 
 EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
 BIASED = "search scores, biased upward: confirm before believing"

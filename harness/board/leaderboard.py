@@ -16,8 +16,9 @@ from harness.board.finals import retrained
 from harness.board.tables import Board, Nomination, Row, Unfinished
 from harness.board.wording import listed
 from harness.contracts import Status
-from harness.race.protocol import targets
-from harness.race.records import Judged, Results, RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import targets
+from harness.race.runs import Judged, Results, RunState
 from harness.race.seeds import derive_seed
 from harness.race.startup import of_run
 from harness.race.store.rows import rule_from

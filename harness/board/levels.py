@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from harness.contracts import Status
-from harness.race.records import Judged
+from harness.race.runs import Judged
 
 GOOD = 0.75  # of the way from chance to the best rule met on two seeds: the rules that levels are taken from (**D**)
 SHRINKAGE = 1.0  # a seed's variance over a child's own: how much is believed of a level that rests on few rules (**D**)

@@ -25,7 +25,7 @@ from harness.board.levels import standing
 from harness.board.tables import Board
 from harness.board.verdicts import Finder
 from harness.contracts import Rule, Status
-from harness.race.records import Judged, Results, RunState
+from harness.race.runs import Judged, Results, RunState
 from harness.race.store.rows import rule_from
 
 FINALS = "the final best of every run"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate, Reached
 from harness.contracts import ChildProtocol, Rule
-from harness.race.protocol import Budget
-from harness.race.records import Setting
+from harness.race.protocols import Budget
+from harness.settings import Value
 from harness.space.grammar import Space
 
 
@@ -77,7 +77,7 @@ class Row:
     label: str
     searcher: str
     version: int
-    settings: Mapping[str, Setting]
+    settings: Mapping[str, Value]
     asynchronous: bool
     environment: Mapping[str, str]
     places: tuple[int, int]

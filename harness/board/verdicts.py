@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.board.statistics import LEAST_PAIRS, Estimate
 from harness.contracts import ChildProtocol, Rule, Status
-from harness.race.protocol import Budget
+from harness.race.protocols import Budget
 from harness.space.grammar import Space
 
 

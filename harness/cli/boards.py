@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.board.layout import Page
     from harness.board.tables import Board
     from harness.board.verdicts import RulesBoard
-    from harness.race.records import RunHeader
+    from harness.race.header import RunHeader
 
 
 TOP = 10  # best rules that a board lists

@@ -12,16 +12,17 @@ import typer
 
 from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
-from harness.cli.competing import carry_out, due_of, tell_finished
+from harness.cli.following import followed, stoppable
 from harness.cli.output import announce
 from harness.contracts import CPU
 from harness.errors import DataError, LedgerError, ProtocolError, check_range, message
 
 if TYPE_CHECKING:
     from harness.board.tables import Board
-    from harness.cli.grounds import Ground
-    from harness.contracts import ChildProtocol, Dataset, Rule
-    from harness.race.records import RunHeader, RunResults
+    from harness.contracts import ChildProtocol, Rule
+    from harness.race.conditions import Conditions
+    from harness.race.header import RunHeader
+    from harness.race.runs import RunResults
     from harness.race.store.ledger import Ledger
     from harness.space.grammar import Space
 
@@ -53,23 +54,23 @@ def confirm(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
-    ] = None,
+    cluster: options.Cluster = None,
     device: options.Device = CPU,
     data: Annotated[
         str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
     ] = None,
     data_root: options.DataRoot = None,
     results: options.Results = options.DEFAULT_RESULTS,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.
 
     If interrupted, run the same command again to resume. Every completed child is kept.
     """
-    from harness.cli.grounds import prepared
-    from harness.race.protocol import named
+    from harness.race.conditions import prepared
+    from harness.race.confirming import Listed
+    from harness.race.protocols import named
+    from harness.race.racing import carry_out, due_of
     from harness.race.store.ledger import Ledger
     from harness.space.zoo import resolve
 
@@ -98,21 +99,29 @@ def confirm(
             _check_protocol(scoring, plan.searched)
         searched_data = "auto" if plan.searched is None else plan.searched.data
         options.tell_unread(scoring, data, data_root, default=None)
-        ground = prepared(scoring, data or searched_data, data_root, device=device, cluster=cluster, test=True)
+        training = prepared(
+            scoring,
+            data or searched_data,
+            data_root,
+            device=device,
+            workers=slots,
+            cluster=cluster,
+            test=True,
+            announce=announce,
+        )
         if plan.searched is not None and data is None and scoring.inputs == plan.searched.protocol.inputs:
-            _check_data(ground.data, plan.searched)
-        headers = [_header(plan, ground, seed) for seed in chosen_seeds]
+            _check_data(training.conditions, plan.searched)
+        headers = [_header(plan, training.conditions, seed) for seed in chosen_seeds]
         due = due_of(headers, ledger)
         _tell_plan(plan, headers, due)
         _tell_one_seed(seeds)
         if due:
-            from harness.race.confirming import Listed
-            from harness.race.engines.opening import open_engine
-
-            engine = open_engine(ground.spec, workers=min(slots, len(plan.rules)), cluster=cluster, task=ground.task)
+            left = [header for header in headers if header.identity in due]
+            engine = training.open(left)
             stack.callback(engine.close)
             build = functools.partial(Listed, plan.rules)
-            carry_out([(each, build) for each in headers if each.identity in due], engine, ledger, quiet=quiet)
+            with stoppable():
+                carry_out([(each, build) for each in left], engine, ledger, follow=followed(quiet=quiet))
     from harness.board.confirmation import group_of
 
     print_rules_boards(results, BoardFormat.TEXT, only=group_of(headers[0]))
@@ -217,18 +226,18 @@ def _check_protocol(protocol: ChildProtocol, searched: Board) -> None:
         )
 
 
-def _check_data(data: Dataset, searched: Board) -> None:
+def _check_data(conditions: Conditions, searched: Board) -> None:
     """Raise unless a data set is the one that was searched on, which shares its name.
 
     Raises:
         DataError: it holds something else.
     """
-    if data.fingerprint != searched.fingerprint:
+    if conditions.fingerprint != searched.fingerprint:
         raise DataError(
             message(
-                f"data set {data.name}",
+                f"data set {conditions.data}",
                 expected=f"fingerprint {searched.fingerprint}, as the searches had it",
-                got=data.fingerprint,
+                got=conditions.fingerprint,
                 hint="Get that copy and name its folder with --data-root, or take this one with --data",
             )
         )
@@ -242,12 +251,12 @@ def _described(board: Board) -> str:
     )
 
 
-def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
+def _header(plan: _Plan, conditions: Conditions, seed: int) -> RunHeader:
     """What pins the retraining of all rules on one seed."""
     from harness.race.confirming import CONFIRMER, Listed
-    from harness.race.protocol import Budget
+    from harness.race.header import Confirmation, RunHeader
+    from harness.race.protocols import Budget
     from harness.race.provenance import provenance
-    from harness.race.records import Confirmation, RunHeader
 
     searched = "" if plan.searched is None else plan.searched.comparable
     return RunHeader(
@@ -255,13 +264,13 @@ def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
         searcher_version=Listed.version,
         settings={},
         space=plan.space,
-        protocol=ground.protocol,
-        data=ground.data.name,
-        data_fingerprint=ground.data.fingerprint,
+        protocol=conditions.protocol,
+        data=conditions.data,
+        data_fingerprint=conditions.fingerprint,
         budget=Budget(len(plan.rules), len(plan.rules)),
         seed=seed,
         asynchronous=False,
-        environment=ground.environment,
+        environment=conditions.environment,
         provenance=provenance(),
         confirmation=Confirmation(tuple(map(str, plan.rules)), searched, plan.nominated),
     )
@@ -269,6 +278,7 @@ def _header(plan: _Plan, ground: Ground, seed: int) -> RunHeader:
 
 def _tell_plan(plan: _Plan, headers: Sequence[RunHeader], due: set[str]) -> None:
     from harness.race.confirming import KNOWN
+    from harness.race.racing import announce_finished
 
     first = headers[0]
     others = len(plan.rules) - len(KNOWN)
@@ -276,9 +286,9 @@ def _tell_plan(plan: _Plan, headers: Sequence[RunHeader], due: set[str]) -> None
         f"confirming {len(plan.rules)} rules, {len(KNOWN)} known and {others} other"
         f"{f' ({plan.nominated})' if plan.nominated else ''}; "
         f"protocol {first.protocol.name} v{first.protocol.version}; "
-        f"data {first.data} ({first.data_fingerprint[:8]}); {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"
+        f"data {first.data_label}; {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"
     )
-    tell_finished(len(headers) - len(due), len(headers))
+    announce_finished(len(headers) - len(due), len(headers), announce)
 
 
 def _tell_one_seed(text: str) -> None:

@@ -78,7 +78,7 @@ def _print(table: _Table) -> None:
 
 
 def _protocols(_what: Listed, _name: str) -> _Table:
-    from harness.race.protocol import PROTOCOLS, SUMMARIES
+    from harness.race.protocols import PROTOCOLS, SUMMARIES
 
     table = _Table(["protocol", "", "hash", "examples", "epochs", "what it is"], figures=["examples", "epochs"])
     for protocol in PROTOCOLS.values():
@@ -92,7 +92,7 @@ def _protocols(_what: Listed, _name: str) -> _Table:
 def _protocol(_what: Listed, name: str) -> _Table:
     from dataclasses import fields
 
-    from harness.race.protocol import named
+    from harness.race.protocols import named
 
     protocol, table = named(name), _Table(["field", "value"])
     for one in fields(protocol):

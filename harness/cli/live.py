@@ -14,8 +14,8 @@ from harness.cli.output import announce, console
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from harness.race.header import RunHeader
     from harness.race.progress import Progress as RunProgress
-    from harness.race.records import RunHeader
 
 LINE_SECONDS = 10.0  # between two lines about other work
 LINES = 10  # plain lines that a run prints where there is no terminal

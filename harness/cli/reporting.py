@@ -98,7 +98,7 @@ def _told(
 ) -> tuple[dict[int, Origin], str]:
     """Where the proposals of interest of one run came from by their indexes, and why it could not be asked, if so."""
     from harness.errors import HarnessError
-    from harness.race.retracing import origins
+    from harness.race.origins import origins
     from harness.registry import Kind, entries, load
     from harness.settings import check
 

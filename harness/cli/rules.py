@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import console, document, hanging
+from harness.cli.output import announce, console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -95,13 +95,14 @@ def score(
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
     from harness.cli.live import counting
+    from harness.race.conditions import task_and_data
     from harness.race.engines.engine import build_task
-    from harness.race.protocol import child_seed, named
+    from harness.race.protocols import child_seed, named
 
     parsed, chosen = _resolved(rule), named(protocol)
     options.check_device(device)
     options.tell_unread(chosen, data, data_root)
-    factory, examples = options.task_and_data(chosen, data, data_root, device=device)
+    factory, examples = task_and_data(chosen, data, data_root, device=device, announce=announce)
     with counting(f"training {parsed.infix}, examples") as watch:
         if "watch" in inspect.signature(factory).parameters:
             factory = functools.partial(factory, watch=watch)

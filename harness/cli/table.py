@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.following import followed, stoppable
 from harness.cli.output import announce
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
-    from harness.race.records import RunHeader
+    from harness.race.header import RunHeader
     from harness.race.store.ledger import Ledger
 
 app = typer.Typer(
@@ -41,22 +42,19 @@ def build(
     to: Annotated[Path, typer.Option(help="Folder for the finished parts.")] = FOLDER,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
-    ] = None,
+    cluster: options.Cluster = None,
     device: options.Device = CPU,
     data: options.DataName = "cifar10",
     data_root: options.DataRoot = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Fill tables part by part; each finished part is a file.
 
     If interrupted, run the same command again to resume. A part that was begun on another kind of machine begins anew.
     """
-    from harness.cli.competing import carry_out
-    from harness.cli.grounds import prepared
-    from harness.race.engines.opening import open_engine
+    from harness.race.conditions import prepared
     from harness.race.provenance import provenance
+    from harness.race.racing import carry_out
     from harness.race.store.ledger import Ledger
     from harness.race.store.tables import FILLER, is_final, named, parts
     from harness.registry import Kind, load
@@ -70,15 +68,18 @@ def build(
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     if cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
-    ground = prepared(protocol, data, data_root, device=device, cluster=cluster, test=True)
+    training = prepared(
+        protocol, data, data_root, device=device, workers=slots, cluster=cluster, test=True, announce=announce
+    )
+    conditions = training.conditions
     filler = load(Kind.SEARCHER, FILLER)
     origin = provenance()
     headers = {
         part: part.header(
             version=filler.version,
-            data=ground.data.name,
-            fingerprint=ground.data.fingerprint,
-            environment=ground.environment,
+            data=conditions.data,
+            fingerprint=conditions.fingerprint,
+            environment=conditions.environment,
             provenance=origin,
         )
         for part in wanted
@@ -86,7 +87,7 @@ def build(
     due = {part: header for part, header in headers.items() if not is_final(to / part.file_name, header)}
     announce(
         f"tables {', '.join(each.name for each in tables)}: {len(wanted) - len(due)} of {len(wanted)} parts are final; "
-        f"protocol {protocol.name} v{protocol.version}; data {ground.data.name} ({ground.data.fingerprint[:8]})"
+        f"protocol {protocol.name} v{protocol.version}; data {headers[wanted[0]].data_label}"
     )
     if not due:
         return
@@ -94,20 +95,20 @@ def build(
     with ExitStack() as stack:
         environment = next(iter(due.values())).environment_hash
         ledger = stack.enter_context(Ledger.open(to / UNFINISHED / environment))
-        most = max(header.budget.children for header in due.values())
-        engine = open_engine(ground.spec, workers=min(slots, most), cluster=cluster, task=ground.task)
+        engine = training.open(list(due.values()))
         stack.callback(engine.close)
         runs = [
             (header, functools.partial(filler, header.space, seed=header.seed, part=part.setting))
             for part, header in due.items()
         ]
-        carry_out(
-            runs,
-            engine,
-            ledger,
-            quiet=quiet,
-            finished=lambda header: _keep(ledger, header, to / of[header.identity].file_name),
-        )
+        with stoppable():
+            carry_out(
+                runs,
+                engine,
+                ledger,
+                follow=followed(quiet=quiet),
+                finished=lambda header: _keep(ledger, header, to / of[header.identity].file_name),
+            )
 
 
 def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:

@@ -8,7 +8,7 @@ from as_installed import ROOT, lay_out, run_tool
 
 WRONG = {
     "cli → board → race → space → contracts": ("harness/space/vocabulary.py", "harness.race.loop"),
-    "the modules of the race": ("harness/race/records.py", "harness.race.loop"),
+    "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
     "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),
     "searchers and tasks do not know the harness beyond its contracts": (

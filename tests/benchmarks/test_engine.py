@@ -32,9 +32,10 @@ from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Task, Tria
 from harness.race.engines.engine import Engine, TaskSpec
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine
+from harness.race.header import RunHeader
 from harness.race.loop import search
-from harness.race.protocol import QUICK, TOY_QUADRATIC, Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.protocols import QUICK, TOY_QUADRATIC, Budget
+from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space

@@ -26,8 +26,8 @@ from harness.board.statistics import expected_best
 from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status
 from harness.race.entry import Entry, Source
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
+from harness.race.protocols import QUICK, Budget
 from harness.race.store import sqlite
 from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.race.store.rows import ENTRY_COLUMNS, entry_cells

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader, RunRecord, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import QUICK, Budget
+from harness.race.runs import RunRecord, RunState
 from harness.space.grammar import Space
 
 sys.path.append(str(Path(__file__).parent))  # for ``confirming``, which several tests share

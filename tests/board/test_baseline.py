@@ -10,8 +10,8 @@ from harness.board import wording
 from harness.board.formats import Format, render
 from harness.board.leaderboard import boards
 from harness.contracts import Rule
-from harness.race.protocol import PAPER, Budget
-from harness.race.records import RunState
+from harness.race.protocols import PAPER, Budget
+from harness.race.runs import RunState
 from harness.space.grammar import Space
 
 SMALL, LARGE = Budget(4, 8), Budget(8, 16)

@@ -12,8 +12,8 @@ from harness.board.confirmation import rules_boards
 from harness.board.leaderboard import boards
 from harness.board.rules_layout import page
 from harness.contracts import Status
-from harness.race.protocol import PAPER, Budget
-from harness.race.records import RunState
+from harness.race.protocols import PAPER, Budget
+from harness.race.runs import RunState
 
 NEW = "g * exp(v)"  # found by nobody unless a test says so
 GOOD = [0.70, 0.71, 0.72, 0.70, 0.71, 0.72, 0.73, 0.74]

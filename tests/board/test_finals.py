@@ -14,8 +14,8 @@ from harness.board.formats import Format, render
 from harness.board.layout import page
 from harness.board.leaderboard import boards
 from harness.contracts import Status
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.protocols import PAPER
+from harness.race.runs import RunState
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import replace
 from harness.board.flat import tables
 from harness.contracts import Outcome, Rule, Status
 from harness.race.entry import Entry, Source
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store.archive import Archive
 
 

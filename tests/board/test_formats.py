@@ -12,8 +12,8 @@ import pytest
 from harness.board.formats import Format, render
 from harness.board.leaderboard import boards
 from harness.contracts import Status
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.protocols import PAPER
+from harness.race.runs import RunState
 
 HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
 

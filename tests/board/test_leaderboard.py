@@ -9,8 +9,8 @@ import pytest
 from harness.board import layout
 from harness.board.leaderboard import boards
 from harness.contracts import Status
-from harness.race.protocol import PAPER, Budget
-from harness.race.records import RunState
+from harness.race.protocols import PAPER, Budget
+from harness.race.runs import RunState
 from harness.space.grammar import Space
 
 FAILURES = (Status.DIVERGED, Status.ERROR)

@@ -10,8 +10,8 @@ from harness.board.nominating import finders, nominations, way
 from harness.cli.confirming import _searched
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.protocols import PAPER
+from harness.race.runs import RunState
 
 
 def nominated(records, *, top: int = 1, **options):

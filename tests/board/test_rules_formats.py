@@ -16,8 +16,8 @@ from harness.board.confirmation import rules_boards
 from harness.board.formats import Format
 from harness.board.rules_formats import render
 from harness.board.terminal import show_page
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.protocols import PAPER
+from harness.race.runs import RunState
 
 HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
 SCORES = {

@@ -14,8 +14,8 @@ from harness.board.layout import Column, Page, TableText
 from harness.board.leaderboard import boards
 from harness.board.terminal import show, show_page
 from harness.contracts import Block, Rule
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.protocols import PAPER
+from harness.race.runs import RunState
 
 
 def printed(found, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness.cli import options
 from harness.cli.main import app
 from harness.errors import HarnessError, ProtocolError
-from harness.race.protocol import PROTOCOLS
+from harness.race.protocols import PROTOCOLS
 
 
 def invoke(*arguments: str) -> str:

@@ -10,7 +10,7 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.race.protocol import TOY_QUADRATIC, child_seed
+from harness.race.protocols import TOY_QUADRATIC, child_seed
 from harness.race.store import tables
 from harness.race.store.archive_reading import decode, header_of
 from harness.race.store.tables import Part, TableSpec
@@ -86,7 +86,7 @@ def test_a_part_of_another_environment_is_begun_anew(tmp_path: Path, monkeypatch
     lost = tmp_path / "toy-r0-p02.jsonl.gz"
     before = header_of(lost)
     lost.unlink()
-    monkeypatch.setattr("harness.race.engines.engine.pinned", lambda task: {**task.environment, "machine": "another"})
+    monkeypatch.setattr("harness.race.conditions.pinned", lambda task: {**task.environment, "machine": "another"})
     invoke(*BUILD, str(tmp_path), "--replicates", "0")
     after = header_of(lost)
     assert (after.identity, after.environment.get("machine")) == (before.identity, "another")

@@ -17,10 +17,10 @@ from harness.cli import watching
 from harness.cli.watching import QUIET_SECONDS, View, watch
 from harness.race.engines.engine import TaskSpec
 from harness.race.engines.inline import InlineEngine
+from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
-from harness.race.protocol import TOY_QUADRATIC, Budget
-from harness.race.records import RunHeader
+from harness.race.protocols import TOY_QUADRATIC, Budget
 from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space

@@ -14,7 +14,7 @@ from harness.conformance import check_task, failures, task
 from harness.conformance.checks import Check, run_checks, titled
 from harness.conformance.task import PROMISES, Subject, trial_rules
 from harness.contracts import Dataset
-from harness.race.protocol import NO_DATA, QUICK, TOY_QUADRATIC
+from harness.race.protocols import NO_DATA, QUICK, TOY_QUADRATIC
 from harness.registry import Kind, load
 
 BREACHES = [

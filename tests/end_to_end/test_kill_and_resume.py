@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.race.records import RunRecord, RunState
+from harness.race.runs import RunRecord, RunState
 from harness.race.store.ledger import FILE_NAME, Ledger
 
 PROGRAM = Path(__file__).parents[1] / "race" / "racing.py"

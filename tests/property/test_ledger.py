@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status
 from harness.race.entry import Entry, Source
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunState
 from harness.race.store import sqlite
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import entry_cells, entry_from, outcome_cells, outcome_from, rule_from

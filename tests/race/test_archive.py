@@ -17,7 +17,8 @@ from racing import PINNED, completed, dump, entry, header, run
 from harness.board.leaderboard import boards
 from harness.errors import LedgerError
 from harness.race.confirming import CONFIRMER
-from harness.race.records import Confirmation, RunHeader, RunState
+from harness.race.header import Confirmation, RunHeader
+from harness.race.runs import RunState
 from harness.race.store import archive_reading
 from harness.race.store.archive import Archive, encode, line
 from harness.race.store.archive_reading import MOST_LINE_BYTES, decode

@@ -6,7 +6,7 @@ import pytest
 from doubles import CountingEngine, LastFirstEngine, Scripted, rules
 from racing import SPACE, Learner, header, run, swapped
 
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 
 

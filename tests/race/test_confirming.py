@@ -12,12 +12,13 @@ from racing import PROTOCOL, FakeTask, Learner, dump, fake_outcome, header, run
 
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError, SpaceError
+from harness.race.conditions import conditions_held
 from harness.race.confirming import CONFIRMER, KNOWN, Listed, known_optimizers, to_confirm
 from harness.race.engines.engine import TaskSpec, build_task
 from harness.race.entry import Source
-from harness.race.protocol import Budget, child_seed
-from harness.race.records import Confirmation, RunHeader, RunState
-from harness.race.replay import grounds_held
+from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import Budget, child_seed
+from harness.race.runs import RunState
 from harness.race.store.archive import encode
 from harness.race.store.archive_reading import decode
 from harness.race.store.ledger import Ledger
@@ -133,7 +134,7 @@ def test_searches_and_confirmations_do_not_serve_each_other(tmp_path: Path) -> N
 def test_a_replayed_search_takes_nothing_from_a_confirmation(tmp_path: Path) -> None:
     confirm(tmp_path, FEW)
     with pytest.raises(LedgerError, match="none by this protocol"):
-        grounds_held(Ledger.read(tmp_path).runs(), PROTOCOL, seeds=[0])
+        conditions_held(Ledger.read(tmp_path).runs(), PROTOCOL, seeds=[0])
 
 
 def test_confirmations_are_read_apart(tmp_path: Path) -> None:

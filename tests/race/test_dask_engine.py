@@ -19,7 +19,7 @@ from harness.errors import DataError, EngineError
 from harness.race.engines import dask
 from harness.race.engines.dask import DaskEngine
 from harness.race.engines.opening import environment_at, open_engine
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 
 PATIENCE_SECONDS = 600.0  # it ends what hangs; no test is decided by how long something takes

@@ -10,7 +10,7 @@ from racing import PROTOCOL, SPACE, Learner, completed, dump, entry, header, pol
 
 from harness.contracts import Outcome, Status
 from harness.errors import LedgerError
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store import ledger
 from harness.race.store.ledger import Ledger
 from harness.race.store.writer import RunWriter

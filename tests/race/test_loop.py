@@ -12,7 +12,7 @@ from racing import SPACE, Learner, dump, header, run, swapped
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import ReplayError, SearcherError, SpaceError
 from harness.race.progress import Progress
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 from harness.race.store.writer import RunWriter
 from harness.space.grammar import Space

@@ -12,7 +12,7 @@ from racing import PINNED, SPACE, Learner, dump, header, run
 from harness.contracts import Outcome
 from harness.errors import LedgerError, ReplayError
 from harness.race.progress import Progress
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store import rows, writer
 from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION

@@ -13,7 +13,7 @@ from racing import header, run
 
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import LedgerError
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.race.store.rows import rule_from

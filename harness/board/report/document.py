@@ -17,7 +17,8 @@ from harness.board.tables import Board
 from harness.board.verdicts import ConfirmedRule, RulesBoard
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.records import Judged, RunHeader, RunRecord, RunResults
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
 FINDERS_TRACED = 6  # of a rule, one run each

@@ -26,7 +26,7 @@ from harness.board.report.document import Report
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
-from harness.race.records import Judged
+from harness.race.runs import Judged
 from harness.space.diagram import svg
 from harness.space.mathml import mathml
 from harness.space.notation import latex

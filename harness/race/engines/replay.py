@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from harness.contracts import Outcome, Rule
 from harness.errors import EngineError, message
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
 from harness.race.store.ledger import Ledger
 
 

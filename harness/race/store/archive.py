@@ -32,7 +32,8 @@ from dataclasses import dataclass
 
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.records import RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import RunState
 
 FORMAT = "harness run"
 SCHEMA = 1

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.contracts import Outcome, Status
 from harness.errors import HarnessError, LedgerError, message
 from harness.race.entry import Entry, Source
-from harness.race.outcomes import checked
-from harness.race.records import RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import RunState
 from harness.race.store.archive import (
     COMPRESSED,
     FORMAT,
@@ -30,6 +30,7 @@ from harness.race.store.archive import (
     line,
 )
 from harness.race.store.rows import rule_from
+from harness.race.validation import checked
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20

@@ -27,7 +27,8 @@ from filelock import FileLock, Timeout
 from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.records import Judged, Results, RunHeader, RunRecord, RunResults, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, Results, RunRecord, RunResults, RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
 from harness.race.store.rows import (

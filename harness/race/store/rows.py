@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from harness.contracts import Block, Outcome, Rule, Status
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry, Source
-from harness.race.records import Results, RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import Results, RunState
 
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
 OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message", "test")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.contracts import ChildProtocol, Rule
 from harness.errors import LedgerError, check_choice, message
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
+from harness.race.protocols import QUICK, Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX
 from harness.race.store.archive_reading import header_of
 from harness.space.enumeration import functions

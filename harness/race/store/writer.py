@@ -18,7 +18,8 @@ from filelock import FileLock
 from harness.contracts import ARITHMETIC, Outcome, Status
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry, Source
-from harness.race.records import RunHeader, RunState
+from harness.race.header import RunHeader
+from harness.race.runs import RunState
 from harness.race.store.rows import (
     ENTRY_COLUMNS,
     OUTCOME_COLUMNS,

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from harness.race.entry import Source
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
 from harness.race.store.ledger import FILE_NAME
 
 CHILDREN = Path(__file__).with_name("children.csv")

@@ -12,7 +12,7 @@ import numpy as np
 from rules import chosen
 from scipy.stats import spearmanr
 
-from harness.race.protocol import named
+from harness.race.protocols import named
 from harness.race.seeds import derive_seed
 
 HERE = Path(__file__).parent

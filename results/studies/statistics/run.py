@@ -20,8 +20,9 @@ from harness.board.comparison import LEVEL, compare, detectable
 from harness.board.leaderboard import boards
 from harness.board.statistics import Estimate, area, best_so_far, bootstrapped, estimate, sign_flip
 from harness.contracts import Status
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import Results, RunHeader, RunResults, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import QUICK, Budget
+from harness.race.runs import Results, RunResults, RunState
 from harness.race.seeds import derive_seed
 from harness.space.grammar import Space
 

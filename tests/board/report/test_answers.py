@@ -11,7 +11,7 @@ from harness.board.comparison import pairs_needed
 from harness.board.confirmation import rules_boards
 from harness.board.leaderboard import boards
 from harness.board.report.answers import against_baseline, better, rules_verdict, verdict
-from harness.race.records import RunState
+from harness.race.runs import RunState
 
 
 def judged(*records):

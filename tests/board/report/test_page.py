@@ -20,7 +20,7 @@ from harness.board.leaderboard import boards
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
 from harness.contracts import Block, Rule, Status
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.space.mathml import mathml
 
 

@@ -13,7 +13,7 @@ from harness.cli.main import app
 from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
 from harness.race.engines.engine import TaskSpec, build_task
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.protocols import TOY_QUADRATIC
 from harness.tasks.child import device, sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.training import reproducible_arithmetic

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.contracts import ChildProtocol, Rule, Status
-from harness.race.protocol import PAPER, PAPER_BF16, QUICK, QUICK_BF16
+from harness.race.protocols import PAPER, PAPER_BF16, QUICK, QUICK_BF16
 from harness.tasks.child import step
 from harness.tasks.child.examples import Examples, Part
 from harness.tasks.child.fused import FusedNetwork, PatchMoments

@@ -11,7 +11,7 @@ import torch
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import EngineError, ProtocolError
-from harness.race.protocol import PAPER, child_seed
+from harness.race.protocols import PAPER, child_seed
 from harness.tasks.child import scoring
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.training import Child

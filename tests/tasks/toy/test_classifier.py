@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.race.protocol import TOY_CLASSIFIER
+from harness.race.protocols import TOY_CLASSIFIER
 from harness.tasks.toy.classifier import CLASSES, Lesson
 
 

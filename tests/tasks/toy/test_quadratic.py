@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.contracts import Rule
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.protocols import TOY_QUADRATIC
 from harness.space.zoo import named
 from harness.tasks.toy.quadratic import Quadratics
 from harness.tasks.update_rule import RuleOptimizer

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.race.protocol import TOY_ROSENBROCK
+from harness.race.protocols import TOY_ROSENBROCK
 from harness.space.zoo import named
 from harness.tasks.toy.rosenbrock import DIMENSIONS, STEEPNESS, Valleys, _climb, _gradient, _terms
 from harness.tasks.update_rule import RuleOptimizer

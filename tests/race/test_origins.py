@@ -9,9 +9,9 @@ import pytest
 from harness.contracts import Explaining, Outcome, Status
 from harness.errors import ReplayError
 from harness.race.entry import Entry, Source
-from harness.race.protocol import Budget, named
-from harness.race.records import RunHeader
-from harness.race.retracing import origins
+from harness.race.header import RunHeader
+from harness.race.origins import origins
+from harness.race.protocols import Budget, named
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 

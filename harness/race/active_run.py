@@ -10,9 +10,9 @@ from harness.contracts import Outcome, Rule, Searcher
 from harness.errors import ReplayError, SearcherError, SpaceError, message
 from harness.race.engines.engine import Engine
 from harness.race.entry import Entry, Source
-from harness.race.outcomes import checked
 from harness.race.progress import Meter, Progress
 from harness.race.store.writer import RunWriter
+from harness.race.validation import checked
 
 PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
 
@@ -28,7 +28,7 @@ class Stopped(Exception):
     """The user asked the run to stop."""
 
 
-class Course:
+class ActiveRun:
     """The accounts of one run, and its dealings with searcher, ledger and engine.
 
     Attributes:
@@ -91,7 +91,7 @@ class Course:
         self._clock += 1
         return self._clock - 1
 
-    def heed_stop(self) -> None:
+    def check_stop(self) -> None:
         """Raise ``Stopped`` if the user asked for it."""
         if self._stop is not None and self._stop.is_set():
             raise Stopped

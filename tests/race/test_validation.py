@@ -9,7 +9,7 @@ import pytest
 from racing import PROTOCOL
 
 from harness.contracts import Outcome, Status
-from harness.race.outcomes import checked
+from harness.race.validation import checked
 
 SOUND = Outcome(
     status=Status.OK,

@@ -13,10 +13,11 @@ import pytest
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
-from harness.cli.grounds import prepared
 from harness.cli.main import app
+from harness.race import conditions
+from harness.race.conditions import prepared
 from harness.race.engines import engine
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.protocols import TOY_QUADRATIC
 from harness.race.store.ledger import Ledger
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks.toy import QuadraticTask
@@ -33,10 +34,10 @@ def test_the_language_is_pinned_for_a_task_from_outside(monkeypatch: pytest.Monk
     module.Outside = Outside  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "outside", module)
     protocol = dataclasses.replace(TOY_QUADRATIC, task="outside:Outside")
-    ground = prepared(protocol, "auto", None, device="cpu", cluster=None)
-    assert ground.environment == {"language": str(LANGUAGE_VERSION), "mine": "1"}
-    assert dict(ground.spec.environment) == ground.environment
-    built_in = prepared(TOY_QUADRATIC, "auto", None, device="cpu", cluster=None)
+    training = prepared(protocol, "auto", None, device="cpu", cluster=None)
+    assert training.conditions.environment == {"language": str(LANGUAGE_VERSION), "mine": "1"}
+    assert dict(training.spec.environment) == training.conditions.environment
+    built_in = prepared(TOY_QUADRATIC, "auto", None).conditions
     assert built_in.environment == QuadraticTask(TOY_QUADRATIC).environment
 
 
@@ -53,7 +54,8 @@ def test_with_a_cluster_no_task_is_built_here(monkeypatch: pytest.MonkeyPatch, t
         assert result.exit_code == 0, result.output
         return result.output
 
-    monkeypatch.setattr(engine, "build_task", elsewhere)
+    for module in (conditions, engine):
+        monkeypatch.setattr(module, "build_task", elsewhere)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         invoke("run", "--children", "3", "--seeds", "0", "--blocks", "1")

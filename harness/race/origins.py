@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from harness.contracts import Explaining, Origin, Searcher
 from harness.errors import ReplayError, message
 from harness.race.entry import Entry
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
 
 
 def origins(

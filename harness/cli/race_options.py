@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -15,60 +14,32 @@ from harness.cli import options
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
-    from harness.contracts import ChildProtocol
-    from harness.race.protocol import Budget
-    from harness.space.grammar import Space
+    from harness.race.racing import Setup
 
 CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What all entrants of one command have in common.
+class Evaluator(StrEnum):
+    """Where scores come from."""
 
-    Attributes:
-        space: what is searched.
-        protocol: how a rule is scored.
-        budget: for each run.
-        seeds: one run each, for every entrant.
-        workers: children trained at once, at most.
-        cluster: address of a Dask scheduler, or None.
-        device: where a child trains, as torch names it.
-        asynchronous: tell results as they finish.
-        data: registry name of the data set.
-        data_root: the folder that holds it, or None.
-        evaluator: train children, or look their scores up in the store.
-        results: the folder of the ledger.
-        quiet: no progress display.
-    """
-
-    space: Space
-    protocol: ChildProtocol
-    budget: Budget
-    seeds: tuple[int, ...]
-    workers: int
-    cluster: str | None
-    device: str
-    asynchronous: bool
-    data: str
-    data_root: Path | None
-    evaluator: options.Evaluator
-    results: Path
-    quiet: bool
+    TRAIN = "train"
+    REPLAY = "replay"
 
 
-def under_conditions(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of ``stated``; it is called with ``conditions`` in place of them."""
+def with_setup(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``stated``; it is called with ``setup`` in place of them."""
     own, shared = inspect.signature(command).parameters, inspect.signature(stated).parameters
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        conditions = stated(**{name: given.pop(name) for name in shared})
-        command(**given, conditions=conditions)
+        setup = stated(**{name: given.pop(name) for name in shared})
+        command(**given, setup=setup)
 
-    hints = get_type_hints(command, include_extras=True, localns={"Conditions": Conditions})
-    hints |= get_type_hints(stated, include_extras=True, localns={"Conditions": Conditions})
-    parameters = [each for each in (*own.values(), *shared.values()) if each.name != "conditions"]
+    names = {"Setup": object}
+    hints = get_type_hints(command, include_extras=True, localns=names)
+    hints |= get_type_hints(stated, include_extras=True, localns=names)
+    parameters = [each for each in (*own.values(), *shared.values()) if each.name not in ("setup", "quiet")]
+    parameters.append(own["quiet"])
     keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in parameters]
     with_options.__signature__ = inspect.Signature(keyword, return_annotation=None)  # type: ignore[attr-defined]
     with_options.__annotations__ = {each.name: each.annotation for each in keyword}
@@ -89,9 +60,7 @@ def stated(
     seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
-    ] = None,
+    cluster: options.Cluster = None,
     device: options.Device = CPU,
     asynchronous: Annotated[
         bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
@@ -99,11 +68,10 @@ def stated(
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
     evaluator: Annotated[
-        options.Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
-    ] = options.Evaluator.TRAIN,
+        Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
+    ] = Evaluator.TRAIN,
     results: options.Results = options.DEFAULT_RESULTS,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
-) -> Conditions:
+) -> Setup:
     """Read the options of a search.
 
     Raises:
@@ -111,17 +79,18 @@ def stated(
         ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
         SettingError: the device is none.
     """
-    from harness.race.protocol import Budget, named
+    from harness.race.protocols import Budget, named
+    from harness.race.racing import Setup
 
     options.check_device(device)
     scoring = named(protocol)
     options.tell_unread(scoring, data, data_root)
-    if evaluator is options.Evaluator.REPLAY:
+    if evaluator is Evaluator.REPLAY:
         given = {"--workers": workers != "auto", "--cluster": cluster is not None, "--device": device != CPU}
         options.tell_unused(given, "--evaluator replay trains nothing")
     elif cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
-    return Conditions(
+    return Setup(
         space=options.space(space, blocks, operands, unary, binary, constraints),
         protocol=scoring,
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
@@ -130,14 +99,13 @@ def stated(
             workers,
             device=device,
             oversubscribe=oversubscribe,
-            used=cluster is None and evaluator is options.Evaluator.TRAIN,
+            used=cluster is None and evaluator is Evaluator.TRAIN,
         ),
         cluster=cluster,
         device=device,
         asynchronous=asynchronous,
         data=data,
         data_root=data_root,
-        evaluator=evaluator,
+        replay=evaluator is Evaluator.REPLAY,
         results=results,
-        quiet=quiet,
     )

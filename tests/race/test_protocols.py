@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness.race.protocol import PROTOCOLS, QUICK, SUMMARIES, TARGETS, guessing, targets
+from harness.race.protocols import PROTOCOLS, QUICK, SUMMARIES, TARGETS, guessing, targets
 
 STORED = {
     "paper": "987d78fa31659c60",
