@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 State = Mapping[Tensor, dict[str, Any]]
 STREAM = "stream"

@@ -18,7 +18,7 @@ from harness.board.entrants import Environment, entrant, environment_marks
 from harness.board.tables import Reference
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunState
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 UNIFORM = "random"  # the searcher whose proposals are independent uniform draws
 

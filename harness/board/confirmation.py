@@ -31,8 +31,8 @@ from harness.contracts import ChildProtocol, Outcome, Rule, Status, Trial
 from harness.race.confirming import known_optimizers
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
-from harness.race.seeds import derive_seed
 from harness.race.store.rows import rule_from
+from harness.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state
 

@@ -18,8 +18,8 @@ from harness.contracts import Status
 from harness.errors import HarnessError
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunState
-from harness.race.seeds import derive_seed
 from harness.race.store.rows import rule_from
+from harness.seeds import derive_seed
 
 Finals = Mapping[str, Mapping[int, str | None]]
 """By label and the run's seed: the key of the final best; None where every child failed."""

@@ -19,9 +19,9 @@ from harness.contracts import Status
 from harness.race.header import RunHeader
 from harness.race.protocols import targets
 from harness.race.runs import Judged, Results, RunState
-from harness.race.seeds import derive_seed
 from harness.race.startup import of_run
 from harness.race.store.rows import rule_from
+from harness.seeds import derive_seed
 
 TOP = 10  # best rules shown
 PAIRS_NAMED = 3  # pairs not separated that a note spells out

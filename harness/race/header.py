@@ -17,7 +17,7 @@ from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
 from harness.space.notation import check_shape
 
-SHOWN_DIGITS = 8  # of a fingerprint
+_LABEL_DIGITS = 8  # of a fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class RunHeader:
     @property
     def data_label(self) -> str:
         """The data set as people are told of it: its name and the first digits of its fingerprint."""
-        return f"{self.data} ({self.data_fingerprint[:SHOWN_DIGITS]})"
+        return f"{self.data} ({self.data_fingerprint[:_LABEL_DIGITS]})"
 
     def to_json(self) -> str:
         """The header as canonical JSON."""

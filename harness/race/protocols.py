@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.contracts import ChildProtocol
 from harness.errors import ProtocolError, check_choice, check_range
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends

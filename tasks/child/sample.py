@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks import machine
 from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
 from harness.tasks.child.examples import Choice, Examples

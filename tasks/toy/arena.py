@@ -21,7 +21,7 @@ from torch import Tensor
 
 from harness.contracts import ARITHMETIC, ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules

@@ -30,8 +30,8 @@ from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import RunSummary
 from harness.race.protocols import Budget
-from harness.race.seeds import derive_seed
 from harness.race.store.ledger import Ledger
+from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.space.grammar import Space
 

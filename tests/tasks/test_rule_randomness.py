@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks.rule_streams import Streams
 from harness.tasks.update_rule import RuleOptimizer
 

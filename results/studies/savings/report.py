@@ -13,7 +13,7 @@ from rules import chosen
 from scipy.stats import spearmanr
 
 from harness.race.protocols import named
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 HERE = Path(__file__).parent
 MARK = "<!-- below: written by report.py -->"

@@ -23,7 +23,7 @@ from harness.contracts import Status
 from harness.race.header import RunHeader
 from harness.race.protocols import QUICK, Budget
 from harness.race.runs import Results, RunResults, RunState
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks.child import training
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
