@@ -80,7 +80,7 @@ def test_parts_of_different_conditions_are_not_compared(report: ModuleType, tmp_
 
 
 def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from harness.race.confirming import Listed
+    from harness.board.rules.known import InTurn
     from harness.race.engines.engine import TaskSpec
     from harness.race.engines.inline import InlineEngine
     from harness.race.loop import search
@@ -106,7 +106,7 @@ def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, 
     with Ledger.open(tmp_path) as ledger:
         for header in (made, confirming):
             engine = InlineEngine(TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build())
-            search(header, Listed([rule]), engine, ledger)
+            search(header, InTurn([rule]), engine, ledger)
     monkeypatch.setattr(sys, "argv", ["collect.py", str(tmp_path)])
     collect.main()
     assert len((tmp_path / "children.csv").read_text().splitlines()) == 2

@@ -14,9 +14,9 @@ from harness.cli import options, watching
 from harness.cli.output import console, document
 
 if TYPE_CHECKING:
-    from harness.board.layout import Page
-    from harness.board.tables import Board
-    from harness.board.verdicts import RulesBoard
+    from harness.board.page import Page
+    from harness.board.rules.board import RulesBoard
+    from harness.board.searches.board import Board
     from harness.race.header import RunHeader
 
 
@@ -83,9 +83,9 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
         format: how to print them.
         only: ``confirmation.group_of`` a header, to print that group's board alone; empty for all.
     """
-    from harness.board import rules_layout
-    from harness.board.formats import Format
-    from harness.board.rules_formats import render
+    from harness.board.markdown import Format
+    from harness.board.rules import pages as rules_pages
+    from harness.board.rules.formats import render
     from harness.board.terminal import show_page
     from harness.cli.live import counting
 
@@ -94,10 +94,10 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     if format is not BoardFormat.TEXT:
         document(render(found, Format(format.value)))
         return
-    for page in rules_layout.pages(found):
+    for page in rules_pages.pages(found):
         show_page(page, console())
     if not found:
-        console().print(rules_layout.EMPTY, soft_wrap=True)
+        console().print(rules_pages.EMPTY, soft_wrap=True)
 
 
 def _purpose(header: RunHeader) -> str:
@@ -118,7 +118,8 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
         top: best rules to list on each.
         only: a header's ``comparable``, to print that group's board alone; empty for all.
     """
-    from harness.board.formats import Format, render
+    from harness.board.markdown import Format
+    from harness.board.searches.formats import render
     from harness.board.terminal import show
     from harness.cli.live import counting
 
@@ -131,7 +132,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
 
 
 def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
-    from harness.board.leaderboard import boards
+    from harness.board.searches.judging import boards
     from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -140,7 +141,7 @@ def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
 
 
 def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
-    from harness.board.confirmation import rules_boards
+    from harness.board.rules.judging import rules_boards
     from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -148,17 +149,17 @@ def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
 
 
 def _view(results: Path, *, top: int) -> watching.View:
-    from harness.board import layout
+    from harness.board.searches import pages as search_pages
 
     found = _boards(results, top=top)
-    return _at_work(layout.pages(found), found)
+    return _at_work(search_pages.pages(found), found)
 
 
 def _rules_view(results: Path) -> watching.View:
-    from harness.board import rules_layout
+    from harness.board.rules import pages as rules_pages
 
     found = _rules_boards(results)
-    return _at_work(rules_layout.pages(found), found)
+    return _at_work(rules_pages.pages(found), found)
 
 
 def _at_work(pages: Sequence[Page], found: Sequence[Board | RulesBoard]) -> watching.View:

@@ -41,7 +41,7 @@ def export(
     ] = TransferFormat.JSONL,
 ) -> None:
     """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis."""
-    from harness.board.flat import tables
+    from harness.board.csv_tables import tables
     from harness.files import write_whole
     from harness.race.store.archive import encode
     from harness.race.store.ledger import Ledger

@@ -16,7 +16,7 @@ from harness.cli.process import taken_screen
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.board.layout import Page
+    from harness.board.page import Page
 
 LOOK_SECONDS = 2.0  # between two looks at the store, or more where a look takes long
 LOOKING_SHARE = 0.2  # of the time, at most

@@ -8,6 +8,10 @@ from as_installed import ROOT, lay_out, run_tool
 
 WRONG = {
     "cli → board → race → space → contracts": ("harness/space/vocabulary.py", "harness.race.loop"),
+    "the modules of the board": ("harness/board/statistics.py", "harness.board.wording"),
+    "the boards of searches": ("harness/board/searches/board.py", "harness.board.searches.pages"),
+    "the boards of rules": ("harness/board/rules/board.py", "harness.board.rules.judging"),
+    "the modules of the report": ("harness/board/report/usage.py", "harness.board.report.page"),
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
     "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),
@@ -17,7 +21,7 @@ WRONG = {
     ),
     "searchers and tasks are independent": ("searchers/random_search.py", "harness.tasks.toy"),
     "the harness reaches searchers and tasks by string alone": ("harness/registry.py", "harness.searchers.gp"),
-    "torch only where something trains": ("harness/board/layout.py", "torch"),
+    "torch only where something trains": ("harness/board/searches/pages.py", "torch"),
     "the contracts and errors need the standard library alone": ("harness/errors.py", "numpy"),
     "Dask is the engine's business alone": ("searchers/gp.py", "distributed"),
     "DEAP and Optuna are one searcher's business each": ("tasks/sweep.py", "deap"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness.board.rules.known import CONFIRMER
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.confirming import CONFIRMER
 from harness.race.header import Confirmation, RunHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunRecord, RunState

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.layout import Page
+from harness.board.page import Page
 from harness.cli import watching
 from harness.cli.watching import QUIET_SECONDS, View, watch
 from harness.race.engines.engine import TaskSpec

@@ -14,9 +14,9 @@ import pytest
 from doubles import CountingEngine
 from racing import PINNED, completed, dump, entry, header, run
 
-from harness.board.leaderboard import boards
+from harness.board.rules.known import CONFIRMER
+from harness.board.searches.judging import boards
 from harness.errors import LedgerError
-from harness.race.confirming import CONFIRMER
 from harness.race.header import Confirmation, RunHeader
 from harness.race.runs import RunState
 from harness.race.store import archive_reading

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.board.comparison import compare
-from harness.board.leaderboard import boards
+from harness.board.searches.judging import boards
 from harness.contracts import Status
 from harness.race.header import RunHeader
 from harness.race.protocols import QUICK, Budget

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.board.baseline import UNIFORM
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
-from harness.board.tables import Reference
+from harness.board.searches.baseline import UNIFORM
+from harness.board.searches.board import Reference
 from harness.board.wording import plain
 
 Json = dict[str, object]

@@ -18,11 +18,16 @@ from importlib import resources
 from xml.etree import ElementTree
 
 import harness
-from harness.board import formats, layout, rules_formats, rules_layout, wording
-from harness.board.baseline import UNIFORM
-from harness.board.formats import Format
+from harness.board import wording
+from harness.board.markdown import Format
+from harness.board.page import BIASED
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
+from harness.board.rules import formats as rules_formats
+from harness.board.rules import pages as rules_pages
+from harness.board.searches import formats as search_formats
+from harness.board.searches import pages as search_pages
+from harness.board.searches.baseline import UNIFORM
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
@@ -57,12 +62,12 @@ def render(report: Report) -> str:
         "duration": wording.duration,
         "chance": wording.chance,
         "score": _score,
-        "placed": layout.placed,
+        "placed": search_pages.placed,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
-        "notes": layout.notes,
-        "finds": layout.finds,
-        "rules_notes": rules_layout.notes,
+        "notes": search_pages.notes,
+        "finds": search_pages.finds,
+        "rules_notes": rules_pages.notes,
         "odds": _odds,
         "mathml": lambda rule: Markup(_drawn(mathml, rule)),
         "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),
@@ -76,7 +81,7 @@ def render(report: Report) -> str:
         report=report,
         charts=charts(report),
         version=harness.__version__,
-        biased=layout.BIASED,
+        biased=BIASED,
         baseline=UNIFORM,
         data_name=DATA_NAME,
         data=_packed(_data(report)),
@@ -106,7 +111,7 @@ def _data(report: Report) -> Iterator[str]:
     head = {
         "schema": SCHEMA,
         "harness": harness.__version__,
-        "boards": json.loads(formats.render([each.board for each in report.searches], Format.JSON))["boards"],
+        "boards": json.loads(search_formats.render([each.board for each in report.searches], Format.JSON))["boards"],
         "rules_boards": json.loads(rules)["rules_boards"],
         "runs": [],
     }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.board import statistics
 from harness.board.comparison import LEVEL, compare, detectable
-from harness.board.leaderboard import boards
+from harness.board.searches.judging import boards
 from harness.board.statistics import Estimate, area, best_so_far, bootstrapped, estimate, sign_flip
 from harness.contracts import Status
 from harness.race.header import RunHeader

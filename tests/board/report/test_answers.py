@@ -8,9 +8,9 @@ import pytest
 from confirming import confirmed
 
 from harness.board.comparison import pairs_needed
-from harness.board.confirmation import rules_boards
-from harness.board.leaderboard import boards
 from harness.board.report.answers import against_baseline, better, rules_verdict, verdict
+from harness.board.rules.judging import rules_boards
+from harness.board.searches.judging import boards
 from harness.race.runs import RunState
 
 

@@ -14,11 +14,14 @@ import pytest
 from confirming import confirmed
 from plotly.offline import get_plotlyjs
 
-from harness.board import formats, layout, rules_layout, wording
-from harness.board.formats import Format
-from harness.board.leaderboard import boards
+from harness.board import wording
+from harness.board.markdown import Format
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
+from harness.board.rules import pages as rules_pages
+from harness.board.searches import formats
+from harness.board.searches import pages as search_pages
+from harness.board.searches.judging import boards
 from harness.contracts import Block, Rule, Status
 from harness.race.runs import RunState
 from harness.space.mathml import mathml
@@ -116,7 +119,7 @@ def test_every_table_says_what_the_board_says(read, records) -> None:
 
 def test_the_notes_are_those_of_the_terminal(read, made) -> None:
     (section,), (rules,) = made.searches, made.rules
-    notes = [*layout.notes(section.board), *rules_layout.notes(rules.board)]
+    notes = [*search_pages.notes(section.board), *rules_pages.notes(rules.board)]
     assert len(notes) > 6
     assert set(notes) <= set(read.text)
     assert "narrow for few seeds" in " ".join(read.text)

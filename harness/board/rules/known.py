@@ -16,7 +16,7 @@ KNOWN = ("sgd", "momentum", "rmsprop", "adam", "sign-momentum", "powersign", "ad
 """The optimizers of the zoo that every confirmation retrains beside the rules that it is for."""
 
 
-class Listed:
+class InTurn:
     """Proposes given rules in turn, all in one batch, so that no worker waits for another's child.
 
     Args:

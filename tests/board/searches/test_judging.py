@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.board import layout
-from harness.board.leaderboard import boards
+from harness.board.searches import pages as search_pages
+from harness.board.searches.judging import boards
 from harness.contracts import Status
 from harness.race.protocols import PAPER, Budget
 from harness.race.runs import RunState
@@ -54,7 +54,7 @@ def test_it_names_the_code_and_the_processors_once_each(run) -> None:
     (board,) = boards(runs)
     assert board.commits == ("a" * 40, "b" * 40 + "+changes")
     assert board.hardware == ("slow",)
-    shown = dict(layout.facts(board))
+    shown = dict(search_pages.facts(board))
     assert shown["seeds"] == "0-2"
     assert shown["commit"] == f"{'a' * 12}, {'b' * 12}+changes"
     assert shown["hardware"] == "slow"

@@ -9,11 +9,12 @@ import json
 import pytest
 from confirming import confirmed
 
-from harness.board import layout
-from harness.board.formats import Format, render
-from harness.board.leaderboard import boards
+from harness.board.markdown import Format
 from harness.board.report.document import report
 from harness.board.report.page import render as page
+from harness.board.searches import pages as search_pages
+from harness.board.searches.formats import render
+from harness.board.searches.judging import boards
 
 SEEDS = range(6)
 TOLD = "No search: all children of tpe were start-up draws, which no result had decided, so it has no place."
@@ -41,7 +42,7 @@ def test_who_never_searched_has_no_place_and_takes_none(records) -> None:
         "Own": (None, True),
     }
     assert rows["evolution"].places == (1, 3), "nothing is shown over six pairs, but nobody is placed before it"
-    (table, *_), notes = layout.tables(board), layout.notes(board)
+    (table, *_), notes = search_pages.tables(board), search_pages.notes(board)
     shown = [row[:2] for row in table.rows]
     assert shown[:4] == [("none", "tpe"), ("1–3", "evolution"), ("1–3", "random"), ("1–3", "Own")]
     assert any(note.startswith(TOLD) for note in notes)
@@ -49,7 +50,7 @@ def test_who_never_searched_has_no_place_and_takes_none(records) -> None:
 
 def test_every_entrants_start_up_is_shown_with_what_came_of_it(records) -> None:
     (board,) = boards(records)
-    (table,) = (each for each in layout.tables(board) if each.title.startswith("What the search added"))
+    (table,) = (each for each in search_pages.tables(board) if each.title.startswith("What the search added"))
     assert table.rows == (
         ("tpe", "all 4: no search", "", "0.805"),
         ("evolution", "1 of 4", "0.305", "0.605"),
@@ -57,7 +58,7 @@ def test_every_entrants_start_up_is_shown_with_what_came_of_it(records) -> None:
         ("Own", "not told", "", "0.105"),
     )
     (alone,) = boards([each for each in records if each.header.searcher == "random"])
-    assert not any(each.title.startswith("What the search added") for each in layout.tables(alone))
+    assert not any(each.title.startswith("What the search added") for each in search_pages.tables(alone))
 
 
 def test_a_run_that_ended_within_its_start_up_did_not_search(run) -> None:

@@ -30,9 +30,11 @@ import io
 import json
 from collections.abc import Sequence
 
-from harness.board import rules_layout, wording
-from harness.board.formats import Format, interval, markdown
-from harness.board.verdicts import ConfirmedRule, RulesBoard, Searched
+from harness.board import wording
+from harness.board.markdown import Format, markdown
+from harness.board.rules import pages as rules_pages
+from harness.board.rules.board import ConfirmedRule, RulesBoard, Searched
+from harness.board.searches.formats import interval
 from harness.contracts import ChildProtocol
 
 SCHEMA = 1
@@ -49,7 +51,7 @@ def render(boards: Sequence[RulesBoard], format: Format) -> str:
         case Format.CSV:
             return _csv(boards)
         case Format.MD:
-            return markdown(rules_layout.pages(boards)) if boards else rules_layout.EMPTY + "\n"
+            return markdown(rules_pages.pages(boards)) if boards else rules_pages.EMPTY + "\n"
 
 
 def _board(board: RulesBoard) -> Json:

@@ -1,13 +1,13 @@
-"""A board as short tables of text that fit 80 columns: what the terminal and Markdown both print."""
+"""Boards of searchers as pages: which tables each has, and what must be known to read them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from harness.board.comparison import LEVEL, POWER, Comparison
-from harness.board.statistics import MOST_PAIRS, Reached
-from harness.board.tables import Board, Nomination, Reference, Row
+from harness.board.page import BIASED, FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
+from harness.board.searches.board import Board, Nomination, Reference, Row
+from harness.board.statistics import Reached
 from harness.board.wording import (
     adjusted_chance,
     duration,
@@ -21,50 +21,6 @@ from harness.board.wording import (
 from harness.race.protocols import guessing
 
 EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
-BIASED = "search scores, biased upward: confirm before believing"
-SHOWN_DIGITS = 12  # of a hash, fingerprint or commit
-FEW_SEEDS = 10  # below which an interval's own coverage is told (results/studies/statistics)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        title: its heading.
-        right: whether it holds numbers, set flush right.
-        code: whether it holds formulas or names, to be shown letter by letter.
-    """
-
-    title: str
-    right: bool = False
-    code: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TableText:
-    """A titled table of plain text; each row has a cell for each column."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A board as plain text: what every printed format shows of it, in order.
-
-    Attributes:
-        title: its heading.
-        facts: what everything on it shares, as (name, text).
-        tables: none of them without rows.
-        notes: what must be known to read the tables rightly.
-    """
-
-    title: str
-    facts: tuple[tuple[str, str], ...]
-    tables: tuple[TableText, ...]
-    notes: tuple[str, ...]
 
 
 def page(board: Board, number: int = 0) -> Page:
@@ -90,16 +46,6 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
         ("seeds", seed_list(seeds) if seeds else "none finished"),
         *made_by(board.commits, board.hardware),
     )
-
-
-def made_by(commits: Sequence[str], hardware: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Lines for the code and the processors that results come from, each named once."""
-    return (("commit", plain(", ".join(map(_commit, commits)))), ("hardware", plain(", ".join(hardware))))
-
-
-def _commit(text: str) -> str:
-    revision, plus, dirty = text.partition("+")
-    return revision[:SHOWN_DIGITS] + plus + dirty
 
 
 def finds(board: Board) -> tuple[Nomination, ...]:
@@ -163,14 +109,6 @@ def _method(comparisons: Sequence[Comparison], figure: str) -> tuple[str, ...]:
     ends = (f"{min(effects):.3f}", f"{max(effects):.3f}")
     told += f" A difference of {ends[0] if ends[0] == ends[1] else f'{ends[0]} to {ends[1]}, by pair,'} would be found"
     return (f"{told} with {POWER:.0%} power (minimum detectable effect).",)
-
-
-def sign_flips(pairs: Collection[int]) -> str:
-    """How the signs of tests over so many pairs each were gone through."""
-    kinds = {each <= MOST_PAIRS for each in pairs}
-    return (
-        f"exact or, beyond {MOST_PAIRS} pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"
-    )
 
 
 def _searchers(board: Board) -> TableText:

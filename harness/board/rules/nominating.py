@@ -21,9 +21,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.board.entrants import Entrant, distinct, entrant, labels
-from harness.board.levels import standing
-from harness.board.tables import Board
-from harness.board.verdicts import Finder
+from harness.board.rules.board import Finder
+from harness.board.rules.levels import standing
+from harness.board.searches.board import Board
 from harness.contracts import Rule, Status
 from harness.race.runs import Judged, Results, RunState
 from harness.race.store.rows import rule_from

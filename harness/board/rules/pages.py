@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.board.layout import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
+from harness.board.page import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
+from harness.board.rules.board import ConfirmedRule, Paired, RulesBoard
 from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
-from harness.board.verdicts import ConfirmedRule, Paired, RulesBoard
 from harness.board.wording import chance, estimated, formula, plain, seed_list
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import replace
 
-from harness.board.flat import tables
+from harness.board.csv_tables import tables
 from harness.contracts import Outcome, Rule, Status
 from harness.race.entry import Entry, Source
 from harness.race.runs import RunState

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.comparison import Comparison
-from harness.board.layout import Column, TableText
-from harness.board.tables import Board
+from harness.board.page import Column, TableText
+from harness.board.searches.board import Board
 from harness.board.wording import adjusted_chance, plain
 
 

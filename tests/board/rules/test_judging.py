@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from confirming import confirmed
 
-from harness.board.confirmation import rules_boards
-from harness.board.leaderboard import boards
-from harness.board.rules_layout import page
+from harness.board.rules.judging import rules_boards
+from harness.board.rules.pages import page
+from harness.board.searches.judging import boards
 from harness.contracts import Status
 from harness.race.protocols import PAPER, Budget
 from harness.race.runs import RunState

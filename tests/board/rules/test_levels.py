@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.board.levels import standing
+from harness.board.rules.levels import standing
 from harness.contracts import Rule, Status
 from harness.space.draws import Draws
 from harness.space.grammar import Space

@@ -9,8 +9,9 @@ import re
 
 import pytest
 
-from harness.board.formats import Format, render
-from harness.board.leaderboard import boards
+from harness.board.markdown import Format
+from harness.board.searches.formats import render
+from harness.board.searches.judging import boards
 from harness.contracts import Status
 from harness.race.protocols import PAPER
 from harness.race.runs import RunState

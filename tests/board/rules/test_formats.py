@@ -11,10 +11,10 @@ import pytest
 from confirming import confirmed
 from rich.console import Console
 
-from harness.board import rules_layout
-from harness.board.confirmation import rules_boards
-from harness.board.formats import Format
-from harness.board.rules_formats import render
+from harness.board.markdown import Format
+from harness.board.rules import pages as rules_pages
+from harness.board.rules.formats import render
+from harness.board.rules.judging import rules_boards
 from harness.board.terminal import show_page
 from harness.race.protocols import PAPER
 from harness.race.runs import RunState
@@ -43,7 +43,7 @@ def printed(found, *, width: int = 80, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
     console = Console(file=file, width=width, markup=True)
-    for page in rules_layout.pages(found):
+    for page in rules_pages.pages(found):
         show_page(page, console)
     file.flush()
     return raw.getvalue().decode(encoding)
@@ -79,10 +79,10 @@ def test_the_test_is_called_what_it_is_and_the_fewest_pairs_are_told(run) -> Non
     header = run(0.1).header
     many = {"m": [0.6] * 21, "g * v": [0.7 + seed / 500 for seed in range(21)]}
     (board,) = rules_boards([], confirmed(header, many))
-    assert "p: sampled sign-flip test" in " ".join(rules_layout.notes(board))
+    assert "p: sampled sign-flip test" in " ".join(rules_pages.notes(board))
     few = confirmed(header, {"m": [0.6] * 2, "g * g2": [0.7] * 2}, started=9.0)
     (board,) = rules_boards([], [*confirmed(header, {"m": [0.6] * 5, "g * v": [0.7] * 5}), *few])
-    assert "2 pairs cannot give p below 0.5," in " ".join(rules_layout.notes(board))
+    assert "2 pairs cannot give p below 0.5," in " ".join(rules_pages.notes(board))
 
 
 def test_a_p_that_is_small_is_never_printed_as_none_at_all(run) -> None:
@@ -115,7 +115,7 @@ def test_an_interval_is_printed_by_its_ends_which_lie_unlike(run) -> None:
 
 def test_every_table_of_rules_names_them(found) -> None:
     named = ("What they earn", "Against the best known optimizer", "What they cost", "Where they were found")
-    first = {table.title.partition(",")[0]: table for table in rules_layout.page(found[0]).tables}
+    first = {table.title.partition(",")[0]: table for table in rules_pages.page(found[0]).tables}
     for title in named:
         assert first[title].columns[-1].title == "rule"
         assert all(row[-1] in ("sgd", "momentum") or "(" in row[-1] for row in first[title].rows)
@@ -124,8 +124,8 @@ def test_every_table_of_rules_names_them(found) -> None:
 def test_failures_are_listed_where_there_were_any(run) -> None:
     def costs(scores) -> tuple[list[str], str]:
         (board,) = rules_boards([], confirmed(run(0.1).header, scores))
-        (table,) = [each for each in rules_layout.page(board).tables if each.title == "What they cost"]
-        return [column.title for column in table.columns], " ".join(rules_layout.notes(board))
+        (table,) = [each for each in rules_pages.page(board).tables if each.title == "What they cost"]
+        return [column.title for column in table.columns], " ".join(rules_pages.notes(board))
 
     titles, told = costs(SCORES)
     assert titles == ["", "diverged", "λ", titles[3], "reached", "means", "nodes", "rule"]

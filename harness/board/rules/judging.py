@@ -17,18 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.board import statistics
 from harness.board.comparison import holm
 from harness.board.entrants import told
-from harness.board.nominating import finders
-from harness.board.verdicts import (
-    ConfirmedRule,
-    Finder,
-    Paired,
-    Retraining,
-    RulesBoard,
-    Searched,
-    UnfinishedSeed,
-)
+from harness.board.rules.board import ConfirmedRule, Finder, Paired, Retraining, RulesBoard, Searched, UnfinishedSeed
+from harness.board.rules.known import known_optimizers
+from harness.board.rules.nominating import finders
 from harness.contracts import ChildProtocol, Outcome, Rule, Status, Trial
-from harness.race.confirming import known_optimizers
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
 from harness.race.store.rows import rule_from

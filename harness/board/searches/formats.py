@@ -54,28 +54,19 @@ import csv
 import dataclasses
 import io
 import json
-import re
 from collections.abc import Sequence
-from enum import StrEnum
 
-from harness.board import layout, wording
+from harness.board import wording
 from harness.board.comparison import Comparison
-from harness.board.layout import Page, TableText
-from harness.board.matrix import matrices
+from harness.board.markdown import Format, markdown
+from harness.board.searches import pages as search_pages
+from harness.board.searches.board import Board, Nomination, Reference, Retrained, Row
+from harness.board.searches.matrix import matrices
 from harness.board.statistics import Estimate, Reached
-from harness.board.tables import Board, Nomination, Reference, Retrained, Row
 
 SCHEMA = 2
 
 Json = dict[str, object]
-
-
-class Format(StrEnum):
-    """What ``render`` writes."""
-
-    JSON = "json"
-    MD = "md"
-    CSV = "csv"
 
 
 def render(boards: Sequence[Board], format: Format) -> str:
@@ -332,46 +323,9 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
 
 def _markdown(boards: Sequence[Board]) -> str:
     if not boards:
-        return layout.EMPTY + "\n"
+        return search_pages.EMPTY + "\n"
     pages = []
     for place, each in enumerate(boards, 1):
-        page = layout.page(each, place if len(boards) > 1 else 0)
+        page = search_pages.page(each, place if len(boards) > 1 else 0)
         pages.append(dataclasses.replace(page, tables=(*page.tables, *matrices(each))))
     return markdown(pages)
-
-
-def markdown(pages: Sequence[Page]) -> str:
-    """Write pages as Markdown, ending in a line break."""
-    parts = []
-    for page in pages:
-        parts.append(f"## {page.title}")
-        parts.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in page.facts))
-        for table in page.tables:
-            parts += (f"### {_escaped(table.title)}", _markdown_table(table))
-        if page.notes:
-            parts.append("\n".join(f"- {_escaped(note)}" for note in page.notes))
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(table: TableText) -> str:
-    lines = [
-        [_escaped(column.title) for column in table.columns],
-        ["---:" if each.right else "---" for each in table.columns],
-    ]
-    for row in table.rows:
-        cells = zip(table.columns, row, strict=True)
-        lines.append([_code(cell) if column.code else _escaped(cell) for column, cell in cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|#~$&!])", r"\\\1", text)
-
-
-def _code(text: str) -> str:
-    """A code span inside a table: its fence longer than any run of backticks within, its bars escaped."""
-    if not text:
-        return ""
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    pad = " " if "`" in text else ""
-    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.board.leaderboard import boards
-from harness.board.levels import standing
-from harness.board.nominating import finders, nominations, way
-from harness.cli.confirming import _searched
+from harness.board.rules.levels import standing
+from harness.board.rules.nominating import finders, nominations, way
+from harness.board.rules.plan import _searched
+from harness.board.searches.judging import boards
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError
 from harness.race.protocols import PAPER

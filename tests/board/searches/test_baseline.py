@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness.board import wording
-from harness.board.formats import Format, render
-from harness.board.leaderboard import boards
+from harness.board.markdown import Format
+from harness.board.searches.formats import render
+from harness.board.searches.judging import boards
 from harness.contracts import Rule
 from harness.race.protocols import PAPER, Budget
 from harness.race.runs import RunState

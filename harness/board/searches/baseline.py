@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.board import statistics
 from harness.board.entrants import Environment, entrant, environment_marks
-from harness.board.tables import Reference
+from harness.board.searches.board import Reference
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunState
 from harness.seeds import derive_seed

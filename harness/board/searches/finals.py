@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.board import statistics
 from harness.board.comparison import compare, places
-from harness.board.tables import Retrained, RetrainedRow
+from harness.board.searches.board import Retrained, RetrainedRow
 from harness.contracts import Status
 from harness.errors import HarnessError
 from harness.race.header import RunHeader

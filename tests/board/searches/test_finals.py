@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 from confirming import confirmed
 
-from harness.board.formats import Format, render
-from harness.board.layout import page
-from harness.board.leaderboard import boards
+from harness.board.markdown import Format
+from harness.board.searches.formats import render
+from harness.board.searches.judging import boards
+from harness.board.searches.pages import page
 from harness.contracts import Status
 from harness.race.protocols import PAPER
 from harness.race.runs import RunState

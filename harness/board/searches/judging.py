@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.board import statistics
-from harness.board.baseline import UNIFORM, many_draws
 from harness.board.comparison import Comparison, compare, pairs_needed, places
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
-from harness.board.finals import retrained
-from harness.board.tables import Board, Nomination, Row, Unfinished
+from harness.board.searches.baseline import UNIFORM, many_draws
+from harness.board.searches.board import Board, Nomination, Row, Unfinished
+from harness.board.searches.finals import retrained
 from harness.board.wording import listed
 from harness.contracts import Status
 from harness.race.header import RunHeader
