@@ -281,7 +281,9 @@ class Task(Protocol):
     takes ``test: bool = False`` besides: with ``test=True``, which only confirmations ask for, it fills
     ``Outcome.test``, says so in its environment, and changes no other figure. One that can train elsewhere than on the
     processor takes ``device: str = "cpu"``, and says in its environment which it is; its factory may carry
-    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded.
+    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded. One that
+    trains many rules faster together than one after another has ``width: int`` (1 if absent), how many it likes to be
+    given at once; a rule's outcome does not depend on which rules are beside it.
     """
 
     @property

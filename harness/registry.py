@@ -192,11 +192,17 @@ def _ours(kind: Kind, name: str) -> str:
     current = f"harness.{name}"
     spec = importlib.util.find_spec(current.partition(":")[0])
     theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
-    if theirs and ours and not theirs.samefile(ours):
+    if theirs and ours and not theirs.samefile(ours) and not _in_a_checkout(theirs, name):
         what = f"{kind.value.removesuffix('s')} {name!r}"
         hint = f"For the harness's own write {current}; for yours, give the module another name"
         raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
     return current
+
+
+def _in_a_checkout(file: Path, name: str) -> bool:
+    """Whether a module of a former name is a checkout's of the harness, where another copy of it is installed."""
+    depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
+    return (file.parents[depth] / "harness" / Path(__file__).name).is_file()
 
 
 def _file_of(module: str) -> Path | None:

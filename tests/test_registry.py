@@ -37,6 +37,19 @@ def test_a_former_name_means_ours_in_the_checkout_too(monkeypatch: pytest.Monkey
     assert load(Kind.SEARCHER, "searchers.gp:GeneticProgramming").__module__ == "harness.searchers.gp"
 
 
+@pytest.mark.parametrize("former", ["searchers.gp:GeneticProgramming", "searchers.rl.agent:ReinforcementLearning"])
+def test_a_former_name_means_ours_in_a_checkout_of_another_copy(
+    former: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "registry.py").write_text("")
+    (tmp_path / "searchers" / "rl").mkdir(parents=True)
+    for file in ("searchers/gp.py", "searchers/__init__.py", "searchers/rl/__init__.py", "searchers/rl/agent.py"):
+        (tmp_path / file).write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert target(Kind.SEARCHER, former) == f"harness.{former}"
+
+
 def test_a_former_name_is_ours_beside_modules_that_have_no_such_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

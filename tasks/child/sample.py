@@ -14,7 +14,7 @@ from harness.seeds import derive_seed
 from harness.tasks import machine
 from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
 from harness.tasks.child.examples import Choice, Examples
-from harness.tasks.child.step import starter
+from harness.tasks.child.step import STACKED, starter
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.update_rule import RuleOptimizer
 
@@ -64,6 +64,11 @@ def arithmetic(sample: Sample) -> str:
 
 
 def _computed(sample: Sample) -> Iterator[Tensor | float]:
+    if sample.path == STACKED:
+        from harness.tasks.child.stacked.stack import sample as stacked  # Triton is there only where a GPU is
+
+        yield from stacked(_examples(sample), batch_size=sample.batch_size)
+        return
     start = starter(sample.path, _examples(sample), batch_size=sample.batch_size, reduced=sample.reduced)
     network = start(derive_seed(SEED, "weights"))
     batches = torch.arange(BATCHES * sample.batch_size).split(sample.batch_size)

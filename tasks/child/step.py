@@ -14,8 +14,9 @@ from harness.tasks.child.examples import Examples
 from harness.tasks.child.plain import PlainNetwork
 
 MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
-FUSED, PLAIN = "fused 1", "plain"
-"""The paths' names in a run's record, for they round differently; the number counts changes of the fast one."""
+FUSED, PLAIN, STACKED = "fused 1", "plain", "stacked 1"
+"""The paths' names in a run's record, for they round differently; the numbers count changes of the fast ones."""
+MOST_STACKED = 128  # images of a batch, whose logits one program holds
 
 
 class Network(Protocol):
@@ -50,6 +51,12 @@ def path_for(channels: int) -> str:
     """Which path trains on images of so many channels: FUSED, or PLAIN without Numba or with too many channels."""
     compiles = importlib.util.find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
     return FUSED if compiles and channels <= MOST_CHANNELS else PLAIN
+
+
+def stacks(device: torch.device, *, dtype: str, batch_size: int, channels: int, classes: int) -> bool:
+    """Whether many children can train side by side there (``harness.tasks.child.stacked``): a GPU with Triton."""
+    fits = channels <= MOST_CHANNELS and batch_size <= MOST_STACKED and classes <= MOST_STACKED
+    return device.type == "cuda" and dtype == "float32" and fits and importlib.util.find_spec("triton") is not None
 
 
 def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = False) -> Start:

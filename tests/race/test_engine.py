@@ -61,7 +61,7 @@ def test_a_task_that_breaks_its_contract_is_named(answer):
     task = FakeTask(PROTOCOL, None)
     task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
     with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome a rule"):
-        train(task, RULE, seed=0)
+        train(task, [RULE], seed=0)
 
 
 @pytest.mark.usefixtures("_data_module")

@@ -311,7 +311,7 @@ def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
     with _building:
         if spec not in _tasks:
             _tasks[spec] = spec.build()
-    outcome = train(_tasks[spec], rule, seed=seed)
+    (outcome,) = train(_tasks[spec], [rule], seed=seed)
     with contextlib.suppress(Exception):  # the result is there all the same
         worker = get_worker()
         worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcome)))

@@ -7,7 +7,7 @@ the loop sees to it that neither counts.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -162,15 +162,20 @@ def check_device(factory: Callable[..., Task], protocol: ChildProtocol, device: 
         check(device)
 
 
-def train(task: Task, rule: Rule, *, seed: int) -> Outcome:
-    """Score one rule, and hold the task to its contract of one outcome a rule.
+def width(task: Task) -> int:
+    """How many rules a task likes to be given at once."""
+    return max(1, int(getattr(task, "width", 1)))
+
+
+def train(task: Task, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+    """Score rules together, and hold the task to its contract of one outcome a rule.
 
     Raises:
         EngineError: the task gave something else.
     """
-    outcomes = task.evaluate([rule], seed=seed)
-    if len(outcomes) != 1 or not isinstance(outcomes[0], Outcome):
+    outcomes = task.evaluate(rules, seed=seed)
+    if len(outcomes) != len(rules) or not all(isinstance(outcome, Outcome) for outcome in outcomes):
         what = f"task {type(task).__name__}"
         hint = "Run `harness conformance` on it"
         raise EngineError(message(what, expected="one Outcome a rule", got=repr(outcomes), hint=hint))
-    return outcomes[0]
+    return outcomes
