@@ -63,7 +63,7 @@ def simplify(node: Node) -> Node:
 
 
 def canonical(rule: Rule) -> Node:
-    """The canonical form of a rule's function, equal for equal functions; what ``harness.tasks.update_rule`` executes.
+    """The canonical form of a rule's function, equal for equal functions; what ``harness.RuleOptimizer`` executes.
 
     Raises:
         RuleSyntaxError: a block refers to a result that does not exist yet.

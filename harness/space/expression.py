@@ -1,6 +1,6 @@
 """A rule as an expression tree: what its tokens mean, before any simplification.
 
-The tree is what notation prints, equivalence simplifies and ``harness.tasks.update_rule`` executes. It is referentially
+The tree is what notation prints, equivalence simplifies and ``harness.RuleOptimizer`` executes. It is referentially
 transparent: equal sub-expressions are one value within a step, the random ones too (**D**). So ``noise − noise`` is 0;
 ``drop(g, 0.1)`` written twice drops the same entries, while ``drop(g, 0.1)`` and ``drop(m, 0.1)`` draw separate masks.
 """

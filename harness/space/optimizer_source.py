@@ -1,6 +1,6 @@
 """A rule as the source code of an optimizer: one file that needs PyTorch alone, to read and to take along.
 
-The file steps as ``harness.tasks.update_rule.RuleOptimizer`` does, random values included: it draws them for all
+The file steps as ``harness.RuleOptimizer`` does, random values included: it draws them for all
 parameters of a group at once, from streams that it seeds in the same way. On a processor the weights are the same to
 the bit in single and double precision. (In half precision they differ in rounding, since torch's in-place
 ``_foreach_mul_`` rounds its number first, which no other product does; and a random rule's may where tensors are not

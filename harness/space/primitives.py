@@ -1,4 +1,4 @@
-"""An expression as primitive operations: what ``harness.tasks.update_rule`` executes and exported source spells out.
+"""An expression as primitive operations: what ``harness.RuleOptimizer`` executes and exported source spells out.
 
 Both take the operations, and their order, from here; so an exported optimizer draws the same random values, and rounds
 where ``RuleOptimizer`` rounds.

@@ -1,6 +1,6 @@
 """A rule's value as lines of PyTorch: short statements that compute Δ for one parameter.
 
-Every operation is the one that ``harness.tasks.rule_kernels`` runs, on the same operands in the same order: both round
+Every operation is the one that ``tasks.optimizer.kernels`` runs, on the same operands in the same order: both round
 alike. A value that is read twice, or that would make a line too long, gets a name; the rest nests as people write it.
 """
 

@@ -19,7 +19,7 @@ from harness.errors import SettingError
 from harness.space.grammar import Space
 from harness.space.optimizer_source import optimizer_source, zoo_name
 from harness.space.zoo import ZOO, named
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 STEPS = 4
 SHAPES = [(3, 4), (5,), (), (2, 3, 4)]

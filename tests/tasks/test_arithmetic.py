@@ -6,8 +6,8 @@ import torch
 
 from harness.space.equivalence import canonical
 from harness.tasks.arithmetic import digest, rules
-from harness.tasks.rule_kernels import CLIPS, DROPS, KERNELS
-from harness.tasks.rule_program import compile_rule
+from harness.tasks.optimizer.kernels import CLIPS, DROPS, KERNELS
+from harness.tasks.optimizer.program import compile_rule
 
 
 def test_the_rules_use_every_kernel() -> None:

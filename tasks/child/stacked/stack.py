@@ -14,7 +14,7 @@ from harness.tasks.arithmetic import RATE, SEED, STEPS, rules
 from harness.tasks.child.examples import Examples
 from harness.tasks.child.stacked import update
 from harness.tasks.child.stacked.network import Patches, Room, Shape, StackedNetworks
-from harness.tasks.rule_kernels import Bucket
+from harness.tasks.optimizer.kernels import Bucket
 
 BETAS, EPSILON = (0.9, 0.999, 0.999), 1e-8  # the defaults of ``RuleOptimizer``
 MOST_DRAW_SEED = 2**62
@@ -137,9 +137,7 @@ class Stepper:
         noise_sigma: standard deviation of the noise operand.
     """
 
-    def __init__(
-        self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float
-    ) -> None:
+    def __init__(self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float) -> None:
         self._ground, self._sigma = ground, noise_sigma
         shape, device = ground.shape, ground.device
         self._chunks = -(-shape.places["end"] // update.BLOCK)

@@ -1,8 +1,8 @@
 """The update of all cells of a stack in one kernel, driven by a table of tokens: each cell has a rule of its own.
 
-A rule's program (``harness.tasks.rule_program``) becomes rows of a table: operation, where the result goes, where the
+A rule's program (``harness.tasks.optimizer.program``) becomes rows of a table: operation, where the result goes, where the
 arguments are. Values are selected, never multiplied by masks, so that NaN of one place stays there. The formulas and
-their order are those of ``rule_kernels``.
+their order are those of ``optimizer.kernels``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
-from harness.tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
-from harness.tasks.rule_program import Instruction, Program, compile_rule
+from harness.tasks.optimizer.kernels import CLIPS, DROPS, Bucket, drop_threshold
+from harness.tasks.optimizer.program import Instruction, Program, compile_rule
 
 OPERATIONS = (
     *("noise", "clip", "drop", "neg", "exp", "sign", "add", "mul", "sub", "div", "over", "pow", "log", "sqrt", "copy"),

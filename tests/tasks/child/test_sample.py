@@ -13,12 +13,13 @@ import torch
 
 from harness.conformance.elsewhere import in_fresh_process
 from harness.contracts import ARITHMETIC, ChildProtocol
-from harness.tasks import rule_kernels, update_rule
 from harness.tasks.child import fused, kernels, sample
 from harness.tasks.child.sample import Sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN
 from harness.tasks.data.images import ImageData
+from harness.tasks.optimizer import kernels as rule_kernels
+from harness.tasks.optimizer import update_rule
 
 SMALL = Sample(
     path=FUSED,

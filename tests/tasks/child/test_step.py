@@ -23,7 +23,7 @@ from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 BATCH = 20
 SHAPES = [(32, 3), (8, 3), (12, 1), (28, 1), (16, 4), (4, 2)]  # whole blocks of pixels and others; side and channels

@@ -6,8 +6,8 @@ import torch
 from harness.contracts import Rule
 from harness.race.protocols import TOY_QUADRATIC
 from harness.space.zoo import named
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 from harness.tasks.toy.quadratic import Quadratics
-from harness.tasks.update_rule import RuleOptimizer
 
 
 def test_mixed_conditioning_rewards_momentum_and_adam(outcome) -> None:

@@ -7,8 +7,8 @@ from torch import Tensor
 from harness.contracts import Rule
 from harness.race.protocols import TOY_ROSENBROCK
 from harness.space.zoo import named
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 from harness.tasks.toy.rosenbrock import DIMENSIONS, STEEPNESS, Valleys, _climb, _gradient, _terms
-from harness.tasks.update_rule import RuleOptimizer
 
 STARTS = [sum(DIMENSIONS[:index]) for index in range(len(DIMENSIONS))]
 

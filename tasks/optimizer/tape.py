@@ -2,7 +2,7 @@
 
 A rule is element-wise. A step of a large network waits for memory, so it is taken piece by piece, and every operation
 finds in the processor's cache what the one before has left there. There are hundreds of pieces then, and a piece must
-cost little besides its arithmetic: the kernels of ``harness.tasks.rule_kernels`` run once, on stand-ins, and what they
+cost little besides its arithmetic: the kernels of ``optimizer.kernels`` run once, on stand-ins, and what they
 call is called for every piece, with all results in the same memory. The step is the same to the bit::
 
     tape = record(program, bucket.only([place]), rate=0.01)
@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.tasks.rule_kernels import Bucket, descend
-from harness.tasks.rule_program import Program
-from harness.tasks.rule_tensors import plain
+from harness.tasks.optimizer.kernels import Bucket, descend
+from harness.tasks.optimizer.program import Program
+from harness.tasks.optimizer.tensors import plain
 
 LEAST_ENTRIES = 1 << 12  # of a parameter: for fewer, a call costs more than its arithmetic
 BROADCAST = frozenset({"add", "div", "mul", "sub"})  # these take a tensor of one number sooner than the number,
@@ -135,7 +135,7 @@ class _Recorder:
     def write_down(
         self, name: str, first: list[Tensor] | float, *rest: list[Tensor] | float, owned: bool, **scales: float
     ) -> list[Tensor]:
-        """As ``rule_kernels.together``."""
+        """As ``kernels.together``."""
         result = first if owned and isinstance(first, list) else [self.stand_in()]
         arguments = [arg[0] if isinstance(arg, list) else float(arg) for arg in (first, *rest)]
         self.calls.append((name, arguments, result[0], scales))

@@ -22,8 +22,8 @@ from torch.optim import lr_scheduler
 from harness.contracts import Rule
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO
-from harness.tasks import rule_fusion
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import fusion
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(1, 0.1)"]
 SHAPES = [(5,), (40, 30), (), (1,), (4, 3, 2, 2)]
@@ -33,7 +33,7 @@ needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"no 
 
 @pytest.fixture(autouse=True)
 def _small_tensors_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
 
 
 def uncompiled(graph: Any, **_: Any) -> Any:
@@ -112,7 +112,7 @@ def test_all_tensors_in_one_call(rule: str, monkeypatch: pytest.MonkeyPatch) -> 
         return lambda *arguments: (calls.append(len(arguments)), graph(*arguments))
 
     monkeypatch.setattr(torch, "compile", counting)
-    monkeypatch.setattr(rule_fusion, "_alone", lambda _bucket: False)
+    monkeypatch.setattr(fusion, "_alone", lambda _bucket: False)
     ordinary, fused = both(rule)
     assert len(calls) == 5
     assert_close(fused, ordinary, tolerance=1e-12)
@@ -181,7 +181,7 @@ def test_without_a_compiler_one_warning_and_every_step_once(
 def test_a_toolchain_that_is_not_there(tmp_path: Path) -> None:
     script = """
 import torch, warnings
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 ends = []
 for compiled in (False, True):
@@ -199,7 +199,7 @@ print(*(str(each.message) for each in heard if each.category is RuntimeWarning),
     environment = os.environ | {"CXX": str(tmp_path / "nothing"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=environment | {"PYTHONPATH": str(Path(rule_fusion.__file__).parents[1])},
+        env=environment | {"PYTHONPATH": str(Path(fusion.__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,
@@ -258,6 +258,6 @@ def test_small_and_stacked_parameters_take_the_ordinary_path(monkeypatch: pytest
     stack.grad = torch.ones(3, 4)
     RuleOptimizer([stack], "adam", torch.tensor([[0.1], [0.2], [0.3]]), compile=True).step()
     torch.testing.assert_close(stack[:, 0], torch.tensor([0.9, 0.8, 0.7]))
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 1 << 15)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 1 << 15)
     ordinary, small = both("adam + noise")
     assert_close(small, ordinary, tolerance=0.0)

@@ -17,8 +17,8 @@ from harness.contracts import Rule
 from harness.errors import SettingError
 from harness.space.optimizer_source import optimizer_source
 from harness.space.zoo import ZOO, named
-from harness.tasks import rule_fusion
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import fusion
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(g, 0.1)"]
 
@@ -274,7 +274,7 @@ def test_maximize_and_weight_decay_are_those_of_adamw(
     settings: dict[str, Any], compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
     ours, theirs = network(), network()
     groups = [{"params": ours.parameters(), **settings}]
     optimizer = RuleOptimizer(groups, "adam", 0.01, compile=compiled)
@@ -338,7 +338,7 @@ def test_hooks_of_loading_run_before_its_checks() -> None:
 def test_it_is_built_and_steps_whatever_the_default_device(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some devices hold no data, and some no double precision."""
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
     weight = torch.ones(40, 40)
     weight.grad = torch.full((40, 40), 0.5)
     with torch.device("meta"):

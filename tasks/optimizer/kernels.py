@@ -2,7 +2,7 @@
 
 Every kernel has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that
 nobody reads again, and its memory may take the result. Other arguments are never written to. All arithmetic but
-that on what is drawn at random goes through ``Bucket.apply``, so that ``harness.tasks.rule_tape`` can write it down
+that on what is drawn at random goes through ``Bucket.apply``, so that ``optimizer.tape`` can write it down
 instead.
 """
 

@@ -19,9 +19,9 @@ from harness.space.expression import Node, constant, expression
 from harness.space.grammar import Space
 from harness.space.vocabulary import EDITIONS
 from harness.space.zoo import ZOO
-from harness.tasks.rule_kernels import Bucket
-from harness.tasks.rule_program import compile_rule
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.kernels import Bucket
+from harness.tasks.optimizer.program import compile_rule
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 Array = NDArray[np.float64]
 SHAPES = [(3, 4), (5,), ()]

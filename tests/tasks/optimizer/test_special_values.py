@@ -18,8 +18,8 @@ from torch.optim import Optimizer
 from harness.contracts import Rule
 from harness.space.optimizer_source import optimizer_source
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
-from harness.tasks import rule_fusion
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import fusion
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 COMPILER = os.environ.get("CXX", "g++")
 needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"no C++ compiler {COMPILER!r} here")
@@ -89,7 +89,7 @@ def _plain(values: Tensor) -> Tensor:
 
 @pytest.fixture(autouse=True)
 def _small_tensors_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
 
 
 @pytest.mark.parametrize("settings", [{}, {"eps": 0.0}])
@@ -124,7 +124,7 @@ def test_every_word_as_exported_to_the_bit(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_every_word_compiled(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     """All rules are one function for the compiler, since it takes seconds for each."""
-    if dtype.itemsize == 2 and rule_fusion._options(dtype) is None:
+    if dtype.itemsize == 2 and fusion._options(dtype) is None:
         pytest.skip("this torch cannot round after every operation, and half precision takes the ordinary path")
     told: list[dict[str, Any]] = []
     steps: list[tuple[Callable[..., Any], tuple[Tensor, ...]]] = []

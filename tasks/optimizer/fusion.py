@@ -1,6 +1,6 @@
 """A rule's whole step as one function for ``torch.compile``: running means, Δ and descent in a single pass.
 
-The ordinary path (``harness.tasks.rule_program``) runs one operation after another, each over many tensors. Here the
+The ordinary path (``optimizer.program``) runs one operation after another, each over many tensors. Here the
 same instructions are written down as a graph of formulas over single tensors, which the compiler turns into one loop::
 
     step = FusedStep(program)
@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from harness.tasks.rule_kernels import CLIPS, DROPS, Bucket, drop_threshold
-from harness.tasks.rule_program import Program
-from harness.tasks.rule_tensors import plain
+from harness.tasks.optimizer.kernels import CLIPS, DROPS, Bucket, drop_threshold
+from harness.tasks.optimizer.program import Program
+from harness.tasks.optimizer.tensors import plain
 
 Options = dict[str, str | int | bool | Callable[..., Any]]
 PLAIN: dict[str, Callable[..., Tensor]] = {
@@ -213,7 +213,7 @@ def _delta(program: Program, parts: _Parts) -> Tensor:
 
 
 def _formula(token: str, args: list[Tensor], parts: _Parts, *, number: bool) -> Tensor:
-    """A primitive of ``rule_program.lower`` over single tensors, as its kernel in ``rule_kernels`` has it over many.
+    """A primitive of ``program.lower`` over single tensors, as its kernel in ``kernels`` has it over many.
 
     The operations and their order are the kernel's, so that what overflows there does so here, and what is NaN there is
     so here.

@@ -8,8 +8,8 @@
 
 What is executed is the canonical form, so rules with one key train bit-identically, and a branch nobody needs costs
 nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once
-(``harness.tasks.rule_program``); on a processor, large groups are taken one piece of a parameter after another
-(``harness.tasks.rule_tape``), to the same bits.
+(``optimizer.program``); on a processor, large groups are taken one piece of a parameter after another
+(``optimizer.tape``), to the same bits.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from harness.contracts import Rule
 from harness.errors import HarnessError, SettingError, message
 from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
-from harness.tasks.rule_fusion import FusedStep
-from harness.tasks.rule_kernels import Bucket, descend
-from harness.tasks.rule_program import Program, compile_rule
-from harness.tasks.rule_settings import check_gradient, check_group, rule_named, seed_of
-from harness.tasks.rule_streams import STREAM, Streams
-from harness.tasks.rule_tape import Tape, playable, record
-from harness.tasks.rule_tensors import here, plain
+from harness.tasks.optimizer.fusion import FusedStep
+from harness.tasks.optimizer.kernels import Bucket, descend
+from harness.tasks.optimizer.program import Program, compile_rule
+from harness.tasks.optimizer.settings import check_gradient, check_group, rule_named, seed_of
+from harness.tasks.optimizer.streams import STREAM, Streams
+from harness.tasks.optimizer.tape import Tape, playable, record
+from harness.tasks.optimizer.tensors import here, plain
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
 

@@ -14,9 +14,9 @@ from harness.contracts import Rule
 from harness.space.equivalence import canonical
 from harness.space.optimizer_source import optimizer_source
 from harness.space.probe import RunningMeans, evaluate, operand_values
-from harness.tasks import rule_fusion
-from harness.tasks.rule_kernels import FOREACH
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import fusion
+from harness.tasks.optimizer.kernels import FOREACH
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 # 0^−1 is NaN where the gradient is 0 and its mean is negative
@@ -45,7 +45,7 @@ def exported(params: Sequence[Tensor]) -> torch.optim.Optimizer:
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("build", [plain, fused, exported])
 def test_a_step_where_a_sign_is_taken_of_nan(build: Build, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
     param = torch.zeros(40, dtype=dtype)  # more than a vector instruction takes
     optimizer = build([param])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from harness.space.expression import CONSTANT, Node
 from harness.space.primitives import operations
-from harness.tasks.rule_kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value, together
+from harness.tasks.optimizer.kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value, together
 
 BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
 

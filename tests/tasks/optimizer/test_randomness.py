@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from harness.seeds import derive_seed
-from harness.tasks.rule_streams import Streams
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.streams import Streams
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 COUNT = 1_000_000
 

@@ -13,11 +13,12 @@ from harness.contracts import Rule
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, resolve
-from harness.tasks import rule_tape, update_rule
-from harness.tasks.rule_kernels import Bucket
-from harness.tasks.rule_program import compile_rule
-from harness.tasks.rule_tape import Tape, playable, record
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import tape as rule_tape
+from harness.tasks.optimizer import update_rule
+from harness.tasks.optimizer.kernels import Bucket
+from harness.tasks.optimizer.program import compile_rule
+from harness.tasks.optimizer.tape import Tape, playable, record
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 SHAPES = [(7,), (37, 41), (3,), (5, 5), (64, 33), (900,)]
 SKIPPED = (1, 4)  # (step, parameter) without a gradient, so that the counts of steps differ

@@ -19,9 +19,10 @@ from harness.contracts import Rule
 from harness.errors import SettingError
 from harness.space.optimizer_source import optimizer_source
 from harness.space.zoo import resolve
-from harness.tasks import rule_fusion, rule_tape, update_rule
-from harness.tasks.rule_kernels import Bucket
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer import fusion, update_rule
+from harness.tasks.optimizer import tape as rule_tape
+from harness.tasks.optimizer.kernels import Bucket
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 if not torch.distributed.is_available():
     pytest.skip("this torch was built without torch.distributed", allow_module_level=True)
@@ -60,7 +61,7 @@ def _small_counts_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both fast paths are taken wherever they can be."""
     monkeypatch.setattr(update_rule, "PIECE_BYTES", 64)
     monkeypatch.setattr(rule_tape, "LEAST_ENTRIES", 20)
-    monkeypatch.setattr(rule_fusion, "LEAST_ENTRIES", 0)
+    monkeypatch.setattr(fusion, "LEAST_ENTRIES", 0)
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
 
 
@@ -119,7 +120,7 @@ import sys
 import torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 torch.set_num_threads(1)
 torch.distributed.init_process_group("gloo", init_method=sys.argv[1], rank=int(sys.argv[2]), world_size=2)

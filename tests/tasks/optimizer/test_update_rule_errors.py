@@ -13,7 +13,7 @@ from torch import nn
 
 from harness.errors import RuleSyntaxError, SettingError
 from harness.space.zoo import named
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 
 @pytest.mark.parametrize(
