@@ -9,7 +9,7 @@ Layouts, with B images, S their side, H = S/2, Q = S/4, F filters, K the patches
 with borders of zeros; ``features``, ``kept`` and ``slope`` (cells, B, Q·Q, F); ``codes1`` (cells, B, H·H, F) and
 ``codes2`` (cells, B, Q·Q, F), which of its four places a pooling chose, CUT where ReLU cut it.
 
-The first layer's batch norm comes from the patches' Gram matrix, as on a processor (``harness.tasks.child.fused``).
+The first layer's batch norm comes from the patches' Gram matrix, as on a processor (``cpu.network``).
 """
 
 from __future__ import annotations

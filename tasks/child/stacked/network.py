@@ -14,9 +14,9 @@ import triton
 from torch import Tensor
 
 from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.cpu.kernels import FILTERS
+from harness.tasks.child.cpu.memory_layout import Vector
 from harness.tasks.child.examples import Examples, Part
-from harness.tasks.child.kernels import FILTERS
-from harness.tasks.child.layout import Vector
 from harness.tasks.child.stacked import kernels
 
 PRECISION = "tf32x3"  # three products of tf32 for one of float32, on tensor cores: errors as float32's own
@@ -200,9 +200,7 @@ class StackedNetworks:
         steps: (cells,), int32: batches seen, the one that ended a cell included.
     """
 
-    def __init__(
-        self, shape: Shape, room: Room, *, cells: int, seed: int, device: torch.device, chunks: int
-    ) -> None:
+    def __init__(self, shape: Shape, room: Room, *, cells: int, seed: int, device: torch.device, chunks: int) -> None:
         self.shape, self._room, self._device, self._chunks = shape, room, device, chunks
         vector = Vector(shape.channels, shape.side, classes=shape.classes, dtype=torch.float32)
         vector.take(ConvNet(shape.side, channels=shape.channels, classes=shape.classes, seed=seed))

@@ -13,7 +13,8 @@ import torch
 
 from harness.conformance.elsewhere import in_fresh_process
 from harness.contracts import ARITHMETIC, ChildProtocol
-from harness.tasks.child import fused, kernels, sample
+from harness.tasks.child import sample
+from harness.tasks.child.cpu import kernels, network
 from harness.tasks.child.sample import Sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN
@@ -85,7 +86,7 @@ def test_a_last_bit_of_a_sum_in_float64_shows(monkeypatch: pytest.MonkeyPatch) -
         honest(rows, chosen, total)
         total *= 1 + np.finfo(np.float64).eps
 
-    monkeypatch.setattr(fused.kernels, "add_chosen", other)
+    monkeypatch.setattr(network.kernels, "add_chosen", other)
     assert fresh(SMALL) != before
 
 

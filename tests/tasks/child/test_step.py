@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 from harness.contracts import ChildProtocol, Rule
 from harness.tasks.child import step
 from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
 from harness.tasks.child.examples import Examples, Part
-from harness.tasks.child.fused import FusedNetwork, PatchMoments
 from harness.tasks.child.plain import PlainNetwork
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter

@@ -1,7 +1,7 @@
 """The child's network on the fast path: same function and gradients as ``ConvNet``, a multiple of its speed.
 
 Parameters, gradients and running means lie in one vector each, so that a rule's operations run once for all. Between
-them and the loss there is no autograd: forward and backward are written out, and ``harness.tasks.child.kernels`` runs
+them and the loss there is no autograd: forward and backward are written out, and ``cpu.kernels`` runs
 them.
 
 The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
@@ -21,11 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.tasks.child import kernels
 from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.cpu import kernels
+from harness.tasks.child.cpu.kernels import FILTERS
+from harness.tasks.child.cpu.memory_layout import Vector, make_room
+from harness.tasks.child.cpu.room import Array
 from harness.tasks.child.examples import Examples, Part, share_right
-from harness.tasks.child.kernels import FILTERS, Array
-from harness.tasks.child.layout import Room, Vector
 
 MOMENTUM, EPSILON = 0.1, 1e-5  # of batch norm: the defaults of PyTorch
 CHUNK = 100  # images whose patches are in memory at a time
@@ -146,7 +147,7 @@ class FusedNetwork:
         dtype = self.weights.w1.dtype
         self.running = np.zeros((2, 2, FILTERS), dtype)
         self.running[:, 1] = 1.0
-        self._room = Room.of(batch_size, side=side, channels=channels, dtype=dtype)
+        self._room = make_room(batch_size, side=side, channels=channels, dtype=dtype)
         self._features, self._slope = (
             torch.from_numpy(part).view(batch_size, -1) for part in (self._room.features, self._room.slope)
         )

@@ -7,7 +7,7 @@ over three runs of neighbouring numbers, each ``3 · channels`` long.
 Three things make it fast. Sums stay in registers: eight pixels by all filters at once, where the processor has
 AVX-512. Activations go from layer to layer while they are in the cache. And the first convolution's output is never
 stored: batch norm needs its mean and variance before, and its gradient needs all of it, but both follow from the Gram
-matrix of the image patches, which no weight changes (``harness.tasks.child.fused``).
+matrix of the image patches, which no weight changes (``cpu.network``).
 
 Loops that LLVM would not vectorise by itself are written in its vector instructions, which it translates for any
 processor. Numba keeps machine code by source file and does not see that another one changed: so all of it is here.
@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-if TYPE_CHECKING:
-    from harness.tasks.child.layout import Room
+from harness.tasks.child.cpu.room import Array, Room
 
 FILTERS = 32
 BLOCK = 8  # rows have room for whole blocks of so many pixels
@@ -40,8 +38,6 @@ _VECTOR_BYTES = 64 if _WIDE else 32 if _FEATURES.get("avx") else 16
 # How many pairs of sums fit in the registers: for pixels, for taps of the first layer, for taps of the second.
 _PIXELS, _TAPS1, _TAPS2 = (8, 9, 12) if _WIDE else (4, 3, 4)
 _BYTE = ir.IntType(8)
-
-Array = np.ndarray[Any, Any]
 
 
 def _compiled(function: Callable[..., None]) -> Any:

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from harness.tasks.child import convnet, kernels
+from harness.tasks.child import convnet
+from harness.tasks.child.cpu import kernels
 
 
 def count(numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:

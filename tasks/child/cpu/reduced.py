@@ -1,7 +1,7 @@
 """The child's network with products in bfloat16: the second convolution's, which are four fifths of its arithmetic.
 
 Its inputs, its weights and the gradients it receives are rounded to bfloat16, sums are kept in float32 inside a product
-and rounded once (**D**). Everything else is ``harness.tasks.child.fused``'s, in float32: the weights and their steps,
+and rounded once (**D**). Everything else is ``cpu.network``'s, in float32: the weights and their steps,
 the first convolution, batch norm, the linear layer. oneDNN multiplies, by the processor's AMX tiles where it has them;
 where it has no bfloat16 instructions at all, oneDNN converts back and forth, which is slower than float32.
 """
@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.tasks.child import kernels
+from harness.tasks.child.cpu import kernels
+from harness.tasks.child.cpu.kernels import FILTERS
+from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
+from harness.tasks.child.cpu.room import Array
 from harness.tasks.child.examples import Examples
-from harness.tasks.child.fused import FusedNetwork, PatchMoments
-from harness.tasks.child.kernels import FILTERS, Array
 
 
 class ReducedNetwork(FusedNetwork):
