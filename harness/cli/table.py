@@ -35,7 +35,7 @@ def table() -> None:
 
 @app.command()
 def build(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs, adaptive.")],
     replicates: Annotated[
         str | None, typer.Option(help="Which of a rule's scores, from 0: 0-2, or 0,2.", show_default="all")
     ] = None,

@@ -69,11 +69,15 @@ _BROAD = Space.of(
     last_not_add=False,
     connected=False,
 )
+_ADAPTIVE = Space.of(
+    operands=("m", "1", "adam", "rmsprop"), unary=("id", "exp"), binary=("sub", "mul", "div"), blocks=2
+)
 TABLES = {
     spec.name: spec
     for spec in (
         TableSpec("broad", "one block of adaptive and plain words: few rules are good", _BROAD),
         TableSpec("signs", "two blocks of gradients, momentum and their signs: many rules are good", _SIGNS),
+        TableSpec("adaptive", "two blocks of momentum and the adaptive steps, for an accelerator", _ADAPTIVE),
     )
 }
 

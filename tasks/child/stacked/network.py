@@ -25,8 +25,8 @@ LAUNCH: dict[str, dict[str, int]] = {  # P, places of a feature map that a progr
     "second": {"P": 128, "num_warps": 4, "num_stages": 2},
     "pool": {"P": 64, "num_warps": 4, "num_stages": 1},
     "pool_back": {"P": 64, "num_warps": 4, "num_stages": 1},
-    "second_weights": {"P": 64, "num_warps": 2, "num_stages": 2},
-    "second_back": {"P": 128, "num_warps": 4, "num_stages": 2},
+    "second_weights": {"P": 32, "num_warps": 1, "num_stages": 2},
+    "second_back": {"P": 64, "num_warps": 4, "num_stages": 2},
     "first_weights": {"P": 64, "num_warps": 2, "num_stages": 2},
 }
 ROWS = 32  # of a sum that are in flight at a time

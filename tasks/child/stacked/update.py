@@ -37,6 +37,7 @@ GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, 
 NUMBER = FIRST + REGISTERS
 WIDTH = 4  # of a row: operation, result, arguments
 BLOCK = 256
+SMALLEST = tl.constexpr(2.0**-126)  # of the normal numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +144,12 @@ def _signs(x):
 
 
 @triton.jit
+def _flushed(x):
+    """Denormal numbers as zero, as ``reproducible_arithmetic`` has it on a processor."""
+    return tl.where(tl.abs(x) < SMALLEST, 0.0, x)
+
+
+@triton.jit
 def _power(x, y):
     """|x|ʸ with the sign of x, as torch's abs, pow and sign give it."""
     base = tl.abs(x)
@@ -174,8 +181,8 @@ def update(
     i = chunk * SIZE + tl.arange(0, SIZE)
     real = i < N
     at = cell * stride + i
-    w = tl.load(weights + at, mask=real, other=0.0)
-    g = tl.load(slopes + at, mask=real, other=0.0)
+    w = _flushed(tl.load(weights + at, mask=real, other=0.0))
+    g = _flushed(tl.load(slopes + at, mask=real, other=0.0))
     mean = means + cell * 3 * stride + i
     zero = tl.zeros([SIZE], tl.float32)
     r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
@@ -218,12 +225,15 @@ def update(
             result = tl.randn(seed, tl.load(row + 3) * N + i) * sigma
         elif operation == MEAN_M:
             result = tl.load(mean, mask=real, other=0.0) * fade_m + rest_m * x
+            result = _flushed(result)
             tl.store(mean, result, mask=real)
         elif operation == MEAN_V:
             result = tl.load(mean + stride, mask=real, other=0.0) * fade_v + rest_v * x * y
+            result = _flushed(result)
             tl.store(mean + stride, result, mask=real)
         elif operation == MEAN_GAMMA:
             result = tl.load(mean + 2 * stride, mask=real, other=0.0) * fade_gamma + rest_gamma * x * y
+            result = _flushed(result)
             tl.store(mean + 2 * stride, result, mask=real)
         elif operation == UNBIAS_M:
             result = x / due_m
@@ -235,6 +245,7 @@ def update(
             result = tl.sqrt(x) / root_v + epsilon
         else:
             result = x + zero
+        result = _flushed(result)
         r0 = tl.where(target == 2, result, r0)
         r1 = tl.where(target == 3, result, r1)
         r2 = tl.where(target == 4, result, r2)
