@@ -13,9 +13,10 @@ import pytest
 
 from harness.contracts import Rule
 from harness.race.header import Confirmation, RunHeader
-from harness.race.protocols import NO_DATA, TOY_QUADRATIC, Budget
+from harness.race.protocols import NO_DATA, Budget
 from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 SAVINGS = Path(__file__).parent.parent / "results" / "studies" / "savings"
 ABOUT = {"protocol": "a", "torch": "2"}

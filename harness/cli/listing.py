@@ -78,13 +78,20 @@ def _print(table: _Table) -> None:
 
 
 def _protocols(_what: Listed, _name: str) -> _Table:
-    from harness.race.protocols import PROTOCOLS, SUMMARIES
+    from harness.errors import RegistryError
+    from harness.race.protocols import registered
+    from harness.registry import Kind, entries
 
     table = _Table(["protocol", "", "hash", "examples", "epochs", "what it is"], figures=["examples", "epochs"])
-    for protocol in PROTOCOLS.values():
+    for name, entry in entries(Kind.PROTOCOL).items():
+        try:
+            found = registered(name)
+        except RegistryError:  # one that somebody's package registers badly hides no other
+            table.add_row(name, "", "", "", "", f"cannot be loaded from {entry.target}")
+            continue
+        protocol = found.protocol
         examples = f"{protocol.train_examples:,} + {protocol.validation_examples:,}"
-        summary = SUMMARIES[protocol.name]
-        table.add_row(protocol.name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), summary)
+        table.add_row(name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), found.summary)
     table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
     return table
 

@@ -36,7 +36,9 @@ Constraints = Annotated[
     str,
     typer.Option("--constraints", help="all, none, or a list of distinct-operands, last-not-add, connected."),
 ]
-ProtocolName = Annotated[str, typer.Option("--protocol", help="How a rule is scored; see `harness ls protocols`.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", help="How a rule is scored: see `harness ls protocols`, or module:attribute.")
+]
 DataName = Annotated[str, typer.Option("--data", help="auto, cifar10, synthetic, or module:attribute.")]
 DataRoot = Annotated[
     Path | None,

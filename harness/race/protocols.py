@@ -1,133 +1,56 @@
-"""Named, frozen, hashed child protocols, and the budget a search is charged against (protocol §2, §3)."""
+"""Protocols by name, what follows from one, and the budget a search is charged against (protocol §2, §3)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 
-from harness.contracts import ChildProtocol
-from harness.errors import ProtocolError, check_choice, check_range
+from harness.contracts import ChildProtocol, NamedProtocol
+from harness.errors import ProtocolError, RegistryError, check_range, message
+from harness.registry import Kind, entries, load
 from harness.seeds import derive_seed
 
-SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
 MOST_CHILDREN = 10_000_000  # boards hold a score for each; the paper's search took 45,000
 
-PAPER = ChildProtocol(
-    name="paper",
-    version=1,
-    task="child",
-    train_examples=10_000,
-    validation_examples=5_000,
-    batch_size=100,
-    epochs=5,
-    learning_rates=SWEEP,
-    chance=0.1,
-)
-QUICK = ChildProtocol(
-    name="quick",
-    version=1,
-    task="child",
-    train_examples=2_000,
-    validation_examples=1_000,
-    batch_size=50,
-    epochs=3,
-    learning_rates=SWEEP,
-    chance=0.1,
-)
-# 0.13: chance and three standard errors of it on 1,000 held-out examples.
-QUICK_HALVING = replace(QUICK, name="quick-halving", rungs=(0.25, 0.5), stops_below=0.13)
-QUICK_BF16 = replace(QUICK, name="quick-bf16", dtype="bfloat16")
-PAPER_BF16 = replace(PAPER, name="paper-bf16", dtype="bfloat16")
-TOY_QUADRATIC = ChildProtocol(
-    name="toy-quadratic",
-    version=1,
-    task="toy-quadratic",
-    inputs="none",
-    train_examples=100,
-    validation_examples=1,
-    batch_size=10,
-    epochs=5,
-    learning_rates=SWEEP,
-    chance=0.0,
-)
-TOY_ROSENBROCK = ChildProtocol(
-    name="toy-rosenbrock",
-    version=1,
-    task="toy-rosenbrock",
-    inputs="none",
-    train_examples=120,
-    validation_examples=1,
-    batch_size=10,
-    epochs=5,
-    learning_rates=SWEEP,
-    chance=0.0,
-)
-TOY_CLASSIFIER = ChildProtocol(
-    name="toy-classifier",
-    version=1,
-    task="toy-classifier",
-    inputs="none",
-    train_examples=384,
-    validation_examples=500,
-    batch_size=32,
-    epochs=5,
-    learning_rates=SWEEP,
-    chance=0.1,
-)
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        PAPER,
-        QUICK,
-        QUICK_HALVING,
-        QUICK_BF16,
-        PAPER_BF16,
-        TOY_QUADRATIC,
-        TOY_ROSENBROCK,
-        TOY_CLASSIFIER,
-    )
-}
-SUMMARIES = {
-    "paper": "the child of Neural Optimizer Search §4.2, the one to publish with",
-    "quick": "the same network on fewer examples: a whole search in minutes",
-    "quick-halving": "quick, but the sweep drops λs early and a child at chance stops: other rewards for less work",
-    "quick-bf16": "quick with products in bfloat16, faster where the processor has AMX and slower elsewhere",
-    "paper-bf16": "paper with products in bfloat16, faster where the processor has AMX and slower elsewhere",
-    "toy-quadratic": "noisy quadratics, milliseconds a rule: for tests and for comparing searchers cheaply",
-    "toy-rosenbrock": "noisy Rosenbrock functions, milliseconds a rule: for comparing searchers cheaply",
-    "toy-classifier": "a small network on a generated data set, milliseconds a rule: for comparing searchers cheaply",
-}
-
-# Scores whose first reaching a board reports (**D**), three a protocol, whatever the data; no score depends on them. Of
-# `quick` and `paper`: a rule that learns, one about as good as SGD on CIFAR-10 (measured: 0.42 and 0.55), one near the
-# best known there (0.47 and 0.60). Of the quadratics and Rosenbrock: around the final best of random search after 300
-# children. Of the toy classifier: from SGD's reward (0.44) to Adam's (0.66).
-TARGETS = {
-    "paper": (0.5, 0.55, 0.6),
-    "quick": (0.35, 0.4, 0.45),
-    "quick-halving": (0.35, 0.4, 0.45),
-    "quick-bf16": (0.35, 0.4, 0.45),
-    "paper-bf16": (0.5, 0.55, 0.6),
-    "toy-quadratic": (0.55, 0.6, 0.65),
-    "toy-rosenbrock": (0.55, 0.6, 0.65),
-    "toy-classifier": (0.45, 0.55, 0.65),
-}
-
 
 def named(name: str) -> ChildProtocol:
-    """Return the protocol called ``name``.
+    """Return the protocol that a registered name, or a ``module:attribute``, stands for.
 
     Raises:
-        ProtocolError: no protocol has that name.
+        RegistryError: no protocol has that name, or what has it is none.
     """
-    check_choice("protocol", name, PROTOCOLS, error=ProtocolError)
-    return PROTOCOLS[name]
+    return registered(name).protocol
+
+
+def registered(name: str) -> NamedProtocol:
+    """Return a protocol as it is registered, with what no score depends on.
+
+    Raises:
+        RegistryError: no protocol has that name, or what has it is none.
+    """
+    found = load(Kind.PROTOCOL, name)
+    whole = NamedProtocol(found) if isinstance(found, ChildProtocol) else found
+    what, hint = f"protocol {name!r}", "Name a ChildProtocol, or a NamedProtocol with one"
+    if not isinstance(whole, NamedProtocol):
+        raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
+    if ":" not in name and whole.protocol.name != name:
+        hint = "Register it by the name that it has"
+        raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
+    return whole
 
 
 def targets(protocol: ChildProtocol) -> tuple[float, ...]:
-    """The scores whose first reaching a board reports; of a protocol from outside, quarters of the way to 1 (**D**)."""
-    known = TARGETS.get(protocol.name)
+    """The scores whose first reaching a board reports; where none are registered, quarters of the way to 1 (**D**).
+
+    A board is drawn wherever its runs are, whether or not the package of their protocol is there: so one that is not,
+    or does not load, is no error.
+    """
+    known: tuple[float, ...] = ()
+    if protocol.name in entries(Kind.PROTOCOL):
+        with suppress(RegistryError):
+            known = registered(protocol.name).targets
     return known or tuple(protocol.chance + part * (1 - protocol.chance) for part in (0.25, 0.5, 0.75))
 
 

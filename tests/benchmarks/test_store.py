@@ -27,11 +27,12 @@ from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status
 from harness.race.entry import Entry, Source
 from harness.race.header import RunHeader
-from harness.race.protocols import QUICK, Budget
+from harness.race.protocols import Budget
 from harness.race.store import sqlite
 from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.race.store.rows import ENTRY_COLUMNS, entry_cells
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 SPACE = Space.of(blocks=2)
 OUTCOME = Outcome(

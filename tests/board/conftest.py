@@ -11,9 +11,10 @@ import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.race.header import RunHeader
-from harness.race.protocols import QUICK, Budget
+from harness.race.protocols import Budget
 from harness.race.runs import RunRecord, RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 sys.path.append(str(Path(__file__).parent))  # for ``confirming``, which several tests share
 

@@ -15,8 +15,8 @@ from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import boards
 from harness.board.terminal import show, show_page
 from harness.contracts import Block, Rule
-from harness.race.protocols import PAPER
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 
 def printed(found, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:

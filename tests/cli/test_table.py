@@ -10,11 +10,12 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.race.protocols import TOY_QUADRATIC, child_seed
+from harness.race.protocols import child_seed
 from harness.race.store import tables
 from harness.race.store.archive_reading import decode, header_of
 from harness.race.store.tables import Part, TableSpec
 from harness.space.grammar import Space
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 TOY = TableSpec(
     "toy",

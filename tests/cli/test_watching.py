@@ -20,10 +20,11 @@ from harness.race.engines.inline import InlineEngine
 from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
-from harness.race.protocols import TOY_QUADRATIC, Budget
+from harness.race.protocols import Budget
 from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 PATIENCE_SECONDS = 600.0

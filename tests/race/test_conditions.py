@@ -17,10 +17,10 @@ from harness.cli.main import app
 from harness.race import conditions
 from harness.race.conditions import prepared
 from harness.race.engines import engine
-from harness.race.protocols import TOY_QUADRATIC
 from harness.race.store.ledger import Ledger
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks.toy import QuadraticTask
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 
 class Outside(QuadraticTask):

@@ -13,8 +13,8 @@ from harness.errors import DataError, EngineError, RegistryError
 from harness.race.engines.engine import TaskSpec, pinned, train
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine
-from harness.race.protocols import TOY_QUADRATIC
 from harness.space.expression import LANGUAGE_VERSION
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 RULE = SPACE.sample(np.random.default_rng(0))
 

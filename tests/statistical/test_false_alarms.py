@@ -9,9 +9,10 @@ from harness.board.comparison import compare
 from harness.board.searches.judging import boards
 from harness.contracts import Status
 from harness.race.header import RunHeader
-from harness.race.protocols import QUICK, Budget
+from harness.race.protocols import Budget
 from harness.race.runs import Results, RunResults, RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 CHILDREN = 10
 

@@ -8,14 +8,15 @@ packed by gzip. All children of a replicate train from one seed, which no search
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from harness.contracts import ChildProtocol, Rule
 from harness.errors import LedgerError, check_choice, message
+from harness.race import protocols
 from harness.race.header import RunHeader
-from harness.race.protocols import QUICK, Budget
+from harness.race.protocols import Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX
 from harness.race.store.archive_reading import header_of
 from harness.space.enumeration import functions
@@ -40,7 +41,7 @@ class TableSpec:
     name: str
     summary: str
     space: Space
-    protocol: ChildProtocol = QUICK
+    protocol: ChildProtocol = field(default_factory=lambda: protocols.named("quick"))
     replicates: int = 3
 
     @property

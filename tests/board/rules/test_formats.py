@@ -16,8 +16,8 @@ from harness.board.rules import pages as rules_pages
 from harness.board.rules.formats import render
 from harness.board.rules.judging import rules_boards
 from harness.board.terminal import show_page
-from harness.race.protocols import PAPER
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
 SCORES = {

@@ -12,8 +12,9 @@ from harness.board.rules.judging import rules_boards
 from harness.board.rules.pages import page
 from harness.board.searches.judging import boards
 from harness.contracts import Status
-from harness.race.protocols import PAPER, Budget
+from harness.race.protocols import Budget
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 NEW = "g * exp(v)"  # found by nobody unless a test says so
 GOOD = [0.70, 0.71, 0.72, 0.70, 0.71, 0.72, 0.73, 0.74]

@@ -10,8 +10,8 @@ from harness.board.rules.plan import _searched
 from harness.board.searches.judging import boards
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError
-from harness.race.protocols import PAPER
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 
 def nominated(records, *, top: int = 1, **options):

@@ -11,9 +11,10 @@ from harness.board.markdown import Format
 from harness.board.searches.formats import render
 from harness.board.searches.judging import boards
 from harness.contracts import Rule
-from harness.race.protocols import PAPER, Budget
+from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import PAPER
 
 SMALL, LARGE = Budget(4, 8), Budget(8, 16)
 

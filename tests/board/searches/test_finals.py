@@ -15,8 +15,8 @@ from harness.board.searches.formats import render
 from harness.board.searches.judging import boards
 from harness.board.searches.pages import page
 from harness.contracts import Status
-from harness.race.protocols import PAPER
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from harness.board.markdown import Format
 from harness.board.searches.formats import render
 from harness.board.searches.judging import boards
 from harness.contracts import Status
-from harness.race.protocols import PAPER
 from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 HOSTILE = 'evil|name`[red]"quoted",\r\nnext\x1b[31m<b>*'
 

@@ -9,9 +9,10 @@ import pytest
 from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import boards
 from harness.contracts import Status
-from harness.race.protocols import PAPER, Budget
+from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import PAPER
 
 FAILURES = (Status.DIVERGED, Status.ERROR)
 

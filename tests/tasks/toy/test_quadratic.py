@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from harness.contracts import Rule
-from harness.race.protocols import TOY_QUADRATIC
 from harness.space.zoo import named
 from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 from harness.tasks.toy.quadratic import Quadratics
 
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.race.protocols import TOY_ROSENBROCK
 from harness.space.zoo import named
 from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.toy.protocols import TOY_ROSENBROCK
 from harness.tasks.toy.rosenbrock import DIMENSIONS, STEEPNESS, Valleys, _climb, _gradient, _terms
 
 STARTS = [sum(DIMENSIONS[:index]) for index in range(len(DIMENSIONS))]

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from harness.contracts import ChildProtocol, Rule, Status
-from harness.race.protocols import PAPER, PAPER_BF16, QUICK, QUICK_BF16
 from harness.tasks.child import step
 from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
 from harness.tasks.child.cpu.reduced import ReducedNetwork
 from harness.tasks.child.examples import Examples, Part
 from harness.tasks.child.plain import PlainNetwork
+from harness.tasks.child.protocols import PAPER, PAPER_BF16, QUICK, QUICK_BF16
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.data.images import ImageData
