@@ -144,10 +144,13 @@ def _plan(ledger: Ledger, own: Sequence[Rule], *, top: int, finals: bool, board:
     from harness.board.nominating import nominations, way
     from harness.race.confirming import to_confirm
     from harness.space.grammar import Space
+    from harness.space.vocabulary import ARXIV2, edition_with
 
     if not (top or finals):
-        whole = Space.of("arxiv2", blocks=4, distinct_operands=False, last_not_add=False, connected=False)
-        return _Plan(to_confirm(own), None, whole)
+        rules = to_confirm(own)
+        edition = edition_with((word for rule in rules for word in rule.tokens), least=ARXIV2)
+        whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
+        return _Plan(rules, None, whole)
     records = ledger.results()
     searched = _searched(records, board=board, unfinished=unfinished)
     nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)

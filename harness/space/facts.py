@@ -46,7 +46,7 @@ def interval(node: Node) -> Interval:
     if token == "pow":
         return (0.0, math.inf) if bounds[0][0] >= 0 else EVERYTHING
     try:
-        return computed(word.arithmetic, _INTERVALS, dict(zip((X, Y), bounds, strict=False)))
+        return computed(word.arithmetic, INTERVALS, dict(zip((X, Y), bounds, strict=False)))
     except KeyError:  # of a word that stored files hold and the language does not know
         return EVERYTHING
 
@@ -179,7 +179,7 @@ def _known(low: float, high: float) -> Interval:
     return EVERYTHING if math.isnan(low) or math.isnan(high) else (low, high)
 
 
-_INTERVALS: dict[str, Callable[..., Interval]] = {
+INTERVALS: dict[str, Callable[..., Interval]] = {
     "const": lambda value: (value, value),
     "add": lambda first, second: _known(first[0] + second[0], first[1] + second[1]),
     "sub": lambda first, second: _known(first[0] - second[1], first[1] - second[0]),

@@ -34,14 +34,18 @@ class Notation:
         """An expression, with no more brackets than it takes, and how tightly its outermost form binds."""
         if node.token == CONSTANT:
             return self.number(node.value), NEGATION if node.value < 0 else ATOM
-        form = self.form(word_of(node.token, len(node.args)))
+        args = node.args
+        form = self.form(word_of(node.token, len(args)))
+        if not args:
+            return form.filled(), form.binding
         if form.argument_alone:
-            return self.write(node.args[0])
-        read = [self._argument(form, min(place, 1), arg) for place, arg in enumerate(node.args)]
-        text = form.filled(*read[:2])
-        for later in read[2:]:  # ``add`` and ``mul`` of canonical forms
-            text = form.filled(text, later)
-        return text, form.binding
+            return self.write(args[0])
+        first = self._argument(form, 0, args[0])
+        if len(args) == 1:
+            return form.filled(first), form.binding
+        for later in args[1:]:  # several, for ``add`` and ``mul`` of canonical forms
+            first = form.filled(first, self._argument(form, 1, later))
+        return first, form.binding
 
     def _argument(self, form: Form, place: int, arg: Node) -> str:
         """An argument, in brackets where it would be read otherwise; nothing if the form leaves it out."""
@@ -51,8 +55,8 @@ class Notation:
         least = form.least[place]
         if least is None:
             return text
-        open_to_doubt = bool(place and self.minus) and text.startswith(self.minus)
-        return self.brackets.filled(text) if binding < least or open_to_doubt else text
+        doubtful = binding < least or (place and self.minus and text.startswith(self.minus))
+        return self.brackets.filled(text) if doubtful else text
 
 
 def number_text(value: float) -> str:

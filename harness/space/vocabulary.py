@@ -7,7 +7,7 @@ and stored files share.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -150,6 +150,16 @@ def computed(arithmetic: Node, functions: Mapping[str, Callable[..., T]], known:
     if token in PRIMITIVES:
         return functions[token](*args)
     return computed(BY_NAME[token].arithmetic, functions, dict(zip((X, Y), args, strict=False)))
+
+
+def edition_with(words: Iterable[str], *, least: Edition) -> Edition:
+    """The first edition that has all of some words, earlier results (``#1``) aside, and those of another edition."""
+    wanted = {*words} & BY_NAME.keys()
+    for each in EDITIONS.values():
+        has = {*each.operands, *each.unary, *each.binary}
+        if has >= wanted | {*least.operands, *least.unary, *least.binary}:
+            return each
+    return least
 
 
 def edition(name: str) -> Edition:
