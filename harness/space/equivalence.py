@@ -22,6 +22,7 @@ Forms that come out:
 - an operand by name, but ``1`` and ``2`` as ``const``, and √v̂'s quotients as ``adam`` and ``rmsprop``;
 - ``const``;
 - ``exp log sqrt sign`` and the clips and drops of one node; ``pow`` of two;
+- any other word by name if it is made of primitives that are no words; of what other words compute, their form;
 - ``neg`` of anything but a constant, a sum, another ``neg`` or a product with a constant;
 - ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, powers as repeated factors;
 - ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;

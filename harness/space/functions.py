@@ -1,7 +1,8 @@
-"""The unary functions and the power of canonical expressions, in canonical form.
+"""The functions of canonical expressions, in canonical form.
 
 Odd functions (sign, clip, drop) hand the sign of their argument outside, even ones (log, sqrt) discard it. ``sign`` and
-``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0.
+``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0. A word that computes what
+other words do has their form; of any other, its record says all that is known.
 """
 
 from __future__ import annotations

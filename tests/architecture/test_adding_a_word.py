@@ -8,27 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from as_installed import lay_out
+from as_installed import ROOT, lay_out
 
 from harness.space import words
 from harness.space.vocabulary import BY_NAME
 
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CUBE = CONTRIBUTING[CONTRIBUTING.index('    Word(\n        "cube",') :].partition("\n\n")[0].strip()
 RECORDS = {  # the kind whose list a record ends
     "OPERANDS": 'Word("g4", "operand", Node("mul", (SQUARE, SQUARE)), edition="cubes", zero_where=("g", "v")),',
-    "UNARY": """Word(
-        "cube",
-        "unary",
-        Node("mul", (Node("mul", (X, X)), X)),
-        edition="cubes",
-        latex=Form("$x^{3}", POWER, (ATOM, None)),
-        mathml=Form(raised("$x", identifier("3")), POWER, (ATOM, None)),
-        pseudocode=Form("($x)³"),
-        legend="cube(x) is x * x * x",
-        zero_where=("x",),
-        parity="odd",
-        finite=True,
-        defined=True,
-    ),
+    "UNARY": f"""{CUBE}
     Word(
         "softsign",
         "unary",
