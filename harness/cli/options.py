@@ -27,7 +27,9 @@ CONSTRAINTS = {
 }
 
 
-SpaceName = Annotated[str, typer.Option("--space", help="Edition of the language: icml2017 or arxiv2.")]
+SpaceName = Annotated[
+    str, typer.Option("--space", help="Edition of the language: icml2017, arxiv2, or another of `harness ls spaces`.")
+]
 Blocks = Annotated[int, typer.Option("--blocks", help="Blocks a rule has, 1 to 4.")]
 Operands = Annotated[str, typer.Option("--operands", help="Only these operands, comma-separated.")]
 Unary = Annotated[str, typer.Option("--unary", help="Only these unary functions, comma-separated.")]

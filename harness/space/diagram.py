@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from harness.contracts import Rule
 from harness.space import printer
 from harness.space.expression import Node, expression
+from harness.space.vocabulary import word_of
 
 # Lengths in the drawing's own unit, a pixel at its natural size.
 LETTER = 8.4  # width of a monospace letter of 14
@@ -128,7 +129,7 @@ def _box(node: Node) -> float:
 
 
 def _unused(node: Node, place: int) -> bool:
-    return node.token == "left" and place == 1
+    return not word_of(node.token, len(node.args)).reads(place)
 
 
 def _quoted(text: str) -> str:

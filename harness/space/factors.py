@@ -7,18 +7,19 @@ equal products meet, and ``disguised`` puts what remains together again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.space.expression import CONSTANT, Node, constant
-from harness.space.facts import CACHED, SIGN_G, SIGN_M, G, M, V
+from harness.space.facts import CACHED, SIGN_OF, G, M, V
 from harness.space.printer import formula
-from harness.space.vocabulary import CLIP_LIMITS, WEIGHT_SCALES, with_epsilon
+from harness.space.vocabulary import BY_NAME, CLIP_LIMITS, WEIGHT_SCALES, computed, with_epsilon
+from harness.space.word import X
 
 W = Node("1e-1w")  # the multiple of w that all others are expressed in
 SQRT_V = Node("sqrt", (V,))
-SIGN_OF = {G: SIGN_G, M: SIGN_M}
 UNDER_SIGN = {mark: value for value, mark in SIGN_OF.items()}
 NOT_A_NUMBER = constant(math.nan)  # one object, since NaN equals nothing else
 
@@ -48,16 +49,26 @@ def raised(base: float, exponent: float) -> float:
 
 def function_value(token: str, value: float) -> float:
     """A unary function, but for those that draw, of a number that it does not overflow on."""
-    match token:
-        case "exp":
-            return math.exp(value)
-        case "log":
-            return math.log(with_epsilon(abs(value)))
-        case "sqrt":
-            return math.sqrt(abs(value))
-        case "sign":
-            return float((value > 0) - (value < 0))
-    return min(max(value, -CLIP_LIMITS[token]), CLIP_LIMITS[token])
+    return computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: value})
+
+
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "const": float,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "neg": operator.neg,
+    "over": operator.truediv,
+    "plus_eps": with_epsilon,
+    "abs": abs,
+    "sign": lambda value: float((value > 0) - (value < 0)),
+    "exp": math.exp,
+    "ln": math.log,
+    "root": math.sqrt,
+    "raised": raised,
+    "clamp": lambda value, limit: min(max(value, -limit), limit),
+}
+"""What each primitive does with a number."""
 
 
 @lru_cache(maxsize=CACHED)

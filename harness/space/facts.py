@@ -1,20 +1,23 @@
 """What is known about the value of a canonical expression: its range, whether it stays finite, where it is zero.
 
 Rewrites that discard a part of an expression (x − x = 0, sign(eˣ) = 1, a clip that always saturates) ask here first.
-The answers err on the side of "unknown": a fact that is not established costs at most one rewrite.
+The answers err on the side of "unknown": a fact that is not established costs at most one rewrite. What is known of a
+single word is in its record; ranges follow from what it computes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
-from harness.space.expression import CONSTANT, Node
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, with_epsilon
+from harness.space.node import CONSTANT, Node
+from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, computed, with_epsilon, word_of
+from harness.space.word import EVERYTHING, X, Y
+from harness.space.words import OPERANDS
 
 Interval = tuple[float, float]
 
-EVERYTHING: Interval = (-math.inf, math.inf)
 LARGEST_EXPONENT = 80.0  # e^±80 is an ordinary number in float32 too
 LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number finite, and above 0
 FOLDING = 1e-11  # relative: constants are rounded to twelve digits, so e as it is written lies above e
@@ -22,12 +25,7 @@ SMALLEST = 1e-36  # what lies above is positive in float32 too
 CACHED = 1 << 16
 
 G, M, V = Node("g"), Node("m"), Node("v")
-SIGN_G, SIGN_M = Node("sign(g)"), Node("sign(m)")
-_RANGES = {"v": (0.0, math.inf), "g2": (0.0, math.inf), "sign(g)": (-1.0, 1.0), "sign(m)": (-1.0, 1.0)}
-# An operand is zero where these are: v is a mean of squares, so where it is 0 every gradient so far was 0.
-_ZEROS: dict[str, tuple[Node, ...]] = {"g": (G, V), "g2": (G, V), "g3": (G, V), "sign(g)": (G, V), "rmsprop": (G, V)}
-_ZEROS |= {"m": (M, V), "sign(m)": (M, V), "adam": (M, V), "v": (V,), "gamma": (Node("gamma"), V)}
-_ZEROS |= {name: (Node("1e-1w"),) for name in ("1e-1w", "1e-2w", "1e-3w", "1e-4w")}
+SIGN_OF = {Node(word.sign_of): Node(word.name) for word in OPERANDS if word.sign_of}
 
 
 @lru_cache(maxsize=CACHED)
@@ -37,39 +35,20 @@ def interval(node: Node) -> Interval:
     if token == CONSTANT:
         error = 0.0 if float(f"{node.value:.10g}") == node.value else FOLDING * abs(node.value)
         return _known(node.value - error, node.value + error)
+    word = word_of(token, len(node.args))
     if not node.args:
-        return _RANGES.get(token, EVERYTHING)
-    low, high = interval(node.args[0])
-    if token in CLIP_LIMITS:
-        limit = CLIP_LIMITS[token]
-        return (min(max(low, -limit), limit), min(max(high, -limit), limit))
-    if token in DROP_RATES:
-        return (min(low, 0.0), max(high, 0.0))
-    match token:
-        case "neg":
-            return (-high, -low)
-        case "exp":
-            return (_exp(low), _exp(high))
-        case "sign":
-            return (-1.0 if low < 0 else 0.0, 1.0 if high > 0 else 0.0)
-        case "log" | "sqrt":
-            least, most = _modulus(low, high)
-            if token == "sqrt":
-                return (math.sqrt(least), math.sqrt(most))
-            return (math.log(_smallest_sum(least)), math.log(most + EPSILON))
-        case "add":
-            bounds = [interval(arg) for arg in node.args]
-            return _known(sum(low for low, _ in bounds), sum(high for _, high in bounds))
-        case "mul":
-            return _product(node.args)
-        case "div":
-            least, most = interval(node.args[1])
-            if least >= 0:
-                return _times((low, high), (1 / (most + EPSILON), 1 / _smallest_sum(least)))
-        case "pow":
-            if low >= 0:
-                return (0.0, math.inf)
-    return EVERYTHING
+        return word.bounds
+    if token == "mul":
+        return _product(node.args)
+    bounds = [interval(arg) for arg in node.args]
+    if token == "add":
+        return _known(sum(low for low, _ in bounds), sum(high for _, high in bounds))
+    if token == "pow":
+        return (0.0, math.inf) if bounds[0][0] >= 0 else EVERYTHING
+    try:
+        return computed(word.arithmetic, INTERVALS, dict(zip((X, Y), bounds, strict=False)))
+    except KeyError:  # of a word that stored files hold and the language does not know
+        return EVERYTHING
 
 
 def nonnegative(node: Node) -> bool:
@@ -99,7 +78,7 @@ def tame(node: Node) -> bool:
         base, exponent = node.args
         least, most = interval(exponent)
         return least >= 0 and most <= LARGEST_POWER and base.token != CONSTANT
-    return True
+    return not node.args or word_of(node.token, len(node.args)).finite
 
 
 @lru_cache(maxsize=CACHED)
@@ -116,16 +95,16 @@ def steady(node: Node) -> bool:
         return all(low > -math.inf for low, _ in wild) or all(high < math.inf for _, high in wild)
     if node.token == "mul":  # 0 · ∞
         return len(wild) == 1 and all(arg.token == CONSTANT and arg.value for arg in node.args if tame(arg))
-    return len(node.args) == 1
+    return word_of(node.token, len(node.args)).defined
 
 
 @lru_cache(maxsize=CACHED)
 def ternary(node: Node) -> bool:
     """Whether the value is always −1, 0 or 1."""
-    if node.token in ("sign", "sign(g)", "sign(m)"):
-        return True
     if node.token == CONSTANT:
         return node.value in (-1.0, 0.0, 1.0)
+    if word_of(node.token, len(node.args)).arithmetic.token == "sign":
+        return True
     if node.token in DROP_RATES or node.token in ("mul", "neg"):
         return all(ternary(arg) for arg in node.args)
     return False
@@ -134,21 +113,30 @@ def ternary(node: Node) -> bool:
 @lru_cache(maxsize=CACHED)
 def zeros(node: Node) -> frozenset[Node]:
     """Values such that, wherever one of them is 0, so is this one."""
-    if not node.args:
-        return frozenset(_ZEROS.get(node.token, ())) | {node}
-    token = node.token
-    if token in CLIP_LIMITS or token in DROP_RATES or token in ("neg", "sign", "sqrt", "div"):
-        return zeros(node.args[0]) | {node}
-    if token == "mul":
-        return frozenset().union(*(zeros(arg) for arg in node.args)) | {node}
-    if token == "add":
+    if node.token == "add":
         return frozenset.intersection(*(zeros(arg) for arg in node.args)) | {node}
-    return frozenset((node,))
+    where = word_of(node.token, len(node.args)).zero_where
+    if not node.args:
+        return frozenset((*map(Node, where), node))
+    places = {"x": node.args[:1], "y": node.args[1:]}
+    return frozenset((node,)).union(*(zeros(arg) for name in where for arg in places[name]))
 
 
-def _modulus(low: float, high: float) -> Interval:
+def _modulus(bounds: Interval) -> Interval:
     """Bounds of |x|."""
+    low, high = bounds
     return (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
+
+
+def _of_epsilon(bounds: Interval) -> Interval:
+    """Bounds of x + ε, for x at least 0."""
+    least, most = bounds
+    return (_smallest_sum(least), most + EPSILON) if least >= 0 else EVERYTHING
+
+
+def _quotient(first: Interval, second: Interval) -> Interval:
+    least, most = second
+    return _times(first, (1 / most, 1 / least)) if least > 0 else EVERYTHING
 
 
 def _smallest_sum(least: float) -> float:
@@ -173,11 +161,11 @@ def _product(args: tuple[Node, ...]) -> Interval:
     for arg in args:
         left[arg] = left.get(arg, 0) + 1
     for arg in list(left):
-        least, most = _modulus(*interval(arg))
+        least, most = _modulus(interval(arg))
         while left[arg] >= 2:
             left[arg] -= 2
             result = _times(result, (least * least, most * most))
-        mark = {G: SIGN_G, M: SIGN_M}.get(arg, Node("sign", (arg,)))
+        mark = SIGN_OF.get(arg, Node("sign", (arg,)))
         if left[arg] and left.get(mark, 0) % 2:
             left[arg], left[mark] = 0, left[mark] - 1
             result = _times(result, (least, most))
@@ -189,3 +177,23 @@ def _product(args: tuple[Node, ...]) -> Interval:
 
 def _known(low: float, high: float) -> Interval:
     return EVERYTHING if math.isnan(low) or math.isnan(high) else (low, high)
+
+
+INTERVALS: dict[str, Callable[..., Interval]] = {
+    "const": lambda value: (value, value),
+    "add": lambda first, second: _known(first[0] + second[0], first[1] + second[1]),
+    "sub": lambda first, second: _known(first[0] - second[1], first[1] - second[0]),
+    "mul": _times,
+    "neg": lambda bounds: (-bounds[1], -bounds[0]),
+    "over": _quotient,
+    "plus_eps": _of_epsilon,
+    "abs": _modulus,
+    "sign": lambda bounds: (-1.0 if bounds[0] < 0 else 0.0, 1.0 if bounds[1] > 0 else 0.0),
+    "exp": lambda bounds: (_exp(bounds[0]), _exp(bounds[1])),
+    "ln": lambda bounds: (math.log(bounds[0]), math.log(bounds[1])) if bounds[0] > 0 else EVERYTHING,
+    "root": lambda bounds: (math.sqrt(bounds[0]), math.sqrt(bounds[1])) if bounds[0] >= 0 else EVERYTHING,
+    "raised": lambda _base, _exponent: (0.0, math.inf),
+    "clamp": lambda bounds, limit: (min(max(bounds[0], -limit), limit), min(max(bounds[1], -limit), limit)),
+    "drop": lambda bounds, _rate: (min(bounds[0], 0.0), max(bounds[1], 0.0)),
+}
+"""Bounds of what each primitive computes, from those of its arguments."""

@@ -1,7 +1,8 @@
-"""The unary functions and the power of canonical expressions, in canonical form.
+"""The functions of canonical expressions, in canonical form.
 
 Odd functions (sign, clip, drop) hand the sign of their argument outside, even ones (log, sqrt) discard it. ``sign`` and
-``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0.
+``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0. A word that computes what
+other words do has their form; of any other, its record says all that is known.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from harness.space.algebra import ONE, assemble, exponential, over, product_of, 
 from harness.space.expression import CONSTANT, Node, constant
 from harness.space.factors import Product, function_value, is_number, number, raised, tidy, under_sign
 from harness.space.facts import interval, nonnegative, steady, tame, ternary, zeros
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, with_epsilon
+from harness.space.vocabulary import BY_NAME, CLIP_LIMITS, DROP_RATES, made_of_words, with_epsilon, word_of
+from harness.space.word import X, Y
 
 
 def apply_unary(token: str, node: Node) -> Node:
     """The canonical form of a unary function of a canonical node."""
     match token:
-        case "id":
-            return node
         case "neg":
             return scaled(-1.0, node)
         case "exp":
@@ -30,7 +30,11 @@ def apply_unary(token: str, node: Node) -> Node:
             return _sqrt(node)
         case "sign":
             return sign(node)
-    return _clip(token, node) if token in CLIP_LIMITS else _drop(token, node)
+    if token in CLIP_LIMITS:
+        return _clip(token, node)
+    if token in DROP_RATES:
+        return _drop(token, node)
+    return composed(token, node) if made_of_words(token) else _plain(token, node)
 
 
 def apply_binary(token: str, left: Node, right: Node) -> Node:
@@ -48,7 +52,38 @@ def apply_binary(token: str, left: Node, right: Node) -> Node:
             return over(left, right)
         case "pow":
             return power(left, right)
-    return left
+    return composed(token, left, right) if made_of_words(token) else Node(token, (left, right))
+
+
+def composed(token: str, *args: Node) -> Node:
+    """The canonical form of a word that computes what other words do, such as ``id`` and ``left``."""
+
+    def value(part: Node) -> Node:
+        if part in (X, Y):
+            return args[0 if part == X else 1]
+        if part.token == CONSTANT:
+            return number(part.value)
+        parts = [value(arg) for arg in part.args]
+        if not parts:
+            return composed(part.token) if made_of_words(part.token) else part
+        return apply_unary(part.token, *parts) if len(parts) == 1 else apply_binary(part.token, *parts)
+
+    return value(BY_NAME[token].arithmetic)
+
+
+def _plain(token: str, node: Node) -> Node:
+    """The canonical form of a function that algebra knows nothing of but its parity."""
+    word = word_of(token, 1)
+    if is_number(node) and not word.draws:
+        try:
+            return number(function_value(token, node.value))
+        except (ArithmeticError, ValueError, KeyError):  # no number, or a word that the language does not know
+            return Node(token, (node,))
+    if word.parity == "even":
+        return Node(token, (_modulus(node),))
+    if word.parity == "odd" and product_of(node).scale < 0:
+        return scaled(-1.0, Node(token, (scaled(-1.0, node),)))
+    return Node(token, (node,))
 
 
 def power(base: Node, exponent: Node) -> Node:

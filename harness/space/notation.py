@@ -23,7 +23,8 @@ MAX_NODES = 2_000  # of the tree: blocks that use a result twice double it
 
 _KINDS = (("operand", ALL_OPERANDS), ("operand", ALL_OPERANDS), ("unary", ALL_UNARY), ("unary", ALL_UNARY))
 _SLOTS = (*_KINDS, ("binary", ALL_BINARY))
-_WORD = re.compile(r"#?[A-Za-z_0-9]+|sign\([A-Za-z]*\)|1e-[0-9]w")
+_NAMES = "|".join(map(re.escape, (*ALL_OPERANDS, *ALL_UNARY, *ALL_BINARY)))
+_WORD = re.compile(rf"#?[A-Za-z_0-9]+|sign\([A-Za-z]*\)|1e-[0-9]w|{_NAMES}")
 
 
 def parse(text: str) -> Rule:

@@ -20,8 +20,9 @@ from harness.contracts import Rule
 from harness.errors import SettingError, message
 from harness.space import printer
 from harness.space.equivalence import canonical
-from harness.space.expression import expression
+from harness.space.expression import expression, live
 from harness.space.tensor_code import Draw, TensorCode, tensor_code
+from harness.space.words import WORDS
 from harness.space.zoo import ZOO, named
 
 FALLBACK_NAME = "FoundRule"  # of a rule that the zoo does not know
@@ -38,18 +39,6 @@ UPDATES = {
     "m": ".add_(g, alpha=1.0 - beta_m)",
     "v": ".addcmul_(g, g, value=1.0 - beta_v)",
     "gamma": ".addcmul_(g * g, g, value=1.0 - beta_gamma)",
-}
-LEGEND = {  # what a formula's words mean, by what it contains
-    "adam": "adam is m / (sqrt(v) + eps)",
-    "rmsprop": "rmsprop is g / (sqrt(v) + eps)",
-    "noise": "noise is drawn afresh at every step",
-    "clip(": "clip(x, l) limits x to [-l, l]",
-    "drop(": "drop(x, p) sets an entry to 0 with probability p",
-    "/": "x / y is x / (y + eps)",
-    "log(": "log(x) is log(|x| + eps)",
-    "sqrt(": "sqrt(x) is sqrt(|x|)",
-    "^": "x ^ y is |x|^y with the sign of x",
-    "w": "1e-3w is 0.001 times w, and so on",
 }
 
 STEP = '''
@@ -190,7 +179,7 @@ def _docstring(rule: Rule, code: TensorCode) -> list[str]:
     if simplified != rule.infix:
         lines += ["", "which is computed in simplified form,", "", *_indented(_wrapped(simplified))]
     lines += ["", "In LaTeX:", "", *_indented(_wrapped(printer.latex(expression(rule))))]
-    lines += ["", *_wrapped(_legend(code, rule.infix)), "", "Args:"]
+    lines += ["", *_wrapped(_legend(code, rule)), "", "Args:"]
     arguments = {"params": "tensors or groups, as for every torch optimizer; a group may have its own settings."}
     arguments["lr"] = "the learning rate; at 0 a step leaves the weights as they are."
     arguments["betas"] = _betas(code)
@@ -215,10 +204,11 @@ def _betas(code: TensorCode) -> str:
     return f"decays of the running means of the gradient, its square and its cube; this rule reads {which}."
 
 
-def _legend(code: TensorCode, formula: str) -> str:
+def _legend(code: TensorCode, rule: Rule) -> str:
     words = ["g is the gradient"]
     words += [f"{mean} the running mean of {MEANS[mean]}, bias-corrected" for mean in code.means]
-    words += [text for mark, text in LEGEND.items() if mark in formula]
+    used = {node.token for node in live(expression(rule)).walk()}
+    words += dict.fromkeys(word.legend for word in WORDS if word.name in used and word.legend)
     return "; ".join(words) + "."
 
 

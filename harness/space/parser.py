@@ -6,43 +6,55 @@ The grammar, loosest first; each level may be enclosed in parentheses::
     product   a * b   a / b           left to right; a / b is a/(b+ε), the ε need not be written
     minus     -a                      tighter than * and looser than ^, as in mathematics: -g^v is -(g^v)
     power     a ^ b                   right to left: a^b^c is a^(b^c); b may begin with a minus
-    function  exp(a)  log(a)  sqrt(a)  sign(a)  neg(a)  clip(a, 1e-4)  drop(a, 0.3)  left(a, b)
-    operand   g g2 g3 m v gamma sign(g) sign(m) 1 2 noise 1e-4w … 1e-1w adam rmsprop
+    function  exp(a)  log(a)  sqrt(a)  sign(a)  neg(a)  clip(a, 1e-4)  drop(a, 0.3)  left(a, b)  …
+    operand   g g2 g3 m v gamma sign(g) sign(m) 1 2 noise 1e-4w … 1e-1w adam rmsprop  …
 
-``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and ``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w``
-reads as ``1e-3w``, and ``e^a`` as ``exp(a)``. ``g^2`` is |g|²·sign(g), by the protocol's definition of a power; the
-square of g is the operand ``g2``.
+Names, operators and other spellings are those of the words' records. ``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and
+``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w`` reads as ``1e-3w``, and ``e^a`` as ``exp(a)``.
+``g^2`` is |g|²·sign(g), by the protocol's definition of a power; the square of g is the operand ``g2``.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from harness.errors import RuleSyntaxError, message
 from harness.space.expression import Node
-from harness.space.printer import CLIP_TEXT
-from harness.space.vocabulary import ALL_OPERANDS, ALL_UNARY, CLIP_LIMITS, DROP_RATES, NUMBERS, WEIGHT_SCALES
+from harness.space.vocabulary import ALL_OPERANDS, BY_NAME, NUMBERS, WEIGHT_SCALES
+from harness.space.word import NEGATION, POWER, SUM, Word
+from harness.space.words import BINARY, OPERANDS, UNARY, WORDS
 
 MAX_BLOCKS = 32  # far beyond any space, so that rules by hand are free and recursion is not
 MAX_DEPTH = 100  # parentheses, functions, minus signs and exponents inside each other
 MAX_OPERATIONS = 1_000  # functions and operators in one formula
 
-FUNCTIONS = (*(name for name in ALL_UNARY if name != "id"), "clip", "drop", "left")
-NAMES = (*(name for name in ALL_OPERANDS if name[0].isalpha() and "(" not in name), *FUNCTIONS)
-BINARY = {"+": ("add", 1), "-": ("sub", 1), "*": ("mul", 2), "/": ("div", 2), "^": ("pow", 4)}
-MINUS = 3  # what binds tighter than this belongs to the operand of a unary minus
+IDENTITY = "id"  # it is never written
+FAMILIES = {word.family: [each for each in UNARY if each.family == word.family] for word in UNARY if word.family}
+OPERATORS = {word.operator: word for word in BINARY if word.operator}
+CALLED = tuple(word.name for word in BINARY if not word.operator)
+FUNCTIONS = (*(word.name for word in UNARY if word.name != IDENTITY), *FAMILIES, *CALLED)
+NAMES = (*(word.name for word in OPERANDS if word.name[0].isalpha() and "(" not in word.name), *FUNCTIONS)
 
-_SPELLINGS = {"·": "*", "×": "*", "**": "^", "÷": "/", "−": "-", "–": "-", "g²": "g2", "g³": "g3"}
-_SPELLINGS |= {"γ̂": "gamma", "m̂": "m", "v̂": "v", "γ": "gamma"}
+_SPELLINGS = {spelling: word.operator or word.name for word in WORDS for spelling in word.spellings}
+
+
+def _any_of(texts: Iterable[str]) -> str:
+    """A pattern of some texts, the longer ones first."""
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+_OTHER_NAMES = _any_of(spelling for spelling, name in _SPELLINGS.items() if name in BY_NAME)
+_MARKS = _any_of((*OPERATORS, "(", ")", ",", "|", *(each for each, mark in _SPELLINGS.items() if mark in OPERATORS)))
 _LEXEME = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<weight>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*[*·×]?\s*w(?![A-Za-z0-9_]))"
     r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>γ̂|m̂|v̂|γ|g²|g³|#?[A-Za-z_][A-Za-z0-9_]*|#[0-9]*)"
-    r"|(?P<mark>\*\*|[-+*/^(),|·×÷−–])"
+    rf"|(?P<name>{_OTHER_NAMES}|#?[A-Za-z_][A-Za-z0-9_]*|#[0-9]*)"
+    rf"|(?P<mark>{_MARKS})"
 )
 
 
@@ -60,7 +72,7 @@ def parse_infix(text: str) -> Node:
         RuleSyntaxError: it is not a formula; the message names the column and what was expected there.
     """
     reader = _Reader(_lexemes(text))
-    node = reader.expression(0, 0)
+    node = reader.expression(SUM, 0)
     reader.expect_end()
     return node
 
@@ -111,14 +123,11 @@ class _Reader:
             )
         left = self._operand(depth)
         while True:
-            operator = BINARY.get(self._peek().text) if self._peek().kind == "mark" else None
-            if operator is None or operator[1] < least:
+            operator = OPERATORS.get(self._peek().text) if self._peek().kind == "mark" else None
+            if operator is None or operator.infix.binding < least:
                 return left
-            name, binding = operator
             self._take()
-            # A power's exponent may hold another power or begin with a minus; the others group to the left.
-            right = self.expression(binding if name == "pow" else binding + 1, depth + 1)
-            left = self._node(name, left, right)
+            left = self._node(operator.name, left, self.expression(_least_right(operator), depth + 1))
 
     def expect_end(self) -> None:
         """Raise unless everything has been read."""
@@ -134,9 +143,9 @@ class _Reader:
     def _operand(self, depth: int) -> Node:
         here = self._take()
         if here.text == "-" and here.kind == "mark":
-            return self._node("neg", self.expression(MINUS, depth + 1))
+            return self._node("neg", self.expression(NEGATION, depth + 1))
         if here.text == "(":
-            inner = self.expression(0, depth + 1)
+            inner = self.expression(SUM, depth + 1)
             self._expect(")")
             return inner
         if here.kind == "name":
@@ -157,7 +166,7 @@ class _Reader:
             return self._call(here, depth)
         if here.text == "e" and self._peek().text == "^":
             self._take()
-            return self._node("exp", self.expression(BINARY["^"][1], depth + 1))
+            return self._node("exp", self.expression(POWER, depth + 1))
         if here.text in NAMES:
             return Node(here.text)
         if here.text in ("w", "W"):
@@ -172,35 +181,34 @@ class _Reader:
 
     def _call(self, function: _Lexeme, depth: int) -> Node:
         name = function.text
-        if name in ("log", "sqrt") and self._peek().text == "|":
+        if name in BY_NAME and BY_NAME[name].parity == "even" and self._peek().text == "|":
             self._take()
-            argument = self.expression(0, depth + 1)
+            argument = self.expression(SUM, depth + 1)
             self._expect("|")
             return self._node(name, argument)
         self._expect("(", f"'(' after {name}")
-        argument = self.expression(0, depth + 1)
-        if name == "left":
-            self._expect(",", "',' and the operand that left drops")
-            argument = self._node(name, argument, self.expression(0, depth + 1))
-        elif name in ("clip", "drop"):
+        argument = self.expression(SUM, depth + 1)
+        if name in CALLED:
+            self._expect(",", f"',' and the second operand of {name}")
+            argument = self._node(name, argument, self.expression(SUM, depth + 1))
+        elif name in FAMILIES:
             argument = self._node(self._level(name), argument)
-        elif name == "sign" and argument in (Node("g"), Node("m")):
-            argument = Node(f"sign({argument.token})")
+        elif not argument.args and f"{name}({argument.token})" in ALL_OPERANDS:
+            argument = Node(f"{name}({argument.token})")
         else:
             argument = self._node(name, argument)
         self._expect(")")
         return argument
 
     def _level(self, name: str) -> str:
-        """The second argument of clip or drop, as the token it makes."""
-        levels = CLIP_LIMITS if name == "clip" else DROP_RATES
-        listed = ", ".join(CLIP_TEXT.values() if name == "clip" else (f"{rate}" for rate in DROP_RATES.values()))
-        self._expect(",", f"',' and the {'limit' if name == 'clip' else 'rate'} of {name}, one of {listed}")
+        """The second argument of a function with levels, such as clip, as the token it makes."""
+        listed = ", ".join(word.level for word in FAMILIES[name])
+        self._expect(",", f"',' and the level of {name}, one of {listed}")
         here = self._take()
         if here.kind == "number":
-            for token, level in levels.items():
-                if float(here.text) == level:
-                    return token
+            for word in FAMILIES[name]:
+                if float(here.text) == float(word.level):
+                    return word.name
         got = repr(here.text) if here.text else "the end of the formula"
         fail(here.column, expected=f"one of {listed}", got=got, hint=f"{name.capitalize()} exists at these levels only")
 
@@ -234,6 +242,15 @@ class _Reader:
         if here.text != mark:
             got = repr(here.text) if here.text else "the end of the formula"
             fail(here.column, expected=expected or repr(mark), got=got, hint="Complete the formula")
+
+
+def _least_right(operator: Word) -> int:
+    """How tightly what stands right of an operator binds at least.
+
+    A power's exponent may hold another power or begin with a minus; the others group to the left.
+    """
+    binding, least = operator.infix.binding, operator.infix.least[1]
+    return binding if least is not None and least <= binding else binding + 1
 
 
 def _number(here: _Lexeme) -> Node:

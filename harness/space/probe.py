@@ -1,20 +1,21 @@
 """Rules as numbers: a literal interpreter of token strings, and a numeric probe that tells functions apart.
 
-This is the second opinion on ``equivalence``, and shares nothing with it: no rewriting, only float64 arithmetic on the
-tokens as they stand (protocol §1).
+This is the second opinion on ``equivalence``, and shares nothing with it but what each word computes: no rewriting,
+only float64 arithmetic on the tokens as they stand (protocol §1).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Rule
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, NUMBERS, WEIGHT_SCALES
+from harness.space.vocabulary import ALL_OPERANDS, BY_NAME, EPSILON, computed
+from harness.space.word import X, Y
 
 Values = NDArray[np.float64]
 
@@ -50,49 +51,30 @@ class RunningMeans:
 
 def operand_values(gradient: Values, means: RunningMeans, weights: Values, noise: Values) -> dict[str, Values]:
     """Every operand's value, by name, all of one shape; ``means`` have seen ``gradient``."""
-    values = {"g": gradient, "g2": gradient * gradient, "g3": gradient * gradient * gradient, "noise": noise}
-    values |= means.corrected()
-    values |= {"sign(g)": _sign(gradient), "sign(m)": _sign(values["m"])}
-    values |= {name: np.full_like(gradient, value) for name, value in NUMBERS.items()}
-    values |= {name: scale * weights for name, scale in WEIGHT_SCALES.items()}
-    root = _with_epsilon(np.sqrt(values["v"]))
-    return values | {"adam": values["m"] / root, "rmsprop": gradient / root}
+    corrected = means.corrected()
+    given: dict[str, Values] = {"g": gradient, "w": weights, "noise": noise}
+    given |= {f"mean_{name}": value for name, value in means.sums.items()}
+    given |= {f"unbias_{name}": value for name, value in corrected.items()}
+    given["rms"] = _with_epsilon(np.sqrt(corrected["v"]))
+    functions = FUNCTIONS | {name: _given(value) for name, value in given.items()}
+    values = {name: computed(BY_NAME[name].arithmetic, functions, {}) for name in ALL_OPERANDS}
+    return {name: np.broadcast_to(value, gradient.shape).copy() for name, value in values.items()}
+
+
+def _given(value: Values) -> Callable[..., Values]:
+    return lambda *_: value
 
 
 def apply_unary(token: str, x: Values) -> Values:
     """A unary function, entry by entry. A drop's mask is decided by its rate and by the whole of ±x."""
-    if token in CLIP_LIMITS:
-        return np.clip(x, -CLIP_LIMITS[token], CLIP_LIMITS[token])
-    if token in DROP_RATES:
-        return np.where(_draws(x, token) < DROP_RATES[token], 0.0, x)
-    match token:
-        case "neg":
-            return -x
-        case "exp":
-            return np.exp(x)
-        case "log":
-            return np.log(_with_epsilon(np.abs(x)))
-        case "sign":
-            return _sign(x)
-        case "sqrt":
-            return np.sqrt(np.abs(x))
-    return x
+    return computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x})
 
 
 def apply_binary(token: str, x: Values, y: Values) -> Values:
     """A binary function, entry by entry; the shapes may broadcast."""
-    match token:
-        case "add":
-            return x + y
-        case "sub":
-            return x - y
-        case "mul":
-            return x * y
-        case "div":
-            return x / _with_epsilon(y)
-        case "pow":
-            return _sign(x) * np.abs(x) ** y
-    return np.broadcast_arrays(x, y)[0]
+    value = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x, Y: y})
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    return value if value.shape == shape else np.broadcast_to(value, shape)
 
 
 def _sign(x: Values) -> Values:
@@ -102,6 +84,30 @@ def _sign(x: Values) -> Values:
 
 def _with_epsilon(x: Values) -> Values:
     return np.where(np.abs(x) >= 1.0, x, x + EPSILON)
+
+
+def _dropped(x: Values, rate: float) -> Values:
+    return np.where(_draws(x, f"drop{10 * rate:g}") < rate, 0.0, x)
+
+
+FUNCTIONS: dict[str, Callable[..., Values]] = {
+    "const": np.asarray,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "neg": np.negative,
+    "over": np.divide,
+    "plus_eps": _with_epsilon,
+    "abs": np.abs,
+    "sign": _sign,
+    "exp": np.exp,
+    "ln": np.log,
+    "root": np.sqrt,
+    "raised": np.power,
+    "clamp": lambda x, limit: np.clip(x, -limit, limit),
+    "drop": _dropped,
+}
+"""What each primitive does with arrays, but for those that are given from outside."""
 
 
 def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
@@ -220,8 +226,8 @@ def _magnitudes(rng: np.random.Generator, least: float, most: float, entries: in
     return np.asarray(10 ** rng.uniform(least, most, entries))
 
 
-def _draws(x: Values, token: str) -> Values:
-    """Uniform numbers that are a function of ±x, to six digits, and of the token: keys round constants to twelve."""
+def _draws(x: Values, name: str) -> Values:
+    """Uniform numbers that are a function of ±x, to six digits, and of a name: keys round constants to twelve."""
     nonzero = x[(x != 0) & ~np.isnan(x)]
     oriented = -x if nonzero.size and nonzero[0] < 0 else x
     decimals = np.zeros_like(x)
@@ -232,6 +238,6 @@ def _draws(x: Values, token: str) -> Values:
     carried = np.abs(digits) == 10.0**6  # 0.9999999 and 1 are equal to six digits
     digits[carried] /= 10
     decimals[carried] -= 1
-    content = (digits + 0.0).tobytes() + decimals.tobytes() + np.isnan(x).tobytes() + token.encode()
+    content = (digits + 0.0).tobytes() + decimals.tobytes() + np.isnan(x).tobytes() + name.encode()
     seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
     return np.random.default_rng(seed).random(x.shape)

@@ -6,7 +6,7 @@ say nothing about whether two functions are one; ``doubtful`` finds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from harness.space import probe
 from harness.space.probe import TOLERANCE, Values
-from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON
+from harness.space.vocabulary import BY_NAME, EPSILON, computed
+from harness.space.word import X, Y
 
 UNIT = 4 * 2.0**-53  # relative error of one function, rounded up
 ALIKE = TOLERANCE / 10  # relative difference of entries that counts as none
@@ -51,51 +52,103 @@ def measured_operands(operands: Mapping[str, Values]) -> dict[str, Measured]:
 
 def apply_unary(token: str, x: Measured) -> Measured:
     """A unary function, as ``probe`` has it; of what is exact it is the same number wherever it is met again."""
-    value = probe.apply_unary(token, x.values)
-    size, error = np.abs(x.values), x.errors
-    match token:
-        case "exp":
-            error = value * (np.expm1(error) + UNIT)
-        case "log":
-            share = (error + _jump(size, error)) / (size + EPSILON)  # towards 0 the logarithm moves further
-            error = np.where(share < 1, -np.log1p(-np.minimum(share, 1.0)), np.inf) + UNIT * (
-                np.abs(value) + (size < 1)
-            )
-        case "sqrt":
-            error = np.where(error < size, error / np.where(value > 0, value, 1.0), np.sqrt(error)) + UNIT * value
-        case "sign":
-            error = np.where((error < size) | (error == 0), 0.0, 2.0)
-        case _ if token in CLIP_LIMITS:
-            error = np.minimum(error, 2 * CLIP_LIMITS[token])
-        case _ if token in DROP_RATES:
-            masked = np.any(error > 1e-8 * size)  # another digit, another mask
-            error = np.full_like(value, np.inf) if masked else np.where(value == 0, 0.0, error)
-    return _sound(value, np.where(x.errors == 0, 0.0, error))
+    found = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x})
+    return Measured(found.values, np.where(x.errors == 0, 0.0, found.errors))
 
 
 def apply_binary(token: str, x: Measured, y: Measured) -> Measured:
     """A binary function, as ``probe`` has it."""
-    value = probe.apply_binary(token, x.values, y.values)
-    left, right, rounding = np.abs(x.values), np.abs(y.values), UNIT * np.abs(value)
-    match token:
-        case "add" | "sub":
-            error = x.errors + y.errors + rounding
-        case "mul":
-            error = left * y.errors + right * x.errors + x.errors * y.errors + rounding
-        case "div":
-            divisor = np.abs(y.values + EPSILON)
-            shift = y.errors + _jump(right, y.errors) + np.where(np.isinf(right), 0.0, UNIT * (right + EPSILON))
-            error = (x.errors + np.abs(value) * shift) / np.maximum(divisor - shift, 0.0) + rounding
-        case "pow":
-            share = np.minimum(x.errors / left, 1.0)  # towards 0 a power moves further, if the exponent is negative
-            moved = -np.log1p(-share)
-            exponents = right * moved + (np.abs(np.log(left)) + moved) * y.errors
-            error = np.abs(value) * np.expm1(exponents) + rounding * (1 + right)
-            error = np.where((x.errors == 0) & (left == 0), 0.0, error)
-            error = np.where((x.errors > 0) & (x.errors >= left), np.inf, error)
-        case _:
-            error = np.broadcast_to(x.errors, value.shape)
-    return _sound(value, error)
+    found = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x, Y: y})
+    shape = np.broadcast_shapes(x.values.shape, y.values.shape)
+    return Measured(np.broadcast_to(found.values, shape), np.broadcast_to(found.errors, shape))
+
+
+def _with_bound(name: str, bound: Callable[..., Values]) -> Callable[..., Measured]:
+    """A primitive of the probe with the bound of its error.
+
+    Args:
+        name: of the primitive.
+        bound: from its value, its arguments and its level, if it has one, to the bound where the value is finite.
+    """
+    function = probe.FUNCTIONS[name]
+
+    def measured(*args: Measured | float) -> Measured:
+        value = function(*(each.values if isinstance(each, Measured) else each for each in args))
+        return _sound(value, bound(value, *args))
+
+    return measured
+
+
+def _of_sum(value: Values, x: Measured, y: Measured) -> Values:
+    return x.errors + y.errors + UNIT * np.abs(value)
+
+
+def _of_product(value: Values, x: Measured, y: Measured) -> Values:
+    moved = np.abs(x.values) * y.errors + np.abs(y.values) * x.errors + x.errors * y.errors
+    return moved + UNIT * np.abs(value)
+
+
+def _of_quotient(value: Values, x: Measured, y: Measured) -> Values:
+    left = np.maximum(np.abs(y.values) - y.errors, 0.0)
+    return (x.errors + np.abs(value) * y.errors) / left + UNIT * np.abs(value)
+
+
+def _of_epsilon(value: Values, x: Measured) -> Values:
+    small = np.abs(x.values) < 1
+    jump = (np.abs(np.abs(x.values) - 1.0) <= x.errors) & (x.errors > 0)  # rounding decides whether ε is added
+    return x.errors + np.where(jump, EPSILON, 0.0) + np.where(small, UNIT * np.abs(value), 0.0)
+
+
+def _of_sign(_value: Values, x: Measured) -> Values:
+    return np.where((x.errors < np.abs(x.values)) | (x.errors == 0), 0.0, 2.0)
+
+
+def _of_exponential(value: Values, x: Measured) -> Values:
+    return np.asarray(value * (np.expm1(x.errors) + UNIT))
+
+
+def _of_logarithm(value: Values, x: Measured) -> Values:
+    share = x.errors / np.abs(x.values)  # towards 0 the logarithm moves further
+    return np.where(share < 1, -np.log1p(-np.minimum(share, 1.0)), np.inf) + UNIT * np.abs(value)
+
+
+def _of_root(value: Values, x: Measured) -> Values:
+    moved = np.where(x.errors < np.abs(x.values), x.errors / np.where(value > 0, value, 1.0), np.sqrt(x.errors))
+    return moved + UNIT * value
+
+
+def _of_power(value: Values, x: Measured, y: Measured) -> Values:
+    base, exponent = np.abs(x.values), np.abs(y.values)
+    moved = -np.log1p(-np.minimum(x.errors / base, 1.0))  # towards 0 a power moves further, if the exponent is negative
+    exponents = exponent * moved + (np.abs(np.log(base)) + moved) * y.errors
+    error = np.abs(value) * np.expm1(exponents) + UNIT * np.abs(value) * (1 + exponent)
+    error = np.where((x.errors == 0) & (base == 0), 0.0, error)
+    return np.where((x.errors > 0) & (x.errors >= base), np.inf, error)
+
+
+def _of_drop(value: Values, x: Measured, _rate: float) -> Values:
+    masked = np.any(x.errors > 1e-8 * np.abs(x.values))  # another digit, another mask
+    return np.full_like(value, np.inf) if masked else np.where(value == 0, 0.0, x.errors)
+
+
+FUNCTIONS: dict[str, Callable[..., Measured]] = {
+    "const": lambda number: Measured(np.asarray(number), np.zeros(())),
+    "add": _with_bound("add", _of_sum),
+    "sub": _with_bound("sub", _of_sum),
+    "mul": _with_bound("mul", _of_product),
+    "neg": _with_bound("neg", lambda _value, x: x.errors),
+    "over": _with_bound("over", _of_quotient),
+    "plus_eps": _with_bound("plus_eps", _of_epsilon),
+    "abs": _with_bound("abs", lambda _value, x: x.errors),
+    "sign": _with_bound("sign", _of_sign),
+    "exp": _with_bound("exp", _of_exponential),
+    "ln": _with_bound("ln", _of_logarithm),
+    "root": _with_bound("root", _of_root),
+    "raised": _with_bound("raised", _of_power),
+    "clamp": _with_bound("clamp", lambda _value, x, limit: np.minimum(x.errors, 2 * limit)),
+    "drop": _with_bound("drop", _of_drop),
+}
+"""What each primitive does with values whose errors are bounded."""
 
 
 def stacked(parts: Sequence[Measured]) -> Measured:
@@ -149,11 +202,6 @@ def distinct(doubtful: Sequence[Measured]) -> int:
         equal = np.all((np.abs(codes[earlier] - own) <= ALIKE) | ~common, axis=1)
         kept[place] = not np.any(equal & ((common & telling).sum(axis=1) >= LEAST_SURE))
     return int(kept.sum())
-
-
-def _jump(size: Values, error: Values) -> Values:
-    """What it makes if rounding decides whether ε is added."""
-    return np.where((np.abs(size - 1.0) <= error) & (error > 0), EPSILON, 0.0)
 
 
 def _sound(value: Values, error: Values) -> Measured:

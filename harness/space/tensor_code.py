@@ -13,18 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.space.expression import CONSTANT, Node
+from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
-from harness.space.printer import ATOM, NEGATION, POWER, PRODUCT, SUM
-from harness.space.probe import apply_binary, apply_unary
-from harness.space.vocabulary import ALL_BINARY, CLIP_LIMITS, DROP_RATES
+from harness.space.probe import FUNCTIONS
+from harness.space.word import ATOM, LEVELLED, NEGATION, POWER, PRODUCT, SUM
+from harness.space.words import OPERANDS
 
 LONGEST = 48  # characters of a nested expression
 LARGEST_HALF = 65504.0  # of the smallest floating-point type; a larger number may be too large for the tensors
 MEANS = ("m", "v", "gamma")
-GRADIENT = Node("g")
-SQUARE = Node("mul", (GRADIENT, GRADIENT))
-CUBE = Node("mul", (SQUARE, GRADIENT))
+TORCH_NAMES = {"abs": "abs", "sign": "sign", "exp": "exp", "ln": "log", "root": "sqrt"}
+NAMES = {operations(Node(word.name))[-1]: word.name for word in OPERANDS if word.name.isidentifier()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,6 @@ class _Writer:
     def __init__(self, order: Sequence[Node]) -> None:
         self._order = order
         self._reads = Counter(arg for part in order for arg in part.args)
-        self._reads.update(part.args[0] for part in order if part.token == "pow")  # for its sign and its modulus
         self._texts: dict[Node, tuple[str, int]] = {}  # the expression of a value, and how tightly it binds
         self._numbers: dict[Node, float] = {}  # values that are plain numbers
         self._statements: list[str] = []
@@ -99,7 +97,7 @@ class _Writer:
             means=tuple(name for name in MEANS if f"mean_{name}" in self._tokens),
             corrected=tuple(name for name in MEANS if unbiased[name] & self._tokens),
             draws=tuple(self._draws),
-            epsilon=bool({"log", "div", "rms"} & self._tokens),
+            epsilon=bool({"plus_eps", "rms"} & self._tokens),
             fitted=self._fitted,
         )
 
@@ -107,11 +105,12 @@ class _Writer:
         """The value of what needs no tensor: a constant, or what an overflow has left of constants."""
         if part.token == CONSTANT:
             return part.value
-        if not part.args or part.token in DROP_RATES or not all(arg in self._numbers for arg in part.args):
+        if not part.args or part.token == "drop" or not all(arg in self._numbers for arg in part.args):
             return None
         args = [np.array([self._numbers[arg]]) for arg in part.args]
         with np.errstate(all="ignore"):
-            value = apply_binary(part.token, *args) if part.token in ALL_BINARY else apply_unary(part.token, *args)
+            function = FUNCTIONS[part.token]
+            value = function(*args, part.value) if part.token in LEVELLED else function(*args)
         return float(value[0])
 
     def _literal(self, number: float) -> tuple[str, int]:
@@ -155,46 +154,41 @@ class _Writer:
                 return f"-{self._wrapped(args[0], NEGATION)}", NEGATION
             case "add":
                 return self._sum(*args), SUM
+            case "sub":
+                return f"{self._wrapped(args[0], SUM)} - {self._wrapped(args[1], PRODUCT)}", SUM
             case "mul":
-                return f"{self._wrapped(args[0], PRODUCT)} * {self._wrapped(args[1], NEGATION)}", PRODUCT
+                return self._product(*args)
             case "over":
                 return f"{self._wrapped(args[0], PRODUCT)} / {self._wrapped(args[1], NEGATION)}", PRODUCT
-            case "div":
-                return f"{self._wrapped(args[0], PRODUCT)} / ({self._wrapped(args[1], SUM)} + eps)", PRODUCT
-            case "pow":
-                return self._power(*args)
-        return self._function(token, args[0]), ATOM
+            case "plus_eps":
+                return f"{self._wrapped(args[0], SUM)} + eps", SUM
+            case "raised" if args[0] in self._numbers:
+                return f"torch.pow({self._texts[args[0]][0]}, {self._texts[args[1]][0]})", ATOM
+            case "raised":
+                return f"{self._wrapped(args[0], ATOM)} ** {self._wrapped(args[1], POWER)}", POWER
+        return self._function(part, args[0]), ATOM
 
-    def _function(self, token: str, arg: Node) -> str:
+    def _function(self, part: Node, arg: Node) -> str:
         inner, _ = self._texts[arg]
-        if token in DROP_RATES:
-            draw = Draw(f"dropped_{1 + sum(each.probability is not None for each in self._draws)}", DROP_RATES[token])
-            self._draws.append(draw)
-            value = f"torch.full_like(g, {inner})" if arg in self._numbers else self._wrapped(arg, ATOM)
-            return f"{value}.masked_fill({draw.name}, 0.0)"
-        if token in CLIP_LIMITS:
-            return f"torch.clamp({inner}, {-CLIP_LIMITS[token]}, {CLIP_LIMITS[token]})"
-        match token:
-            case "log":
-                return f"torch.log(torch.abs({inner}) + eps)"
-            case "sqrt":
-                return f"torch.sqrt(torch.abs({inner}))"
-        assert token in ("exp", "sign"), f"{token} does not occur in canonical forms"
-        return f"torch.{token}({inner})"
+        match part.token:
+            case "drop":
+                count = 1 + sum(each.probability is not None for each in self._draws)
+                draw = Draw(f"dropped_{count}", part.value)
+                self._draws.append(draw)
+                value = f"torch.full_like(g, {inner})" if arg in self._numbers else self._wrapped(arg, ATOM)
+                return f"{value}.masked_fill({draw.name}, 0.0)"
+            case "clamp":
+                return f"torch.clamp({inner}, {-part.value}, {part.value})"
+        return f"torch.{TORCH_NAMES[part.token]}({inner})"
 
     def _sum(self, left: Node, right: Node) -> str:
         first, later = self._wrapped(left, SUM), self._wrapped(right, PRODUCT)
         return f"{first} - {later[1:]}" if later.startswith("-") else f"{first} + {later}"
 
-    def _power(self, base: Node, exponent: Node) -> tuple[str, int]:
-        """|x|^y with the sign of x kept."""
-        if base in self._numbers:
-            number = self._numbers[base]
-            power = f"torch.pow({self._literal(abs(number))[0]}, {self._texts[exponent][0]})"
-            sign = math.copysign(float(number != 0.0), number)
-            return (power, ATOM) if sign == 1.0 else (f"{power} * {sign}", PRODUCT)
-        x, _ = self._texts[base]
-        return f"torch.sign({x}) * torch.abs({x}) ** {self._wrapped(exponent, POWER)}", PRODUCT
+    def _product(self, left: Node, right: Node) -> tuple[str, int]:
+        if self._numbers.get(left) == 1.0:  # the sign of a base that is a number
+            return self._texts[right]
+        return f"{self._wrapped(left, PRODUCT)} * {self._wrapped(right, NEGATION)}", PRODUCT
 
     def _wrapped(self, part: Node, least: int) -> str:
         text, binding = self._texts[part]
@@ -203,10 +197,5 @@ class _Writer:
 
 def _name(part: Node) -> str:
     """What a value is called in the literature; empty if it has no name."""
-    if part in (SQUARE, CUBE):
-        return "g2" if part == SQUARE else "g3"
-    if part.token.startswith("unbias_"):
-        return part.token.removeprefix("unbias_") + "_hat"
-    if part.token == "over":
-        return "rmsprop" if part.args[0] == GRADIENT else "adam"
-    return "rms" if part.token == "rms" else ""
+    name = NAMES.get(part, "")
+    return f"{name}_hat" if name in MEANS else name or ("rms" if part.token == "rms" else "")

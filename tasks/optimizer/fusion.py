@@ -24,19 +24,23 @@ from torch import Tensor
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from harness.tasks.optimizer.kernels import CLIPS, DROPS, Bucket, drop_threshold
-from harness.tasks.optimizer.program import Program
+from harness.tasks.optimizer.kernels import Bucket, drop_threshold
+from harness.tasks.optimizer.program import Instruction, Program
 from harness.tasks.optimizer.tensors import plain
 
 Options = dict[str, str | int | bool | Callable[..., Any]]
 PLAIN: dict[str, Callable[..., Tensor]] = {
     "neg": torch.neg,
+    "abs": torch.abs,
     "exp": torch.exp,
     "sign": torch.sign,
+    "ln": torch.log,
+    "root": torch.sqrt,
     "add": torch.add,
     "sub": torch.sub,
     "mul": torch.mul,
     "over": torch.div,
+    "raised": torch.pow,
 }
 LEAST_ENTRIES = 1 << 15  # of a tensor on a processor: for fewer, a call and its threads cost more than they save
 # As many threads as there are, whatever the size of the first tensor that the code is compiled for.
@@ -207,23 +211,24 @@ def _delta(program: Program, parts: _Parts) -> Tensor:
     for instruction in program.instructions:
         args = [values[place] for place in instruction.reads]
         number = bool(args) and program.instructions[instruction.reads[0]].scalar
-        formula = partial(_formula, instruction.token, args, parts, number=number)
+        formula = partial(_formula, instruction, args, parts, number=number)
         values.append(next(parts.constants) if instruction.scalar else formula())
     return values[-1]
 
 
-def _formula(token: str, args: list[Tensor], parts: _Parts, *, number: bool) -> Tensor:
-    """A primitive of ``program.lower`` over single tensors, as its kernel in ``kernels`` has it over many.
+def _formula(instruction: Instruction, args: list[Tensor], parts: _Parts, *, number: bool) -> Tensor:
+    """A primitive over single tensors, as its kernel in ``kernels`` has it over many.
 
     The operations and their order are the kernel's, so that what overflows there does so here, and what is NaN there is
     so here.
 
     Args:
-        token: its name.
+        instruction: which primitive.
         args: its arguments.
         parts: what the formulas are made of.
         number: whether its first argument is a number.
     """
+    token, level = instruction.token, instruction.level
     kind, _, name = token.partition("_")
     match kind:
         case "g" | "w":
@@ -237,23 +242,14 @@ def _formula(token: str, args: list[Tensor], parts: _Parts, *, number: bool) -> 
             return args[0] / parts.means[name][1][2]
         case "rms":
             return args[0].sqrt() / parts.means["v"][1][3] + parts.eps
-        case "log":
-            return (args[0].abs() + parts.eps).log()
-        case "sqrt":
-            return args[0].abs().sqrt()
-        case "div" if number:
-            return (args[1] + parts.eps).reciprocal() * args[0]
-        case "div":
-            return args[0] / (args[1] + parts.eps)
-        case "pow" if number:
-            sign = torch.copysign((args[0] != 0.0).to(args[0].dtype), args[0])
-            return args[0].abs().pow(args[1]) * sign
-        case "pow":
-            return args[0].abs().pow(args[1]) * args[0].sign()
-    if token in CLIPS:
-        return args[0].clamp(-CLIPS[token], CLIPS[token])
-    if token in DROPS:
-        return torch.where(next(parts.draws) < drop_threshold(token), torch.zeros_like(args[0]), args[0])
+        case "plus":
+            return args[0] + parts.eps
+        case "over" if number:
+            return args[1].reciprocal() * args[0]
+        case "clamp":
+            return args[0].clamp(-level, level)
+        case "drop":
+            return torch.where(next(parts.draws) < drop_threshold(level), torch.zeros_like(args[0]), args[0])
     return PLAIN[token](*args)
 
 

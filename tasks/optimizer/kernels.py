@@ -1,9 +1,9 @@
 """What a compiled rule is made of: operations that each run once for all tensors of a bucket (``torch._foreach``).
 
-Every kernel has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that
-nobody reads again, and its memory may take the result. Other arguments are never written to. All arithmetic but
-that on what is drawn at random goes through ``Bucket.apply``, so that ``optimizer.tape`` can write it down
-instead.
+There is a kernel for each primitive of ``harness.space.word``; words are written out in primitives before. Every kernel
+has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that nobody reads
+again, and its memory may take the result. Other arguments are never written to. All arithmetic but that on what is
+drawn at random goes through ``Bucket.apply``, so that ``optimizer.tape`` can write it down instead.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ Value = list[Tensor] | float
 """One tensor for each parameter of the bucket, or a number that stands for tensors filled with it."""
 Numbers = float | list[float]
 
-CLIPS = {"clip5": 1e-5, "clip4": 1e-4, "clip3": 1e-3}
-DROPS = {"drop1": 0.1, "drop3": 0.3, "drop5": 0.5}
 MEANS = {"m": "mean_m", "v": "mean_v", "gamma": "mean_gamma"}
 FUNCTIONS = (
     *("abs", "add", "addcmul", "clamp_max", "clamp_min", "div", "exp", "log"),
@@ -157,55 +155,35 @@ def _subtract(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
 
 
 def _over(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    return bucket.apply("div", args[0], args[1], owned=owned[0])
-
-
-def _divide(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     left, right = args
-    if isinstance(right, float):
-        return bucket.apply("div", left, bucket.fit(right + bucket.eps), owned=owned[0])
-    divisor = bucket.apply("add", right, bucket.eps, owned=owned[1])
     if isinstance(left, float):
-        bucket.apply("reciprocal", divisor, owned=True)
-        return bucket.apply("mul", divisor, left, owned=True)
-    return bucket.apply("div", left, divisor, owned=owned[0])
+        inverse = bucket.apply("reciprocal", right, owned=owned[1])
+        return bucket.apply("mul", inverse, left, owned=True)
+    return bucket.apply("div", left, right, owned=owned[0])
 
 
-def _power(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    base, exponent = args
-    if isinstance(base, float):
-        result = bucket.apply("pow", abs(base), exponent, owned=False)
-        return bucket.apply("mul", result, math.copysign(float(base != 0.0), base), owned=True)
-    signs = bucket.apply("sign", base, owned=False)
-    result = bucket.apply("abs", base, owned=owned[0])
-    bucket.apply("pow", result, exponent, owned=True)
-    return bucket.apply("mul", result, signs, owned=True)
+def _plus_epsilon(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+    return bucket.apply("add", args[0], bucket.eps, owned=owned[0])
 
 
-def _log(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    result = bucket.apply("abs", args[0], owned=owned[0])
-    bucket.apply("add", result, bucket.eps, owned=True)
-    return bucket.apply("log", result, owned=True)
+def _raised(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
+    return bucket.apply("pow", args[0], args[1], owned=owned[0])
 
 
-def _square_root(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-    return bucket.apply("sqrt", bucket.apply("abs", args[0], owned=owned[0]), owned=True)
-
-
-def _clip(limit: float) -> Kernel:
+def _clamp(limit: float) -> Kernel:
     def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
         return bucket.apply("clamp_max", bucket.apply("clamp_min", args[0], -limit, owned=owned[0]), limit, owned=True)
 
     return kernel
 
 
-def drop_threshold(name: str) -> int:
+def drop_threshold(rate: float) -> int:
     """The integers below it are the share of ``Bucket.integers`` that a drop function sets to 0."""
-    return round(DROPS[name] * 2**31)
+    return round(rate * 2**31)
 
 
-def _drop(name: str) -> Kernel:
-    threshold = drop_threshold(name)
+def _drop(rate: float) -> Kernel:
+    threshold = drop_threshold(rate)
 
     def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
         value = args[0]
@@ -267,18 +245,23 @@ KERNELS: dict[str, Kernel] = {
     "g": lambda bucket, _args, _owned: bucket.grads,
     "w": lambda bucket, _args, _owned: bucket.params,
     "noise": _noise,
-    **{name: _clip(limit) for name, limit in CLIPS.items()},
-    **{name: _drop(name) for name in DROPS},
-    **{name: _unary(name) for name in ("neg", "exp", "sign")},
-    **{name: _commutative(name) for name in ("add", "mul")},
     **{mean: _mean(name) for name, mean in MEANS.items()},
     **{f"unbias_{name}": _unbias(name) for name in MEANS},
-    "log": _log,
-    "sqrt": _square_root,
-    "sub": _subtract,
-    "div": _divide,
-    "pow": _power,
-    "over": _over,
     "rms": _root_mean_square,
+    **{name: _unary(name) for name in ("neg", "abs", "exp", "sign")},
+    "ln": _unary("log"),
+    "root": _unary("sqrt"),
+    "plus_eps": _plus_epsilon,
+    **{name: _commutative(name) for name in ("add", "mul")},
+    "sub": _subtract,
+    "over": _over,
+    "raised": _raised,
 }
-"""The kernel of every primitive of ``harness.space.primitives`` but ``const``."""
+"""The kernels of the primitives without a level."""
+
+LEVELLED_KERNELS: dict[str, Callable[[float], Kernel]] = {
+    "const": lambda number: lambda _bucket, _args, _owned: number,
+    "clamp": _clamp,
+    "drop": _drop,
+}
+"""The kernels of the primitives that have a level, by that level."""

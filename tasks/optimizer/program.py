@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.space.expression import CONSTANT, Node
+from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
-from harness.tasks.optimizer.kernels import DROPS, KERNELS, MEANS, Bucket, Kernel, Value, together
+from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS, MEANS, Bucket, Kernel, Value, together
 
 BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
+RANDOM = frozenset({"noise", "drop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Instruction:
 
     Attributes:
         token: the primitive's name.
+        level: its level; 0 if it has none.
         kernel: what to do.
         reads: places of the arguments among the values computed so far.
         owned: for each argument, whether it may be overwritten.
@@ -37,6 +39,7 @@ class Instruction:
     """
 
     token: str
+    level: float
     kernel: Kernel
     reads: tuple[int, ...]
     owned: tuple[bool, ...]
@@ -46,7 +49,7 @@ class Instruction:
     @property
     def draws(self) -> bool:
         """Whether it draws at random."""
-        return self.token == "noise" or self.token in DROPS
+        return self.token in RANDOM
 
     def number(self, bucket: Bucket, args: list[float]) -> float:
         """The value of a scalar operation, in double precision."""
@@ -118,12 +121,13 @@ def compile_rule(node: Node) -> Program:
     instructions = []
     for part, place in order.items():
         scalar[part] = part.token == CONSTANT or (
-            bool(part.args) and part.token not in DROPS and all(scalar[arg] for arg in part.args)
+            bool(part.args) and part.token not in RANDOM and all(scalar[arg] for arg in part.args)
         )
         dying = {arg for arg in part.args if last_read[arg] == place}
         instructions.append(
             Instruction(
                 token=part.token,
+                level=part.value,
                 kernel=_kernel(part),
                 reads=tuple(order[arg] for arg in part.args),
                 owned=tuple(
@@ -137,7 +141,6 @@ def compile_rule(node: Node) -> Program:
     return Program(tuple(instructions), random=any(instruction.draws for instruction in instructions))
 
 
-def _kernel(node: Node) -> Kernel:
-    if node.token == CONSTANT:
-        return lambda _bucket, _args, _owned: node.value
-    return KERNELS[node.token]
+def _kernel(part: Node) -> Kernel:
+    levelled = LEVELLED_KERNELS.get(part.token)
+    return KERNELS[part.token] if levelled is None else levelled(part.value)

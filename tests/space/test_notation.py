@@ -208,7 +208,7 @@ def test_latex_brackets_and_functions(formula: str, latex: str) -> None:
         ("w * g", "column 1: .* Write 1e-4w, 1e-3w, 1e-2w, 1e-1w"),
         ("0.5w", "column 1: expected one of 1e-4w"),
         ("clip(g, 1e-2)", "column 9: expected one of 1e-5, 1e-4, 1e-3, got '1e-2'"),
-        ("clip(g)", "column 7: expected ',' and the limit of clip"),
+        ("clip(g)", "column 7: expected ',' and the level of clip"),
         ("drop(g, )", "column 9: expected one of 0.1, 0.3, 0.5"),
         ("exp g * m", r"column 5: expected '\(' after exp, got 'g'"),
         ("g / (m + eps)", "column 10: .* x / y is x/"),

@@ -15,6 +15,7 @@ from harness.race.protocols import named
 from harness.race.runs import RunResults
 from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
+from harness.space.vocabulary import ARXIV2, edition_with
 
 UNSEARCHED_PROTOCOL, UNSEARCHED_DATA = "quick", "auto"  # of rules that no search found
 
@@ -70,8 +71,10 @@ def planned(
         ProtocolError: the searched protocol is another one now.
     """
     if not (top or finals):
-        whole = Space.of("arxiv2", blocks=4, distinct_operands=False, last_not_add=False, connected=False)
-        return Plan(to_confirm(own), None, whole, protocol or named(UNSEARCHED_PROTOCOL), data or UNSEARCHED_DATA)
+        rules = to_confirm(own)
+        edition = edition_with((word for rule in rules for word in rule.tokens), least=ARXIV2)
+        whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
+        return Plan(rules, None, whole, protocol or named(UNSEARCHED_PROTOCOL), data or UNSEARCHED_DATA)
     records = ledger.results()
     searched = _searched(records, board=board, unfinished=unfinished)
     nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
