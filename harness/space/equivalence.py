@@ -37,11 +37,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness.contracts import Rule
-from harness.space.algebra import times, total
-from harness.space.expression import CONSTANT, Node, expression
-from harness.space.factors import number, text
-from harness.space.facts import CACHED
-from harness.space.functions import apply_binary, apply_unary, composed
+from harness.space.canonical.factors import number, text
+from harness.space.canonical.facts import CACHED
+from harness.space.canonical.functions import apply_binary, apply_unary, composed
+from harness.space.canonical.products import times, total
+from harness.space.expression import expression
+from harness.space.node import CONSTANT, Node
 from harness.space.vocabulary import made_of_words
 
 
