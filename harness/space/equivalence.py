@@ -28,7 +28,7 @@ Forms that come out:
 - ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;
 - ``add`` of two or more terms sorted by text, their coefficients inside as ``neg`` or ``mul``, a constant last.
 
-``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``algebra`` for sums and products,
+``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``products`` for sums and products,
 ``functions`` for the rest, ``facts`` for when a rewrite is allowed.
 """
 
