@@ -62,7 +62,7 @@ def show(
     format: Annotated[ShowFormat, typer.Option(help="What to print.")] = ShowFormat.TEXT,
 ) -> None:
     """Print a rule in every notation, with the running means it needs."""
-    from harness.space import notation
+    from harness.space.notation import rules as notation
 
     parsed = _resolved(rule)
     facts = _facts(parsed)
@@ -151,19 +151,19 @@ def export(
 def _exported(rule: Rule, format: ExportFormat, name: str) -> str:
     match format:
         case ExportFormat.TORCH:
-            from harness.space.optimizer_source import optimizer_source
+            from harness.space.torch_source.optimizer import optimizer_source
 
             return optimizer_source(rule, name=name)
         case ExportFormat.LATEX:
-            from harness.space import notation
+            from harness.space.notation import rules as notation
 
             return notation.equation(rule)
         case ExportFormat.DOT:
-            from harness.space.diagram import dot
+            from harness.space.notation.diagram import dot
 
             return dot(rule)
         case ExportFormat.SVG:
-            from harness.space.diagram import svg
+            from harness.space.notation.diagram import svg
 
             return svg(rule)
 
@@ -175,9 +175,9 @@ def _resolved(text: str) -> Rule:
 
 
 def _facts(rule: Rule) -> dict[str, Any]:
-    from harness.space import notation
     from harness.space.equivalence import canonical
     from harness.space.expression import state
+    from harness.space.notation import rules as notation
 
     return {
         "tokens": str(rule),

@@ -32,10 +32,10 @@ from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
 from harness.race.runs import Judged
-from harness.space.diagram import svg
-from harness.space.mathml import mathml
-from harness.space.notation import latex
-from harness.space.pseudocode import pseudocode
+from harness.space.notation.diagram import svg
+from harness.space.notation.mathml import mathml
+from harness.space.notation.pseudocode import pseudocode
+from harness.space.notation.rules import latex
 
 SCHEMA = 1  # of the data for download
 OVERWHELMING = 20.7  # ln 10⁹

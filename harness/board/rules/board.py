@@ -181,7 +181,7 @@ class RulesBoard:
     """Rules that were retrained under equal conditions: nominated alike by the same searches, equal protocol and data.
 
     Attributes:
-        group: what its runs share, ``confirmation.group_of`` their headers.
+        group: what its runs share, ``rules.judging.group_of`` their headers.
         searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
         nominated: how the rules were chosen, settled before they were retrained; empty where that was not recorded.
         protocol: how the rules were retrained.

@@ -24,7 +24,7 @@ from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import boards
 from harness.contracts import Block, Rule, Status
 from harness.race.runs import RunState
-from harness.space.mathml import mathml
+from harness.space.notation.mathml import mathml
 
 
 class Reader(HTMLParser):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.contracts import Block, Rule
 from harness.space.grammar import Space
-from harness.space.mathml import mathml
+from harness.space.notation.mathml import mathml
 
 SPACE = Space.of("arxiv2", blocks=3)
 

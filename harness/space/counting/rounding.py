@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.space import probe
-from harness.space.probe import TOLERANCE, Values
+from harness.space.counting import probe
+from harness.space.counting.probe import TOLERANCE, Values
 from harness.space.vocabulary import BY_NAME, EPSILON, computed
 from harness.space.word import X, Y
 

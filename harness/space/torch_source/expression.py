@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.space.counting.probe import FUNCTIONS
 from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
-from harness.space.probe import FUNCTIONS
 from harness.space.word import ATOM, LEVELLED, NEGATION, POWER, PRODUCT, SUM
 from harness.space.words import OPERANDS
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.contracts import Rule
-from harness.space import probe
+from harness.space.counting import probe
+from harness.space.counting.probe import Probe, Values, evaluate
+from harness.space.counting.rounding import Measured, apply_binary, apply_unary, distinct, measured_operands, unlike
 from harness.space.grammar import Space
-from harness.space.probe import Probe, Values, evaluate
-from harness.space.rounding import Measured, apply_binary, apply_unary, distinct, measured_operands, unlike
 
 PROBE = Probe(seed=5)
 MORE_DIGITS = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps

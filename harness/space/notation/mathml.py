@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from harness.contracts import Rule
 from harness.space.elements import MINUS, bracketed
 from harness.space.expression import expression
-from harness.space.printer import Notation, formula, number_text
+from harness.space.notation.printer import Notation, formula, number_text
 from harness.space.word import Form
 
 MATHML = Notation(

@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from harness.space.expression import CONSTANT, Node, constant
-from harness.space.factors import (
+from harness.space.canonical.factors import (
     Product,
     disguised,
     function_value,
     is_number,
+    mentions_sign,
     number,
     operand_product,
     raised,
@@ -24,13 +24,23 @@ from harness.space.factors import (
     tidy,
     under_sign,
 )
-from harness.space.facts import CACHED, LARGEST_POWER, interval, nonnegative, positive, steady, tame, ternary, zeros
+from harness.space.canonical.facts import (
+    CACHED,
+    LARGEST_POWER,
+    interval,
+    nonnegative,
+    positive,
+    steady,
+    tame,
+    ternary,
+    zeros_of,
+)
+from harness.space.node import CONSTANT, Node, constant
 from harness.space.vocabulary import CLIP_LIMITS, DROP_RATES, EPSILON, with_epsilon
 
 ONE = constant(1.0)
 SCALED_INSIDE = (CONSTANT, "add", "mul", "div")  # forms that can hold a minus sign of their own
 LARGEST_CONSTANT_EXPONENT = 700.0
-REPEATED = ("sqrt", *DROP_RATES)  # functions whose own powers are simpler than they look
 
 
 @lru_cache(maxsize=CACHED)
@@ -215,7 +225,7 @@ def sign_power(signs: Node, exponent: Node) -> Node:
 def _vanishes_with(node: Node, signs: Node) -> bool:
     """Whether a node is 0 wherever a product of signs is."""
     values = [under_sign(factor) for factor, _ in product_of(signs).powers]
-    return bool(values) and all(value is not None and value in zeros(node) for value in values)
+    return bool(values) and all(value is not None and value in zeros_of([node]) for value in values)
 
 
 def exponential(node: Node) -> Node:
@@ -238,7 +248,7 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
     kept = []
     for divisor in left:
         divisor = _undropped(divisor, powers)
-        nonzero = _zeros_of(factor for factor, exponent in powers.items() if exponent)
+        nonzero = zeros_of(factor for factor, exponent in powers.items() if exponent)
         settled = _settled(divisor, nonzero)
         marks = _marks(divisor, nonzero)
         if settled is not None and with_epsilon(settled) != 0.0:
@@ -254,8 +264,8 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
         if value is not None and powers[factor] > 1:
             # s³ = s, and s² = s where s is 0 or 1
             powers[factor] = 1 if nonnegative(value) else 2 - powers[factor] % 2
-    for factor in [factor for factor, exponent in powers.items() if exponent and _mentions_sign(factor)]:
-        others = _zeros_of(other for other, exponent in powers.items() if exponent and other != factor)
+    for factor in [factor for factor, exponent in powers.items() if exponent and mentions_sign(factor)]:
+        others = zeros_of(other for other, exponent in powers.items() if exponent and other != factor)
         settled = _settled_power(factor, powers[factor], others)
         if settled is not None:
             scale *= settled
@@ -268,7 +278,7 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
 def _merge(factor: Node, powers: dict[Node, int], divisors: list[Node], repeated: list[Node]) -> float:
     """Write a repeated root, or a repeated drop, by what it is made of; return what comes outside."""
     exponent = powers[factor]
-    if factor.token not in REPEATED or exponent < 2:
+    if factor.token not in ("sqrt", *DROP_RATES) or exponent < 2:  # whose own powers are simpler than they look
         return 1.0
     value, outside = factor.args[0], 1.0
     inner = product_of(value)
@@ -319,20 +329,11 @@ def _merge_exponentials(powers: dict[Node, int]) -> float:
     return outside
 
 
-@lru_cache(maxsize=CACHED)
-def _mentions_sign(node: Node) -> bool:
-    return under_sign(node) is not None or any(_mentions_sign(arg) for arg in node.args)
-
-
-def _zeros_of(factors: Iterable[Node]) -> frozenset[Node]:
-    return frozenset().union(*(zeros(factor) for factor in factors))
-
-
 def _settled(node: Node, nonzero: frozenset[Node]) -> float | None:
     """The one number that a canonical node is wherever none of some values is 0; None if it has no such number."""
     if node.token == CONSTANT:
         return node.value
-    if not _mentions_sign(node):
+    if not mentions_sign(node):
         return None
     parts = product_of(node)
     if len(parts.powers) == 1 and not parts.divisors and parts.powers[0][0].token == "add":

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.space.expression import CONSTANT, Node, constant
-from harness.space.facts import CACHED, SIGN_OF, G, M, V
-from harness.space.printer import formula
+from harness.space.canonical.facts import CACHED, SIGN_OF, G, M, V
+from harness.space.node import CONSTANT, Node, constant
+from harness.space.notation.printer import formula
 from harness.space.vocabulary import BY_NAME, CLIP_LIMITS, WEIGHT_SCALES, computed, with_epsilon
 from harness.space.word import X
 
@@ -100,6 +100,12 @@ def sign_factor(value: Node) -> Node:
 def under_sign(factor: Node) -> Node | None:
     """The value that a factor is the sign of; None if it is not a sign."""
     return UNDER_SIGN.get(factor) or (factor.args[0] if factor.token == "sign" else None)
+
+
+@lru_cache(maxsize=CACHED)
+def mentions_sign(node: Node) -> bool:
+    """Whether a sign, of whatever, is anywhere in it."""
+    return under_sign(node) is not None or any(mentions_sign(arg) for arg in node.args)
 
 
 def operand_product(node: Node) -> Product | None:

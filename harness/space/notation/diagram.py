@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from harness.contracts import Rule
-from harness.space import printer
-from harness.space.expression import Node, expression
+from harness.space.expression import expression
+from harness.space.node import Node
+from harness.space.notation import printer
 from harness.space.vocabulary import word_of
 
 # Lengths in the drawing's own unit, a pixel at its natural size.

@@ -18,10 +18,10 @@ from functools import cache
 
 from harness.contracts import Rule
 from harness.errors import SettingError, message
-from harness.space import printer
 from harness.space.equivalence import canonical
 from harness.space.expression import expression, live
-from harness.space.tensor_code import Draw, TensorCode, tensor_code
+from harness.space.notation import printer
+from harness.space.torch_source.expression import Draw, TensorCode, tensor_code
 from harness.space.words import WORDS
 from harness.space.zoo import ZOO, named
 

@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import math
 
-from harness.space.algebra import ONE, assemble, exponential, over, product_of, scaled, sign, sign_power, times, total
-from harness.space.expression import CONSTANT, Node, constant
-from harness.space.factors import Product, function_value, is_number, number, raised, tidy, under_sign
-from harness.space.facts import interval, nonnegative, steady, tame, ternary, zeros
+from harness.space.canonical.factors import Product, function_value, is_number, number, raised, tidy, under_sign
+from harness.space.canonical.facts import interval, nonnegative, steady, tame, ternary, zeros
+from harness.space.canonical.products import (
+    ONE,
+    assemble,
+    exponential,
+    over,
+    product_of,
+    scaled,
+    sign,
+    sign_power,
+    times,
+    total,
+)
+from harness.space.node import CONSTANT, Node, constant
 from harness.space.vocabulary import BY_NAME, CLIP_LIMITS, DROP_RATES, made_of_words, with_epsilon, word_of
 from harness.space.word import X, Y
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from harness.contracts import Rule
+from harness.space.canonical.facts import interval, nonnegative, positive, steady, tame, ternary, zeros
+from harness.space.counting.probe import Probe, Values
 from harness.space.equivalence import canonical
-from harness.space.expression import Node, constant
-from harness.space.facts import interval, nonnegative, positive, steady, tame, ternary, zeros
 from harness.space.grammar import SWITCHES, Space
-from harness.space.probe import Probe, Values
+from harness.space.node import Node, constant
 
 NodeValue = Callable[[Node, Mapping[str, Values]], Values]
 Agree = Callable[[Values, Values, Values], bool]

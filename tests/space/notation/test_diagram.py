@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from harness.contracts import Rule
-from harness.space import notation
-from harness.space.diagram import dot, svg
 from harness.space.expression import expression
 from harness.space.grammar import Space
-from harness.space.printer import label
+from harness.space.notation import rules as notation
+from harness.space.notation.diagram import dot, svg
+from harness.space.notation.printer import label
 from harness.space.zoo import ZOO, named
 
 NAMESPACE = {"svg": "http://www.w3.org/2000/svg"}

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from harness.errors import RuleSyntaxError, message
-from harness.space.expression import Node
+from harness.space.node import Node
 from harness.space.vocabulary import ALL_OPERANDS, BY_NAME, NUMBERS, WEIGHT_SCALES
 from harness.space.word import NEGATION, POWER, SUM, Word
 from harness.space.words import BINARY, OPERANDS, UNARY, WORDS
 
-MAX_BLOCKS = 32  # far beyond any space, so that rules by hand are free and recursion is not
+MAX_WRITTEN = 32  # far beyond any space, so that rules by hand are free and recursion is not
 MAX_DEPTH = 100  # parentheses, functions, minus signs and exponents inside each other
 MAX_OPERATIONS = 1_000  # functions and operators in one formula
 
@@ -223,8 +223,8 @@ class _Reader:
             )
         node = Node(token, args)
         height = 1 + max(self._heights.get(id(arg), 0) for arg in args)
-        if height > 2 * MAX_BLOCKS:  # a block is at most two operations high
-            expected = f"at most {MAX_BLOCKS} blocks"
+        if height > 2 * MAX_WRITTEN:  # a block is at most two operations high
+            expected = f"at most {MAX_WRITTEN} blocks"
             fail(self._peek().column, expected=expected, got="more", hint="Write a shorter formula")
         self._heights[id(node)] = height
         return node

@@ -2,7 +2,7 @@ import pytest
 
 from harness.contracts import Block, Rule
 from harness.errors import RuleSyntaxError
-from harness.space import notation
+from harness.space.notation import rules as notation
 
 SIGNS = r"e^{\operatorname{sign}(g) \cdot \operatorname{sign}(\hat{m})}"
 SIGN_BLOCK = "sign(g) sign(m) id id mul"

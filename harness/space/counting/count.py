@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import SpaceError, message
-from harness.space import functions, probe, rounding
+from harness.space.canonical import functions
+from harness.space.counting import probe, rounding
+from harness.space.counting.rounding import Measured
 from harness.space.equivalence import simplify
-from harness.space.expression import Node
 from harness.space.grammar import Space
-from harness.space.rounding import Measured
+from harness.space.node import Node
 
 MOST_STRINGS = 2_000_000
 CHUNK = 10_000  # functions compared at once

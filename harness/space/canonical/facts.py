@@ -8,7 +8,7 @@ single word is in its record; ranges follow from what it computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from harness.space.node import CONSTANT, Node
@@ -197,3 +197,8 @@ INTERVALS: dict[str, Callable[..., Interval]] = {
     "drop": lambda bounds, _rate: (min(bounds[0], 0.0), max(bounds[1], 0.0)),
 }
 """Bounds of what each primitive computes, from those of its arguments."""
+
+
+def zeros_of(factors: Iterable[Node]) -> frozenset[Node]:
+    """Values such that, wherever one of them is 0, so is one of the factors."""
+    return frozenset().union(*(zeros(factor) for factor in factors))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.contracts import Rule
-from harness.space.expression import Node, expression, live, state
+from harness.space.expression import expression, live, state
+from harness.space.node import Node
 from harness.space.vocabulary import word_of
 from harness.space.word import ATOM, Form
 

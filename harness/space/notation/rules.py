@@ -13,9 +13,10 @@ from functools import lru_cache
 
 from harness.contracts import Block, Rule
 from harness.errors import RuleSyntaxError, message
-from harness.space import printer
-from harness.space.expression import CONSTANT, Node, expression
-from harness.space.parser import MAX_BLOCKS, fail, parse_infix, suggestion
+from harness.space.expression import expression
+from harness.space.node import CONSTANT, Node
+from harness.space.notation import printer
+from harness.space.notation.parser import MAX_WRITTEN, fail, parse_infix, suggestion
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 
 MAX_TEXT = 10_000  # characters
@@ -93,8 +94,8 @@ def check_shape(rule: Rule) -> None:
     sizes: list[int] = []
     for block in rule.blocks:
         sizes.append(_size(block, sizes))
-        if sizes[-1] > MAX_NODES or len(sizes) > MAX_BLOCKS:
-            expected = f"at most {MAX_BLOCKS} blocks and {MAX_NODES} operations"
+        if sizes[-1] > MAX_NODES or len(sizes) > MAX_WRITTEN:
+            expected = f"at most {MAX_WRITTEN} blocks and {MAX_NODES} operations"
             raise RuleSyntaxError(message("rule", expected=expected, got="more", hint="Write a shorter rule"))
 
 
@@ -106,9 +107,9 @@ def _size(block: Block, sizes: Sequence[int]) -> int:
 def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
     blocks: list[Block] = []
     sizes: list[int] = []  # nodes of each block's tree
-    if len(words) > 5 * MAX_BLOCKS:
+    if len(words) > 5 * MAX_WRITTEN:
         hint = "Write a shorter rule"
-        raise RuleSyntaxError(message("rule", expected=f"at most {MAX_BLOCKS} blocks", got="more", hint=hint))
+        raise RuleSyntaxError(message("rule", expected=f"at most {MAX_WRITTEN} blocks", got="more", hint=hint))
     for number, (word, column) in enumerate(words):
         kind, known = _SLOTS[number % 5]
         results = tuple(f"#{earlier + 1}" for earlier in range(number // 5)) if kind == "operand" else ()
@@ -149,9 +150,9 @@ def _encode(node: Node) -> Rule:
                 block = Block(op1, _dead(op1, len(blocks)), u1, "id", "left")
             blocks.append(block)
             names[value] = f"#{len(blocks)}"
-            if len(blocks) > MAX_BLOCKS:
+            if len(blocks) > MAX_WRITTEN:
                 hint = "Write a shorter rule"
-                raise RuleSyntaxError(message("rule", expected=f"at most {MAX_BLOCKS} blocks", got="more", hint=hint))
+                raise RuleSyntaxError(message("rule", expected=f"at most {MAX_WRITTEN} blocks", got="more", hint=hint))
         return names[value]
 
     def pick(value: Node) -> tuple[str, str]:

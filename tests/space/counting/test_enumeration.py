@@ -6,8 +6,8 @@ import pytest
 
 from harness.errors import SpaceError
 from harness.race.store.tables import TABLES
-from harness.space.count import count_keys
-from harness.space.enumeration import functions, strings
+from harness.space.counting.count import count_keys
+from harness.space.counting.enumeration import functions, strings
 from harness.space.grammar import Space
 
 SMALL = Space.of(blocks=2, operands=("g", "m", "1"), unary=("id", "neg"), binary=("sub", "mul", "left"))

@@ -4,7 +4,7 @@ import pytest
 
 from harness.contracts import Rule
 from harness.errors import SpaceError
-from harness.space.count import count_functions, count_keys
+from harness.space.counting.count import count_functions, count_keys
 from harness.space.grammar import SWITCHES, Space
 
 OFF = dict.fromkeys(SWITCHES, False)

@@ -17,7 +17,7 @@ import torch
 from harness.contracts import Rule
 from harness.errors import SettingError
 from harness.space.grammar import Space
-from harness.space.optimizer_source import optimizer_source, zoo_name
+from harness.space.torch_source.optimizer import optimizer_source, zoo_name
 from harness.space.zoo import ZOO, named
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from harness.contracts import Rule
-from harness.space.pseudocode import pseudocode
+from harness.space.notation.pseudocode import pseudocode
 
 
 def test_a_rule_in_lines() -> None:
