@@ -225,6 +225,14 @@ class StackedNetworks:
         """(cells,), bool: which are alive, and have not been ruined by their last step."""
         return (self.alive != 0) & (self.flags == 0).all(1)
 
+    def named(self, row: Tensor) -> dict[str, Tensor]:
+        """A cell's weights or slopes (stride,) by ``ConvNet``'s names, copied, shaped as there."""
+        shape = self.shape
+        vector = Vector(shape.channels, shape.side, classes=shape.classes, dtype=torch.float32)
+        vector.flat.copy_(row[: len(vector.flat)])
+        network = ConvNet(shape.side, channels=shape.channels, classes=shape.classes, seed=0)
+        return {name: vector.named[name].reshape(each.shape) for name, each in network.named_parameters()}
+
     def only(self, places: Tensor) -> None:
         """Let all cells go but these."""
         for name in ("weights", "slopes", "running", "alive", "flags", "losses", "steps"):

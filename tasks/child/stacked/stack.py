@@ -138,7 +138,7 @@ class Stepper:
     """
 
     def __init__(self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float) -> None:
-        self._ground, self._sigma = ground, noise_sigma
+        self.ground, self._sigma = ground, noise_sigma
         shape, device = ground.shape, ground.device
         self._chunks = -(-shape.places["end"] // update.BLOCK)
         self.networks = StackedNetworks(
@@ -157,8 +157,8 @@ class Stepper:
 
     def step(self, batch: Tensor) -> None:
         """One step of every cell that is alive."""
-        networks, table, shape = self.networks, self._table, self._ground.shape
-        networks.gradients(self._ground.pool, batch)
+        networks, table, shape = self.networks, self._table, self.ground.shape
+        networks.gradients(self.ground.pool, batch)
         self._steps += 1
         update.update[(networks.cells, self._chunks)](
             networks.weights, networks.slopes, self._means, table.rows, table.numbers, table.lengths, self._rates,
@@ -169,7 +169,7 @@ class Stepper:
 
     def only(self, places: Sequence[int]) -> None:
         """Let all cells go but these."""
-        chosen = torch.tensor(places, dtype=torch.int64, device=self._ground.device)
+        chosen = torch.tensor(places, dtype=torch.int64, device=self.ground.device)
         self.networks.only(chosen)
         self._table = self._table.only(chosen)
         self._rates, self._means = self._rates[chosen].contiguous(), self._means[chosen].contiguous()

@@ -2,7 +2,7 @@
 
 A rule's program (``harness.tasks.optimizer.program``) becomes rows of a table: operation, where the result goes, where the
 arguments are. Values are selected, never multiplied by masks, so that NaN of one place stays there. The formulas and
-their order are those of ``optimizer.kernels``.
+their order are those of ``optimizer.kernels``: one for each of ``harness.space.word.PRIMITIVES``.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
-from harness.tasks.optimizer.kernels import CLIPS, DROPS, Bucket, drop_threshold
-from harness.tasks.optimizer.program import Instruction, Program, compile_rule
+from harness.tasks.optimizer.kernels import Bucket, drop_threshold
+from harness.tasks.optimizer.program import Program, compile_rule
 
 OPERATIONS = (
-    *("noise", "clip", "drop", "neg", "exp", "sign", "add", "mul", "sub", "div", "over", "pow", "log", "sqrt", "copy"),
+    *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
+    *("root", "copy"),
     *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms"),
 )
 CODES = {name: code for code, name in enumerate(OPERATIONS)}
-NOISE, CLIP, DROP, NEG, EXP, SIGN, ADD, MUL, SUB, DIV, OVER, POW, LOG, SQRT, COPY = (
-    tl.constexpr(CODES[name]) for name in OPERATIONS[:15]
+NOISE, CLAMP, DROP, NEG, ABS, EXP, SIGN, ADD, MUL, SUB, OVER, PLUS_EPS, RAISED, LN = (
+    tl.constexpr(CODES[name]) for name in OPERATIONS[:14]
 )
-MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS = (
-    tl.constexpr(CODES[name]) for name in OPERATIONS[15:]
+ROOT, COPY, MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS = (
+    tl.constexpr(CODES[name]) for name in OPERATIONS[14:]
 )
 GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
 NUMBER = FIRST + REGISTERS
@@ -105,23 +106,19 @@ def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[li
             if not free:
                 raise ValueError(f"a rule of more than {REGISTERS} values at once cannot train in a stack")
             home[place] = free.pop()
-            rows.append([CODES[_operation(instruction)], home[place], *_two(reads, NUMBER)])
+            rows.append([CODES[instruction.token], home[place], *_two(reads, NUMBER)])
             numbers.append(_two(values, 0.0))
             if instruction.draws:
                 rows[-1][3], draws = draws, draws + 1
-            if instruction.token in CLIPS:
-                numbers[-1][1] = CLIPS[instruction.token]
-            if instruction.token in DROPS:
-                numbers[-1][1] = drop_threshold(instruction.token)
+            if instruction.token == "clamp":
+                numbers[-1][1] = instruction.level
+            if instruction.token == "drop":
+                numbers[-1][1] = drop_threshold(instruction.level)
     last = len(program.instructions) - 1
     if not rows or home.get(last, NUMBER) != rows[-1][1]:  # Δ is a number, g or w
         rows.append([CODES["copy"], FIRST, home.get(last, NUMBER), NUMBER])
         numbers.append([number.get(last, 0.0), 0.0])
     return rows, numbers
-
-
-def _operation(instruction: Instruction) -> str:
-    return "clip" if instruction.token in CLIPS else "drop" if instruction.token in DROPS else instruction.token
 
 
 def _two(values: list[Any], missing: float) -> list[Any]:
@@ -150,12 +147,10 @@ def _flushed(x):
 
 
 @triton.jit
-def _power(x, y):
-    """|x|ʸ with the sign of x, as torch's abs, pow and sign give it."""
-    base = tl.abs(x)
-    value = tl.exp2(y * tl.log2(base))
-    value = tl.where((y == 0.0) | (base == 1.0), 1.0, value)  # of NaN, too, as C's pow has it
-    return value * _signs(x)
+def _raised(x, y):
+    """xʸ of x ≥ 0, with C's special cases."""
+    value = tl.exp2(y * tl.log2(x))
+    return tl.where((y == 0.0) | (x == 1.0), 1.0, value)  # of NaN, too
 
 
 @triton.jit
@@ -200,23 +195,25 @@ def update(
             result = x * y
         elif operation == SUB:
             result = x - y
-        elif operation == DIV:
-            result = x / (y + epsilon)
+        elif operation == PLUS_EPS:
+            result = x + epsilon
+        elif operation == ABS:
+            result = tl.abs(x)
         elif operation == OVER:
             result = x / y
         elif operation == EXP:
             result = tl.exp(x)
-        elif operation == LOG:
-            result = tl.log(tl.abs(x) + epsilon)
+        elif operation == LN:
+            result = tl.log(x)
         elif operation == SIGN:
             result = _signs(x)
         elif operation == NEG:
             result = -x
-        elif operation == SQRT:
-            result = tl.sqrt(tl.abs(x))
-        elif operation == POW:
-            result = _power(x, y)
-        elif operation == CLIP:
+        elif operation == ROOT:
+            result = tl.sqrt(x)
+        elif operation == RAISED:
+            result = _raised(x, y)
+        elif operation == CLAMP:
             result = tl.where(x > two, two, tl.where(x < -two, -two, x))
         elif operation == DROP:
             drawn = tl.randint(seed, tl.load(row + 3) * N + i).to(tl.uint32, bitcast=True) >> 1
