@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, console, document, hanging
+from harness.cli.terminal.output import announce, console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def score(
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
     from harness.race.conditions import task_and_data
     from harness.race.engines.engine import build_task
     from harness.race.protocols import child_seed, named

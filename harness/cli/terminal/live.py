@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.cli.output import announce, console
+from harness.cli.terminal.output import announce, console
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

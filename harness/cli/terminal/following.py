@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 
 if TYPE_CHECKING:
     from harness.race.header import RunHeader
@@ -25,7 +25,7 @@ def followed(*, quiet: bool) -> Follow:
     Args:
         quiet: no progress display.
     """
-    from harness.cli.live import Live
+    from harness.cli.terminal.live import Live
     from harness.race.racing import Following
 
     @contextmanager
