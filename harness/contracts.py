@@ -69,9 +69,8 @@ class Rule:
         Raises:
             RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
         """
-        from harness.space.notation import (
-            rules as notation,  # upward, and the only two such arrows: Rule is the language's front door
-        )
+        # Upward, and the only two such arrows: Rule is the language's front door.
+        from harness.space.notation import rules as notation
 
         return notation.parse(text)
 

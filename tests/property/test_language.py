@@ -133,3 +133,12 @@ def test_commuting_and_negating_twice_keep_the_key(rule: Rule, source: object) -
         return Node("left", (changed, Node("g"))) if source.random() < 0.1 else changed
 
     assert simplify(rewritten(expression(rule))) == canonical(rule)
+
+
+@MANY
+@given(rules())
+def test_no_rule_is_shown_with_a_minus_behind_a_minus(rule: Rule) -> None:
+    shown = notation.readable(rule)
+    assert "- -" not in shown
+    assert "--" not in shown
+    assert notation.infix(Rule.parse(shown)) == notation.infix(Rule.parse(notation.infix(rule)))

@@ -26,6 +26,7 @@ _KINDS = (("operand", ALL_OPERANDS), ("operand", ALL_OPERANDS), ("unary", ALL_UN
 _SLOTS = (*_KINDS, ("binary", ALL_BINARY))
 _NAMES = "|".join(map(re.escape, (*ALL_OPERANDS, *ALL_UNARY, *ALL_BINARY)))
 _WORD = re.compile(rf"#?[A-Za-z_0-9]+|sign\([A-Za-z]*\)|1e-[0-9]w|{_NAMES}")
+_SECOND_MINUS = re.compile(r"(?:(?P<binary>(?<= )- )|-)(?=-)")  # the minus before one
 
 
 def parse(text: str) -> Rule:
@@ -60,6 +61,28 @@ def tokens(rule: Rule) -> str:
 def infix(rule: Rule) -> str:
     """The formula as a person writes it, with no more parentheses than it takes."""
     return printer.formula(expression(rule))
+
+
+def readable(rule: Rule) -> str:
+    """``infix`` as pages and terminals show it: no minus behind another, ``a - (-b)`` for ``a - -b``.
+
+    ``parse`` reads it as it reads ``infix``, whose characters some orders of rules are counted in, so that it stays.
+    """
+    text = infix(rule)
+    for minus in reversed(list(_SECOND_MINUS.finditer(text))):
+        ending = "+-" if minus["binary"] else "+-*/"  # a sign binds tighter than a product
+        start = end = minus.end()
+        depth = 0
+        while end < len(text) and (depth or (text[end] not in ",)" and not _operator(text, end, ending))):
+            depth += (text[end] == "(") - (text[end] == ")")
+            end += 1
+        text = f"{text[:start]}({text[start:end]}){text[end:]}"
+    return text
+
+
+def _operator(text: str, place: int, operators: str) -> bool:
+    """Whether one of some operators stands there, with its blanks."""
+    return text[place] == " " and text[place + 1] in operators and text[place + 2] == " "
 
 
 def latex(rule: Rule) -> str:

@@ -238,3 +238,24 @@ def test_what_is_not_a_rule_is_one_line_that_says_where(text: str, problem: str)
 def test_only_a_text_can_be_parsed() -> None:
     with pytest.raises(RuleSyntaxError, match="expected a text, got int"):
         notation.parse(3)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("g - -m", "g - (-m)"),
+        ("--g", "-(-g)"),
+        ("--g * m", "-(-g) * m"),
+        ("-(-g ^ m)", "-(-g ^ m)"),
+        ("g - (-m) * v", "g - (-m * v)"),
+        ("g - (-m) * (v - -v)", "g - (-m * (v - (-v)))"),
+        ("g ^ -m - -(-v)", "g ^ -m - (-(-v))"),
+        ("drop(g - -1e-3w, 0.3)", "drop(g - (-1e-3w), 0.3)"),
+        ("exp(g - -m) + v", "exp(g - (-m)) + v"),
+        ("g - m * -v", "g - m * -v"),
+    ],
+)
+def test_a_minus_behind_a_minus_is_read_in_brackets(written: str, read: str) -> None:
+    rule = Rule.parse(written)
+    assert notation.readable(rule) == read
+    assert Rule.parse(read) == Rule.parse(rule.infix)
