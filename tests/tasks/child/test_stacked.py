@@ -25,7 +25,7 @@ if not HAS_GPU:
     os.environ["TRITON_INTERPRET"] = "1"  # read where a kernel is defined
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs; tox -e stacked installs it")
 
-from harness.tasks.child.stacked import update  # noqa: E402
+from harness.tasks.child.stacked import tokens, update  # noqa: E402
 from harness.tasks.child.stacked.stack import Ground, Stepper  # noqa: E402
 
 DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
@@ -177,8 +177,8 @@ def test_a_cell_ends_at_its_first_loss_that_is_not_finite(examples: Examples) ->
 def test_a_rule_that_no_stack_can_train_is_an_error_and_the_others_train(
     task: ChildTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(update, "REGISTERS", 1)
-    monkeypatch.setattr(update, "NUMBER", update.FIRST + 1)
+    monkeypatch.setattr(tokens, "REGISTERS", 1)
+    monkeypatch.setattr(tokens, "NUMBER", update.FIRST + 1)
     outcomes = task.evaluate([Rule.parse("exp(g) * log(m)"), Rule.parse("exp(g)")], seed=0)
     assert outcomes[0].status is Status.ERROR
     assert "a rule of more than 1 values at once" in outcomes[0].message
