@@ -15,17 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.board import formats, rules_formats
 from harness.board.comparison import Comparison
-from harness.board.confirmation import rules_boards
-from harness.board.formats import Format
-from harness.board.leaderboard import boards
+from harness.board.markdown import Format
 from harness.board.report.colours import COLOURS, marks
-from harness.board.tables import Board
-from harness.board.verdicts import ConfirmedRule, RulesBoard
-from harness.race.archive import SUFFIX
-from harness.race.archive_reading import decode
-from harness.race.ledger import Ledger
+from harness.board.rules import formats as rules_formats
+from harness.board.rules.board import ConfirmedRule, RulesBoard
+from harness.board.rules.judging import rules_boards
+from harness.board.searches import formats as search_formats
+from harness.board.searches.board import Board
+from harness.board.searches.judging import boards
+from harness.race.store.archive import SUFFIX
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +80,7 @@ def read(folder: Path) -> tuple[tuple[Board, ...], tuple[RulesBoard, ...]]:
 
 def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
     """``LEADERBOARD.md``."""
-    parts = (formats.render(searches, Format.MD), rules_formats.render(confirmed, Format.MD))
+    parts = (search_formats.render(searches, Format.MD), rules_formats.render(confirmed, Format.MD))
     return HEAD + "\n".join(part.strip() + "\n" for part in parts)
 
 

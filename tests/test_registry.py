@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.contracts import NamedProtocol
 from harness.errors import RegistryError
 from harness.registry import BUILT_IN, FORMER, Kind, load, target
 
@@ -23,7 +24,8 @@ def kind_of(name: str) -> Kind:
 def test_what_is_built_in_loads() -> None:
     for kind, named in BUILT_IN.items():
         for name in named:
-            assert callable(load(kind, name))
+            loaded = load(kind, name)
+            assert isinstance(loaded, NamedProtocol) if kind is Kind.PROTOCOL else callable(loaded)
 
 
 @pytest.mark.parametrize("name", sorted(FORMER))

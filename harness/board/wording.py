@@ -8,7 +8,7 @@ from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
-from harness.space import notation
+from harness.space.notation import rules as notation
 
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12  # characters

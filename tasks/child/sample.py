@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks import machine
 from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import STACKED, starter
 from harness.tasks.child.training import reproducible_arithmetic
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 BATCHES = 2  # in the pool of examples
 MOST_SCORED = 300  # validation examples: a whole batch of scoring on either path, and a part of one

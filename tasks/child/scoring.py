@@ -33,7 +33,7 @@ STACK = 64  # rules that a GPU is given at once, and so up to 448 cells: 3 GB un
 class ChildTask:
     """Train a small convolutional network with each rule, and score its validation accuracy.
 
-    Version 2 is the same function as version 1, computed otherwise (``harness.tasks.child.fused``): rewards agree
+    Version 2 is the same function as version 1, computed otherwise (``cpu.network``): rewards agree
     within their noise, not bit for bit.
 
     It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises

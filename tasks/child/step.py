@@ -66,13 +66,13 @@ def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = F
         path: FUSED or PLAIN.
         examples: what to train and score on.
         batch_size: of every batch.
-        reduced: multiply in bfloat16 (``harness.tasks.child.reduced``).
+        reduced: multiply in bfloat16 (``harness.tasks.child.cpu.reduced``).
     """
     if path == PLAIN:
         return lambda seed: PlainNetwork(examples, seed=seed, reduced=reduced)
     # Numba takes half a second to import, and only training needs it.
-    from harness.tasks.child.fused import FusedNetwork, PatchMoments
-    from harness.tasks.child.reduced import ReducedNetwork
+    from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
+    from harness.tasks.child.cpu.reduced import ReducedNetwork
 
     moments = PatchMoments.of(examples.pool.images)
     network = ReducedNetwork if reduced else FusedNetwork

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from harness.contracts import Rule, Task
-from harness.race.engine import TaskSpec, train
+from harness.race.engines.engine import TaskSpec, train
 
 _tasks: list[Task] = []  # this process's
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from harness.contracts import Rule
 from harness.errors import SpaceError
-from harness.space import notation
 from harness.space.equivalence import canonical, simplify
-from harness.space.expression import Node, expression, state
+from harness.space.expression import expression, state
 from harness.space.grammar import MAX_BLOCKS, Space
+from harness.space.node import Node
+from harness.space.notation import rules as notation
 from harness.space.vocabulary import EDITIONS
 
 MANY = settings(max_examples=150, deadline=None)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import LEVEL, Comparison, seeds_needed, to_compare
+from harness.board.rules.board import ConfirmedRule, RulesBoard
+from harness.board.searches.board import Board, Row
 from harness.board.statistics import LEAST_PAIRS
-from harness.board.tables import Board, Row
-from harness.board.verdicts import ConfirmedRule, RulesBoard
 from harness.board.wording import listed, plain
 
 RULES_NAMED = 3  # of too few seeds, that a sentence spells out

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
-from harness.board.tables import Reference
+from harness.board.searches.board import Reference
 from harness.board.wording import plain
 
 Json = dict[str, object]

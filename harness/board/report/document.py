@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
-from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
-from harness.board.leaderboard import boards, comparables
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
 from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
-from harness.board.tables import Board
-from harness.board.verdicts import ConfirmedRule, RulesBoard
+from harness.board.rules.board import ConfirmedRule, RulesBoard
+from harness.board.rules.judging import group_of, rules_boards
+from harness.board.searches.board import Board
+from harness.board.searches.judging import boards, comparables
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.records import Judged, RunHeader, RunRecord, RunResults
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
 FINDERS_TRACED = 6  # of a rule, one run each

@@ -18,19 +18,24 @@ from importlib import resources
 from xml.etree import ElementTree
 
 import harness
-from harness.board import formats, layout, rules_formats, rules_layout, wording
-from harness.board.formats import Format
+from harness.board import wording
+from harness.board.markdown import Format
+from harness.board.page import BIASED
 from harness.board.report import colours, scales
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
+from harness.board.rules import formats as rules_formats
+from harness.board.rules import pages as rules_pages
+from harness.board.searches import formats as search_formats
+from harness.board.searches import pages as search_pages
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
-from harness.race.records import Judged
-from harness.space.diagram import svg
-from harness.space.mathml import mathml
-from harness.space.notation import latex
-from harness.space.pseudocode import pseudocode
+from harness.race.runs import Judged
+from harness.space.notation.diagram import svg
+from harness.space.notation.mathml import mathml
+from harness.space.notation.pseudocode import pseudocode
+from harness.space.notation.rules import latex
 
 SCHEMA = 1  # of the data for download
 OVERWHELMING = 20.7  # ln 10⁹
@@ -57,18 +62,18 @@ def render(report: Report) -> str:
         "duration": wording.duration,
         "chance": wording.chance,
         "score": _score,
-        "placed": layout.placed,
-        "spanned": layout.spanned,
-        "share": layout.share,
-        "facts": layout.facts,
-        "rules_facts": rules_layout.facts,
-        "drops": layout.drops,
-        "paired_chance": rules_layout.paired_chance,
+        "placed": search_pages.placed,
+        "spanned": search_pages.spanned,
+        "share": search_pages.share,
+        "facts": search_pages.facts,
+        "rules_facts": rules_pages.facts,
+        "drops": search_pages.drops,
+        "paired_chance": rules_pages.paired_chance,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
-        "notes": layout.notes,
-        "finds": layout.finds,
-        "rules_notes": rules_layout.notes,
+        "notes": search_pages.notes,
+        "finds": search_pages.finds,
+        "rules_notes": rules_pages.notes,
         "odds": _odds,
         "mathml": lambda rule: Markup(_drawn(mathml, rule)),
         "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),
@@ -85,7 +90,7 @@ def render(report: Report) -> str:
         report=report,
         charts=charts(report),
         version=harness.__version__,
-        biased=layout.BIASED,
+        biased=BIASED,
         data_name=DATA_NAME,
         data=_packed(_data(report)),
         style=Markup(colours.variables() + _part("style.css")),
@@ -114,7 +119,7 @@ def _data(report: Report) -> Iterator[str]:
     head = {
         "schema": SCHEMA,
         "harness": harness.__version__,
-        "boards": json.loads(formats.render([each.board for each in report.searches], Format.JSON))["boards"],
+        "boards": json.loads(search_formats.render([each.board for each in report.searches], Format.JSON))["boards"],
         "rules_boards": json.loads(rules)["rules_boards"],
         "runs": [],
     }

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.report.usage import Risk
+from harness.board.searches.board import Row
 from harness.board.statistics import Estimate
-from harness.board.tables import Row
 
 WIDTH, EDGE = 144, 12  # of a mark in pixels, and what is left free on either side
 MOST_PARTS, MOST_TICKS = 5, 3  # between ticks, and ticks whose texts have room

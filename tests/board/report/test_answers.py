@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from confirming import confirmed
 
-from harness.board import layout, rules_layout
 from harness.board.comparison import pairs_needed
-from harness.board.confirmation import rules_boards
-from harness.board.leaderboard import boards
 from harness.board.report.answers import against_baseline, better, rules_verdict, verdict
-from harness.race.records import RunState
+from harness.board.rules import pages as rules_pages
+from harness.board.rules.judging import rules_boards
+from harness.board.searches import pages as search_pages
+from harness.board.searches.judging import boards
+from harness.race.runs import RunState
 from harness.race.startup import RECORD
 
 
@@ -203,7 +204,7 @@ def test_page_and_terminal_ask_for_the_same_number_of_seeds(run, searchers: int,
     names = ("random", "gp", "rl", "tpe", "evolution", "a", "b", "c")[:searchers]
     board, _, told = judged(*race(run, seeds, **{name: 0.3 + place / 50 for place, name in enumerate(names)}))
     needed = pairs_needed(searchers * (searchers - 1) // 2)
-    notes = " ".join(layout.notes(board))
+    notes = " ".join(search_pages.notes(board))
     asked = set(re.findall(r"takes (\d+) |at least (\d+) ", f"{told.because} {notes}"))
     assert asked == ({(str(needed), "")} if seeds < needed else set())
     assert (f"takes {needed} shared seeds" in told.because) == (f"takes {needed} shared seeds" in notes)
@@ -215,7 +216,7 @@ def test_searches_that_never_searched_count_among_the_pairs_that_are_corrected_f
     board, _, told = judged(*race(run, 6, gp=0.5, random=0.2), *idle)
     assert [row.label for row in board.rows if not row.searched] == ["tpe"]
     assert f"With 3 searchers it takes {pairs_needed(3)} shared seeds" in told.because
-    assert f"with 3 searchers it takes {pairs_needed(3)} shared seeds" in " ".join(layout.notes(board))
+    assert f"with 3 searchers it takes {pairs_needed(3)} shared seeds" in " ".join(search_pages.notes(board))
 
 
 @pytest.mark.parametrize("rules", [1, 3])
@@ -223,7 +224,7 @@ def test_searches_that_never_searched_count_among_the_pairs_that_are_corrected_f
 def test_page_and_terminal_ask_for_the_same_number_of_fresh_seeds(run, rules: int, seeds: int) -> None:
     others = {f"g * clip(v, 1e-{each})": AHEAD[:seeds] for each in (3, 4, 5)[:rules]}
     (board,) = rules_boards([], confirmed(run(0.1).header, {"m": MOMENTUM[:seeds]} | others))
-    needed, because, notes = pairs_needed(rules), rules_verdict(board).because, " ".join(rules_layout.notes(board))
+    needed, because, notes = pairs_needed(rules), rules_verdict(board).because, " ".join(rules_pages.notes(board))
     asked = f"to compare it takes {needed} seeds before any difference can be shown"
     assert (asked in because) == (asked in notes) == (seeds < needed)
     assert not re.findall(r"at least (\d+) seeds", because + notes)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.board.report.charts import charts
 from harness.board.report.colours import COLOURS, NAMED, colour, marks, variables
 from harness.board.report.document import report
-from harness.race.records import RunState
+from harness.race.runs import RunState
 from harness.registry import BUILT_IN, Kind
 
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from harness.board.leaderboard import boards
 from harness.board.report.scales import MOST_TICKS, axis, of_areas, of_shares, whisker
 from harness.board.report.usage import Risk
+from harness.board.searches.judging import boards
 
 
 def areas(run, *levels: float):

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
-from harness.race.engine import TaskSpec, build_task
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.engines.engine import TaskSpec, build_task
 from harness.tasks.child import device, sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import PLAIN, STACKED
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.toy import QuadraticTask
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
