@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.contracts import Rule
-    from harness.tasks.update_rule import RuleOptimizer
+    from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 __version__ = "0.1.0"
 __all__ = ["Rule", "RuleOptimizer", "__version__"]
@@ -18,7 +18,7 @@ _FOLDER = os.path.dirname(__file__)
 if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searchers/ and tasks/ lie beside this folder
     __path__.append(os.path.dirname(_FOLDER))
 
-_MODULES = {"Rule": "harness.contracts", "RuleOptimizer": "harness.tasks.update_rule"}
+_MODULES = {"Rule": "harness.contracts", "RuleOptimizer": "harness.tasks.optimizer.update_rule"}
 
 
 def __getattr__(name: str) -> object:

@@ -69,7 +69,8 @@ class Rule:
         Raises:
             RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
         """
-        from harness.space import notation  # upward, and the only two such arrows: Rule is the language's front door
+        # Upward, and the only two such arrows: Rule is the language's front door.
+        from harness.space.notation import rules as notation
 
         return notation.parse(text)
 
@@ -81,7 +82,7 @@ class Rule:
     @property
     def infix(self) -> str:
         """The formula as a person writes it."""
-        from harness.space import notation
+        from harness.space.notation import rules as notation
 
         return notation.infix(self)
 
@@ -171,7 +172,7 @@ class ChildProtocol:
     """How a rule is scored, with every number that its reward depends on (protocol §2).
 
     Frozen under ``name`` and ``version``; a change to any field changes ``hash``, and results with different hashes are
-    never ranked together. Named instances are in ``harness.race.protocol``.
+    never ranked together. Named instances lie beside their tasks.
 
     Attributes:
         name: what ``--protocol`` takes.
@@ -216,6 +217,21 @@ class ChildProtocol:
         """First 16 hexadecimal digits of SHA-256 over ``spec`` as canonical JSON."""
         text = json.dumps(self.spec(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedProtocol:
+    """A protocol as it is registered, with what no score depends on (entry points in the group ``harness.protocols``).
+
+    Attributes:
+        protocol: registered under its own name.
+        summary: one line for listings.
+        targets: scores, rising, whose first reaching a board reports; none for quarters of the way from chance to 1.
+    """
+
+    protocol: ChildProtocol
+    summary: str = ""
+    targets: tuple[float, ...] = ()
 
 
 @runtime_checkable
@@ -281,7 +297,9 @@ class Task(Protocol):
     takes ``test: bool = False`` besides: with ``test=True``, which only confirmations ask for, it fills
     ``Outcome.test``, says so in its environment, and changes no other figure. One that can train elsewhere than on the
     processor takes ``device: str = "cpu"``, and says in its environment which it is; its factory may carry
-    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded.
+    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded. One that
+    trains many rules faster together than one after another has ``width: int`` (1 if absent), how many it likes to be
+    given at once; a rule's outcome does not depend on which rules are beside it.
     """
 
     @property

@@ -1,8 +1,7 @@
-"""Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers, tasks and data.
+"""Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers and tasks.
 
-Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks`` and
-``harness.data``; anything importable can be named as ``module:attribute`` without registration. The first line of the
-loaded object's docstring is its description.
+Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``
+and ``harness.protocols``; anything importable can be named as ``module:attribute`` without registration.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ class Kind(StrEnum):
     SEARCHER = "searchers"
     TASK = "tasks"
     DATA = "data"
+    PROTOCOL = "protocols"
 
 
 CALLS = {
@@ -37,7 +37,7 @@ CALLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Registered:
     """One registered name.
 
     Attributes:
@@ -51,77 +51,87 @@ class Entry:
     source: str = ""
 
 
-BUILT_IN: dict[Kind, dict[str, Entry]] = {
+BUILT_IN: dict[Kind, dict[str, Registered]] = {
     Kind.SEARCHER: {
-        "random": Entry(
+        "random": Registered(
             "harness.searchers.random_search:RandomSearch",
             "uniform random search, the baseline every other searcher is measured against",
             "Bergstra and Bengio 2012",
         ),
-        "random-plain": Entry(
+        "random-plain": Registered(
             "harness.searchers.random_plain:RandomPlain",
             "random search that leaves out half of the unary functions, a preference that the learners have too",
             "ours",
         ),
-        "exhaustive": Entry(
+        "exhaustive": Registered(
             "harness.searchers.exhaustive:Exhaustive",
             "every distinct function of a small space once, in a stable order",
             "ours, protocol §5",
         ),
-        "rl": Entry(
+        "rl": Registered(
             "harness.searchers.rl.agent:ReinforcementLearning",
             "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",
             "[NOS] §3.2, protocol §4",
         ),
-        "gp": Entry(
+        "gp": Registered(
             "harness.searchers.gp:GeneticProgramming",
             "typed expression trees under crossover and mutation",
             "Koza 1992; DEAP, Fortin et al. 2012",
         ),
-        "evolution": Entry(
+        "evolution": Registered(
             "harness.searchers.evolution:RegularizedEvolution",
             "mutation of tournament winners, the oldest dying first",
             "Real et al. 2019",
         ),
-        "tpe": Entry(
+        "tpe": Registered(
             "harness.searchers.tpe:TreeParzen",
             "tree-structured Parzen estimator over conditional categorical choices",
             "Bergstra et al. 2011; Optuna, Akiba et al. 2019",
         ),
-        "rl+gp": Entry(
+        "rl+gp": Registered(
             "harness.searchers.rl_gp:ControllerSeededGP",
             "genetic programming whose population the controller seeds, its elites fed back to the controller",
             "Mundhenk et al. 2021",
         ),
     },
     Kind.TASK: {
-        "child": Entry(
+        "child": Registered(
             "harness.tasks.child.scoring:ChildTask", "the two-convolution child on images", "[NOS] §4.2, protocol §2"
         ),
-        "toy-quadratic": Entry(
+        "toy-quadratic": Registered(
             "harness.tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"
         ),
-        "toy-rosenbrock": Entry(
+        "toy-rosenbrock": Registered(
             "harness.tasks.toy:RosenbrockTask", "noisy Rosenbrock functions of two to ten dimensions", "protocol §5"
         ),
-        "toy-classifier": Entry(
+        "toy-classifier": Registered(
             "harness.tasks.toy:ClassifierTask", "a one-hidden-layer network on a generated data set", "this project"
         ),
     },
     Kind.DATA: {
-        "auto": Entry(
+        "auto": Registered(
             "harness.tasks.data.auto:load",
             "CIFAR-10 where it is on the machine or can be downloaded, else the stand-in",
             "",
         ),
-        "cifar10": Entry(
+        "cifar10": Registered(
             "harness.tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"
         ),
-        "synthetic": Entry(
+        "synthetic": Registered(
             "harness.tasks.data.synthetic:load",
             "the generated stand-in with CIFAR-10's shapes: no download",
             "this project",
         ),
+    },
+    Kind.PROTOCOL: {
+        "paper": Registered("harness.tasks.child.protocols:NAMED_PAPER"),
+        "quick": Registered("harness.tasks.child.protocols:NAMED_QUICK"),
+        "quick-halving": Registered("harness.tasks.child.protocols:NAMED_QUICK_HALVING"),
+        "quick-bf16": Registered("harness.tasks.child.protocols:NAMED_QUICK_BF16"),
+        "paper-bf16": Registered("harness.tasks.child.protocols:NAMED_PAPER_BF16"),
+        "toy-quadratic": Registered("harness.tasks.toy.protocols:NAMED_TOY_QUADRATIC"),
+        "toy-rosenbrock": Registered("harness.tasks.toy.protocols:NAMED_TOY_ROSENBROCK"),
+        "toy-classifier": Registered("harness.tasks.toy.protocols:NAMED_TOY_CLASSIFIER"),
     },
 }
 
@@ -150,7 +160,7 @@ FORMER = frozenset(
 )
 
 
-def entries(kind: Kind) -> dict[str, Entry]:
+def entries(kind: Kind) -> dict[str, Registered]:
     """Every registered name of a kind: ours first, then outside packages' in alphabetical order.
 
     An outside package cannot replace a built-in name: a run recorded under ``random`` must mean ours.
@@ -158,7 +168,7 @@ def entries(kind: Kind) -> dict[str, Entry]:
     found = dict(BUILT_IN[kind])
     outside = sorted(metadata.entry_points(group=f"harness.{kind.value}"), key=lambda point: point.name)
     for point in outside:
-        found.setdefault(point.name, Entry(point.value, source=point.dist.name if point.dist else ""))
+        found.setdefault(point.name, Registered(point.value, source=point.dist.name if point.dist else ""))
     return found
 
 
@@ -192,11 +202,17 @@ def _ours(kind: Kind, name: str) -> str:
     current = f"harness.{name}"
     spec = importlib.util.find_spec(current.partition(":")[0])
     theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
-    if theirs and ours and not theirs.samefile(ours):
+    if theirs and ours and not theirs.samefile(ours) and not _in_a_checkout(theirs, name):
         what = f"{kind.value.removesuffix('s')} {name!r}"
         hint = f"For the harness's own write {current}; for yours, give the module another name"
         raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
     return current
+
+
+def _in_a_checkout(file: Path, name: str) -> bool:
+    """Whether a module of a former name is a checkout's of the harness, where another copy of it is installed."""
+    depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
+    return (file.parents[depth] / "harness" / Path(__file__).name).is_file()
 
 
 def _file_of(module: str) -> Path | None:
@@ -212,10 +228,10 @@ def _file_of(module: str) -> Path | None:
 
 
 def load(kind: Kind, name: str) -> Any:
-    """Import the factory that a registered name, or a ``module:attribute``, stands for.
+    """Import what a registered name, or a ``module:attribute``, stands for: a factory, or of its kind a protocol.
 
     Raises:
-        RegistryError: the name is unknown, its module or attribute cannot be loaded, or it cannot be called.
+        RegistryError: the name is unknown, its module or attribute cannot be loaded, or it is none that can be called.
     """
     path = target(kind, name)
     module_name, _, attribute = path.partition(":")
@@ -231,7 +247,7 @@ def load(kind: Kind, name: str) -> Any:
                 hint="Check the spelling and that the package is installed",
             )
         ) from cause
-    if not callable(loaded):
+    if kind is not Kind.PROTOCOL and not callable(loaded):
         got = f"{path}, of type {type(loaded).__name__}"
         raise RegistryError(message(what, expected="a factory to call", got=got, hint="Name a class or function"))
     return loaded

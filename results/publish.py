@@ -7,7 +7,6 @@ is not what the runs and the code of today give. The pictures need matplotlib: `
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 import tempfile
@@ -16,20 +15,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.board import formats, rules_formats
 from harness.board.comparison import Comparison
-from harness.board.confirmation import rules_boards
-from harness.board.formats import Format
-from harness.board.leaderboard import boards
-from harness.board.tables import Board, Row
-from harness.board.verdicts import ConfirmedRule, RulesBoard
-from harness.race.archive import SUFFIX
-from harness.race.archive_reading import decode
-from harness.race.ledger import Ledger
+from harness.board.markdown import Format
+from harness.board.report.colours import COLOURS, marks
+from harness.board.rules import formats as rules_formats
+from harness.board.rules.board import ConfirmedRule, RulesBoard
+from harness.board.rules.judging import rules_boards
+from harness.board.searches import formats as search_formats
+from harness.board.searches.board import Board
+from harness.board.searches.judging import boards
+from harness.race.store.archive import SUFFIX
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import LineStyleType
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE / "published"
@@ -41,10 +43,7 @@ Written by `python results/publish.py` from the runs in `published/runs`; do not
 and what it does not is in the [README](README.md).
 
 """
-# Okabe and Ito's colours, told apart by colour-blind readers, too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
-BASELINE = "random"
 
 
 def main() -> None:
@@ -83,21 +82,20 @@ def read(folder: Path) -> tuple[tuple[Board, ...], tuple[RulesBoard, ...]]:
 
 def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
     """``LEADERBOARD.md``."""
-    parts = (formats.render(searches, Format.MD), rules_formats.render(confirmed, Format.MD))
+    parts = (search_formats.render(searches, Format.MD), rules_formats.render(confirmed, Format.MD))
     return HEAD + "\n".join(part.strip() + "\n" for part in parts)
 
 
 def curves(board: Board) -> Figure:
-    """Best reward so far against children charged: medians over seeds, with their quartiles."""
+    """Best reward so far against children charged: medians over seeds. The report adds bands, one at a time."""
     figure, axes = _canvas(7.0, 4.0)
     children = range(1, board.budget.children + 1)
-    for row, colour in zip(board.rows, _colours(board), strict=True):
-        axes.plot(children, row.curve, color=colour, linestyle=_style(row), label=row.label)
-        axes.fill_between(children, *row.band, color=colour, alpha=0.08, linewidth=0)
+    for row, (colour, style) in zip(board.rows, _drawn(board), strict=True):
+        axes.step(children, row.curve, where="post", color=colour, linestyle=style, label=row.label)
     axes.set_xlabel("children trained")
     axes.set_ylabel("best reward so far")
     axes.set_ylim(bottom=min((row.curve[min(4, len(row.curve) - 1)] for row in board.rows), default=0.0) - 0.02)
-    axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds, quartiles shaded ({board.protocol.name})")
+    axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds ({board.protocol.name})")
     axes.legend(frameon=False)
     return figure
 
@@ -105,8 +103,10 @@ def curves(board: Board) -> Figure:
 def overview(board: Board) -> Figure:
     """The race at a glance: median best so far, and beside it each searcher's area by seed with its interval."""
     figure, (curve, area) = _panels(8.0, 2.9, (5, 4))
-    for place, (row, colour) in enumerate(zip(reversed(board.rows), _colours(board)[::-1], strict=True)):
-        curve.plot(range(1, board.budget.children + 1), row.curve, color=colour, linestyle=_style(row), linewidth=1.8)
+    drawn = list(zip(board.rows, _drawn(board), strict=True))[::-1]
+    for place, (row, (colour, style)) in enumerate(drawn):
+        children = range(1, board.budget.children + 1)
+        curve.step(children, row.curve, where="post", color=colour, linestyle=style, linewidth=1.8)
         area.plot(row.areas, [place] * len(row.areas), "|", color=colour, alpha=0.6, ms=8)
         if row.area.low is not None and row.area.high is not None:
             area.plot([row.area.low, row.area.high], [place, place], color=colour, linewidth=1.8)
@@ -116,10 +116,10 @@ def overview(board: Board) -> Figure:
     curve.set_ylim(bottom=min(row.curve[min(4, len(row.curve) - 1)] for row in board.rows) - 0.02)
     curve.set_title(f"Best so far, median of {len(board.rows[0].seeds)} seeds", loc="left", fontsize=9)
     area.set_title("Area: each seed, mean, 95% interval", loc="left", fontsize=9)
-    area.set_yticks(range(len(board.rows)), [row.label for row in reversed(board.rows)])
-    for label, colour in zip(area.get_yticklabels(), _colours(board)[::-1], strict=True):
+    area.set_yticks(range(len(drawn)), [row.label for row, _ in drawn])
+    for label, (_, (colour, _)) in zip(area.get_yticklabels(), drawn, strict=True):
         label.set_color(colour)
-    area.set_ylim(-0.6, len(board.rows) - 0.4)
+    area.set_ylim(-0.6, len(drawn) - 0.4)
     return figure
 
 
@@ -168,12 +168,13 @@ def _named(each: ConfirmedRule) -> str:
     return f"{each.known}: {each.infix}" if each.known and each.known != each.infix else each.infix
 
 
-def _colours(board: Board) -> list[str]:
-    return list(itertools.islice(itertools.cycle(COLOURS), len(board.rows)))
-
-
-def _style(row: Row) -> str:
-    return "--" if row.searcher == BASELINE else "-"
+def _drawn(board: Board) -> Iterator[tuple[str, LineStyleType]]:
+    """The colour and the line of each row, as in the report."""
+    drawn = marks({row.label: row.searcher for row in board.rows})
+    for row in board.rows:
+        mark = drawn[row.label]
+        dashes = [int(length) / 2 for length in mark.dashes.split()]  # in points
+        yield COLOURS[mark.colour].light, (0, dashes) if dashes else "-"
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.contracts import Block, Origin, Rule, Trial
 from harness.errors import SettingError, message
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.settings import Range, Value
 from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import known_rules

@@ -18,8 +18,8 @@ from typing import Annotated, Any
 from deap import base, gp, tools
 
 from harness.contracts import Origin, Rule, Trial
-from harness.race.seeds import derive_seed
 from harness.searchers.trees import fit, tree_of
+from harness.seeds import derive_seed
 from harness.settings import Range
 from harness.settings import Value as SettingValue
 from harness.space.draws import IDENTITY, Draws

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from harness.contracts import Origin, Rule, Trial
-from harness.race.seeds import derive_seed
 from harness.searchers.gp import INITIAL, GeneticProgramming
 from harness.searchers.rl.agent import ReinforcementLearning
+from harness.seeds import derive_seed
 from harness.settings import Range, Value
 from harness.space.grammar import Space
 

@@ -4,16 +4,24 @@ A task says how to start a child at one λ and how that child trains an epoch; t
 trained, when a child is given up, and what the ``Outcome`` says::
 
     outcome = sweep_then_train(protocol, lambda learning_rate: Child(rule, learning_rate, seed=seed))
+
+Where many children fit side by side, a task starts all cells (rule, λ) at once, and the same schedule says which of
+them live::
+
+    outcomes = sweep_together(protocol, len(rules), lambda cells: Stack(...))
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
 from harness.contracts import ChildProtocol, Outcome, Status
+
+SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 
 
 class Run(Protocol):
@@ -66,50 +74,152 @@ def sweep_then_train(
         decides what is an ERROR.
     """
     began = time.perf_counter()
-    examples = 0
-    sweep: dict[float, float] = {}
+    record = _Record(protocol, tested=None if test is None else protocol.chance)
     best: Started | None = None
-    best_score, best_rate = protocol.chance, math.inf
-    tested = None if test is None else protocol.chance
     entrants: Iterable[tuple[float, Started]] = ((rate, start(rate)) for rate in protocol.learning_rates)
     if protocol.rungs:
-        entrants, diverged, examples = _halve(protocol, start)
-        sweep = dict.fromkeys(diverged, protocol.chance)
+        entrants, diverged, record.examples = _halve(protocol, start)
+        record.diverge(diverged)
     for rate, run in entrants:
         score = _epoch(run)
-        examples += run.examples
-        sweep[rate] = protocol.chance if score is None else score
-        if score is not None and (best is None or (-score, rate) < (-best_score, best_rate)):
-            best, best_score, best_rate = run, score, rate
+        record.examples += run.examples
+        if record.swept(rate, score):
+            best = run
         del run
+    if best is not None:
+        record.examples -= best.examples  # counted again, with the epochs that follow, once it ends
+        while record.goes_on:
+            record.trained(_epoch(best))
+        record.examples += best.examples
+        if test is not None and record.finite:
+            record.tested = test(best)
+    return record.outcome(seconds=time.perf_counter() - began)
 
-    def outcome(status: Status, curve: list[float]) -> Outcome:
+
+class Stack(Protocol):
+    """Cells in training side by side; what one of them earns does not depend on the others."""
+
+    @property
+    def examples(self) -> Sequence[int]:
+        """Training examples that each cell has consumed."""
+
+    def train_until(self, share: float) -> Sequence[float]:
+        """Train on to that share of an epoch's batches; each cell's mean loss, not finite as soon as one is not."""
+
+    def score(self) -> Sequence[float]:
+        """Each cell's validation score; anything for one that has diverged."""
+
+    def test(self) -> Sequence[float]:
+        """Each cell's test score; only for a task that has test examples."""
+
+    def only(self, places: Sequence[int]) -> None:
+        """Let all cells go but these, at least one, in this order."""
+
+
+def sweep_together(
+    protocol: ChildProtocol, rules: int, start: Callable[[Sequence[tuple[int, float]]], Stack], *, test: bool = False
+) -> list[Outcome]:
+    """The same schedule for many rules, all of whose λs train side by side.
+
+    Args:
+        protocol: as for ``sweep_then_train``.
+        rules: how many, at least one.
+        start: builds the cells, each the place of a rule and a λ.
+        test: score the winners on the test examples.
+
+    Returns:
+        An outcome for each rule; each takes an equal share of the seconds (**D**).
+    """
+    began = time.perf_counter()
+    records = [_Record(protocol, tested=protocol.chance if test else None) for _ in range(rules)]
+    cells = [(rule, rate) for rule in range(rules) for rate in _from_the_ends(protocol.learning_rates)]
+    stack = start(cells)
+
+    def keep(places: Sequence[int]) -> None:
+        nonlocal cells
+        kept = set(places)
+        for place, examples in enumerate(stack.examples):
+            if place not in kept:
+                records[cells[place][0]].examples += examples
+        if kept and len(kept) < len(cells):
+            stack.only(places)
+        cells = [cells[place] for place in places]
+
+    for share in protocol.rungs:
+        losses = stack.train_until(share)
+        better: list[int] = []
+        for rule, record in enumerate(records):
+            own = [place for place, cell in enumerate(cells) if cell[0] == rule]
+            record.diverge([cells[place][1] for place in own if not math.isfinite(losses[place])])
+            better += [own[each] for each in _better_half([losses[place] for place in own])]
+        keep(better)
+    winners: dict[int, int] = {}
+    for place, ((rule, rate), score) in enumerate(zip(cells, _epochs(stack) if cells else [], strict=True)):
+        if records[rule].swept(rate, score):
+            winners[rule] = place
+    keep(sorted(winners.values()))
+    while cells:
+        ended = {place for place, (rule, _) in enumerate(cells) if not records[rule].goes_on}
+        if not ended:
+            for (rule, _), score in zip(cells, _epochs(stack), strict=True):
+                records[rule].trained(score)
+            continue
+        if test and any(records[cells[place][0]].finite for place in ended):
+            for place, score in enumerate(stack.test()):
+                if place in ended and records[cells[place][0]].finite:
+                    records[cells[place][0]].tested = score
+        keep([place for place in range(len(cells)) if place not in ended])
+    seconds = (time.perf_counter() - began) / rules
+    return [record.outcome(seconds=seconds) for record in records]
+
+
+@dataclass(slots=True)
+class _Record:
+    """What has come of one child so far."""
+
+    protocol: ChildProtocol
+    tested: float | None
+    examples: int = 0
+    sweep: dict[float, float] = field(default_factory=dict)
+    rate: float = math.inf
+    curve: list[float] = field(default_factory=list)
+    finite: bool = True
+
+    def diverge(self, rates: Iterable[float]) -> None:
+        """These λs diverged before the sweep's epoch ended."""
+        self.sweep.update(dict.fromkeys(rates, self.protocol.chance))
+
+    def swept(self, rate: float, score: float | None) -> bool:
+        """Enter a λ's score after the sweep's epoch, None if it diverged; whether it is the best so far."""
+        self.sweep[rate] = self.protocol.chance if score is None else score
+        if score is None or (self.curve and (-score, rate) >= (-self.curve[0], self.rate)):
+            return False
+        self.curve, self.rate = [score], rate
+        return True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the best λ trains another epoch."""
+        worth = self.finite and self.curve[0] >= self.protocol.stops_below
+        return worth and len(self.curve) < self.protocol.epochs
+
+    def trained(self, score: float | None) -> None:
+        """Enter the best λ's score after another epoch, None if it diverged."""
+        self.curve.append(self.protocol.chance if score is None else score)
+        self.finite = score is not None
+
+    def outcome(self, *, seconds: float) -> Outcome:
+        """What the child earned."""
         return Outcome(
-            status=status,
-            score=curve[-1] if curve else protocol.chance,
-            learning_rate=best_rate if curve else None,
-            examples=examples,
-            seconds=time.perf_counter() - began,
-            sweep=tuple((rate, sweep[rate]) for rate in protocol.learning_rates if rate in sweep),
-            curve=tuple(curve),
-            test=tested,
+            status=Status.OK if self.curve and self.finite else Status.DIVERGED,
+            score=self.curve[-1] if self.curve else self.protocol.chance,
+            learning_rate=self.rate if self.curve else None,
+            examples=self.examples,
+            seconds=seconds,
+            sweep=tuple((rate, self.sweep[rate]) for rate in self.protocol.learning_rates if rate in self.sweep),
+            curve=tuple(self.curve),
+            test=self.tested,
         )
-
-    if best is None:
-        return outcome(Status.DIVERGED, [])
-    curve = [best_score]
-    examples -= best.examples  # counted again, with the epochs that follow, once it ends
-    status = Status.OK
-    for _ in range(0 if best_score < protocol.stops_below else protocol.epochs - 1):
-        later = _epoch(best)
-        curve.append(protocol.chance if later is None else later)
-        if later is None:
-            status = Status.DIVERGED
-            break
-    examples += best.examples
-    if test is not None and status is Status.OK:
-        tested = test(best)
-    return outcome(status, curve)
 
 
 def epochs_of(protocol: ChildProtocol) -> float:
@@ -132,20 +242,27 @@ def _halve(
     Returns:
         The λs left with their runs, the ends first; those that diverged; and the examples that all others consumed.
     """
-    rates = protocol.learning_rates
-    from_the_ends = sorted(rates, key=lambda rate: -abs(2 * rates.index(rate) - len(rates) + 1))
-    alive = [(rate, start(rate)) for rate in from_the_ends]
+    alive = [(rate, start(rate)) for rate in _from_the_ends(protocol.learning_rates)]
     diverged: list[float] = []
     examples = 0
     for share in protocol.rungs:
         losses = [_train_until(run, share) for _, run in alive]
-        finite = [place for place, loss in enumerate(losses) if math.isfinite(loss)]
         diverged += [rate for (rate, _), loss in zip(alive, losses, strict=True) if not math.isfinite(loss)]
-        best_first = sorted(finite, key=lambda place: (losses[place], -place))
-        kept = sorted(best_first[: math.ceil(len(alive) / 2)])
+        kept = _better_half(losses)
         examples += sum(run.examples for place, (_, run) in enumerate(alive) if place not in kept)
         alive = [alive[place] for place in kept]
     return alive, diverged, examples
+
+
+def _from_the_ends(rates: Sequence[float]) -> list[float]:
+    """The λs, the ends of the sweep first."""
+    return sorted(rates, key=lambda rate: -abs(2 * rates.index(rate) - len(rates) + 1))
+
+
+def _better_half(losses: Sequence[float]) -> list[int]:
+    """The places of the smaller half of the losses, in order; the later of equals, and none that is not finite."""
+    finite = [place for place, loss in enumerate(losses) if math.isfinite(loss)]
+    return sorted(sorted(finite, key=lambda place: (losses[place], -place))[: math.ceil(len(losses) / 2)])
 
 
 def _train_until(run: Run, share: float) -> float:
@@ -159,3 +276,13 @@ def _epoch(run: Run) -> float | None:
         return None
     score = run.score()
     return score if math.isfinite(score) else None
+
+
+def _epochs(stack: Stack) -> list[float | None]:
+    """Train all cells to the end of an epoch and score them; None where ``_epoch`` gives it."""
+    losses = stack.train_until(1.0)
+    scores = stack.score()
+    return [
+        score if math.isfinite(loss) and math.isfinite(score) else None
+        for loss, score in zip(losses, scores, strict=True)
+    ]

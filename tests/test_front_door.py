@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness.contracts import Rule
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 
 def test_what_a_training_script_needs_is_offered() -> None:

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from harness.race.archive_reading import decode
-from harness.race.records import RunState
-from harness.race.tables import TABLES, parts
+from harness.race.runs import RunState
+from harness.race.store.archive_reading import decode
+from harness.race.store.tables import TABLES, parts
 
 RESULTS = Path(__file__).parent.parent / "results"
 

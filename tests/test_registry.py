@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.contracts import NamedProtocol
 from harness.errors import RegistryError
 from harness.registry import BUILT_IN, FORMER, Kind, load, target
 
@@ -23,7 +24,8 @@ def kind_of(name: str) -> Kind:
 def test_what_is_built_in_loads() -> None:
     for kind, named in BUILT_IN.items():
         for name in named:
-            assert callable(load(kind, name))
+            loaded = load(kind, name)
+            assert isinstance(loaded, NamedProtocol) if kind is Kind.PROTOCOL else callable(loaded)
 
 
 @pytest.mark.parametrize("name", sorted(FORMER))
@@ -35,6 +37,19 @@ def test_a_former_name_means_what_it_meant(name: str) -> None:
 def test_a_former_name_means_ours_in_the_checkout_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
     assert load(Kind.SEARCHER, "searchers.gp:GeneticProgramming").__module__ == "harness.searchers.gp"
+
+
+@pytest.mark.parametrize("former", ["searchers.gp:GeneticProgramming", "searchers.rl.agent:ReinforcementLearning"])
+def test_a_former_name_means_ours_in_a_checkout_of_another_copy(
+    former: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "registry.py").write_text("")
+    (tmp_path / "searchers" / "rl").mkdir(parents=True)
+    for file in ("searchers/gp.py", "searchers/__init__.py", "searchers/rl/__init__.py", "searchers/rl/agent.py"):
+        (tmp_path / file).write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert target(Kind.SEARCHER, former) == f"harness.{former}"
 
 
 def test_a_former_name_is_ours_beside_modules_that_have_no_such_module(

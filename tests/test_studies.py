@@ -12,10 +12,11 @@ from types import ModuleType
 import pytest
 
 from harness.contracts import Rule
-from harness.race.ledger import Ledger
-from harness.race.protocol import NO_DATA, TOY_QUADRATIC, Budget
-from harness.race.records import Confirmation, RunHeader
+from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import NO_DATA, Budget
+from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 SAVINGS = Path(__file__).parent.parent / "results" / "studies" / "savings"
 ABOUT = {"protocol": "a", "torch": "2"}
@@ -80,8 +81,9 @@ def test_parts_of_different_conditions_are_not_compared(report: ModuleType, tmp_
 
 
 def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from harness.race.confirming import Listed
-    from harness.race.engine import InlineEngine, TaskSpec
+    from harness.board.rules.known import InTurn
+    from harness.race.engines.engine import TaskSpec
+    from harness.race.engines.inline import InlineEngine
     from harness.race.loop import search
 
     collect = script("collect", monkeypatch)
@@ -105,7 +107,7 @@ def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, 
     with Ledger.open(tmp_path) as ledger:
         for header in (made, confirming):
             engine = InlineEngine(TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build())
-            search(header, Listed([rule]), engine, ledger)
+            search(header, InTurn([rule]), engine, ledger)
     monkeypatch.setattr(sys, "argv", ["collect.py", str(tmp_path)])
     collect.main()
     assert len((tmp_path / "children.csv").read_text().splitlines()) == 2

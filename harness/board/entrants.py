@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.race.records import Judged, RunHeader, RunState, Setting
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunState
+from harness.settings import Value
 
 Environment = tuple[tuple[str, str], ...]
-Entrant = tuple[str, int, tuple[tuple[str, Setting], ...], bool, Environment]
+Entrant = tuple[str, int, tuple[tuple[str, Value], ...], bool, Environment]
 
 
 def entrant(header: RunHeader) -> Entrant:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 CONFIDENCE = 0.95
 RESAMPLES = 9_999  # of a bootstrap

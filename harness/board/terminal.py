@@ -9,10 +9,11 @@ from rich.rule import Rule as Line
 from rich.table import Table
 from rich.text import Text
 
-from harness.board import layout, wording
-from harness.board.fitting import Column, fitted
-from harness.board.layout import Page
-from harness.board.tables import Board
+from harness.board import wording
+from harness.board.fitting import FittedColumn, fitted
+from harness.board.page import Page
+from harness.board.searches import pages as search_pages
+from harness.board.searches.board import Board
 
 # What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
 SIGNS = {"–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
@@ -26,8 +27,8 @@ def show(boards: Sequence[Board], console: Console) -> None:
     than cut where they are too long.
     """
     if not boards:
-        console.print(Text(layout.EMPTY))
-    for page in layout.pages(boards):
+        console.print(Text(search_pages.EMPTY))
+    for page in search_pages.pages(boards):
         show_page(page, console)
 
 
@@ -51,7 +52,7 @@ def show_page(page: Page, console: Console) -> None:
     for table in page.tables:
         console.print()
         console.print(text(table.title, "bold"))
-        columns = [Column(shown(column.title), right=column.right) for column in table.columns]
+        columns = [FittedColumn(shown(column.title), right=column.right) for column in table.columns]
         console.print(fitted(columns, [list(map(shown, row)) for row in table.rows], console.width))
     if page.notes:
         console.print()

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, watching
-from harness.cli.output import console, document
+from harness.cli import options
+from harness.cli.terminal import watching
+from harness.cli.terminal.output import console, document
 
 if TYPE_CHECKING:
-    from harness.board.layout import Page
-    from harness.board.tables import Board
-    from harness.board.verdicts import RulesBoard
-    from harness.race.records import RunHeader
+    from harness.board.page import Page
+    from harness.board.rules.board import RulesBoard
+    from harness.board.searches.board import Board
+    from harness.race.header import RunHeader
 
 
 TOP = 10  # best rules that a board lists
@@ -34,16 +35,21 @@ class BoardFormat(StrEnum):
 
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
-    from harness.board.fitting import Column, fitted
-    from harness.race.ledger import Ledger
+    from harness.board.fitting import FittedColumn, fitted
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         records = ledger.results()
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
-    columns = [Column("run", whole=True), Column("state"), Column("children", right=True), Column("best", right=True)]
-    columns.append(Column("data and space", spare=True))
+    columns = [
+        FittedColumn("run", whole=True),
+        FittedColumn("state"),
+        FittedColumn("children", right=True),
+        FittedColumn("best", right=True),
+    ]
+    columns.append(FittedColumn("data and space", spare=True))
     rows = []
     for record in records:
         header = record.header
@@ -81,23 +87,23 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     Args:
         results: folder of the ledger.
         format: how to print them.
-        only: ``confirmation.group_of`` a header, to print that group's board alone; empty for all.
+        only: ``rules.judging.group_of`` a header, to print that group's board alone; empty for all.
     """
-    from harness.board import rules_layout
-    from harness.board.formats import Format
-    from harness.board.rules_formats import render
+    from harness.board.markdown import Format
+    from harness.board.rules import pages as rules_pages
+    from harness.board.rules.formats import render
     from harness.board.terminal import show_page
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("judging the rules"):
         found = _rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
         document(render(found, Format(format.value)))
         return
-    for page in rules_layout.pages(found):
+    for page in rules_pages.pages(found):
         show_page(page, console())
     if not found:
-        console().print(rules_layout.EMPTY, soft_wrap=True)
+        console().print(rules_pages.EMPTY, soft_wrap=True)
 
 
 def _purpose(header: RunHeader) -> str:
@@ -118,9 +124,10 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
         top: best rules to list on each.
         only: a header's ``comparable``, to print that group's board alone; empty for all.
     """
-    from harness.board.formats import Format, render
+    from harness.board.markdown import Format
+    from harness.board.searches.formats import render
     from harness.board.terminal import show
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("judging the runs"):
         found = _boards(results, top=top, only=only)
@@ -131,8 +138,8 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
 
 
 def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
-    from harness.board.leaderboard import boards
-    from harness.race.ledger import Ledger
+    from harness.board.searches.judging import boards
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         records = ledger.results()
@@ -140,25 +147,25 @@ def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
 
 
 def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
-    from harness.board.confirmation import rules_boards
-    from harness.race.ledger import Ledger
+    from harness.board.rules.judging import rules_boards
+    from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
         return rules_boards(ledger.results(), ledger.confirmations(), only=only)
 
 
 def _view(results: Path, *, top: int) -> watching.View:
-    from harness.board import layout
+    from harness.board.searches import pages as search_pages
 
     found = _boards(results, top=top)
-    return _at_work(layout.pages(found), found)
+    return _at_work(search_pages.pages(found), found)
 
 
 def _rules_view(results: Path) -> watching.View:
-    from harness.board import rules_layout
+    from harness.board.rules import pages as rules_pages
 
     found = _rules_boards(results)
-    return _at_work(rules_layout.pages(found), found)
+    return _at_work(rules_pages.pages(found), found)
 
 
 def _at_work(pages: Sequence[Page], found: Sequence[Board | RulesBoard]) -> watching.View:

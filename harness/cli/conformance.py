@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import console, hanging
+from harness.cli.terminal.output import announce, console, hanging
 from harness.errors import HarnessError
 
 RULES, DATA = 24, "synthetic"
@@ -30,7 +30,8 @@ def conformance(
             f"{'both' if searcher else 'neither'}. Name the one to check."
         )
     from harness.conformance import Check, check_searcher, check_task, failures
-    from harness.race.protocol import named
+    from harness.race.conditions import dataset
+    from harness.race.protocols import named
     from harness.registry import Kind, load
     from harness.settings import parse
 
@@ -54,7 +55,7 @@ def conformance(
     else:
         protocol = named(task)
         options.tell_unread(protocol, data, data_root, default=DATA)
-        examples = options.dataset(data, data_root, protocol)
+        examples = dataset(data, data_root, protocol, announce=announce)
         checks = check_task(protocol.task, protocol=protocol, data=examples, rules=rules, report=report)
     failed = len(failures(checks))
     out.print(f"{len(checks) - failed} of {len(checks)} checks passed")

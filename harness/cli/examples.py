@@ -34,6 +34,7 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness table build signs",
         "harness table build broad signs --replicates 0 --workers 2",
     ),
+    ("table", "truth"): ("harness table truth signs", "harness table truth broad signs --device cuda"),
     ("ls",): ("harness ls searchers", "harness ls searchers rl", "harness ls protocols quick"),
     ("conformance",): (
         "harness conformance my_module:MySearcher",

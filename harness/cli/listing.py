@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import console
+from harness.cli.terminal.output import console
 from harness.errors import HarnessError, check_choice
 
 
@@ -64,12 +64,12 @@ class _Table:
 def _print(table: _Table) -> None:
     from rich.text import Text
 
-    from harness.board.fitting import Column, fitted
+    from harness.board.fitting import FittedColumn, fitted
 
     out = console()
     if table.rows:
         columns = [
-            Column(heading, whole=number == 0, right=heading in table.figures)
+            FittedColumn(heading, whole=number == 0, right=heading in table.figures)
             for number, heading in enumerate(table.headings)
         ]
         out.print(fitted(columns, table.rows, out.width))
@@ -78,13 +78,20 @@ def _print(table: _Table) -> None:
 
 
 def _protocols(_what: Listed, _name: str) -> _Table:
-    from harness.race.protocol import PROTOCOLS, SUMMARIES
+    from harness.errors import RegistryError
+    from harness.race.protocols import registered
+    from harness.registry import Kind, entries
 
     table = _Table(["protocol", "", "hash", "examples", "epochs", "what it is"], figures=["examples", "epochs"])
-    for protocol in PROTOCOLS.values():
+    for name, entry in entries(Kind.PROTOCOL).items():
+        try:
+            found = registered(name)
+        except RegistryError:  # one that somebody's package registers badly hides no other
+            table.add_row(name, "", "", "", "", f"cannot be loaded from {entry.target}")
+            continue
+        protocol = found.protocol
         examples = f"{protocol.train_examples:,} + {protocol.validation_examples:,}"
-        summary = SUMMARIES[protocol.name]
-        table.add_row(protocol.name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), summary)
+        table.add_row(name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), found.summary)
     table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
     return table
 
@@ -92,7 +99,7 @@ def _protocols(_what: Listed, _name: str) -> _Table:
 def _protocol(_what: Listed, name: str) -> _Table:
     from dataclasses import fields
 
-    from harness.race.protocol import named
+    from harness.race.protocols import named
 
     protocol, table = named(name), _Table(["field", "value"])
     for one in fields(protocol):

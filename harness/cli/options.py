@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
-    from harness.contracts import ChildProtocol, Dataset, Task
+    from harness.contracts import ChildProtocol
     from harness.space.grammar import Space
 
 Named = TypeVar("Named", int, str)
@@ -28,14 +27,9 @@ CONSTRAINTS = {
 }
 
 
-class Evaluator(StrEnum):
-    """Where scores come from."""
-
-    TRAIN = "train"
-    REPLAY = "replay"
-
-
-SpaceName = Annotated[str, typer.Option("--space", help="Edition of the language: icml2017 or arxiv2.")]
+SpaceName = Annotated[
+    str, typer.Option("--space", help="Edition of the language: icml2017, arxiv2, or another of `harness ls spaces`.")
+]
 Blocks = Annotated[int, typer.Option("--blocks", help="Blocks a rule has, 1 to 4.")]
 Operands = Annotated[str, typer.Option("--operands", help="Only these operands, comma-separated.")]
 Unary = Annotated[str, typer.Option("--unary", help="Only these unary functions, comma-separated.")]
@@ -44,7 +38,9 @@ Constraints = Annotated[
     str,
     typer.Option("--constraints", help="all, none, or a list of distinct-operands, last-not-add, connected."),
 ]
-ProtocolName = Annotated[str, typer.Option("--protocol", help="How a rule is scored; see `harness ls protocols`.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", help="How a rule is scored: see `harness ls protocols`, or module:attribute.")
+]
 DataName = Annotated[str, typer.Option("--data", help="auto, cifar10, synthetic, or module:attribute.")]
 DataRoot = Annotated[
     Path | None,
@@ -57,6 +53,8 @@ Results = Annotated[
 MOST_TOLD = 5  # repeated names that a line shows
 MOST_DIGITS = 19  # of a seed, as of 2^62
 DEFAULT_RESULTS = Path("results")
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress display.")]
+Cluster = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")]
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
 Workers = Annotated[
     str, typer.Option("--workers", help="Children trained at once: auto (one a core) or a number, up to the cores.")
@@ -152,43 +150,6 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
-
-
-def dataset(name: str, root: Path | None, protocol: ChildProtocol) -> Dataset:
-    """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
-
-    Raises:
-        DataError: it is missing or damaged; the message says how to get it.
-        RegistryError: no data set has that name, or it cannot be called as one.
-    """
-    from harness.race.protocol import NO_DATA
-    from harness.registry import Kind, check_call, load
-
-    if protocol.inputs == "none":
-        return NO_DATA
-    factory = load(Kind.DATA, name)
-    check_call(Kind.DATA, name, factory, root, announce)
-    found: Dataset = factory(root, announce)
-    return found
-
-
-def task_and_data(
-    protocol: ChildProtocol, name: str, root: Path | None, *, device: str = CPU
-) -> tuple[Callable[..., Task], Dataset]:
-    """Load a protocol's task and its data set.
-
-    Raises:
-        DataError: the data set is missing or damaged.
-        RegistryError: no task or data set has that name.
-        HarnessError: the task cannot train on the device.
-    """
-    from harness.race.engine import check_device as check_there
-    from harness.registry import Kind, load
-
-    if device != CPU:
-        check_there(load(Kind.TASK, protocol.task), protocol, device)  # a download would come before the complaint
-    data = dataset(name, root, protocol)  # before the task, for what is missing is then said at once
-    return load(Kind.TASK, protocol.task), data
 
 
 def _whole(text: str) -> bool:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 
 if TYPE_CHECKING:
     from harness.board.report.document import Sighting
     from harness.contracts import Origin
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
 FILE_NAME = "report.html"
 
@@ -42,9 +42,9 @@ def report(
     from harness.board.report.document import chosen, sightings
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
     from harness.files import check_place, unicode_text, write_whole
-    from harness.race.ledger import Ledger
+    from harness.race.store.ledger import Ledger
 
     path = results / FILE_NAME if to is None else to
     with Ledger.read(results) as ledger:
@@ -70,7 +70,7 @@ def _retraced(
         seen: the proposals.
         trusted: import searchers that are not registered, too: a store may name any module.
     """
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     runs: dict[str, list[Sighting]] = defaultdict(list)
     for each in seen:
@@ -98,7 +98,7 @@ def _told(
 ) -> tuple[dict[int, Origin], str]:
     """Where the proposals of interest of one run came from by their indexes, and why it could not be asked, if so."""
     from harness.errors import HarnessError
-    from harness.race.retracing import origins
+    from harness.race.origins import origins
     from harness.registry import Kind, entries, load
     from harness.settings import check
 

@@ -2,29 +2,131 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import shlex
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from harness.cli import options
-from harness.cli.competing import Entrant, compete
-from harness.cli.conditions import Conditions, under_conditions
+from harness.cli.boards import BoardFormat, print_boards
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
+from harness.contracts import CPU
 from harness.errors import RegistryError, SettingError, check_choice, message
 
+if TYPE_CHECKING:
+    from harness.race.racing import Racer, Setup
+
 RACERS = "rl,gp,evolution,tpe,random"
+CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
 
 
-@under_conditions
+class Evaluator(StrEnum):
+    """Where scores come from."""
+
+    TRAIN = "train"
+    REPLAY = "replay"
+
+
+def with_setup(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``stated``; it is called with ``setup`` in place of them."""
+    own, shared = inspect.signature(command).parameters, inspect.signature(stated).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        setup = stated(**{name: given.pop(name) for name in shared})
+        command(**given, setup=setup)
+
+    names = {"Setup": object}
+    hints = get_type_hints(command, include_extras=True, localns=names)
+    hints |= get_type_hints(stated, include_extras=True, localns=names)
+    parameters = [each for each in (*own.values(), *shared.values()) if each.name not in ("setup", "quiet")]
+    parameters.append(own["quiet"])
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in parameters]
+    with_options.__signature__ = inspect.Signature(keyword, return_annotation=None)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in keyword}
+    return with_options
+
+
+def stated(
+    *,
+    space: options.SpaceName = "icml2017",
+    blocks: options.Blocks = 2,
+    operands: options.Operands = "",
+    unary: options.Unary = "",
+    binary: options.Binary = "",
+    constraints: options.Constraints = "all",
+    protocol: options.ProtocolName = "quick",
+    children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
+    proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
+    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
+    cluster: options.Cluster = None,
+    device: options.Device = CPU,
+    asynchronous: Annotated[
+        bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
+    ] = False,
+    data: options.DataName = "auto",
+    data_root: options.DataRoot = None,
+    evaluator: Annotated[
+        Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
+    ] = Evaluator.TRAIN,
+    results: options.Results = options.DEFAULT_RESULTS,
+) -> Setup:
+    """Read the options of a search.
+
+    Raises:
+        SpaceError: the space is none.
+        ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
+        SettingError: the device is none.
+    """
+    from harness.race.protocols import Budget, named
+    from harness.race.racing import Setup
+
+    options.check_device(device)
+    scoring = named(protocol)
+    options.tell_unread(scoring, data, data_root)
+    if evaluator is Evaluator.REPLAY:
+        given = {"--workers": workers != "auto", "--cluster": cluster is not None, "--device": device != CPU}
+        options.tell_unused(given, "--evaluator replay trains nothing")
+    elif cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+    return Setup(
+        space=options.space(space, blocks, operands, unary, binary, constraints),
+        protocol=scoring,
+        budget=Budget.of(children) if proposals is None else Budget(children, proposals),
+        seeds=options.seeds(seeds),
+        workers=options.worker_count(
+            workers,
+            device=device,
+            oversubscribe=oversubscribe,
+            used=cluster is None and evaluator is Evaluator.TRAIN,
+        ),
+        cluster=cluster,
+        device=device,
+        asynchronous=asynchronous,
+        data=data,
+        data_root=data_root,
+        replay=evaluator is Evaluator.REPLAY,
+        results=results,
+    )
+
+
+@with_setup
 def run(
-    conditions: Conditions,
+    setup: Setup,
     searcher: Annotated[
         str, typer.Option(help="Who searches: a name from `harness ls searchers`, or module:attribute.")
     ] = "rl",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the searcher, as name=value.")
     ] = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Search for update rules under a budget, and end with the leaderboard.
 
@@ -33,25 +135,26 @@ def run(
     if "," in searcher:
         hint = f"Let several compete with `harness race --searchers {shlex.quote(searcher)}`"
         raise RegistryError(message("searcher", expected="one name", got=repr(searcher), hint=hint))
-    compete([Entrant.of(searcher, settings or [], children=conditions.budget.children)], conditions)
+    _compete([_racer(searcher, settings or [], children=setup.budget.children)], setup, quiet=quiet)
 
 
-@under_conditions
+@with_setup
 def race(
-    conditions: Conditions,
+    setup: Setup,
     searchers: Annotated[str, typer.Option(help="Who competes, comma-separated.")] = RACERS,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of one searcher, as searcher.name=value.")
     ] = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run several searchers under one budget with the same seeds, and end with one leaderboard.
 
     If interrupted, run the same command again to resume. Every completed child is kept.
     """
-    compete(_entrants(searchers, settings or [], children=conditions.budget.children), conditions)
+    _compete(_racers(searchers, settings or [], children=setup.budget.children), setup, quiet=quiet)
 
 
-def _entrants(names: str, settings: Sequence[str], *, children: int) -> list[Entrant]:
+def _racers(names: str, settings: Sequence[str], *, children: int) -> list[Racer]:
     """The searchers of a race, each with the settings that name it, for a budget of so many children.
 
     Raises:
@@ -70,4 +173,21 @@ def _entrants(names: str, settings: Sequence[str], *, children: int) -> list[Ent
             raise SettingError(message("setting", expected="searcher.name=value", got=repr(text), hint=hint))
         check_choice(f"searcher of setting {text!r}", owner.strip(), given, error=SettingError)
         given[owner.strip()].append(name + equals + value)
-    return [Entrant.of(name, texts, children=children) for name, texts in given.items()]
+    return [_racer(name, texts, children=children) for name, texts in given.items()]
+
+
+def _racer(name: str, texts: Sequence[str], *, children: int) -> Racer:
+    from harness.race.racing import Racer
+
+    racer = Racer.of(name, texts, children=children)
+    options.tell_overridden(texts)
+    return racer
+
+
+def _compete(racers: Sequence[Racer], setup: Setup, *, quiet: bool) -> None:
+    """Race, and print the board."""
+    from harness.race.racing import compete
+
+    with stoppable():
+        headers = compete(racers, setup, announce=announce, follow=followed(quiet=quiet))
+    print_boards(setup.results, BoardFormat.TEXT, only=headers[0].comparable)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
-    from harness.race.ledger import Ledger
-    from harness.race.records import RunHeader
+    from harness.race.header import RunHeader
+    from harness.race.store.ledger import Ledger
 
 app = typer.Typer(
     help="Tables of outcomes: every rule of a small space, scored beforehand.",
@@ -34,31 +35,28 @@ def table() -> None:
 
 @app.command()
 def build(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs, adaptive.")],
     replicates: Annotated[
         str | None, typer.Option(help="Which of a rule's scores, from 0: 0-2, or 0,2.", show_default="all")
     ] = None,
     to: Annotated[Path, typer.Option(help="Folder for the finished parts.")] = FOLDER,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")
-    ] = None,
+    cluster: options.Cluster = None,
     device: options.Device = CPU,
     data: options.DataName = "cifar10",
     data_root: options.DataRoot = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Fill tables part by part; each finished part is a file.
 
     If interrupted, run the same command again to resume. A part that was begun on another kind of machine begins anew.
     """
-    from harness.cli.competing import carry_out
-    from harness.cli.grounds import prepared
-    from harness.race.engine import open_engine
-    from harness.race.ledger import Ledger
+    from harness.race.conditions import prepared
     from harness.race.provenance import provenance
-    from harness.race.tables import FILLER, is_final, named, parts
+    from harness.race.racing import carry_out
+    from harness.race.store.ledger import Ledger
+    from harness.race.store.tables import FILLER, is_final, named, parts
     from harness.registry import Kind, load
 
     tables = [named(name) for name in options.distinct(names, "table build")]
@@ -70,15 +68,18 @@ def build(
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     if cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
-    ground = prepared(protocol, data, data_root, device=device, cluster=cluster, test=True)
+    training = prepared(
+        protocol, data, data_root, device=device, workers=slots, cluster=cluster, test=True, announce=announce
+    )
+    conditions = training.conditions
     filler = load(Kind.SEARCHER, FILLER)
     origin = provenance()
     headers = {
         part: part.header(
             version=filler.version,
-            data=ground.data.name,
-            fingerprint=ground.data.fingerprint,
-            environment=ground.environment,
+            data=conditions.data,
+            fingerprint=conditions.fingerprint,
+            environment=conditions.environment,
             provenance=origin,
         )
         for part in wanted
@@ -86,7 +87,7 @@ def build(
     due = {part: header for part, header in headers.items() if not is_final(to / part.file_name, header)}
     announce(
         f"tables {', '.join(each.name for each in tables)}: {len(wanted) - len(due)} of {len(wanted)} parts are final; "
-        f"protocol {protocol.name} v{protocol.version}; data {ground.data.name} ({ground.data.fingerprint[:8]})"
+        f"protocol {protocol.name} v{protocol.version}; data {headers[wanted[0]].data_label}"
     )
     if not due:
         return
@@ -94,25 +95,76 @@ def build(
     with ExitStack() as stack:
         environment = next(iter(due.values())).environment_hash
         ledger = stack.enter_context(Ledger.open(to / UNFINISHED / environment))
-        most = max(header.budget.children for header in due.values())
-        engine = open_engine(ground.spec, workers=min(slots, most), cluster=cluster, task=ground.task)
+        engine = training.open(list(due.values()))
         stack.callback(engine.close)
         runs = [
             (header, functools.partial(filler, header.space, seed=header.seed, part=part.setting))
             for part, header in due.items()
         ]
-        carry_out(
-            runs,
-            engine,
-            ledger,
-            quiet=quiet,
-            finished=lambda header: _keep(ledger, header, to / of[header.identity].file_name),
-        )
+        with stoppable():
+            carry_out(
+                runs,
+                engine,
+                ledger,
+                follow=followed(quiet=quiet),
+                finished=lambda header: _keep(ledger, header, to / of[header.identity].file_name),
+            )
 
 
 def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
     """Write a finished part as its file."""
     from harness.files import write_whole
-    from harness.race.archive import compressed, encode
+    from harness.race.store.archive import compressed, encode
 
     write_whole(path, compressed(encode(ledger.archive(header.identity))))
+
+
+@app.command()
+def truth(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose parts are all there.")],
+    to: Annotated[Path, typer.Option(help="Folder of the parts, and for the runs on fresh seeds.")] = FOLDER,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
+    cluster: options.Cluster = None,
+    device: options.Device = CPU,
+    data: options.DataName = "cifar10",
+    data_root: options.DataRoot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Retrain the best rules of tables, and the known optimizers, on fresh seeds.
+
+    The 200 best by the mean of their replicates are retrained on ten seeds that no search and no table uses; each seed
+    is a run and ends as a file. If interrupted, run the same command again to resume.
+    """
+    from harness.board.rules.confirming import retrain
+    from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
+    from harness.race.store.ledger import Ledger
+    from harness.race.store.tables import named
+
+    tables = [named(name) for name in options.distinct(names, "table truth")]
+    options.check_device(device)
+    if cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
+    for table in tables:
+        plan = plan_of(to, table, data=data)
+        options.tell_unread(plan.protocol, data, data_root, default="cifar10")
+        left = [seed for seed in SEEDS if not is_known(to / file_of(table, seed), plan, seed)]
+        if len(left) < len(SEEDS):
+            announce(f"table {table.name}: {len(SEEDS) - len(left)} of {len(SEEDS)} fresh seeds are final")
+        if not left:
+            continue
+        with Ledger.open(to / UNFINISHED / "truth") as ledger, stoppable():
+            headers = retrain(
+                plan,
+                ledger,
+                seeds=left,
+                data_root=data_root,
+                device=device,
+                workers=slots,
+                cluster=cluster,
+                announce=announce,
+                follow=followed(quiet=quiet),
+            )
+            for header in headers:
+                _keep(ledger, header, to / file_of(table, header.seed))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, complain
+from harness.cli.terminal.output import announce, complain
 from harness.errors import HarnessError, LedgerError, check_choice, message
 
 if TYPE_CHECKING:
-    from harness.race.archive import Archive
-    from harness.race.entries import RunRow
-    from harness.race.ledger import Ledger
+    from harness.race.store.archive import Archive
+    from harness.race.store.ledger import Ledger
+    from harness.race.store.rows import RunRow
 
 FOLDER = "export"  # beside the ledger, unless the user names another
 
@@ -41,10 +41,10 @@ def export(
     ] = TransferFormat.JSONL,
 ) -> None:
     """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis."""
-    from harness.board.flat import tables
+    from harness.board.csv_tables import tables
     from harness.files import write_whole
-    from harness.race.archive import encode
-    from harness.race.ledger import Ledger
+    from harness.race.store.archive import encode
+    from harness.race.store.ledger import Ledger
 
     folder = results / FOLDER if to is None else to
     with Ledger.read(results) as ledger:
@@ -73,9 +73,9 @@ def import_(
     results: options.Results = options.DEFAULT_RESULTS,
 ) -> None:
     """Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one."""
-    from harness.cli.live import counting
-    from harness.race.archive_reading import decode
-    from harness.race.ledger import Ledger
+    from harness.cli.terminal.live import counting
+    from harness.race.store.archive_reading import decode
+    from harness.race.store.ledger import Ledger
 
     paths = _files(sources)
     taken, held = 0, 0
@@ -121,7 +121,7 @@ def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list
 
 
 def _read(ledger: Ledger, rows: Sequence[RunRow]) -> Iterator[Archive]:
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("export") as watch:
         for number, row in enumerate(rows, 1):
@@ -135,7 +135,7 @@ def _files(sources: Sequence[Path]) -> list[Path]:
     Raises:
         LedgerError: a folder has none.
     """
-    from harness.race.archive import COMPRESSED, SUFFIX
+    from harness.race.store.archive import COMPRESSED, SUFFIX
 
     found: list[Path] = []
     for source in sources:

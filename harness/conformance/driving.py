@@ -11,6 +11,7 @@ from harness.conformance.checks import Broken, require
 from harness.contracts import Outcome, Rule, Searcher, Status, Trial
 from harness.errors import SpaceError
 from harness.space.grammar import SWITCHES, Space
+from harness.space.vocabulary import EDITIONS
 
 CHANCE = 0.1
 Judge = Callable[[Rule], Outcome]
@@ -125,7 +126,7 @@ def equal(_: Rule) -> Outcome:
 
 def spaces(blocks: Sequence[int]) -> tuple[Space, ...]:
     """Spaces that differ in everything a space can differ in, each edition at each number of blocks among them."""
-    whole = [Space.of(edition, blocks=count) for edition, count in product(("icml2017", "arxiv2"), blocks)]
+    whole = [Space.of(edition, blocks=count) for edition, count in product(EDITIONS, blocks)]
     count = max(blocks)
     off = unconstrained("icml2017", blocks=count)
     switched = [off, *(Space.from_spec(off.spec() | {name: True}) for name in SWITCHES)]

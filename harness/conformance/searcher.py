@@ -14,9 +14,9 @@ from harness.conformance.elsewhere import find, importable, in_fresh_process
 from harness.conformance.surroundings import snapshot, stirred, untouched
 from harness.contracts import Searcher
 from harness.errors import HarnessError
-from harness.race.seeds import derive_seed
 from harness.race.startup import stated
 from harness.registry import Kind, load
+from harness.seeds import derive_seed
 from harness.settings import check, complete, declared
 from harness.space.grammar import Space
 

@@ -15,9 +15,9 @@ from harness.conformance.driving import unconstrained
 from harness.conformance.elsewhere import find, importable, in_fresh_process
 from harness.conformance.surroundings import snapshot, stirred, untouched
 from harness.contracts import Block, ChildProtocol, Dataset, Outcome, Rule, Status, Task
-from harness.race.protocol import NO_DATA
-from harness.race.seeds import derive_seed
+from harness.race.protocols import NO_DATA
 from harness.registry import Kind, load
+from harness.seeds import derive_seed
 
 PLAIN = "g m id id left"  # gradient descent: a task that cannot train it can train nothing
 NASTY = (

@@ -17,11 +17,12 @@ from contextlib import suppress
 
 from harness.contracts import Searcher
 from harness.errors import LedgerError, SearcherError, message
-from harness.race.course import PATIENCE_SECONDS, Course, Stopped, StopRequest
-from harness.race.engine import Engine
-from harness.race.ledger import Ledger
+from harness.race.active_run import PATIENCE_SECONDS, ActiveRun, Stopped, StopRequest
+from harness.race.engines.engine import Engine
+from harness.race.header import RunHeader
 from harness.race.progress import Meter, Progress, RunSummary
-from harness.race.records import RunHeader, RunState
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 
 _ASK_SECONDS = 0.5  # how long a proposal may wait for others to be written down with it
 _SLOTS_TO_ONE_WAITING = 8  # of many workers one in so many finds its next child waiting, and loses no time
@@ -63,12 +64,12 @@ def search(
                 meter.count(entry, replayed=True)
             watch(meter.progress())
             return meter.summary(run.state, run.recorded, seconds=run.seconds)
-        course = Course(run, searcher, engine, watch=watch, stop=stop)
+        active = ActiveRun(run, searcher, engine, watch=watch, stop=stop)
         try:
             if header.asynchronous:
-                _tell_as_finished(course)
+                _tell_as_finished(active)
             else:
-                _tell_in_order(course)
+                _tell_in_order(active)
             run.finish(RunState.FINISHED)
         except Stopped:
             run.finish(RunState.STOPPED)
@@ -78,90 +79,90 @@ def search(
             raise
         finally:
             engine.drop()
-        return course.meter.summary(run.state, course.entries, seconds=run.seconds)
+        return active.meter.summary(run.state, active.entries, seconds=run.seconds)
 
 
-def _tell_in_order(course: Course) -> None:
+def _tell_in_order(active: ActiveRun) -> None:
     """Batches: asked together, told together. The count asked for depends on the history alone."""
-    while not course.spent:
-        course.heed_stop()
-        rules = course.ask(min(_batch(course.searcher), course.children_left, course.proposals_left))
-        asked = course.tick()
+    while not active.spent:
+        active.check_stop()
+        rules = active.ask(min(_batch(active.searcher), active.children_left, active.proposals_left))
+        asked = active.tick()
         if not rules:
-            course.check_replayed()
-            course.run.exhaust(asked)
+            active.check_replayed()
+            active.run.exhaust(asked)
             return
-        if asked == course.run.exhausted:
-            raise course.differs("none left", rules[0])
-        told = course.tick()
-        batch = course.place(rules, asked=asked)
-        while course.untold:
-            course.heed_stop()
-            course.receive(lambda: told)  # noqa: B023 - called within this turn
-        course.tell(batch)
-    course.check_replayed()
+        if asked == active.run.exhausted:
+            raise active.differs("none left", rules[0])
+        told = active.tick()
+        batch = active.place(rules, asked=asked)
+        while active.untold:
+            active.check_stop()
+            active.receive(lambda: told)  # noqa: B023 - called within this turn
+        active.tell(batch)
+    active.check_replayed()
 
 
-def _tell_as_finished(course: Course) -> None:
+def _tell_as_finished(active: ActiveRun) -> None:
     """One at a time, with every slot of the engine busy."""
-    _replay(course)
+    _replay(active)
     while True:
-        course.heed_stop()
-        busy = _fill(course)
-        if busy and not course.untold:
+        active.check_stop()
+        busy = _fill(active)
+        if busy and not active.untold:
             return
-        for index in course.receive(course.tick, timeout_seconds=PATIENCE_SECONDS if busy else 0.0):
-            course.tell([index])
+        for index in active.receive(active.tick, timeout_seconds=PATIENCE_SECONDS if busy else 0.0):
+            active.tell([index])
 
 
-def _fill(course: Course) -> bool:
+def _fill(active: ActiveRun) -> bool:
     """Ask for a proposal for every free slot and a few to wait, and write them down together before they train.
 
     Returns:
         True when enough are pending, or nothing is left to ask for; False when the searcher took so long that what
         it has given should train meanwhile.
     """
-    slots, began = course.engine.slots, time.monotonic()
+    slots, began = active.engine.slots, time.monotonic()
     wanted = slots + slots // _SLOTS_TO_ONE_WAITING
-    while course.run.exhausted is None and not course.spent and course.untold < wanted:
-        course.heed_stop()
-        rules = course.ask(1)
-        asked = course.tick()
-        placed = course.enter(rules, asked=asked)
-        if rules and course.entries[placed.start].outcome is None:
+    while active.run.exhausted is None and not active.spent and active.untold < wanted:
+        active.check_stop()
+        rules = active.ask(1)
+        asked = active.tick()
+        placed = active.enter(rules, asked=asked)
+        if rules and active.entries[placed.start].outcome is None:
             if time.monotonic() - began > _ASK_SECONDS:
-                course.dispatch()
+                active.dispatch()
                 return False
             continue
-        course.dispatch()
+        active.dispatch()
         if rules:
-            course.tick()
-            course.tell(placed)
+            active.tick()
+            active.tell(placed)
         else:
-            course.run.exhaust(asked)
-    course.dispatch()
+            active.run.exhaust(asked)
+    active.dispatch()
     return True
 
 
-def _replay(course: Course) -> None:
+def _replay(active: ActiveRun) -> None:
     """Lead the searcher through the recorded asks and tells, step by step."""
-    recorded = course.run.recorded
+    recorded = active.run.recorded
     asks = {entry.asked for entry in recorded}
     tells = {entry.told: entry for entry in recorded if entry.told is not None}
-    exhausted = {course.run.exhausted} - {None}
+    exhausted = {active.run.exhausted} - {None}
     for step in range(len(asks) + len(tells) + len(exhausted)):
         if step in tells:
-            course.searcher.tell([tells[step].trial])
+            active.searcher.tell([tells[step].trial])
         elif step in asks or step in exhausted:
-            rules = course.ask(1)
+            rules = active.ask(1)
             if len(rules) != (step in asks):
-                raise course.differs("a proposal" if step in asks else "none left", rules[0] if rules else "none left")
-            course.place(rules, asked=step)
+                raise active.differs("a proposal" if step in asks else "none left", rules[0] if rules else "none left")
+            active.place(rules, asked=step)
         else:
             hint = "The store is damaged: restore a copy"
-            what = f"run {course.header.name}"
+            what = f"run {active.header.name}"
             raise LedgerError(message(what, expected=f"a record of step {step}", got="none", hint=hint))
-        course.tick()
+        active.tick()
 
 
 def _batch(searcher: Searcher) -> int:

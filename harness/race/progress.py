@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.contracts import Rule, Status, Trial
-from harness.race.entries import Entry, Source
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunState
 
 _WINDOW = 20  # children whose pace is averaged
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from harness.contracts import Beginning, Searcher
 from harness.errors import HarnessError, SettingError, message
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
 from harness.registry import BUILT_IN, Kind, load
 from harness.settings import Range, Value, check, complete, declared
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.contracts import Block, Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
 
 IDENTITY = "id"

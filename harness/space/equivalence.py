@@ -22,12 +22,13 @@ Forms that come out:
 - an operand by name, but ``1`` and ``2`` as ``const``, and √v̂'s quotients as ``adam`` and ``rmsprop``;
 - ``const``;
 - ``exp log sqrt sign`` and the clips and drops of one node; ``pow`` of two;
+- any other word by name if it is made of primitives that are no words; of what other words compute, their form;
 - ``neg`` of anything but a constant, a sum, another ``neg`` or a product with a constant;
 - ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, powers as repeated factors;
 - ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;
 - ``add`` of two or more terms sorted by text, their coefficients inside as ``neg`` or ``mul``, a constant last.
 
-``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``algebra`` for sums and products,
+``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``products`` for sums and products,
 ``functions`` for the rest, ``facts`` for when a rewrite is allowed.
 """
 
@@ -36,12 +37,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness.contracts import Rule
-from harness.space.algebra import times, total
-from harness.space.expression import CONSTANT, Node, constant, expression
-from harness.space.factors import number, text
-from harness.space.facts import CACHED
-from harness.space.functions import apply_binary, apply_unary
-from harness.space.vocabulary import NUMBERS
+from harness.space.canonical.factors import number, text
+from harness.space.canonical.facts import CACHED
+from harness.space.canonical.functions import apply_binary, apply_unary, composed
+from harness.space.canonical.products import times, total
+from harness.space.expression import expression
+from harness.space.node import CONSTANT, Node
+from harness.space.vocabulary import made_of_words
 
 
 @lru_cache(maxsize=CACHED)
@@ -51,9 +53,7 @@ def simplify(node: Node) -> Node:
     if token == CONSTANT:
         return number(node.value)
     if not args:
-        return constant(NUMBERS[token]) if token in NUMBERS else node
-    if token == "left":
-        return simplify(args[0])
+        return composed(token) if made_of_words(token) else node
     simple = [simplify(arg) for arg in args]
     if len(simple) == 1:
         return apply_unary(token, simple[0])
@@ -63,7 +63,7 @@ def simplify(node: Node) -> Node:
 
 
 def canonical(rule: Rule) -> Node:
-    """The canonical form of a rule's function, equal for equal functions; what ``harness.tasks.update_rule`` executes.
+    """The canonical form of a rule's function, equal for equal functions; what ``harness.RuleOptimizer`` executes.
 
     Raises:
         RuleSyntaxError: a block refers to a result that does not exist yet.

@@ -1,15 +1,23 @@
-"""The words of the language: operands, unary and binary functions of each edition (protocol §1, [NOS] §4.1).
+"""The words of the language by name, and the editions and groups that they form (protocol §1, [NOS] §4.1).
 
-Every word is known by its written name, which token strings, formulas, the command line and stored files share.
+``words`` holds their records. Every word is known by its written name, which token strings, formulas, the command line
+and stored files share.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 from harness.errors import SpaceError, check_choice, message
+from harness.space.node import CONSTANT, Node
+from harness.space.word import LEVELLED, PRIMITIVES, Kind, Word, X, Y
+from harness.space.words import WORDS
+
+T = TypeVar("T")
 
 EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1, where y or |x| is below 1 (``with_epsilon``)
 
@@ -36,45 +44,129 @@ class Edition:
         return math.prod((len(self.operands) + earlier) ** 2 * choices for earlier in range(blocks))
 
 
-ARXIV2 = Edition(
-    name="arxiv2",
-    operands=(
-        *("g", "g2", "g3", "m", "v", "gamma", "sign(g)", "sign(m)", "1", "2", "noise"),
-        *("1e-4w", "1e-3w", "1e-2w", "1e-1w", "adam", "rmsprop"),
-    ),
-    unary=("id", "neg", "exp", "log", "clip5", "clip4", "clip3", "drop1", "drop3", "drop5", "sign", "sqrt"),
-    binary=("add", "sub", "mul", "div", "left", "pow"),
-)
-ICML2017 = Edition(
-    name="icml2017",
-    operands=tuple(name for name in ARXIV2.operands if name != "2"),
-    unary=tuple(name for name in ARXIV2.unary if name != "sqrt"),
-    binary=tuple(name for name in ARXIV2.binary if name != "pow"),
-)
-EDITIONS = {edition.name: edition for edition in (ICML2017, ARXIV2)}
+def _editions() -> dict[str, Edition]:
+    """The editions in the order of their first words: each has its own words and those of the editions before it."""
+    names = tuple(dict.fromkeys(word.edition for word in WORDS))
+    found = {}
+    for place, name in enumerate(names):
+        words = {
+            kind: tuple(word.name for word in WORDS if word.kind == kind and word.edition in names[: place + 1])
+            for kind in ("operand", "unary", "binary")
+        }
+        found[name] = Edition(name, words["operand"], words["unary"], words["binary"])
+    return found
 
-ALL_OPERANDS = ARXIV2.operands  # the later edition only adds words
-ALL_UNARY = ARXIV2.unary
-ALL_BINARY = ARXIV2.binary
 
-CLIP_LIMITS = {"clip5": 1e-5, "clip4": 1e-4, "clip3": 1e-3}
-DROP_RATES = {"drop1": 0.1, "drop3": 0.3, "drop5": 0.5}
-WEIGHT_SCALES = {"1e-4w": 1e-4, "1e-3w": 1e-3, "1e-2w": 1e-2, "1e-1w": 1e-1}
-NUMBERS = {"1": 1.0, "2": 2.0}
+def _groups(kind: Kind) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for word in WORDS:
+        if word.kind == kind and word.group:
+            groups[word.group] = (*groups.get(word.group, ()), word.name)
+    return groups
+
+
+def _levels(*, primitive: str) -> dict[str, float]:
+    """The words that are one primitive at some level, of their argument alone, and their levels."""
+    parts = {word.name: word.arithmetic for word in WORDS}
+    return {name: part.value for name, part in parts.items() if part.token == primitive and part.args in ((), (X,))}
+
+
+def _weight_scales() -> dict[str, float]:
+    """The operands that are multiples of the weight, and their scales."""
+    found = {}
+    for word in WORDS:
+        match word.arithmetic:
+            case Node(token="mul", args=(Node(token="w"), Node(token="const", value=scale))):
+                found[word.name] = scale
+    return found
+
+
+BY_NAME = {word.name: word for word in WORDS}
+EDITIONS = _editions()
+ICML2017, ARXIV2 = EDITIONS["icml2017"], EDITIONS["arxiv2"]
+
+ALL_OPERANDS = tuple(word.name for word in WORDS if word.kind == "operand")
+ALL_UNARY = tuple(word.name for word in WORDS if word.kind == "unary")
+ALL_BINARY = tuple(word.name for word in WORDS if word.kind == "binary")
+
+CLIP_LIMITS = _levels(primitive="clamp")
+DROP_RATES = _levels(primitive="drop")
+NUMBERS = _levels(primitive=CONSTANT)
+WEIGHT_SCALES = _weight_scales()
 
 # Names for subsets that belong together, accepted wherever a word of that kind is.
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "operand": {
-        "gradients": ("g", "g2", "g3"),
-        "means": ("m", "v", "gamma"),
-        "signs": ("sign(g)", "sign(m)"),
-        "numbers": tuple(NUMBERS),
-        "weights": tuple(WEIGHT_SCALES),
-        "optimizers": ("adam", "rmsprop"),
-    },
-    "unary": {"clips": tuple(CLIP_LIMITS), "drops": tuple(DROP_RATES)},
-    "binary": {"arithmetic": ("add", "sub", "mul", "div")},
+    "operand": _groups("operand"),
+    "unary": _groups("unary"),
+    "binary": _groups("binary"),
 }
+
+
+@cache
+def word_of(token: str, arguments: int) -> Word:
+    """The record of a word; one that says nothing, if stored files hold a word that the language does not know.
+
+    Args:
+        token: its written name.
+        arguments: how many it has here.
+    """
+    kinds: tuple[Kind, ...] = ("operand", "unary", "binary")
+    kind = kinds[min(arguments, 2)]
+    return BY_NAME.get(token) or Word(token, kind, Node(token, (X, Y)[:arguments]))
+
+
+@cache
+def made_of_words(token: str) -> bool:
+    """Whether a word computes what other words do, so that it needs no canonical form of its own."""
+    if token not in BY_NAME:
+        return False
+    parts = (part for part in BY_NAME[token].arithmetic.walk() if part not in (X, Y) and part.token != CONSTANT)
+    return all(part.token in BY_NAME and part.token != token for part in parts)
+
+
+@cache
+def running_means(token: str) -> frozenset[str]:
+    """Which of the running means ``m``, ``v`` and ``gamma`` a word reads."""
+    found: set[str] = set()
+    for part in word_of(token, 0).arithmetic.walk():
+        kind, _, name = part.token.partition("_")
+        if part.token in PRIMITIVES:
+            found |= {name} if kind == "mean" else set()
+        elif part.token in BY_NAME:
+            found |= running_means(part.token)
+    return frozenset(found)
+
+
+def computed(arithmetic: Node, functions: Mapping[str, Callable[..., T]], known: Mapping[Node, T]) -> T:
+    """Carry the arithmetic of a word out.
+
+    Args:
+        arithmetic: as the word's record has it.
+        functions: what each primitive does with its arguments, and with its level if it has one.
+        known: the values of ``X`` and ``Y``.
+
+    Raises:
+        KeyError: there is no function for one of the primitives.
+    """
+    if arithmetic in known:
+        return known[arithmetic]
+    token = arithmetic.token
+    args = [computed(arg, functions, known) for arg in arithmetic.args]
+    if token in LEVELLED:
+        return functions[token](*args, arithmetic.value)
+    if token in PRIMITIVES:
+        return functions[token](*args)
+    return computed(BY_NAME[token].arithmetic, functions, dict(zip((X, Y), args, strict=False)))
+
+
+def edition_with(words: Iterable[str], *, least: Edition) -> Edition:
+    """The first edition that has all of some words, earlier results (``#1``) aside, and those of another edition."""
+    wanted = {*words} & BY_NAME.keys()
+    for each in EDITIONS.values():
+        has = {*each.operands, *each.unary, *each.binary}
+        if has >= wanted | {*least.operands, *least.unary, *least.binary}:
+            return each
+    return least
 
 
 def edition(name: str) -> Edition:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.draws import IDENTITY
 from harness.space.grammar import SLOTS, Space
 

@@ -22,7 +22,7 @@ class ConvNet(nn.Module):
         channels: of the images.
         classes: how many there are to tell apart.
         seed: decides the initial weights: PyTorch's default distributions, drawn from a generator of our own.
-        reduced: multiply in bfloat16 in the second convolution, as ``harness.tasks.child.reduced`` does.
+        reduced: multiply in bfloat16 in the second convolution, as ``harness.tasks.child.cpu.reduced`` does.
     """
 
     def __init__(self, size: int, *, channels: int, classes: int, seed: int, reduced: bool = False) -> None:

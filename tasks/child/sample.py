@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks import machine
 from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
 from harness.tasks.child.examples import Choice, Examples
-from harness.tasks.child.step import starter
+from harness.tasks.child.step import STACKED, starter
 from harness.tasks.child.training import reproducible_arithmetic
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 BATCHES = 2  # in the pool of examples
 MOST_SCORED = 300  # validation examples: a whole batch of scoring on either path, and a part of one
@@ -64,6 +64,11 @@ def arithmetic(sample: Sample) -> str:
 
 
 def _computed(sample: Sample) -> Iterator[Tensor | float]:
+    if sample.path == STACKED:
+        from harness.tasks.child.stacked.stack import sample as stacked  # Triton is there only where a GPU is
+
+        yield from stacked(_examples(sample), batch_size=sample.batch_size)
+        return
     start = starter(sample.path, _examples(sample), batch_size=sample.batch_size, reduced=sample.reduced)
     network = start(derive_seed(SEED, "weights"))
     batches = torch.arange(BATCHES * sample.batch_size).split(sample.batch_size)

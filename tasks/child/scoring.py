@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,19 +17,23 @@ from harness.tasks.child.device import checked, named
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.memory import keep_freed_memory
 from harness.tasks.child.sample import Sample, arithmetic
-from harness.tasks.child.step import FUSED, PLAIN, Start, bfloat16_instructions, path_for, starter
+from harness.tasks.child.step import FUSED, PLAIN, STACKED, Start, bfloat16_instructions, path_for, stacks, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
-from harness.tasks.sweep import epochs_of, sweep_then_train
+from harness.tasks.sweep import epochs_of, sweep_then_train, sweep_together
+
+if TYPE_CHECKING:  # Triton is there only where a GPU is
+    from harness.tasks.child.stacked.stack import Ground
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # weights and sums
 Watch = Callable[[int, int], None]
+STACK = 64  # rules that a GPU is given at once, and so up to 448 cells: 3 GB under `quick`, 6 GB under `paper`
 
 
 class ChildTask:
     """Train a small convolutional network with each rule, and score its validation accuracy.
 
-    Version 2 is the same function as version 1, computed otherwise (``harness.tasks.child.fused``): rewards agree
+    Version 2 is the same function as version 1, computed otherwise (``cpu.network``): rewards agree
     within their noise, not bit for bit.
 
     It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises
@@ -41,7 +46,8 @@ class ChildTask:
             diverged counts whole. It stays behind when the task is sent to another process.
         plain: train by PyTorch's own operations even where the fast path runs.
         test: score each child on the test images, too, once it has ended: for confirmations alone.
-        device: where to train, as torch names it; elsewhere than on a processor by PyTorch's own operations.
+        device: where to train, as torch names it; on a GPU with Triton many rules side by side, as ``width`` says,
+            elsewhere than on a processor else by PyTorch's own operations.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
@@ -95,11 +101,15 @@ class ChildTask:
         self._choice = Choice.of(protocol, data, test=test)
         self._test = self._choice.test_labels is not None
         self._path = PLAIN if plain or self._device.type != "cpu" else path_for(channels)
+        shape = {"batch_size": protocol.batch_size, "channels": channels, "classes": self._choice.classes}
+        if not plain and stacks(self._device, dtype=protocol.dtype, **shape):
+            self._path = STACKED
         self._start: Start | None = None
+        self._ground: Ground | None = None
         self._watch = watch
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_start": None, "_watch": None}
+        return {**self.__dict__, "_start": None, "_ground": None, "_watch": None}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -113,7 +123,7 @@ class ChildTask:
             "threads": "1",
             "step": self._path,
             ARITHMETIC: arithmetic(self._sample),
-            **({name: version(name) for name in ("numba", "numpy")} if self._path == FUSED else {}),
+            **{name: version(name) for name in {FUSED: ("numba", "numpy"), STACKED: ("triton",)}.get(self._path, ())},
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
         }
@@ -134,6 +144,11 @@ class ChildTask:
             classes=self._choice.classes,
         )
 
+    @property
+    def width(self) -> int:
+        """How many rules it likes to be given at once: those train side by side."""
+        return STACK if self._path == STACKED else 1
+
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
         """Score each rule by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
 
@@ -145,6 +160,8 @@ class ChildTask:
             EngineError: the machine failed: it has no memory left, or its GPU is gone.
         """
         with machine.answerable():
+            if self._path == STACKED:
+                return self._score_together(rules, seed)
             return [self._score(rule, seed) for rule in rules]
 
     def _score(self, rule: Rule, seed: int) -> Outcome:
@@ -170,15 +187,56 @@ class ChildTask:
         except Exception as cause:  # a bad rule must not end a search, whatever it breaks
             if machine.failed(cause):
                 raise
-            return Outcome(
-                status=Status.ERROR,
-                score=protocol.chance,
-                learning_rate=None,
-                examples=sum(consumed),
-                seconds=time.perf_counter() - began,
-                message=f"{type(cause).__name__}: {cause}",
-                test=protocol.chance if self._test else None,
-            )
+            return self._failed(cause, examples=sum(consumed), seconds=time.perf_counter() - began)
+
+    def _failed(self, cause: Exception, *, examples: int = 0, seconds: float = 0.0) -> Outcome:
+        """What a rule earns that broke something."""
+        return Outcome(
+            status=Status.ERROR,
+            score=self._protocol.chance,
+            learning_rate=None,
+            examples=examples,
+            seconds=seconds,
+            message=f"{type(cause).__name__}: {cause}",
+            test=self._protocol.chance if self._test else None,
+        )
+
+    def _score_together(self, rules: Sequence[Rule], seed: int) -> list[Outcome]:
+        """The outcomes of rules that train side by side, those that no stack can train apart."""
+        from harness.tasks.child.stacked.stack import ChildStack, trainable  # Triton is there only where a GPU is
+
+        protocol = self._protocol
+        outcomes = {rule: self._failed(cause) for rule in rules if (cause := trainable(rule)) is not None}
+        able = [rule for rule in dict.fromkeys(rules) if rule not in outcomes]
+        total = round(epochs_of(protocol) * protocol.train_examples * len(able))
+        done = 0.0
+
+        def report(epochs: float) -> None:
+            nonlocal done
+            done += epochs * protocol.train_examples
+            if self._watch is not None:
+                self._watch(min(round(done), total), total)
+
+        def start(cells: Sequence[tuple[int, float]]) -> ChildStack:
+            named = [(able[place], rate) for place, rate in cells]
+            return ChildStack(named, ground=self._laid_out(), protocol=protocol, seed=seed, report=report)
+
+        if able:
+            with reproducible_arithmetic(self._device):
+                found = sweep_together(protocol, len(able), start, test=self._test)
+            outcomes.update(zip(able, found, strict=True))
+            if self._watch is not None:
+                self._watch(total, total)
+        return [outcomes[rule] for rule in rules]
+
+    def _laid_out(self) -> Ground:
+        """The examples as stacks read them; the first call in a process lays them out."""
+        from harness.tasks.child.stacked.stack import Ground
+
+        if self._ground is None:
+            examples = Examples.of(self._choice, DTYPES[self._protocol.dtype]).on(self._device)
+            self._ground = Ground(examples, batch_size=self._protocol.batch_size)
+        return self._ground
 
     def _prepared(self) -> Start:
         """What starts a network; the first call in a process normalises the examples."""

@@ -14,8 +14,9 @@ from harness.tasks.child.examples import Examples
 from harness.tasks.child.plain import PlainNetwork
 
 MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
-FUSED, PLAIN = "fused 1", "plain"
-"""The paths' names in a run's record, for they round differently; the number counts changes of the fast one."""
+FUSED, PLAIN, STACKED = "fused 1", "plain", "stacked 1"
+"""The paths' names in a run's record, for they round differently; the numbers count changes of the fast ones."""
+MOST_STACKED = 128  # images of a batch, whose logits one program holds
 
 
 class Network(Protocol):
@@ -52,6 +53,12 @@ def path_for(channels: int) -> str:
     return FUSED if compiles and channels <= MOST_CHANNELS else PLAIN
 
 
+def stacks(device: torch.device, *, dtype: str, batch_size: int, channels: int, classes: int) -> bool:
+    """Whether many children can train side by side there (``harness.tasks.child.stacked``): a GPU with Triton."""
+    fits = channels <= MOST_CHANNELS and batch_size <= MOST_STACKED and classes <= MOST_STACKED
+    return device.type == "cuda" and dtype == "float32" and fits and importlib.util.find_spec("triton") is not None
+
+
 def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = False) -> Start:
     """Prepare what all children of a process share, and return what starts one.
 
@@ -59,13 +66,13 @@ def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = F
         path: FUSED or PLAIN.
         examples: what to train and score on.
         batch_size: of every batch.
-        reduced: multiply in bfloat16 (``harness.tasks.child.reduced``).
+        reduced: multiply in bfloat16 (``harness.tasks.child.cpu.reduced``).
     """
     if path == PLAIN:
         return lambda seed: PlainNetwork(examples, seed=seed, reduced=reduced)
     # Numba takes half a second to import, and only training needs it.
-    from harness.tasks.child.fused import FusedNetwork, PatchMoments
-    from harness.tasks.child.reduced import ReducedNetwork
+    from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
+    from harness.tasks.child.cpu.reduced import ReducedNetwork
 
     moments = PatchMoments.of(examples.pool.images)
     network = ReducedNetwork if reduced else FusedNetwork

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks.child.device import exact_cuda
 from harness.tasks.child.step import Start
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 CPU = torch.device("cpu")
 

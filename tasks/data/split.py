@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.contracts import ChildProtocol
 from harness.errors import ProtocolError, message
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks.data.images import Bytes, ImageData
 
 SPLIT_ROOT = 0  # fixed for ever: another value would be another pool and another validation set

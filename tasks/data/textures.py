@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 SIDE = 256  # pixels of a texture sheet, which repeats beyond; a power of two
 Integers = NDArray[np.int64]

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from harness.contracts import ARITHMETIC, ChildProtocol, Dataset, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 from harness.tasks.sweep import sweep_then_train
-from harness.tasks.update_rule import RuleOptimizer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

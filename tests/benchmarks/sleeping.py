@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
-from harness.race.engine import TaskSpec
+from harness.race.engines.engine import TaskSpec
 
 
 class SleepingTask:

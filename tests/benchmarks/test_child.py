@@ -22,7 +22,7 @@ from harness.tasks.child.examples import Examples, Part
 from harness.tasks.child.memory import keep_freed_memory
 from harness.tasks.child.step import FUSED, PLAIN, bfloat16_instructions, starter
 from harness.tasks.child.training import reproducible_arithmetic
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 RATE = 1e-3
 ROUNDS = 20

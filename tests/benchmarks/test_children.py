@@ -16,7 +16,7 @@ from figures import COUNTERS, FIGURES, RATIOS, Turns, record
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.contracts import ChildProtocol, Outcome, Rule
-from harness.race.protocol import QUICK
+from harness.tasks.child.protocols import QUICK
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.data import synthetic
 from harness.tasks.data.images import ImageData

@@ -21,7 +21,7 @@ from harness.contracts import Rule
 from harness.tasks.child.examples import Examples, Part
 from harness.tasks.child.step import FUSED, PLAIN, starter
 from harness.tasks.child.training import reproducible_arithmetic
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 CHILD = [(32, 3, 3, 3), (32,), (32,), (32, 32, 3, 3), (32,), (32,), (10, 2048), (10,)]
 WEIGHTS = sum(torch.Size(shape).numel() for shape in CHILD)

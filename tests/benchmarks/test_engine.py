@@ -27,15 +27,20 @@ from figures import COUNTERS, FIGURES, RATIOS, Turns, record
 from processes import pool, train_here
 from sleeping import SleepingTask, spec, threads
 
-from harness.cli.live import Live
+from harness.cli.terminal.live import Live
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Task, Trial
-from harness.race.engine import Engine, InlineEngine, TaskSpec, open_engine
-from harness.race.ledger import Ledger
+from harness.race.engines.engine import Engine, TaskSpec
+from harness.race.engines.inline import InlineEngine
+from harness.race.engines.opening import open_engine
+from harness.race.header import RunHeader
 from harness.race.loop import search
-from harness.race.protocol import QUICK, TOY_QUADRATIC, Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.protocols import Budget
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 SPACE = Space.of(blocks=2)
 HALF = dataclasses.replace(QUICK, name="half", train_examples=QUICK.train_examples // 2)  # of three seconds or so

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from judging import ODDS, Verdict, compare, rounds_needed
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 Times = dict[str, list[float]]
 ROUNDS, BENCHMARKS = 8, 10

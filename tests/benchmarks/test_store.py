@@ -25,12 +25,14 @@ from harness.board.report.page import data
 from harness.board.statistics import expected_best
 from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status
-from harness.race import storage
-from harness.race.entries import ENTRY_COLUMNS, Entry, Source, entry_cells
-from harness.race.ledger import FILE_NAME, Ledger
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.store import sqlite
+from harness.race.store.ledger import FILE_NAME, Ledger
+from harness.race.store.rows import ENTRY_COLUMNS, entry_cells
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 SPACE = Space.of(blocks=2)
 OUTCOME = Outcome(
@@ -116,7 +118,7 @@ def test_writing_trials(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
 def test_a_board_of_many_runs(
     benchmark: BenchmarkFixture, runs: int, trials: int, most: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+    monkeypatch.setattr(sqlite, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
     fill(tmp_path, runs, trials)
 
     def board() -> str:
@@ -136,7 +138,7 @@ def test_a_board_of_many_runs(
 
 
 def fill(folder: Path, runs: int, trials: int) -> None:
-    """Write finished runs of five searchers; past ``RunHandle``, which makes sure of every single trial."""
+    """Write finished runs of five searchers; past ``RunWriter``, which makes sure of every single trial."""
     rules, rng = drawn(3000), np.random.default_rng(1)
     keys = [rule.key for rule in rules]
     headers = [
@@ -174,7 +176,7 @@ REPORT_BYTES = 1500  # of memory a trial, at the most at once; as objects with a
 
 def test_a_report_of_many_trials(benchmark: BenchmarkFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a report takes grows with the trials and no faster; the page around it is always the same, so left out."""
-    monkeypatch.setattr(storage, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+    monkeypatch.setattr(sqlite, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
     runs, few = 10, 50 if benchmark.disabled else 250
     for trials in (few, 4 * few):
         fill(tmp_path / str(trials), runs, trials)

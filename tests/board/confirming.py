@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness.board.rules.known import CONFIRMER
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.confirming import CONFIRMER
-from harness.race.protocol import Budget
-from harness.race.records import Confirmation, RunHeader, RunRecord, RunState
+from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunRecord, RunState
 
 Scores = Mapping[str, Sequence[float | None]]
 """By the rule's text: the validation score of each seed, None where the child diverged."""

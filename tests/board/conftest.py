@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader, RunRecord, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunRecord, RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 sys.path.append(str(Path(__file__).parent))  # for ``confirming``, which several tests share
 

@@ -22,7 +22,7 @@ from harness.board.statistics import (
     reached,
     sign_flip,
 )
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 
 def curve(scores: list[float], children: int = 5) -> list[float]:

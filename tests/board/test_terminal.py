@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness.board import layout, wording
-from harness.board.layout import Column, Page, TableText
-from harness.board.leaderboard import boards
+from harness.board import wording
+from harness.board.page import Column, Page, TableText
+from harness.board.searches import pages as search_pages
+from harness.board.searches.judging import boards
 from harness.board.terminal import show, show_page
 from harness.contracts import Block, Rule
-from harness.race.protocol import PAPER
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.tasks.child.protocols import PAPER
 
 
 def printed(found, *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
@@ -151,7 +152,7 @@ def test_sparkline_spans_its_scale() -> None:
 
 def test_columns_that_only_repeat_themselves_are_left_out(found, run) -> None:
     def columns(board) -> list[str]:
-        (table,) = [each for each in layout.tables(board) if each.title.startswith("Best distinct")]
+        (table,) = [each for each in search_pages.tables(board) if each.title.startswith("Best distinct")]
         return [column.title for column in table.columns]
 
     assert columns(found[0]) == ["", "score", "seed", "found", "λ", "mean", "by", "rule"]
@@ -160,7 +161,7 @@ def test_columns_that_only_repeat_themselves_are_left_out(found, run) -> None:
 
 def test_a_lone_searchers_best_rule_is_not_printed_twice(found, run) -> None:
     def titles(board) -> list[str]:
-        return [table.title.partition(" (")[0] for table in layout.tables(board)]
+        return [table.title.partition(" (")[0] for table in search_pages.tables(board)]
 
     assert "Best of each searcher" in titles(found[0])
     assert "Best of each searcher" not in titles(boards([run(0.3)])[0])
@@ -171,7 +172,7 @@ def test_rules_no_better_than_guessing_are_not_listed_and_it_says_so(run) -> Non
     """A child that guesses scores up to three standard errors above chance: 0.128 of 1,000 examples."""
     (board,) = boards([run(0.101, 0.128, 0.129)])
     assert [each.score for each in board.rules] == [0.129, 0.128, 0.101]
-    (table,) = [each for each in layout.tables(board) if each.title.startswith("Best distinct")]
+    (table,) = [each for each in search_pages.tables(board) if each.title.startswith("Best distinct")]
     assert [row[1] for row in table.rows] == ["0.129"]
     told = " ".join(printed([board]).split())
     assert "Rules no better than guessing, which explains scores up to 0.128, are not listed." in told
@@ -180,7 +181,7 @@ def test_rules_no_better_than_guessing_are_not_listed_and_it_says_so(run) -> Non
 
 def test_a_searcher_that_found_nothing_says_so(run) -> None:
     found = boards([run(0.3, searcher="rl"), run(0.11, searcher="gp")])
-    (table,) = [each for each in layout.tables(found[0]) if each.title.startswith("Best of each")]
+    (table,) = [each for each in search_pages.tables(found[0]) if each.title.startswith("Best of each")]
     assert [(row[0], row[-1] == "none better than guessing") for row in table.rows] == [("rl", False), ("gp", True)]
     lone = printed(boards([run(0.11)]))
     assert "none better than guessing" in lone

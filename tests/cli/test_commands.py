@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from harness.cli import options
 from harness.cli.main import app
 from harness.errors import HarnessError, ProtocolError
-from harness.race.protocol import PROTOCOLS
+from harness.race.protocols import named
+from harness.registry import BUILT_IN, Kind
 
 
 def invoke(*arguments: str) -> str:
@@ -53,7 +54,7 @@ def test_rule_score_trains_one_child() -> None:
 
 def test_lists_name_what_there_is() -> None:
     protocols = invoke("ls", "protocols")
-    for protocol in PROTOCOLS.values():
+    for protocol in map(named, BUILT_IN[Kind.PROTOCOL]):
         assert protocol.name in protocols
         assert protocol.hash in protocols
     assert "random" in invoke("ls", "searchers")
@@ -80,7 +81,7 @@ def test_more_functions_than_keys_are_a_warning(monkeypatch: pytest.MonkeyPatch)
     words = ("--operands", "g,m", "--unary", "id", "--binary", "add,mul")
     said = "warning: more functions than keys"
     assert said not in invoke("space", "count", *words)
-    monkeypatch.setattr("harness.space.count.count_functions", lambda *_, **__: 1_000)
+    monkeypatch.setattr("harness.space.counting.count.count_functions", lambda *_, **__: 1_000)
     assert said in invoke("space", "count", *words)
 
 

@@ -11,8 +11,12 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.race import protocol
-from harness.race.ledger import Ledger
+from harness.contracts import NamedProtocol
+from harness.race import conditions
+from harness.race.protocols import NoData
+from harness.race.store.ledger import Ledger
+from harness.tasks.toy import protocols
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 CONFIRM = ("confirm", "--top", "1", "--seeds", "0", "--workers", "1", "--quiet", "--results")
 
@@ -32,16 +36,16 @@ def searched(tmp_path: Path) -> str:
 
 
 def test_another_protocol_of_the_searched_ones_name_is_refused(searched, capsys, monkeypatch) -> None:
-    newer = dataclasses.replace(protocol.TOY_QUADRATIC, version=2)
-    monkeypatch.setitem(protocol.PROTOCOLS, "toy-quadratic", newer)
+    newer = dataclasses.replace(TOY_QUADRATIC, version=2)
+    monkeypatch.setattr(protocols, "NAMED_TOY_QUADRATIC", NamedProtocol(newer))
     line = complaint(capsys, monkeypatch, *CONFIRM, searched)
-    assert f"protocol toy-quadratic: expected v1 ({protocol.TOY_QUADRATIC.hash}), by which the searches" in line
+    assert f"protocol toy-quadratic: expected v1 ({TOY_QUADRATIC.hash}), by which the searches" in line
     assert f"got v2 ({newer.hash})." in line
     invoke(*CONFIRM, searched, "--protocol", "toy-quadratic")
 
 
 def test_other_data_of_the_searched_ones_name_is_refused(searched, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(protocol, "NO_DATA", protocol.NoData(fingerprint="other"))
+    monkeypatch.setattr(conditions, "NO_DATA", NoData(fingerprint="other"))
     line = complaint(capsys, monkeypatch, *CONFIRM, searched)
     assert "data set none: expected fingerprint none, as the searches had it, got other." in line
     invoke(*CONFIRM, searched, "--data", "auto")

@@ -33,6 +33,26 @@ def test_a_searcher_of_the_current_folder_is_found(tmp_path: Path) -> None:
     assert "Mine" in done.stdout
 
 
+def test_a_task_and_its_protocol_of_the_current_folder_are_raced_and_confirmed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import dataclasses\n"
+        "from harness.tasks.toy.quadratic import QuadraticTask\n"
+        "from harness.tasks.toy.protocols import TOY_QUADRATIC\n"
+        "class Task(QuadraticTask):\n"
+        '    """A task of one\'s own."""\n'
+        "PROTOCOL = dataclasses.replace(TOY_QUADRATIC, name='my-protocol', task='mine:Task')\n"
+    )
+    mine = ("--protocol", "mine:PROTOCOL", "--seeds", "0", "--workers", "1")
+    done = script(tmp_path, "run", "--searcher", "random", *mine, "--children", "2")
+    assert done.returncode == 0, done.stderr
+    assert "protocol my-protocol v1" in done.stderr
+    done = script(tmp_path, "confirm", "--top", "1", *mine)
+    assert done.returncode == 0, done.stderr
+    refused = script(tmp_path, "confirm", "--top", "1", "--seeds", "0")
+    assert refused.returncode == 2
+    assert "got 'my-protocol'." in refused.stderr
+
+
 def test_a_module_of_the_current_folder_hides_no_other(tmp_path: Path) -> None:
     for name in ("rich", "typer", "numpy", "statistics"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('not the one that is meant')\n")

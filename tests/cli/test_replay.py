@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import options
 from harness.cli.main import app, main
-from harness.race.ledger import Ledger
+from harness.race import conditions
+from harness.race.store.ledger import Ledger
 
 SPACE = ("--operands", "g,m,adam", "--unary", "id,neg", "--binary", "mul,left", "--blocks", "1")
 SMALL = ("run", *SPACE, "--protocol", "toy-quadratic", "--workers", "1", "--quiet")
@@ -44,10 +44,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the task nor its data can be loaded, as where they are not installed."""
 
-    def missing(*_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise AssertionError("a replay needs neither task nor data")
 
-    monkeypatch.setattr(options, "task_and_data", missing)
+    monkeypatch.setattr(conditions, "task_and_data", missing)
 
 
 @pytest.mark.usefixtures("untrainable")

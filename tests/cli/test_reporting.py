@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.main import app, main
-from harness.race import entries
-from harness.race.ledger import Ledger
+from harness.race.store import rows
+from harness.race.store.ledger import Ledger
 
 
 def invoke(*arguments: str) -> str:
@@ -58,8 +58,8 @@ def test_one_board_alone_and_without_replay(store: Path, tmp_path: Path) -> None
 def test_a_search_is_read_by_its_results_alone(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search may have hundreds of thousands of trials: none of them is taken apart, nor its function worked out."""
     parsed: list[object] = []
-    real = entries.outcome_from
-    monkeypatch.setattr(entries, "outcome_from", lambda cells: parsed.append(cells) or real(cells))
+    real = rows.outcome_from
+    monkeypatch.setattr(rows, "outcome_from", lambda cells: parsed.append(cells) or real(cells))
     invoke("report", "--results", str(store), "--to", str(tmp_path / "report.html"), "--no-replay")
     monkeypatch.undo()
     assert len(parsed) == sum(len(each.trials) for each in Ledger.read(store).confirmations()) > 0

@@ -9,7 +9,7 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.race.ledger import Ledger
+from harness.race.store.ledger import Ledger
 
 TOY = ("--protocol", "toy-quadratic", "--workers", "1", "--quiet", "--seeds", "0")
 

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.layout import Page
-from harness.cli import watching
-from harness.cli.watching import QUIET_SECONDS, View, watch
-from harness.race.engine import InlineEngine, TaskSpec
-from harness.race.ledger import Ledger
+from harness.board.page import Page
+from harness.cli.terminal import watching
+from harness.cli.terminal.watching import QUIET_SECONDS, View, watch
+from harness.race.engines.engine import TaskSpec
+from harness.race.engines.inline import InlineEngine
+from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
-from harness.race.protocol import TOY_QUADRATIC, Budget
-from harness.race.records import RunHeader
+from harness.race.protocols import Budget
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.space.grammar import Space
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 PATIENCE_SECONDS = 600.0

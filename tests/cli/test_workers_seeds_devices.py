@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from harness.cli import options
 from harness.cli.main import app
-from harness.race import engine
-from harness.race.ledger import Ledger
+from harness.race import conditions
+from harness.race.engines.inline import InlineEngine
+from harness.race.store.ledger import Ledger
 
 RUN = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--seeds", "0", "--quiet")
 CONFIRM = ("confirm", "--rule", "m * exp(g2)", "--protocol", "toy-quadratic", "--workers", "1", "--quiet")
@@ -57,12 +58,12 @@ def test_no_command_opens_more_workers_than_it_has_cores_or_children(
 ) -> None:
     opened: list[int] = []
 
-    def opening(spec: Any, *, workers: int, cluster: str | None, task: Any) -> engine.Engine:
+    def opening(spec: Any, *, workers: int, cluster: str | None, task: Any) -> InlineEngine:
         del cluster
         opened.append(workers)
-        return engine.InlineEngine(task or spec.build())
+        return InlineEngine(task or spec.build())
 
-    monkeypatch.setattr(engine, "open_engine", opening)
+    monkeypatch.setattr(conditions, "open_engine", opening)
     invoke(*arguments, "--results", str(tmp_path))
     assert opened == [expected]
     with Ledger.read(tmp_path) as ledger:
@@ -86,10 +87,10 @@ def test_seeds_are_a_list_for_run_and_confirm_alike(text: str, expected: tuple[i
 
 @pytest.fixture
 def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: object) -> None:
+    def load(*_: object, **__: object) -> None:
         pytest.fail("data was loaded before the options were checked")
 
-    monkeypatch.setattr(options, "dataset", load)
+    monkeypatch.setattr(conditions, "dataset", load)
 
 
 SCORING = [

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 
 class Sound:

@@ -14,8 +14,10 @@ from harness.conformance import check_task, failures, task
 from harness.conformance.checks import Check, run_checks, titled
 from harness.conformance.task import PROMISES, Subject, trial_rules
 from harness.contracts import Dataset
-from harness.race.protocol import NO_DATA, QUICK, TOY_QUADRATIC
+from harness.race.protocols import NO_DATA
 from harness.registry import Kind, load
+from harness.tasks.child.protocols import QUICK
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 BREACHES = [
     (task.endurance, broken.Raises, "OverflowError: too large"),

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.race.ledger import Ledger
+from harness.race.store.ledger import Ledger
 
 PATIENCE_SECONDS = 600  # it ends what hangs; no test is decided by how long something takes
 STANDING = Path(__file__).with_name("standing.py")

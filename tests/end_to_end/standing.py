@@ -7,7 +7,7 @@ import time
 
 from harness.cli.main import main
 from harness.contracts import Outcome
-from harness.race.engine import InlineEngine
+from harness.race.engines.inline import InlineEngine
 
 
 def stand_after(count: int) -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.race.ledger import FILE_NAME, Ledger
-from harness.race.records import RunRecord, RunState
+from harness.race.runs import RunRecord, RunState
+from harness.race.store.ledger import FILE_NAME, Ledger
 
 PROGRAM = Path(__file__).parents[1] / "race" / "racing.py"
 KILLS = 30

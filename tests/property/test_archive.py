@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import LedgerError
-from harness.race.archive import Archive, encode
-from harness.race.archive_reading import decode
-from harness.race.entries import Entry, Source
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunState
+from harness.race.store.archive import Archive, encode
+from harness.race.store.archive_reading import decode
 from harness.space.grammar import Space
 
 SPACE = Space.of("arxiv2", blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "left"))

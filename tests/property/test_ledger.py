@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status
-from harness.race import storage
-from harness.race.entries import Entry, Source, entry_cells, entry_from, outcome_cells, outcome_from, rule_from
-from harness.race.ledger import Ledger
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader, RunState
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import RunState
+from harness.race.store import sqlite
+from harness.race.store.ledger import Ledger
+from harness.race.store.rows import entry_cells, entry_from, outcome_cells, outcome_from, rule_from
 from harness.space.grammar import Space
 
 SPACE = Space.of("icml2017", blocks=1)
@@ -103,8 +105,8 @@ class Crashing(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.synchronous = storage.SYNCHRONOUS
-        storage.SYNCHRONOUS = "OFF"
+        self.synchronous = sqlite.SYNCHRONOUS
+        sqlite.SYNCHRONOUS = "OFF"
         self.root = Path(tempfile.mkdtemp())
         self.lives = 0
         self.model: dict[int, list[Entry]] = {0: [], 1: []}
@@ -180,7 +182,7 @@ class Crashing(RuleBasedStateMachine):
         for ledger in [*self.abandoned, self.ledger]:
             ledger.close()
         shutil.rmtree(self.root)
-        storage.SYNCHRONOUS = self.synchronous
+        sqlite.SYNCHRONOUS = self.synchronous
 
 
 TestCrashing = Crashing.TestCase

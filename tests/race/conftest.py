@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.race import storage
+from harness.race.store import sqlite
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -13,4 +13,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def _spared_disk(monkeypatch):
     """Do not wait for the disk: nobody cuts the power while tests run."""
-    monkeypatch.setattr(storage, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+    monkeypatch.setattr(sqlite, "SYNCHRONOUS", {False: "OFF", True: "OFF"})

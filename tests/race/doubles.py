@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from racing import SPACE, FakeTask, Learner, fake_outcome, header, spec
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.engine import InlineEngine
+from harness.race.engines.inline import InlineEngine
 
 
 class Scripted:

@@ -22,15 +22,16 @@ import numpy as np
 
 from harness.contracts import Block, ChildProtocol, Dataset, Outcome, Rule, Status, Trial
 from harness.errors import DataError, HarnessError
-from harness.race.course import StopRequest
-from harness.race.engine import Engine, TaskSpec, open_engine
-from harness.race.entries import Entry, Source
-from harness.race.ledger import Ledger
+from harness.race.active_run import StopRequest
+from harness.race.engines.engine import Engine, TaskSpec
+from harness.race.engines.opening import open_engine
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import RunSummary
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader
-from harness.race.seeds import derive_seed
+from harness.race.protocols import Budget
+from harness.race.store.ledger import Ledger
+from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.space.grammar import Space
 

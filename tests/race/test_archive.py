@@ -14,15 +14,16 @@ import pytest
 from doubles import CountingEngine
 from racing import PINNED, completed, dump, entry, header, run
 
-from harness.board.leaderboard import boards
+from harness.board.rules.known import CONFIRMER
+from harness.board.searches.judging import boards
 from harness.errors import LedgerError
-from harness.race import archive_reading
-from harness.race.archive import Archive, encode, line
-from harness.race.archive_reading import MOST_LINE_BYTES, decode
-from harness.race.confirming import CONFIRMER
-from harness.race.entries import rule_from
-from harness.race.ledger import Ledger
-from harness.race.records import Confirmation, RunHeader, RunState
+from harness.race.header import Confirmation, RunHeader
+from harness.race.runs import RunState
+from harness.race.store import archive_reading
+from harness.race.store.archive import Archive, encode, line
+from harness.race.store.archive_reading import MOST_LINE_BYTES, decode
+from harness.race.store.ledger import Ledger
+from harness.race.store.rows import rule_from
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 
 STORED_V1 = Path(__file__).parent.parent / "data" / "ledger_v1.sqlite"

@@ -6,8 +6,8 @@ import pytest
 from doubles import CountingEngine, LastFirstEngine, Scripted, rules
 from racing import SPACE, Learner, header, run, swapped
 
-from harness.race.ledger import Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 
 
 def test_async_fills_every_slot_and_tells_as_results_come(tmp_path):

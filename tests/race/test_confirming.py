@@ -10,17 +10,18 @@ import pytest
 from doubles import CountingEngine, rules
 from racing import PROTOCOL, FakeTask, Learner, dump, fake_outcome, header, run
 
+from harness.board.rules.known import CONFIRMER, KNOWN, InTurn, known_optimizers, to_confirm
 from harness.contracts import Rule, Status
 from harness.errors import LedgerError, SpaceError
-from harness.race.archive import encode
-from harness.race.archive_reading import decode
-from harness.race.confirming import CONFIRMER, KNOWN, Listed, known_optimizers, to_confirm
-from harness.race.engine import TaskSpec, build_task
-from harness.race.entries import Source
-from harness.race.ledger import Ledger
-from harness.race.protocol import Budget, child_seed
-from harness.race.records import Confirmation, RunHeader, RunState
-from harness.race.replay import grounds_held
+from harness.race.conditions import conditions_held
+from harness.race.engines.engine import TaskSpec, build_task
+from harness.race.entry import Source
+from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import Budget, child_seed
+from harness.race.runs import RunState
+from harness.race.store.archive import encode
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
 from harness.space.equivalence import key
 
 FEW = tuple(rules(4))
@@ -40,7 +41,7 @@ def confirming(
 
 
 def confirm(folder: Path, chosen: tuple[Rule, ...], *, seed: int = 0, **options: object):
-    return run(folder, confirming(chosen, seed=seed), searcher=Listed(chosen), **options)  # type: ignore[arg-type]
+    return run(folder, confirming(chosen, seed=seed), searcher=InTurn(chosen), **options)  # type: ignore[arg-type]
 
 
 def test_known_optimizers_come_first_and_a_function_comes_once() -> None:
@@ -52,7 +53,7 @@ def test_known_optimizers_come_first_and_a_function_comes_once() -> None:
 
 
 def test_the_list_is_proposed_in_turn_and_then_there_is_nothing_left() -> None:
-    listed = Listed(FEW)
+    listed = InTurn(FEW)
     assert listed.batch == 4
     assert [*listed.ask(3), *listed.ask(3), *listed.ask(3)] == list(FEW)
 
@@ -63,7 +64,7 @@ def test_rules_outside_every_space_are_confirmed_and_others_are_refused(tmp_path
     assert [trial.rule for trial in summary.trials] == list(long)
     made = confirming(FEW[:2])
     with pytest.raises(SpaceError, match="one of the rules to confirm"):
-        run(tmp_path, made, searcher=Listed(FEW[2:]))  # type: ignore[arg-type]
+        run(tmp_path, made, searcher=InTurn(FEW[2:]))  # type: ignore[arg-type]
 
 
 def test_child_seeds_are_those_of_no_search() -> None:
@@ -102,7 +103,7 @@ def test_how_rules_were_chosen_is_part_of_the_record_and_old_records_stay_as_the
     assert new.identity != old.identity
     assert (new.child_seed, new.comparable) == (old.child_seed, old.comparable), "and no score depends on it"
     assert old.identity == "deb47aa4821d7484", "as stored records have it"
-    run(tmp_path / "here", new, searcher=Listed(FEW))  # type: ignore[arg-type]
+    run(tmp_path / "here", new, searcher=InTurn(FEW))  # type: ignore[arg-type]
     archive = Ledger.read(tmp_path / "here").archive(new.identity)
     (tmp_path / "run.jsonl").write_bytes(encode(archive))
     assert decode(tmp_path / "run.jsonl") == archive, "and files take it along"
@@ -123,17 +124,17 @@ def test_a_list_that_grew_trains_what_is_new_alone(tmp_path: Path) -> None:
 def test_searches_and_confirmations_do_not_serve_each_other(tmp_path: Path) -> None:
     searching, confirming_engine, again = CountingEngine(), CountingEngine(), CountingEngine()
     scripted = header(searcher="doubles:Scripted", settings={})
-    run(tmp_path, scripted, searcher=Listed(FEW), engine=searching)  # type: ignore[arg-type]
+    run(tmp_path, scripted, searcher=InTurn(FEW), engine=searching)  # type: ignore[arg-type]
     confirm(tmp_path, FEW, engine=confirming_engine)
     other = header(5, searcher="doubles:Scripted", settings={}, seed=1)
-    run(tmp_path, other, searcher=Listed(FEW), engine=again)  # type: ignore[arg-type]
+    run(tmp_path, other, searcher=InTurn(FEW), engine=again)  # type: ignore[arg-type]
     assert (searching.trained, confirming_engine.trained, again.trained) == (4, 4, 4)
 
 
 def test_a_replayed_search_takes_nothing_from_a_confirmation(tmp_path: Path) -> None:
     confirm(tmp_path, FEW)
     with pytest.raises(LedgerError, match="none by this protocol"):
-        grounds_held(Ledger.read(tmp_path).runs(), PROTOCOL, seeds=[0])
+        conditions_held(Ledger.read(tmp_path).runs(), PROTOCOL, seeds=[0])
 
 
 def test_confirmations_are_read_apart(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from distributed import LocalCluster, Status
 from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 
 from harness.errors import DataError, EngineError
-from harness.race import dask_engine
-from harness.race.dask_engine import DaskEngine
-from harness.race.engine import environment_at, open_engine
-from harness.race.ledger import Ledger
-from harness.race.records import RunState
+from harness.race.engines import dask
+from harness.race.engines.dask import DaskEngine
+from harness.race.engines.opening import environment_at, open_engine
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 
 PATIENCE_SECONDS = 600.0  # it ends what hangs; no test is decided by how long something takes
 MASKED = signal.pthread_sigmask(signal.SIG_BLOCK, set())
@@ -93,10 +93,10 @@ def fetched(engine, monkeypatch):
 @pytest.fixture
 def deaf(engine):
     """The engine, while it hears no events."""
-    hear = engine._client._event_handlers[dask_engine.OUTCOMES]
-    engine._client.unsubscribe_topic(dask_engine.OUTCOMES)
+    hear = engine._client._event_handlers[dask.OUTCOMES]
+    engine._client.unsubscribe_topic(dask.OUTCOMES)
     yield engine
-    engine._client.subscribe_topic(dask_engine.OUTCOMES, hear)
+    engine._client.subscribe_topic(dask.OUTCOMES, hear)
 
 
 def test_outcomes_come_as_events_and_are_not_fetched(engine, fetched):
@@ -155,7 +155,7 @@ def test_async_on_workers_uses_the_budget_exactly(engine, tmp_path):
 
 
 def test_a_child_that_kills_every_worker_ends_the_run_resumably(monkeypatch, plain, tmp_path):
-    monkeypatch.setitem(dask_engine._CONFIGURATION, "distributed.scheduler.allowed-failures", 1)
+    monkeypatch.setitem(dask._CONFIGURATION, "distributed.scheduler.allowed-failures", 1)
     monkeypatch.setenv("FAKE_DEATHS", str(tmp_path / "deaths"))
     monkeypatch.setenv("FAKE_SECONDS", "0.5")
     (tmp_path / "deaths").mkdir()
@@ -196,7 +196,7 @@ def test_workers_are_reached_from_this_machine_alone(engine):
 
 
 def test_any_scheduler_will_do_and_errors_come_back_as_they_were(monkeypatch):
-    monkeypatch.setattr(dask_engine, "_CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 2.0)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         engine = open_engine(spec(), cluster=address)
@@ -231,7 +231,7 @@ def test_what_a_worker_cannot_read_is_one_line_and_a_bug_is_a_bug(monkeypatch, c
     def raises(*_: object, **__: object) -> None:
         raise cause
 
-    monkeypatch.setattr(dask_engine, "train_on_worker", raises)
+    monkeypatch.setattr(dask, "train_on_worker", raises)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         engine = open_engine(spec(), cluster=cluster.scheduler_address)
         engine.submit(RULES[0], seed=7)
@@ -256,7 +256,7 @@ def test_a_worker_says_what_scores_depend_on(monkeypatch):
 
 
 def test_workers_without_this_package_are_one_line(monkeypatch):
-    monkeypatch.setattr(dask_engine, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(dask, "_PACKAGE", "no_such_package")
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         pytest.raises(EngineError, match="expected this package on every worker, got none on ") as error,
@@ -267,14 +267,14 @@ def test_workers_without_this_package_are_one_line(monkeypatch):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "127.0.0.1:99999999", "gopher://x:1", ""])
 def test_an_address_where_no_scheduler_answers_is_one_line(address, monkeypatch):
-    monkeypatch.setattr(dask_engine, "_CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 1.0)
     with pytest.raises(EngineError, match="expected a Dask scheduler that answers") as error:
         open_engine(spec(), cluster=address)
     assert "\n" not in str(error.value)
 
 
 def test_a_scheduler_without_workers_is_one_line(monkeypatch):
-    monkeypatch.setattr(dask_engine, "_WORKER_SECONDS", 0.5)
+    monkeypatch.setattr(dask, "_WORKER_SECONDS", 0.5)
     with (
         LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
         pytest.raises(EngineError, match="expected at least one worker, got none"),
@@ -301,7 +301,7 @@ def test_an_interrupt_waits_until_workers_are_started_whichever_thread_hears_it(
         return cluster
 
     started: list[LocalCluster] = []
-    monkeypatch.setattr(dask_engine, "LocalCluster", starting)
+    monkeypatch.setattr(dask, "LocalCluster", starting)
     try:
         with pytest.raises(KeyboardInterrupt):
             DaskEngine.local(spec(), 1)

@@ -10,9 +10,11 @@ import pytest
 from racing import ENVIRONMENT, PINNED, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
 
 from harness.errors import DataError, EngineError, RegistryError
-from harness.race.engine import InlineEngine, TaskSpec, open_engine, pinned, train
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.engines.engine import TaskSpec, pinned, train
+from harness.race.engines.inline import InlineEngine
+from harness.race.engines.opening import open_engine
 from harness.space.expression import LANGUAGE_VERSION
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 RULE = SPACE.sample(np.random.default_rng(0))
 
@@ -59,7 +61,7 @@ def test_a_task_that_breaks_its_contract_is_named(answer):
     task = FakeTask(PROTOCOL, None)
     task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
     with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome a rule"):
-        train(task, RULE, seed=0)
+        train(task, [RULE], seed=0)
 
 
 @pytest.mark.usefixtures("_data_module")

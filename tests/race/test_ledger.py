@@ -10,10 +10,10 @@ from racing import PROTOCOL, SPACE, Learner, completed, dump, entry, header, pol
 
 from harness.contracts import Outcome, Status
 from harness.errors import LedgerError
-from harness.race import ledger
-from harness.race.handle import RunHandle
-from harness.race.ledger import Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store import ledger
+from harness.race.store.ledger import Ledger
+from harness.race.store.writer import RunWriter
 
 
 def test_a_flush_waits_for_the_disk_and_the_commits_before_it_do_not(tmp_path, monkeypatch):
@@ -39,7 +39,7 @@ def test_a_flush_waits_for_the_disk_and_the_commits_before_it_do_not(tmp_path, m
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_every_trial_is_flushed_before_the_searcher_hears_of_it(tmp_path, monkeypatch, asynchronous):
     safe, written, heard = set(), set(), []
-    complete, flush = RunHandle.complete, RunHandle.flush
+    complete, flush = RunWriter.complete, RunWriter.flush
 
     class Listener(Learner):
         def tell(self, trials):
@@ -54,8 +54,8 @@ def test_every_trial_is_flushed_before_the_searcher_hears_of_it(tmp_path, monkey
         flush(handle)
         safe.update(written)
 
-    monkeypatch.setattr(RunHandle, "complete", noted)
-    monkeypatch.setattr(RunHandle, "flush", flushed)
+    monkeypatch.setattr(RunWriter, "complete", noted)
+    monkeypatch.setattr(RunWriter, "flush", flushed)
     made = header(12, asynchronous=asynchronous)
     run(tmp_path, made, searcher=Listener(SPACE, seed=made.seed))
     assert heard == [True] * 12

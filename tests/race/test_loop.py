@@ -11,10 +11,10 @@ from racing import SPACE, Learner, dump, header, run, swapped
 
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import ReplayError, SearcherError, SpaceError
-from harness.race.handle import RunHandle
-from harness.race.ledger import Ledger
 from harness.race.progress import Progress
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
+from harness.race.store.writer import RunWriter
 from harness.space.grammar import Space
 
 
@@ -68,7 +68,7 @@ def test_a_run_whose_searcher_had_nothing_left_replays_to_the_same_end(tmp_path,
     made = header(5)
     run(tmp_path / "whole", made, searcher=Scripted(rules(2)))
     with monkeypatch.context() as patched:
-        patched.setattr(RunHandle, "finish", lambda *_: None)  # as if it had been killed just before
+        patched.setattr(RunWriter, "finish", lambda *_: None)  # as if it had been killed just before
         run(tmp_path / "killed", made, searcher=Scripted(rules(2)))
     with pytest.raises(ReplayError, match="expected none left, as recorded"):
         run(tmp_path / "killed", made, searcher=Scripted(rules(3)))

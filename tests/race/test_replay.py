@@ -10,10 +10,12 @@ from doubles import Scripted, rules
 from racing import PROTOCOL, SPACE, Learner, dump, fake_outcome, header, run
 
 from harness.errors import EngineError, LedgerError
-from harness.race.ledger import Ledger
+from harness.race.conditions import conditions_held
+from harness.race.engines.replay import ReplayEngine
+from harness.race.header import RunHeader
 from harness.race.loop import search
-from harness.race.records import RunHeader, RunRecord, RunState
-from harness.race.replay import ReplayEngine, grounds_held
+from harness.race.runs import RunRecord, RunState
+from harness.race.store.ledger import Ledger
 
 UNFAILING = 4  # a seed whose search of 10 children meets no error
 
@@ -102,7 +104,7 @@ def store(tmp_path: Path) -> list[RunRecord]:
 
 
 def test_the_grounds_are_those_that_the_store_holds(store) -> None:
-    (found,) = grounds_held(store, PROTOCOL, seeds=[5])
+    (found,) = conditions_held(store, PROTOCOL, seeds=[5])
     assert (found.data, found.fingerprint, dict(found.environment)) == ("none", "none", {"fake": "1"})
 
 
@@ -112,7 +114,7 @@ def test_the_grounds_are_those_that_the_store_holds(store) -> None:
 )
 def test_what_is_not_held_is_said(store, changes, seeds, said) -> None:
     with pytest.raises(LedgerError, match=said):
-        grounds_held(store, dataclasses.replace(PROTOCOL, **changes), seeds=seeds)
+        conditions_held(store, dataclasses.replace(PROTOCOL, **changes), seeds=seeds)
 
 
 def changed(record: RunRecord, **changes: object) -> RunRecord:
@@ -132,14 +134,14 @@ def test_of_several_data_sets_one_must_be_named(store) -> None:
         on_images(alike[0], "drawings", "cccc3333"),
     ]
     with pytest.raises(LedgerError, match=r"got drawings \(cccc3333\), photos \(aaaa1111\), photos \(bbbb2222\)"):
-        grounds_held(records, protocol, seeds=[2])
+        conditions_held(records, protocol, seeds=[2])
     with pytest.raises(LedgerError, match="--data"):
-        grounds_held(records, protocol, seeds=[2], data="photos")
+        conditions_held(records, protocol, seeds=[2], data="photos")
     for data, fingerprint in (("drawings", "cccc3333"), ("bbbb", "bbbb2222")):
-        (found,) = grounds_held(records, protocol, seeds=[2], data=data)
+        (found,) = conditions_held(records, protocol, seeds=[2], data=data)
         assert found.fingerprint == fingerprint
     with pytest.raises(LedgerError, match=r"only those on data drawings \(cccc3333\)"):
-        grounds_held(records[2:], protocol, seeds=[2], data="photos")
+        conditions_held(records[2:], protocol, seeds=[2], data="photos")
 
 
 def test_of_several_environments_the_best_represented_comes_first(store) -> None:
@@ -147,5 +149,5 @@ def test_of_several_environments_the_best_represented_comes_first(store) -> None
     other = changed(run_of_two, environment={"fake": "2"})
     shorter = dataclasses.replace(run_of_two, trials=run_of_two.trials[:1])
     for records in ([shorter, other], [other, shorter]):
-        found = grounds_held(records, PROTOCOL, seeds=[2])
+        found = conditions_held(records, PROTOCOL, seeds=[2])
         assert [each.environment["fake"] for each in found] == ["2", "1"]

@@ -11,10 +11,10 @@ from racing import PINNED, SPACE, Learner, dump, header, run
 
 from harness.contracts import Outcome
 from harness.errors import LedgerError, ReplayError
-from harness.race import entries, handle
-from harness.race.ledger import FILE_NAME, Ledger
 from harness.race.progress import Progress
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store import rows, writer
+from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 
 
@@ -37,9 +37,9 @@ def test_a_replay_reads_each_recorded_trial_once_and_shows_how_far_it_is(tmp_pat
     made = header(60)
     first = run(tmp_path, made, engine=engine, stop=engine.stop)
     parsed, asked, shown = [], [], []
-    real, look = entries.outcome_from, handle.evaluation_under
-    monkeypatch.setattr(entries, "outcome_from", lambda cells: parsed.append(cells) or real(cells))
-    monkeypatch.setattr(handle, "evaluation_under", lambda *of: asked.append(of) or look(*of))
+    real, look = rows.outcome_from, writer.evaluation_under
+    monkeypatch.setattr(rows, "outcome_from", lambda cells: parsed.append(cells) or real(cells))
+    monkeypatch.setattr(writer, "evaluation_under", lambda *of: asked.append(of) or look(*of))
     rest = run(tmp_path, made, watch=shown.append)
     recorded = len(first.trials)
     assert recorded <= len(parsed) <= recorded + 3, "and those that were pending"

@@ -13,10 +13,10 @@ from racing import header, run
 
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import LedgerError
-from harness.race import schema, storage
-from harness.race.entries import rule_from
-from harness.race.ledger import FILE_NAME, Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store import schema, sqlite
+from harness.race.store.ledger import FILE_NAME, Ledger
+from harness.race.store.rows import rule_from
 
 STORED = Path(__file__).parents[1] / "data" / "ledger_v1.sqlite"
 STORED_2 = STORED.with_name("ledger_v2.sqlite")
@@ -125,7 +125,7 @@ def test_a_migration_that_fails_leaves_the_old_store(folder, monkeypatch, failin
 
 def test_migrating_twice_changes_nothing(folder):
     Ledger.open(folder).close()
-    with contextlib.closing(storage.connect_writer(folder / FILE_NAME)) as connection:
+    with contextlib.closing(sqlite.connect_writer(folder / FILE_NAME)) as connection:
         before = list(connection.iterdump())
         schema.migrate(connection, folder / FILE_NAME)
         assert list(connection.iterdump()) == before

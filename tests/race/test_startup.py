@@ -10,11 +10,12 @@ import pytest
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError
 from harness.race import startup
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
 from harness.registry import BUILT_IN, Kind, load
 from harness.settings import Range, complete
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 LEARNERS = ("rl", "gp", "evolution", "tpe", "rl+gp")
 SPACE = Space.of(blocks=2)

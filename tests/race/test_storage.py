@@ -17,10 +17,10 @@ from doubles import CountingEngine
 from racing import completed, dump, entry, header, run
 
 from harness.errors import HarnessError, LedgerError
-from harness.race import schema
-from harness.race.entries import ENTRY_COLUMNS
-from harness.race.ledger import FILE_NAME, Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store import schema
+from harness.race.store.ledger import FILE_NAME, Ledger
+from harness.race.store.rows import ENTRY_COLUMNS
 
 NOBODY = 65534
 

@@ -11,8 +11,8 @@ from racing import SPACE, Learner, dump, header, run
 from harness.contracts import Outcome
 from harness.errors import EngineError
 from harness.race import loop
-from harness.race.ledger import Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 
 
 class TogetherEngine(CountingEngine):

@@ -10,10 +10,10 @@ from deap import gp as deap_gp
 
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError, SpaceError
-from harness.race.seeds import derive_seed
 from harness.searchers import gp
 from harness.searchers.gp import GeneticProgramming
 from harness.searchers.trees import fit, rule_of, tree_of
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
 from harness.space.zoo import named
 

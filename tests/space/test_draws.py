@@ -1,7 +1,7 @@
 import numpy as np
 
 from harness.contracts import Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.draws import Draws
 from harness.space.grammar import Space
 

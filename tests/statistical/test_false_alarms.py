@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from harness.board.comparison import compare
-from harness.board.leaderboard import boards
+from harness.board.searches.judging import boards
 from harness.contracts import Status
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import Results, RunHeader, RunResults, RunState
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import Results, RunResults, RunState
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 CHILDREN = 10
 

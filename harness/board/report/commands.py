@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from harness.board.wording import seed_list
 from harness.contracts import ChildProtocol
-from harness.race.protocol import Budget
-from harness.race.records import RunHeader
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
 from harness.race.startup import implied
 from harness.space.grammar import Space
 from harness.space.vocabulary import EDITIONS

@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
-from harness.board.confirmation import group_of, rules_boards
 from harness.board.entrants import distinct, entrant, labels
-from harness.board.leaderboard import boards, comparables
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
+from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
-from harness.board.tables import Board
-from harness.board.verdicts import ConfirmedRule, RulesBoard
+from harness.board.rules.board import ConfirmedRule, RulesBoard
+from harness.board.rules.judging import group_of, rules_boards
+from harness.board.searches.board import Board
+from harness.board.searches.judging import boards, comparables
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.records import Judged, RunHeader, RunRecord, RunResults
+from harness.race.header import RunHeader
+from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
 FINDERS_TRACED = 6  # of a rule, one run each
@@ -77,6 +79,7 @@ class SearchSection:
         verdict: its answer.
         baseline: who is shown to beat random search.
         usage: what its searches did.
+        marks: how each entrant is drawn, by its label.
         provenance: of its runs.
     """
 
@@ -85,6 +88,7 @@ class SearchSection:
     verdict: Verdict
     baseline: str
     usage: Usage
+    marks: Mapping[str, Mark]
     provenance: tuple[Provenance, ...]
 
     def of(self, one: str, other: str) -> Comparison:
@@ -246,12 +250,14 @@ def _brief(record: Judged) -> Judged:
 
 def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:
     runs, _ = distinct(records)
+    named, _ = labels([record.header for record in runs]) if runs else ({}, [])
     return SearchSection(
         number=number,
         board=board,
         verdict=verdict(board),
         baseline=against_baseline(board),
         usage=usage(runs, board.space),
+        marks=marks({label: searcher for (searcher, *_), label in named.items()}),
         provenance=_searched_by(runs),
     )
 

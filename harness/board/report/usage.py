@@ -17,8 +17,8 @@ from harness.board.entrants import entrant, labels
 from harness.board.wording import formula
 from harness.contracts import Rule, Status
 from harness.errors import HarnessError
-from harness.race.entries import rule_from
-from harness.race.records import Judged, RunState
+from harness.race.runs import Judged, RunState
+from harness.race.store.rows import rule_from
 from harness.space.draws import IDENTITY
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space

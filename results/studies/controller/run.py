@@ -18,7 +18,7 @@ from pathlib import Path
 from stages import STAGES, Arm, Stage
 
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Status, Task, Trial
-from harness.race.protocol import PROPOSALS_PER_CHILD, child_seed, named
+from harness.race.protocols import PROPOSALS_PER_CHILD, child_seed, named
 from harness.registry import Kind, load
 from harness.searchers.random_search import RandomSearch
 from harness.searchers.rl.agent import ReinforcementLearning

@@ -10,7 +10,7 @@ import numpy as np
 from rules import chosen
 from scipy.stats import spearmanr
 
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 
 HERE = Path(__file__).parent
 PARTS = ("quick-cifar10", "quick-synthetic", "paper-cifar10")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rules import chosen, paper_order
 
-from harness.race.protocol import child_seed, named
+from harness.race.protocols import child_seed, named
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.data import cifar10, synthetic
 

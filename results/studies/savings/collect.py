@@ -12,9 +12,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from harness.race.entries import Source
-from harness.race.ledger import FILE_NAME
-from harness.race.records import RunHeader
+from harness.race.entry import Source
+from harness.race.header import RunHeader
+from harness.race.store.ledger import FILE_NAME
 
 CHILDREN = Path(__file__).with_name("children.csv")
 FIELDS = ("protocol", "data", "searcher", "seed", "number", "source", "survived", "examples", "score", "rule")

@@ -13,8 +13,9 @@ import json
 import sys
 from pathlib import Path
 
-from harness.race.protocol import QUICK, child_seed
+from harness.race.protocols import child_seed
 from harness.space.zoo import named
+from harness.tasks.child.protocols import QUICK
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.data import cifar10
 

@@ -12,8 +12,8 @@ import numpy as np
 from rules import chosen
 from scipy.stats import spearmanr
 
-from harness.race.protocol import named
-from harness.race.seeds import derive_seed
+from harness.race.protocols import named
+from harness.seeds import derive_seed
 
 HERE = Path(__file__).parent
 MARK = "<!-- below: written by report.py -->"

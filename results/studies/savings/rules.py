@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.contracts import Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named
 

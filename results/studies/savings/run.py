@@ -16,7 +16,8 @@ from pathlib import Path
 
 from rules import chosen, fewer
 
-from harness.race.protocol import QUICK, child_seed, named
+from harness.race.protocols import child_seed, named
+from harness.tasks.child.protocols import QUICK
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.data import cifar10
 

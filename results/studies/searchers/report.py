@@ -16,8 +16,8 @@ import numpy as np
 
 from harness.board.comparison import holm
 from harness.board.statistics import area, best_so_far, estimate, sign_flip
-from harness.race.ledger import Ledger
-from harness.race.records import RunState
+from harness.race.runs import RunState
+from harness.race.store.ledger import Ledger
 
 HERE = Path(__file__).parent
 AREAS = HERE / "areas.csv"

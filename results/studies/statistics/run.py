@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from harness.board import statistics
 from harness.board.comparison import LEVEL, compare, detectable
-from harness.board.leaderboard import boards
+from harness.board.searches.judging import boards
 from harness.board.statistics import Estimate, area, best_so_far, bootstrapped, estimate, sign_flip
 from harness.contracts import Status
-from harness.race.protocol import QUICK, Budget
-from harness.race.records import Results, RunHeader, RunResults, RunState
-from harness.race.seeds import derive_seed
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.runs import Results, RunResults, RunState
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
+from harness.tasks.child.protocols import QUICK
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures.csv"

@@ -11,7 +11,7 @@ from confirming import confirmed
 from harness.board.report.document import Report, report
 from harness.board.report.page import render
 from harness.contracts import Block, Origin, Outcome, Rule, Status, Trial
-from harness.race.records import RunRecord, RunState
+from harness.race.runs import RunRecord, RunState
 
 ATTACK = "<img/src=x/onerror=document.title='taken'>"
 CLOSING = "</script><script>document.title='taken'</script>"

@@ -7,7 +7,7 @@ from confirming import confirmed
 
 from harness.board.report.charts import charts
 from harness.board.report.document import report
-from harness.race.records import RunState
+from harness.race.runs import RunState
 
 
 def test_words_over_time_are_told_by_the_last_part_that_has_any(run) -> None:

@@ -12,11 +12,11 @@ from confirming import confirmed
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.document import report
 from harness.board.report.page import render
-from harness.cli import competing
 from harness.cli.main import app
-from harness.race.ledger import Ledger
-from harness.race.protocol import Budget, named
-from harness.race.replay import Grounds
+from harness.race.conditions import Conditions
+from harness.race.protocols import Budget, named
+from harness.race.racing import Racer
+from harness.race.store.ledger import Ledger
 from harness.registry import Kind, load
 from harness.settings import complete
 from harness.space.grammar import Space
@@ -38,19 +38,19 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
     from typer.testing import CliRunner
 
     header = run(0.1, **({"protocol": named("quick")} | change)).header
-    entrant = competing.Entrant.of(header.searcher, [], children=header.budget.children)
-    header = replace(header, settings=dict(entrant.settings) | dict(header.settings))
+    racer = Racer.of(header.searcher, [], children=header.budget.children)
+    header = replace(header, settings=dict(racer.settings) | dict(header.settings))
     seen = []
-    monkeypatch.setattr("harness.cli.running.compete", lambda entrants, conditions: seen.append((entrants, conditions)))
+    monkeypatch.setattr("harness.cli.running._compete", lambda racers, setup, *, quiet: seen.append((racers, setup)))  # noqa: ARG005
     words = shlex.split(repeating(header, [0, 1, 2]))
     assert words[0] == "harness"
     result = CliRunner().invoke(app, words[1:], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    ((entrants, conditions),) = seen
-    assert conditions.seeds == (0, 1, 2)
-    assert conditions.data == ("auto" if header.protocol.inputs == "none" else header.data)
-    grounds = Grounds(header.data, header.data_fingerprint, header.environment)
-    assert competing._header(entrants[0], 0, conditions, grounds).identity == header.identity
+    (((racer,), setup),) = seen
+    assert setup.seeds == (0, 1, 2)
+    assert setup.data == ("auto" if header.protocol.inputs == "none" else header.data)
+    conditions = Conditions(header.protocol, header.data, header.data_fingerprint, header.environment)
+    assert racer.header(0, setup, conditions).identity == header.identity
 
 
 @pytest.mark.parametrize(("searcher", "kept"), [("rl", {"initial": 10}), ("rl+gp", {"initial": 10}), ("gp", {})])
@@ -60,10 +60,8 @@ def test_a_start_up_that_an_old_record_leaves_open_is_written_out(run, searcher,
     settings = complete(factory, {})  # as records were before budgets lowered them
     header = run(0.1, searcher=searcher, searcher_version=factory.version, settings=settings).header
     small = shlex.split(repeating(replace(header, budget=Budget.of(12)), [0]))
-    entrant = competing.Entrant.of(
-        searcher, [word for flag, word in itertools.pairwise(small) if flag == "--set"], children=12
-    )
-    assert entrant.settings == settings | kept
+    racer = Racer.of(searcher, [word for flag, word in itertools.pairwise(small) if flag == "--set"], children=12)
+    assert racer.settings == settings | kept
     large = shlex.split(repeating(replace(header, budget=Budget.of(50)), [0]))
     assert ("initial=10" in large) == ("initial" in settings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confirming import confirmed
 
 from harness.board.report.document import FINDERS_TRACED, report, sightings
-from harness.race.protocol import Budget
+from harness.race.protocols import Budget
 
 SCORES = {"m": [0.6, 0.7], "g * v": [0.7, 0.8]}
 

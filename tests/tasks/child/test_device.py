@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from harness.cli.main import app
 from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
-from harness.race.engine import TaskSpec, build_task
-from harness.race.protocol import TOY_QUADRATIC
+from harness.race.engines.engine import TaskSpec, build_task
 from harness.tasks.child import device, sample
 from harness.tasks.child.scoring import ChildTask
+from harness.tasks.child.step import PLAIN, STACKED
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.toy import QuadraticTask
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
@@ -59,23 +60,26 @@ def test_exact_arithmetic_is_put_back_as_it_was() -> None:
 
 
 @needs_cuda
-def test_rewards_on_a_gpu_are_the_processors_but_for_noise(protocol: ChildProtocol, data: ImageData) -> None:
+@pytest.mark.parametrize("step", [PLAIN, STACKED])
+def test_rewards_on_a_gpu_are_the_processors_but_for_noise(protocol: ChildProtocol, data: ImageData, step: str) -> None:
     """Ten seeds: the mean difference stays within three standard errors; one in 100 sound machines fails by chance."""
     rules = [Rule.parse("m")]
-    here, there = ChildTask(protocol, data, plain=True), ChildTask(protocol, data, device="cuda")
+    here = ChildTask(protocol, data, plain=True)
+    there = ChildTask(protocol, data, device="cuda", plain=step == PLAIN)
     differences = [
         there.evaluate(rules, seed=seed)[0].score - here.evaluate(rules, seed=seed)[0].score for seed in range(10)
     ]
     error = statistics.stdev(differences) / 10**0.5
     assert abs(statistics.fmean(differences)) <= 3 * max(error, 0.005)
     assert there.environment["device"] != here.environment["device"]
-    assert there.environment["step"] == "plain"
+    assert there.environment["step"] == step
 
 
 @needs_cuda
-def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: ImageData) -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: ImageData, plain: bool) -> None:
     rules = [Rule.parse(text) for text in ("m", "drop(adam, 0.3)", "g + noise")]
-    one, other = (ChildTask(protocol, data, device="cuda").evaluate(rules, seed=3) for _ in range(2))
+    one, other = (ChildTask(protocol, data, device="cuda", plain=plain).evaluate(rules, seed=3) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         assert dataclasses.replace(first, seconds=0.0) == dataclasses.replace(second, seconds=0.0)
 

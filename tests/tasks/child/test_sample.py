@@ -13,12 +13,14 @@ import torch
 
 from harness.conformance.elsewhere import in_fresh_process
 from harness.contracts import ARITHMETIC, ChildProtocol
-from harness.tasks import rule_kernels, update_rule
-from harness.tasks.child import fused, kernels, sample
+from harness.tasks.child import sample
+from harness.tasks.child.cpu import kernels, network
 from harness.tasks.child.sample import Sample
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN
 from harness.tasks.data.images import ImageData
+from harness.tasks.optimizer import kernels as rule_kernels
+from harness.tasks.optimizer import update_rule
 
 SMALL = Sample(
     path=FUSED,
@@ -84,12 +86,14 @@ def test_a_last_bit_of_a_sum_in_float64_shows(monkeypatch: pytest.MonkeyPatch) -
         honest(rows, chosen, total)
         total *= 1 + np.finfo(np.float64).eps
 
-    monkeypatch.setattr(fused.kernels, "add_chosen", other)
+    monkeypatch.setattr(network.kernels, "add_chosen", other)
     assert fresh(SMALL) != before
 
 
-@pytest.mark.parametrize("token", ["exp", "log", "sqrt", "pow", "div", "over", "rms", "noise", "mean_v", "unbias_m"])
-def test_a_last_bit_of_a_word_shows(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "token", ["exp", "ln", "root", "raised", "plus_eps", "over", "rms", "noise", "mean_v", "unbias_m"]
+)
+def test_a_last_bit_of_a_primitive_shows(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, honest = fresh(SMALL), rule_kernels.KERNELS[token]
 
     def other(*args: Any) -> Any:

@@ -11,8 +11,9 @@ import torch
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import EngineError, ProtocolError
-from harness.race.protocol import PAPER, child_seed
+from harness.race.protocols import child_seed
 from harness.tasks.child import scoring
+from harness.tasks.child.protocols import PAPER
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.training import Child
 from harness.tasks.data import cifar10

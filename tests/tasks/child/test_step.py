@@ -16,14 +16,14 @@ from torch.nn.functional import cross_entropy
 from harness.contracts import ChildProtocol, Rule
 from harness.tasks.child import step
 from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.cpu.network import FusedNetwork, PatchMoments
 from harness.tasks.child.examples import Examples, Part
-from harness.tasks.child.fused import FusedNetwork, PatchMoments
 from harness.tasks.child.plain import PlainNetwork
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 BATCH = 20
 SHAPES = [(32, 3), (8, 3), (12, 1), (28, 1), (16, 4), (4, 2)]  # whole blocks of pixels and others; side and channels

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
-from harness.race.seeds import derive_seed
+from harness.seeds import derive_seed
 from harness.tasks.child import training
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
-from harness.tasks.update_rule import RuleOptimizer
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 Begin = Callable[..., Child]
 

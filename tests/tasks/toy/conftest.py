@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from harness.contracts import ChildProtocol, Outcome
-from harness.race import protocol
-from harness.registry import Kind, load
+from harness.race import protocols
+from harness.registry import BUILT_IN, Kind, load
 from harness.space.zoo import resolve
 
 Score = Callable[..., Outcome]
@@ -24,7 +24,7 @@ def outcome() -> Score:
     return evaluated
 
 
-@pytest.fixture(params=[name for name in protocol.PROTOCOLS if name.startswith("toy-")])
+@pytest.fixture(params=[name for name in BUILT_IN[Kind.PROTOCOL] if name.startswith("toy-")])
 def arena(request: pytest.FixtureRequest) -> ChildProtocol:
     """Each cheap arena's protocol in turn."""
-    return protocol.named(request.param)
+    return protocols.named(request.param)

@@ -17,9 +17,9 @@ from harness.errors import EngineError, ProtocolError
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
+from harness.tasks.optimizer.update_rule import RuleOptimizer
 from harness.tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
 from harness.tasks.toy.arena import Stack, arithmetic, batches, noise_of_batches, progress
-from harness.tasks.update_rule import RuleOptimizer
 
 CLASSES = {"toy-quadratic": QuadraticTask, "toy-rosenbrock": RosenbrockTask, "toy-classifier": ClassifierTask}
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.race.protocol import TOY_CLASSIFIER
 from harness.tasks.toy.classifier import CLASSES, Lesson
+from harness.tasks.toy.protocols import TOY_CLASSIFIER
 
 
 @pytest.fixture(scope="module")

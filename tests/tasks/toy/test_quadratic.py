@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from harness.contracts import Rule
-from harness.race.protocol import TOY_QUADRATIC
 from harness.space.zoo import named
+from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.toy.protocols import TOY_QUADRATIC
 from harness.tasks.toy.quadratic import Quadratics
-from harness.tasks.update_rule import RuleOptimizer
 
 
 def test_mixed_conditioning_rewards_momentum_and_adam(outcome) -> None:

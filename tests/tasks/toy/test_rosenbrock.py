@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.race.protocol import TOY_ROSENBROCK
 from harness.space.zoo import named
+from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.toy.protocols import TOY_ROSENBROCK
 from harness.tasks.toy.rosenbrock import DIMENSIONS, STEEPNESS, Valleys, _climb, _gradient, _terms
-from harness.tasks.update_rule import RuleOptimizer
 
 STARTS = [sum(DIMENSIONS[:index]) for index in range(len(DIMENSIONS))]
 

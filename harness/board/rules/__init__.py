@@ -1,0 +1,1 @@
+"""Rules judged: the best of the searches beside the known optimizers, on fresh seeds."""

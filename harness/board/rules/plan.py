@@ -1,0 +1,146 @@
+"""Which rules a confirmation retrains, and by what: chosen from searches that are judged, or named by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.board.rules.known import to_confirm
+from harness.board.rules.nominating import nominations, way
+from harness.board.searches.board import Board
+from harness.board.searches.judging import boards
+from harness.contracts import ChildProtocol, Rule
+from harness.errors import LedgerError, ProtocolError, message
+from harness.race.protocols import named
+from harness.race.runs import RunResults
+from harness.race.store.ledger import Ledger
+from harness.space.grammar import Space
+from harness.space.vocabulary import ARXIV2, edition_with
+
+UNSEARCHED_PROTOCOL, UNSEARCHED_DATA = "quick", "auto"  # of rules that no search found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to retrain, and by what.
+
+    Attributes:
+        rules: the known optimizers first.
+        searched: the searchers' board that they are from; None if no search did.
+        space: the searched one, or the whole language.
+        protocol: how rules are retrained.
+        data: registry name of the data set.
+        as_searched: whether that must be the very data set that was searched on.
+        nominated: how the rules were chosen; empty where all were named by hand.
+    """
+
+    rules: tuple[Rule, ...]
+    searched: Board | None
+    space: Space
+    protocol: ChildProtocol
+    data: str
+    as_searched: bool = False
+    nominated: str = ""
+
+
+def planned(
+    ledger: Ledger,
+    own: Sequence[Rule] = (),
+    *,
+    top: int = 0,
+    finals: bool = False,
+    board: int | None = None,
+    unfinished: bool = False,
+    protocol: ChildProtocol | None = None,
+    data: str | None = None,
+) -> Plan:
+    """Choose the rules.
+
+    Args:
+        ledger: with the searches that nominate rules.
+        own: rules named by hand.
+        top: best rules of each searcher to take.
+        finals: take the final best of every run.
+        board: whose rules, by the number of the searchers' board.
+        unfinished: let unfinished runs nominate, too.
+        protocol: how rules are retrained; None for the searched one.
+        data: registry name of the data set; None for the searched one.
+
+    Raises:
+        LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
+        ProtocolError: the searched protocol is another one now.
+    """
+    if not (top or finals):
+        rules = to_confirm(own)
+        edition = edition_with((word for rule in rules for word in rule.tokens), least=ARXIV2)
+        whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
+        return Plan(rules, None, whole, protocol or named(UNSEARCHED_PROTOCOL), data or UNSEARCHED_DATA)
+    records = ledger.results()
+    searched = _searched(records, board=board, unfinished=unfinished)
+    nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
+    if not nominated:
+        what = f"rules to confirm, board {board or 1}"
+        hint = "Search on, or name rules with --rule"
+        raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
+    scoring = protocol or _searched_protocol(searched)
+    return Plan(
+        to_confirm([*(each.rule for each in nominated), *own]),
+        searched,
+        searched.space,
+        scoring,
+        data or searched.data,
+        as_searched=data is None and scoring.inputs == searched.protocol.inputs,
+        nominated=way(top=top, finals=finals, unfinished=unfinished, by_hand=len(own)),
+    )
+
+
+def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: bool) -> Board:
+    """The searchers' board whose rules are to be confirmed: the one asked for, or the only one with runs that count.
+
+    Raises:
+        LedgerError: there is none, or there are several to choose from.
+    """
+    found = boards(records, top=0)
+    counting = [(number, each) for number, each in enumerate(found, 1) if each.rows or unfinished]
+    if board is not None:
+        counting = [(number, each) for number, each in counting if number == board]
+    what = "searches to confirm" if board is None else f"searches to confirm, board {board}"
+    if not counting:
+        asked = found if board is None else found[board - 1 : board]
+        got = f"{sum(len(each.unfinished) for each in asked)} unfinished" if asked else "none"
+        if board is not None and found and not asked:
+            got = f"only boards 1 to {len(found)}"
+        hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
+        raise LedgerError(message(what, expected="finished ones in the store", got=got, hint=hint))
+    if len(counting) > 1:
+        told = "; ".join(f"{number} is {_described(each)}" for number, each in counting)
+        hint = f"Choose with --board: {told}"
+        raise LedgerError(message(what, expected="one board of them", got=f"{len(counting)} boards", hint=hint))
+    return counting[0][1]
+
+
+def _searched_protocol(searched: Board) -> ChildProtocol:
+    """The protocol that searches were scored by, as it is today.
+
+    Raises:
+        ProtocolError: it is another one now.
+    """
+    protocol = named(searched.protocol.name)
+    if protocol.hash != searched.protocol.hash:
+        raise ProtocolError(
+            message(
+                f"protocol {protocol.name}",
+                expected=f"v{searched.protocol.version} ({searched.protocol.hash}), by which the searches were scored",
+                got=f"v{protocol.version} ({protocol.hash})",
+                hint="Go back to the version of this program that searched, or choose another way with --protocol",
+            )
+        )
+    return protocol
+
+
+def _described(board: Board) -> str:
+    space, protocol = board.space, board.protocol
+    return (
+        f"{space.edition} n={space.blocks}, {protocol.name} v{protocol.version}, {board.data}, "
+        f"{board.budget.children} children"
+    )

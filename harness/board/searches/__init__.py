@@ -1,0 +1,1 @@
+"""Searches judged: which searcher finds better rules under one budget."""

@@ -1,0 +1,236 @@
+"""What a board holds: plain frozen data, which every format prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.board.comparison import Comparison
+from harness.board.statistics import Estimate, Reached
+from harness.contracts import ChildProtocol, Rule
+from harness.race.protocols import Budget
+from harness.settings import Value
+from harness.space.grammar import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nomination:
+    """A rule that a search put forward, with its search score: the best of many, so biased upward until confirmed.
+
+    Attributes:
+        rule: the first string that earned ``score``; others with its key are the same function.
+        key: its canonical form.
+        score: the best it earned.
+        mean: over the children trained with it, one a seed; one that failed counts with chance, its score.
+        seed: the run's seed that ``score`` was earned under.
+        learning_rate: the λ chosen there.
+        children: trainings that ``mean`` is over.
+        found: times it was proposed, duplicates included.
+        searchers: labels of the entrants that proposed it.
+    """
+
+    rule: Rule
+    key: str
+    score: float
+    mean: float
+    seed: int
+    learning_rate: float | None
+    children: int
+    found: int
+    searchers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One entrant: a searcher with its settings, over the seeds it has finished.
+
+    Attributes:
+        label: its name on this board, with what tells it from its namesakes.
+        searcher: its registry name, or ``module:attribute``.
+        version: the factory's version.
+        settings: by name.
+        asynchronous: whether results were told as they finished.
+        environment: what else its scores depend on.
+        places: the best and the worst place it may hold, given the comparisons; ``(1, 1)`` leads. Of an entrant that
+            never searched: among all, while the others are placed without it.
+        seeds: of its finished runs, ascending.
+        areas: normalised area under best-so-far, by seed.
+        finals: final best, by seed.
+        area: mean of ``areas``.
+        final: mean of ``finals``.
+        curve: median over seeds of best-so-far, after each child of the budget.
+        band: lower and upper quartile over seeds, likewise.
+        reached: how soon its runs reached the protocol's targets, by target.
+        against_random: its area less random search's; None for that itself, and where it has not raced.
+        best: its best rule; None if it proposed nothing.
+        children: charged, over all seeds; ``proposals`` less ``duplicates``.
+        startup: of the children of one run, how many came before any result could decide a proposal; 0 for a search
+            that learns nothing, None where nobody can tell.
+        searched: whether a run went beyond that; one that did not is no evidence of how its searcher searches.
+        proposals: made, over all seeds.
+        duplicates: proposals equal, as functions, to an earlier one of their run.
+        diverged: charged children that diverged.
+        errors: charged children that could not be trained.
+        seconds: wall time of its runs together; never ranked.
+    """
+
+    label: str
+    searcher: str
+    version: int
+    settings: Mapping[str, Value]
+    asynchronous: bool
+    environment: Mapping[str, str]
+    places: tuple[int, int]
+    seeds: tuple[int, ...]
+    areas: tuple[float, ...]
+    finals: tuple[float, ...]
+    area: Estimate
+    final: Estimate
+    curve: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]]
+    reached: tuple[Reached, ...]
+    against_random: Comparison | None
+    best: Nomination | None
+    children: int
+    startup: int | None
+    searched: bool
+    proposals: int
+    duplicates: int
+    diverged: int
+    errors: int
+    seconds: float
+
+    @property
+    def begun(self) -> str:
+        """In a few words, how many children of a run were start-up: ``5 of 12``."""
+        if not self.startup:
+            return "not told" if self.startup is None else "none"
+        children = len(self.curve)
+        return f"{self.startup:,} of {children:,}" if self.searched else f"all {self.startup:,}: no search"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What uniform random search earns on average, from many draws: a yardstick without a place.
+
+    Attributes:
+        label: its name on this board.
+        environment: what else its scores depend on.
+        evaluations: draws that it rests on, over all seeds.
+        seeds: of the runs that they are from, ascending.
+        areas: normalised area under the expected best-so-far, by seed.
+        finals: expected final best, by seed.
+        area: mean of ``areas``.
+        final: mean of ``finals``.
+        curve: mean over seeds of the expected best-so-far, after each child of the budget.
+    """
+
+    label: str
+    environment: Mapping[str, str]
+    evaluations: int
+    seeds: tuple[int, ...]
+    areas: tuple[float, ...]
+    finals: tuple[float, ...]
+    area: Estimate
+    final: Estimate
+    curve: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainedRow:
+    """What one entrant's final bests earn on fresh seeds.
+
+    Attributes:
+        label: its name on this board.
+        places: the best and the worst place it may hold by this figure.
+        seeds: of its runs, ascending.
+        scores: by run, the mean over the fresh seeds of its final best's validation score.
+        mean: of ``scores``.
+    """
+
+    label: str
+    places: tuple[int, int]
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+    mean: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """The final best of each run, trained again on fresh seeds.
+
+    Attributes:
+        seeds: the fresh ones, ascending, the same for all.
+        environment: what else the scores depend on.
+        rows: the entrants whose final bests were all retrained, the highest mean first.
+        comparisons: of every two rows, by shared seed of their runs.
+        missing: labels of the others that have finished.
+    """
+
+    seeds: tuple[int, ...]
+    environment: Mapping[str, str]
+    rows: tuple[RetrainedRow, ...]
+    comparisons: tuple[Comparison, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that has not used up its budget: shown, never ranked.
+
+    Attributes:
+        run: its name.
+        label: its entrant's.
+        seed: the run's.
+        state: ``running``, ``stopped``, or ``interrupted`` when its process died.
+        children: charged so far.
+        best: best score so far; None before the first child that is OK.
+    """
+
+    run: str
+    label: str
+    seed: int
+    state: str
+    children: int
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Runs that may be ranked together: equal space, protocol, data and budget.
+
+    Attributes:
+        comparable: the hash that these runs share.
+        space: what was searched.
+        protocol: how children were scored.
+        data: the data set's name.
+        fingerprint: hash of its decoded arrays.
+        budget: of every run.
+        commits: of the code that searched, each once.
+        hardware: processors that it ran on, each once.
+        rows: finished entrants, by mean area, the best first.
+        comparisons: of the areas of every two rows, the upper one first.
+        retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
+        references: random search by many draws, one for each environment that the store holds enough draws of.
+        unfinished: runs without a place.
+        rules: the best distinct rules of all these runs, unfinished ones too.
+        apart: why this board is not merged with each of the boards before it.
+        notes: what must be known to read the rows rightly.
+    """
+
+    comparable: str
+    space: Space
+    protocol: ChildProtocol
+    data: str
+    fingerprint: str
+    budget: Budget
+    commits: tuple[str, ...]
+    hardware: tuple[str, ...]
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+    retrained: Retrained | None
+    references: tuple[Reference, ...]
+    unfinished: tuple[Unfinished, ...]
+    rules: tuple[Nomination, ...]
+    apart: tuple[str, ...]
+    notes: tuple[str, ...]

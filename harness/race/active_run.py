@@ -1,0 +1,268 @@
+"""A run under way: what has been proposed and charged, and the way of a proposal through ledger, engine and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from harness.contracts import Outcome, Rule, Searcher
+from harness.errors import ReplayError, SearcherError, SpaceError, message
+from harness.race.engines.engine import Engine
+from harness.race.entry import Entry, Source
+from harness.race.progress import Meter, Progress
+from harness.race.store.writer import RunWriter
+from harness.race.validation import checked
+
+PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
+
+
+class StopRequest(Protocol):
+    """Whether the user wants the run to stop, such as a ``threading.Event``."""
+
+    def is_set(self) -> bool:
+        """True once it was asked for."""
+
+
+class Stopped(Exception):
+    """The user asked the run to stop."""
+
+
+class ActiveRun:
+    """The accounts of one run, and its dealings with searcher, ledger and engine.
+
+    Attributes:
+        run: the right to write it.
+        header: which run it is.
+        searcher: who proposes.
+        engine: where children train.
+        meter: what the display shows.
+        entries: every proposal so far, pending ones included.
+    """
+
+    def __init__(
+        self,
+        run: RunWriter,
+        searcher: Searcher,
+        engine: Engine,
+        *,
+        watch: Callable[[Progress], None],
+        stop: StopRequest | None,
+    ) -> None:
+        self.run = run
+        self.header = run.header
+        self.searcher = searcher
+        self.engine = engine
+        self.meter = Meter(run.header)
+        self.entries: list[Entry] = []
+        self._written = 0  # of these, those that the ledger and the engine know
+        self._watch = watch
+        self._stop = stop
+        self._clock = 0
+        self._unflushed = False  # whether the ledger holds anything that losing power could take back
+        self._first: dict[str, int] = {}  # key → its first proposal, the one that is charged
+        self._tickets: dict[int, int] = {}  # ticket → the proposal in flight
+        self._waiting: dict[int, list[int]] = {}  # proposal in flight → its duplicates
+        watch(self.meter.progress())
+
+    @property
+    def children_left(self) -> int:
+        """Children that may still be charged; those in flight are charged already."""
+        return self.header.budget.children - len(self._first)
+
+    @property
+    def proposals_left(self) -> int:
+        """Proposals that may still be made."""
+        return self.header.budget.proposals - len(self.entries)
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more may be asked for."""
+        return self.children_left <= 0 or self.proposals_left <= 0
+
+    @property
+    def untold(self) -> int:
+        """Pending proposals: children in flight or about to be, and duplicates that wait for them."""
+        entered = sum(entry.outcome is None for entry in self.entries[self._written :])
+        return entered + len(self._tickets) + sum(map(len, self._waiting.values()))
+
+    def tick(self) -> int:
+        """Number the next logical step."""
+        self._clock += 1
+        return self._clock - 1
+
+    def check_stop(self) -> None:
+        """Raise ``Stopped`` if the user asked for it."""
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
+
+    def ask(self, count: int) -> list[Rule]:
+        """Ask the searcher for up to ``count`` proposals, and hold it to the contract.
+
+        Raises:
+            SearcherError: it gave too many, or something that is no rule.
+            SpaceError: a rule lies outside its space.
+        """
+        rules = list(self.searcher.ask(count))
+        what = f"searcher {self.header.searcher}"
+        strangers = [rule for rule in rules if not isinstance(rule, Rule)]
+        if len(rules) > count or strangers:
+            got = repr(strangers[0]) if strangers else f"{len(rules)} rules"
+            hint = "Mend the searcher: `harness conformance` tests it"
+            raise SearcherError(message(what, expected=f"at most {count} rules", got=got, hint=hint))
+        for offset, rule in enumerate(rules):
+            try:
+                self.header.check(rule)
+            except SpaceError as cause:
+                raise SpaceError(f"{what}, proposal {len(self.entries) + offset} ({rule}): {cause}") from cause
+        return rules
+
+    def place(self, rules: Sequence[Rule], *, asked: int) -> range:
+        """Enter the answer to one ask, and dispatch it.
+
+        Args:
+            rules: the answer.
+            asked: its step.
+
+        Returns:
+            The indexes of the proposals.
+
+        Raises:
+            ReplayError: the ledger has others in their place.
+        """
+        placed = self.enter(rules, asked=asked)
+        known = max(0, len(self.run.recorded) - placed.start)
+        if 0 < known < len(placed):
+            raise self.differs(f"{known} proposals at step {asked}", f"{len(placed)}", index=placed.start)
+        self.dispatch()
+        return placed
+
+    def enter(self, rules: Sequence[Rule], *, asked: int) -> range:
+        """Take the answer to one ask into the accounts.
+
+        What is known at once, duplicates and shared evaluations, is to be told at the next step.
+
+        Args:
+            rules: the answer.
+            asked: its step.
+
+        Returns:
+            The indexes of the proposals.
+
+        Raises:
+            ReplayError: the ledger has others in their place.
+        """
+        start = len(self.entries)
+        for rule in rules:
+            self.entries.append(self._entry(rule, asked))
+        return range(start, len(self.entries))
+
+    def dispatch(self) -> None:
+        """Write down what was entered since the last time, unless the ledger has it; then set new children to train."""
+        entered, self._written = self.entries[self._written :], len(self.entries)
+        recorded = len(self.run.recorded)
+        if fresh := [entry for entry in entered if entry.index >= recorded]:
+            self.run.propose(fresh)
+            self._unflushed = True
+        for entry in entered:
+            if entry.outcome is not None:
+                self._count(entry, replayed=entry.index < recorded)
+            elif entry.charged:
+                ticket = self.engine.submit(entry.rule, seed=self.header.child_seed)
+                self._tickets[ticket] = entry.index
+            else:
+                self._waiting.setdefault(self._first[entry.key], []).append(entry.index)
+
+    def receive(self, told: Callable[[], int], *, timeout_seconds: float = PATIENCE_SECONDS) -> list[int]:
+        """Wait a moment for a child, and write down its outcome and those of all that have finished by then.
+
+        An outcome is the child's own and that of the duplicates that wait for it. A second or late delivery finds its
+        ticket used, and changes nothing.
+
+        Args:
+            told: gives the step at which each will be told, called in that order.
+            timeout_seconds: how long to wait for the first child.
+
+        Returns:
+            The indexes of the proposals that are now complete, in order.
+        """
+        finished: dict[int, Outcome] = {}  # by its first proposal
+        try:
+            self._deliver(finished, timeout_seconds=timeout_seconds)
+            while self.engine.ready:
+                self._deliver(finished, timeout_seconds=0.0)
+        finally:  # what has finished is written, whatever befell the next
+            complete = [
+                dataclasses.replace(self.entries[index], outcome=outcome, told=told())
+                for first, outcome in finished.items()
+                for index in (first, *self._waiting.pop(first, ()))
+            ]
+            if complete:
+                self.run.complete(complete)
+                self._unflushed = True
+            for entry in complete:
+                self.entries[entry.index] = entry
+                self._count(entry, replayed=False)
+        return [entry.index for entry in complete]
+
+    def tell(self, indexes: Sequence[int]) -> None:
+        """Let the searcher hear of completed proposals, once they are on the disk (law 6)."""
+        if self._unflushed:
+            self.run.flush()
+            self._unflushed = False
+        self.searcher.tell([self.entries[index].trial for index in indexes])
+
+    def check_replayed(self) -> None:
+        """Raise if the searcher ended before its recorded proposals did.
+
+        Raises:
+            ReplayError: it did.
+        """
+        if len(self.entries) < len(self.run.recorded):
+            raise self.differs("a proposal", "none left")
+
+    def differs(self, expected: str, got: object, *, index: int | None = None) -> ReplayError:
+        """The error of a replay that leaves the record, by default at the next proposal."""
+        where = len(self.entries) if index is None else index
+        hint = (
+            "The searcher changed or is not deterministic: restore it, "
+            "or begin the run anew in another folder with --results"
+        )
+        what = f"replay of run {self.header.name}, proposal {where}"
+        return ReplayError(message(what, expected=f"{expected}, as recorded", got=got, hint=hint))
+
+    def _deliver(self, finished: dict[int, Outcome], *, timeout_seconds: float) -> None:
+        delivery = self.engine.next(timeout_seconds=timeout_seconds)
+        if delivery is None:
+            return
+        ticket, outcome = delivery
+        first = self._tickets.pop(ticket, None)
+        if first is not None:
+            finished[first] = checked(outcome, self.header.protocol)
+
+    def _entry(self, rule: Rule, asked: int) -> Entry:
+        index, key = len(self.entries), rule.key
+        first = self._first.setdefault(key, index)
+        if index < len(self.run.recorded):
+            return self._recorded(self.run.recorded[index], rule, asked=asked, charged=first == index)
+        if first != index:
+            source, outcome = Source.DUPLICATE, self.entries[first].outcome
+        else:
+            outcome = self.run.evaluation(key)
+            source = Source.TRAINED if outcome is None else Source.SHARED
+        told = None if outcome is None else asked + 1
+        return Entry(index=index, rule=rule, key=key, source=source, asked=asked, told=told, outcome=outcome)
+
+    def _recorded(self, entry: Entry, rule: Rule, *, asked: int, charged: bool) -> Entry:
+        if entry.rule != rule:
+            raise self.differs(str(entry.rule), rule)
+        if entry.asked != asked:
+            raise self.differs(f"{rule} at step {entry.asked}", f"step {asked}")
+        if entry.charged != charged:
+            kinds = {True: "a new function", False: "a duplicate"}
+            raise self.differs(f"{rule} to be {kinds[entry.charged]}", kinds[charged])
+        return entry
+
+    def _count(self, entry: Entry, *, replayed: bool) -> None:
+        self.meter.count(entry, replayed=replayed)
+        self._watch(self.meter.progress())

@@ -1,0 +1,212 @@
+"""The header of a run: all that its scores depend on, and what it may be ranked with."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.contracts import ChildProtocol, Rule
+from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
+from harness.race.protocols import Budget, child_seed
+from harness.settings import Value
+from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
+from harness.space.grammar import Space
+from harness.space.notation.rules import check_shape
+
+_LABEL_DIGITS = 8  # of a fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a run retrains that does not search (protocol §3).
+
+    Attributes:
+        rules: their token strings in the order of training, each another function.
+        searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
+        nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
+            where they were named by hand, and in records of before there were several ways.
+    """
+
+    rules: tuple[str, ...]
+    searched: str = ""
+    nominated: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
+class RunHeader:
+    """Everything that a run's scores depend on (law 5).
+
+    ``identity`` says which run it is: the same command gives the same identity and so goes on with the same run.
+    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed under
+    another one. ``provenance`` is written down for the reader alone.
+
+    Attributes:
+        searcher: registry name, or ``module:attribute``.
+        searcher_version: the factory's version.
+        settings: the searcher's settings, by name.
+        space: what was searched.
+        protocol: how children are scored.
+        data: registry name of the data set.
+        data_fingerprint: hash of its decoded arrays.
+        budget: what the run may use.
+        seed: decides the searcher's randomness and, with the protocol, the child's.
+        asynchronous: results told as they finish, not as asked.
+        environment: task version, library versions, device, threads.
+        provenance: versions of harness, Python and libraries, commit, hardware, command line.
+        confirmation: the rules to retrain; None for a search.
+        table: name of the table of outcomes that the run fills, its seed being the replicate; None for all others.
+    """
+
+    searcher: str
+    searcher_version: int
+    settings: Mapping[str, Value]
+    space: Space
+    protocol: ChildProtocol
+    data: str
+    data_fingerprint: str
+    budget: Budget
+    seed: int
+    asynchronous: bool
+    environment: Mapping[str, str]
+    provenance: Mapping[str, str]
+    confirmation: Confirmation | None = None
+    table: str | None = None
+
+    @cached_property
+    def comparable(self) -> str:
+        """Hash of space, protocol, data and budget: only equals are ranked together."""
+        return _digest(
+            {
+                "space": self.space.spec(),
+                "protocol": self.protocol.hash,
+                "data": self.data_fingerprint,
+                "budget": dataclasses.asdict(self.budget),
+            }
+        )
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of ``comparable``, the searcher with its settings, seed, order of telling, and rules to confirm."""
+        return _digest(
+            {
+                "comparable": self.comparable,
+                "searcher": self.searcher,
+                "settings": dict(self.settings),
+                "seed": self.seed,
+                "async": self.asynchronous,
+            }
+            | self._kind
+        )
+
+    @cached_property
+    def child_seed(self) -> int:
+        """The seed that every child of the run trains from, fresh in a confirmation and in a table."""
+        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None, table=self.table)
+
+    @cached_property
+    def environment_hash(self) -> str:
+        """Hash of ``environment``: an evaluation serves only runs that share it."""
+        return _digest(self.environment)
+
+    @property
+    def searches(self) -> bool:
+        """Whether it is a search: boards rank nothing else."""
+        return self.confirmation is None and self.table is None
+
+    @property
+    def _kind(self) -> dict[str, object]:
+        """What a search's header lacks, which stays what it was before there were other kinds of run."""
+        if self.table is not None:
+            return {"table": self.table}
+        if self.confirmation is None:
+            return {}
+        fields = dataclasses.asdict(self.confirmation)
+        if not self.confirmation.nominated:
+            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+        return {"confirmation": fields}
+
+    def check(self, rule: Rule) -> None:
+        """Raise unless the run may train a rule: one of its space, or of those that it confirms.
+
+        Raises:
+            SpaceError: it may not.
+            RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
+        """
+        if self.confirmation is None:
+            self.space.check(rule)
+            return
+        if str(rule) not in self.confirmation.rules:
+            hint = "Propose these alone"
+            raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
+        if not self.in_our_language:
+            check_shape(rule)
+        elif Rule.parse(str(rule)) != rule:
+            hint = "Write op1 op2 u1 u2 binary for each block"
+            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+
+    @property
+    def in_our_language(self) -> bool:
+        """Whether its rules are of this version of the language."""
+        return self.environment.get("language", FIRST_LANGUAGE) == str(LANGUAGE_VERSION)
+
+    @property
+    def name(self) -> str:
+        """A short readable name, unique by its last part: ``random-s0-quick-1a2b3c4d``."""
+        searcher = self.searcher.rpartition(":")[2] or self.searcher
+        return f"{searcher}-s{self.seed}-{self.protocol.name}-{self.identity[:8]}"
+
+    @property
+    def data_label(self) -> str:
+        """The data set as people are told of it: its name and the first digits of its fingerprint."""
+        return f"{self.data} ({self.data_fingerprint[:_LABEL_DIGITS]})"
+
+    def to_json(self) -> str:
+        """The header as canonical JSON."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields |= {
+            "settings": dict(self.settings),
+            "space": self.space.spec(),
+            "protocol": self.protocol.spec(),
+            "budget": dataclasses.asdict(self.budget),
+            "environment": dict(self.environment),
+            "provenance": dict(self.provenance),
+        }
+        del fields["confirmation"], fields["table"]
+        fields |= self._kind
+        return json.dumps(fields, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunHeader:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            LedgerError: the text is not a header.
+        """
+        try:
+            fields = json.loads(text)
+            protocol = fields["protocol"]
+            protocol["learning_rates"] = tuple(protocol["learning_rates"])
+            protocol["rungs"] = tuple(protocol.get("rungs", ()))
+            fields |= {
+                "space": Space.from_spec(fields["space"]),
+                "protocol": ChildProtocol(**protocol),
+                "budget": Budget(**fields["budget"]),
+            }
+            if "confirmation" in fields:
+                confirmed = fields["confirmation"]
+                fields["confirmation"] = Confirmation(
+                    tuple(confirmed["rules"]), confirmed["searched"], confirmed.get("nominated", "")
+                )
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError) as cause:
+            raise LedgerError(
+                message("run header", expected="the JSON that a run wrote", got=text, hint="The store may be damaged")
+            ) from cause
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:16]

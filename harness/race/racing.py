@@ -1,0 +1,298 @@
+"""A race: some searchers, the same conditions for all, one run for each searcher and seed.
+
+Nothing is printed here. A caller is told of what users should know through ``announce``, and follows the runs through
+``follow``: a display and a way to stop, as the command line has them, or nothing at all.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contracts import CPU, ChildProtocol, Searcher
+from harness.race.active_run import Stopped, StopRequest
+from harness.race.conditions import (
+    Announce,
+    Conditions,
+    Replaying,
+    Training,
+    conditions_held,
+    prepared,
+)
+from harness.race.engines.engine import Engine
+from harness.race.header import RunHeader
+from harness.race.loop import search
+from harness.race.progress import Progress
+from harness.race.protocols import Budget
+from harness.race.provenance import provenance
+from harness.race.runs import RunState
+from harness.race.startup import RECORD, count, fitted, stated
+from harness.race.store.ledger import Ledger
+from harness.registry import Kind, check_call, load
+from harness.settings import Value, check, parse
+from harness.space.grammar import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What all entrants of a race have in common.
+
+    Attributes:
+        space: what is searched.
+        protocol: how a rule is scored.
+        budget: for each run.
+        seeds: one run each, for every entrant.
+        results: the folder of the ledger.
+        data: registry name of the data set.
+        data_root: the folder that holds it, or None.
+        workers: children trained at once, at most.
+        cluster: address of a Dask scheduler, or None.
+        device: where a child trains, as torch names it.
+        asynchronous: tell results as they finish.
+        replay: look scores up in the store instead of training children.
+    """
+
+    space: Space
+    protocol: ChildProtocol
+    budget: Budget
+    seeds: tuple[int, ...]
+    results: Path
+    data: str = "auto"
+    data_root: Path | None = None
+    workers: int = 1
+    cluster: str | None = None
+    device: str = CPU
+    asynchronous: bool = False
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Racer:
+    """One searcher as it races.
+
+    Attributes:
+        name: registry name, or ``module:attribute``.
+        factory: what builds it.
+        settings: all of its settings, defaults filled in.
+    """
+
+    name: str
+    factory: Callable[..., Searcher]
+    settings: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, name: str, settings: Sequence[str] | Mapping[str, Value] = (), *, children: int) -> Racer:
+        """Load a searcher and check its settings, so that a mistake ends all before anything trains.
+
+        Args:
+            name: registry name, or ``module:attribute``.
+            settings: values by name, or texts as ``name=value`` each.
+            children: of the budget, which lowers the start-up that the user did not set.
+
+        Raises:
+            RegistryError: no searcher has that name, or it cannot be called as one.
+            SettingError: a setting is unknown or its value bad.
+        """
+        factory = load(Kind.SEARCHER, name)
+        given = check(factory, settings) if isinstance(settings, Mapping) else parse(factory, settings)
+        whole = fitted(factory, given, children=children)
+        check_call(Kind.SEARCHER, name, factory, None, seed=0, **whole)
+        return cls(name, factory, whole)
+
+    def startup(self, children: int) -> int | None:
+        """How many children of a budget its start-up takes; None if it does not say."""
+        return count(self.factory, self.settings, children=children)
+
+    def build(self, space: Space, seed: int) -> Searcher:
+        """A fresh searcher.
+
+        Raises:
+            HarnessError: its settings do not go together, or not with the space.
+        """
+        return self.factory(space, seed=seed, **self.settings)
+
+    def header(self, seed: int, setup: Setup, conditions: Conditions) -> RunHeader:
+        """What pins its run on a seed."""
+        startup = self.startup(setup.budget.children)
+        return RunHeader(
+            searcher=self.name,
+            searcher_version=getattr(self.factory, "version", 1),
+            settings=self.settings,
+            space=setup.space,
+            protocol=setup.protocol,
+            data=conditions.data,
+            data_fingerprint=conditions.fingerprint,
+            budget=setup.budget,
+            seed=seed,
+            asynchronous=setup.asynchronous,
+            environment=dict(conditions.environment),
+            provenance=provenance()
+            | {"evaluator": "replay" if setup.replay else "train"}
+            | ({} if startup is None else {RECORD: str(startup)}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a caller follows runs.
+
+    Attributes:
+        watch: hears where a run stands, with every completed proposal.
+        stop: once set, the run ends between two results.
+    """
+
+    watch: Callable[[Progress], None] = lambda _: None
+    stop: StopRequest | None = None
+
+
+Follow = Callable[[Sequence[RunHeader]], AbstractContextManager[Following]]
+"""Begins to follow some runs, and ends it once they are over."""
+
+
+@contextmanager
+def unfollowed(headers: Sequence[RunHeader]) -> Iterator[Following]:  # noqa: ARG001 - nobody looks
+    """Nobody looks, and nobody stops the runs."""
+    yield Following()
+
+
+def compete(
+    racers: Sequence[Racer],
+    setup: Setup,
+    *,
+    announce: Announce = lambda _: None,
+    follow: Follow = unfollowed,
+) -> list[RunHeader]:
+    """Run every racer with every seed, going on with what the ledger holds.
+
+    Seeds come before racers, so that a race that is stopped early has whole pairs to compare.
+
+    Args:
+        racers: at least one, each another.
+        setup: what they have in common.
+        announce: told what a user should know.
+        follow: begins to follow those runs that are not finished already.
+
+    Returns:
+        What pins the runs; they are finished.
+
+    Raises:
+        HarnessError: the data, the store, a searcher or the engine is not as it must be; what was completed is kept.
+        Stopped: whoever follows asked for it; what was completed is kept.
+    """
+    for racer in racers:
+        racer.build(setup.space, setup.seeds[0])  # what is wrong with one ends all before anything trains
+    if setup.replay:
+        Ledger.read(setup.results).close()  # where there is no store, none is to be made
+    with ExitStack() as stack:
+        ledger = stack.enter_context(Ledger.open(setup.results))
+        scoring = _replaying(racers, setup, ledger, announce) if setup.replay else _training(setup, announce)
+        runs = _runs(racers, setup, scoring.conditions)
+        headers = [header for header, _ in runs]
+        due = due_of(headers, ledger)
+        _announce_plan(headers, due, announce)
+        _warn_of_no_search(racers, setup.budget.children, announce)
+        if due:
+            left = [run for run in runs if run[0].identity in due]
+            engine = scoring.open([header for header, _ in left])
+            stack.callback(engine.close)
+            planned = [(header, functools.partial(each.build, header.space, header.seed)) for header, each in left]
+            carry_out(planned, engine, ledger, follow=follow)
+    return headers
+
+
+def carry_out(
+    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]],
+    engine: Engine,
+    ledger: Ledger,
+    *,
+    follow: Follow = unfollowed,
+    finished: Callable[[RunHeader], None] = lambda _: None,
+) -> None:
+    """Search run after run, until all are finished or whoever follows stops them.
+
+    Args:
+        runs: each with what builds its searcher.
+        engine: where children train.
+        ledger: open for writing.
+        follow: begins to follow them.
+        finished: hears of each run that ended.
+
+    Raises:
+        HarnessError: a searcher or the engine is not as it must be; what was completed is kept.
+        Stopped: whoever follows asked for it; what was completed is kept.
+    """
+    with follow([header for header, _ in runs]) as following:
+        for header, build in runs:
+            summary = search(header, build(), engine, ledger, watch=following.watch, stop=following.stop)
+            if summary.state is not RunState.FINISHED:
+                raise Stopped
+            finished(header)
+
+
+def due_of(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
+    """The identities of the runs that the ledger does not hold finished."""
+    finished = {row.identity for row in ledger.rows() if row.state is RunState.FINISHED}
+    return {header.identity for header in headers} - finished
+
+
+def announce_finished(count: int, total: int, announce: Announce) -> None:
+    """Say how many runs are finished already, if any are."""
+    if count:
+        announce(f"{count} of {total} runs are finished already")
+
+
+def _training(setup: Setup, announce: Announce) -> Training:
+    """Children train, here or on workers."""
+    return prepared(
+        setup.protocol,
+        setup.data,
+        setup.data_root,
+        device=setup.device,
+        workers=setup.workers,
+        cluster=setup.cluster,
+        announce=announce,
+    )
+
+
+def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: Announce) -> Replaying:
+    """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
+    records = ledger.results()
+    held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=setup.data)
+    wanted = {header.identity for header, _ in _runs(racers, setup, held[0])}
+    begun = [record.header.environment for record in records if record.header.identity in wanted]
+    chosen = next((each for each in held if each.environment in begun), held[0])
+    if len(held) > 1:
+        names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
+        announce(f"The store has evaluations of {len(held)} environments; those of {names} are replayed")
+    return Replaying(chosen, ledger)
+
+
+def _runs(racers: Sequence[Racer], setup: Setup, conditions: Conditions) -> list[tuple[RunHeader, Racer]]:
+    return [(each.header(seed, setup, conditions), each) for seed in setup.seeds for each in racers]
+
+
+def _announce_plan(headers: Sequence[RunHeader], due: set[str], announce: Announce) -> None:
+    first = headers[0]
+    searchers = list(dict.fromkeys(header.searcher for header in headers))
+    seeds = len({header.seed for header in headers})
+    announce(
+        f"{', '.join(searchers)} on {first.space.describe()}; "
+        f"protocol {first.protocol.name} v{first.protocol.version}; "
+        f"data {first.data_label}; {first.budget.children} children for each of "
+        f"{seeds} seed{'s' if seeds > 1 else ''}"
+    )
+    announce_finished(len(headers) - len(due), len(headers), announce)
+
+
+def _warn_of_no_search(racers: Sequence[Racer], children: int, announce: Announce) -> None:
+    """Say whose runs will end before they have learnt anything."""
+    for racer in racers:
+        if racer.startup(children) == children:
+            names = [*(stated(racer.factory, racer.settings) or {}), *({"batch"} & racer.settings.keys())]
+            announce(
+                f"{racer.name} will not search: its start-up takes all {children} children of a run. "
+                f"Raise --children, or lower {' and '.join(names)} by --set"
+            )

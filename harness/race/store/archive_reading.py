@@ -1,0 +1,377 @@
+"""Reading a run's file back: nothing is taken that ``archive.encode`` would not have written of a run of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal, NoReturn, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.contracts import Outcome, Status
+from harness.errors import HarnessError, LedgerError, message
+from harness.race.entry import Entry, Source
+from harness.race.header import RunHeader
+from harness.race.runs import RunState
+from harness.race.store.archive import (
+    COMPRESSED,
+    FORMAT,
+    SCHEMA,
+    Archive,
+    Json,
+    entry_fields,
+    foot_fields,
+    head_fields,
+    line,
+)
+from harness.race.store.rows import rule_from
+from harness.race.validation import checked
+
+MOST_BYTES = 1 << 30  # of a file
+MOST_LINE_BYTES = 1 << 20
+HINT = "Export the run again, or fetch another copy of the file"
+UNREADABLE = (OSError, EOFError, zlib.error)
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
+Moment = Annotated[float, Field(ge=0, lt=253_370_764_800)]  # before the year 9999, which ends calendars
+Duration = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=0, le=1)]
+Words = list[Annotated[str, Field(max_length=100)]]
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Space(_Part):
+    edition: str
+    blocks: int
+    operands: Words
+    unary: Words
+    binary: Words
+    distinct_operands: bool
+    last_not_add: bool
+    connected: bool
+
+
+class _Protocol(_Part):
+    name: Label
+    version: int
+    task: Label
+    inputs: Label
+    train_examples: Count
+    validation_examples: Count
+    batch_size: Positive
+    epochs: Positive
+    learning_rates: Annotated[list[float], Field(min_length=1)]
+    chance: Score
+    noise_sigma: float
+    dtype: Label
+    rungs: list[float] = []
+    stops_below: Score = 0.0
+
+
+class _Budget(_Part):
+    children: Count
+    proposals: Count
+
+
+class _Confirmation(_Part):
+    rules: list[Annotated[str, Field(min_length=1, max_length=10_000)]]
+    searched: str
+    nominated: Label = ""  # files of before there were several ways to nominate have none
+
+
+class _Header(_Part):
+    searcher: Label
+    searcher_version: int
+    settings: dict[str, str | int | float | bool]
+    space: _Space
+    protocol: _Protocol
+    data: Label
+    data_fingerprint: Label
+    budget: _Budget
+    seed: Count
+    asynchronous: bool
+    environment: dict[str, str]
+    provenance: dict[str, str]
+    confirmation: _Confirmation | None = None
+    table: Label | None = None
+
+
+class _Head(_Part):
+    format: Literal["harness run"]
+    schema_: Literal[1] = Field(alias="schema")
+    name: str
+    identity: str
+    comparable: str
+    protocol_hash: str
+    environment_hash: str
+    state: Literal["running", "stopped", "finished"]
+    started: Moment
+    seconds: Duration
+    exhausted: Count | None
+    serves: bool
+    header: _Header
+
+
+class _Outcome(_Part):
+    status: Literal["ok", "diverged", "error"]
+    score: Score
+    learning_rate: float | None
+    examples: Count
+    seconds: float
+    sweep: list[tuple[float, Score]]
+    curve: list[Score]
+    message: str
+    test: Score | None
+
+
+class _Proposal(_Part):
+    index: Count
+    rule: Annotated[str, Field(min_length=1, max_length=10_000)]
+    key: str
+    source: Literal["trained", "shared", "duplicate"]
+    asked: Count
+    told: Count | None
+    outcome: _Outcome | None
+
+
+def decode(path: Path) -> Archive:
+    """Read and check a run's file.
+
+    Raises:
+        LedgerError: it cannot be read, is of a newer schema, or is not what a run wrote; the message names the line.
+    """
+    try:
+        if not path.is_file():
+            got = "a folder" if path.is_dir() else "something else" if path.exists() else "nothing there"
+            raise LedgerError(message(f"file {path}", expected="a run's export", got=got, hint="Check the path"))
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            expected = f"at most {MOST_BYTES:,} bytes"
+            raise LedgerError(message(f"file {path}", expected=expected, got=f"{size:,}", hint=HINT))
+        return _Reader(path).archive()
+    except UNREADABLE as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def header_of(path: Path) -> RunHeader:
+    """The header of a run's file, whose other lines are not looked at.
+
+    Raises:
+        LedgerError: it cannot be read, or its first line is not what a run wrote.
+    """
+    try:
+        return _Reader(path).header()
+    except UNREADABLE as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a run's file, which may be compressed."""
+    if path.suffix == COMPRESSED:
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _unreadable(path: Path, cause: Exception) -> LedgerError:
+    if isinstance(cause, OSError) and not isinstance(cause, gzip.BadGzipFile):
+        expected, hint = "one that can be read", "Check its permissions"
+    else:
+        expected, hint = "one that gzip can unpack", HINT
+    got = (cause.strerror if isinstance(cause, OSError) else "") or str(cause)
+    return LedgerError(message(f"file {path}", expected=expected, got=got, hint=hint))
+
+
+class _Reader:
+    """Reads one file, line by line.
+
+    Attributes:
+        number: the line being read, from 1.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._first: dict[str, Entry] = {}  # key → its first proposal
+        self.number = 0
+
+    def header(self) -> RunHeader:
+        """The first line's, and no more is read."""
+        with opened(self._path) as file:
+            return self.head(next(self._lines(file), b"")).header
+
+    def archive(self) -> Archive:
+        with opened(self._path) as file:
+            lines = self._lines(file)
+            started = self.head(next(lines, b""))
+            entries: list[Entry] = []
+            for text in lines:
+                if text.startswith(b'{"proposals"'):
+                    archive = dataclasses.replace(started, entries=tuple(entries))
+                    self._foot(archive, text)
+                    if next(lines, b""):
+                        self._wrong("nothing after the line with the checksum", "more")
+                    return archive
+                self._digest.update(text)
+                entries.append(self._entry(text, started, entries))
+        self.number += 1
+        return self._wrong("the line with the checksum", "the end of the file")
+
+    def _lines(self, file: Any) -> Iterator[bytes]:
+        size = 0  # as unpacked
+        while text := file.readline(MOST_LINE_BYTES + 1):
+            self.number += 1
+            size += len(text)
+            if size > MOST_BYTES:
+                self._wrong(f"at most {MOST_BYTES:,} bytes", "more")
+            if len(text) > MOST_LINE_BYTES:
+                self._wrong(f"a line of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
+            if not text.endswith(b"\n"):
+                self._wrong("a whole line", "one that breaks off")
+            # Git and editors may have written other ends of lines: the content is the same, and so is its checksum.
+            yield text.removesuffix(b"\r\n") + b"\n" if text.endswith(b"\r\n") else text
+
+    def head(self, text: bytes) -> Archive:
+        self.number = 1
+        if not text:
+            self._wrong("a run", "an empty file")
+        self._digest.update(text)
+        self._check_format(text)
+        fields = self._parsed(_Head, text)
+        try:
+            header = RunHeader.from_json(json.dumps(fields["header"]))
+        except HarnessError as cause:
+            self._wrong("a run header", cause)
+        archive = Archive(
+            header=header,
+            state=RunState(fields["state"]),
+            started=fields["started"],
+            seconds=fields["seconds"],
+            exhausted=fields["exhausted"],
+            serves=fields["serves"],
+            entries=(),
+        )
+        for name, right in head_fields(archive).items():
+            if name != "header" and fields[name] != right:
+                self._wrong(f"{name} {right}, as the header's fields give it", fields[name])
+        self._check_encoding(text, head_fields(archive))
+        return archive
+
+    def _check_format(self, text: bytes) -> None:
+        """Tell other files, and newer ones, before their fields are complained of."""
+        try:
+            fields = json.loads(text)
+            theirs, schema = fields["format"], fields["schema"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            theirs, schema = None, None
+        if theirs != FORMAT or not isinstance(schema, int):
+            self._wrong("a run that `harness export` wrote", "something else", "Name the files that it wrote")
+        if schema > SCHEMA:
+            got = f"schema {schema}, written by a newer harness"
+            self._wrong(f"schema {SCHEMA} or older", got, "Upgrade this program")
+
+    def _entry(self, text: bytes, run: Archive, earlier: list[Entry]) -> Entry:
+        fields = self._parsed(_Proposal, text)
+        if fields["index"] != len(earlier):
+            self._wrong(f"index {len(earlier)}", fields["index"])
+        try:
+            rule = rule_from(fields["rule"])
+            run.header.check(rule)
+            key = rule.key
+        except HarnessError as cause:
+            self._wrong("a rule that the run may train", cause)
+        if not run.header.in_our_language:
+            key = fields["key"]  # another version of the language had other keys
+        if fields["key"] != key:
+            self._wrong(f"key {key!r} for {rule}", repr(fields["key"]))
+        entry = Entry(
+            index=fields["index"],
+            rule=rule,
+            key=key,
+            source=Source(fields["source"]),
+            asked=fields["asked"],
+            told=fields["told"],
+            outcome=self._outcome(fields["outcome"], run),
+        )
+        self._check_encoding(text, entry_fields(entry))
+        self._check_course(entry, run, earlier)
+        return entry
+
+    def _outcome(self, fields: Any, run: Archive) -> Outcome | None:
+        if fields is None:
+            return None
+        sweep = tuple((rate, score) for rate, score in fields["sweep"])
+        outcome = Outcome(
+            **fields | {"status": Status(fields["status"]), "sweep": sweep, "curve": tuple(fields["curve"])}
+        )
+        right = checked(outcome, run.header.protocol)
+        if right.message != outcome.message:
+            self._wrong("an outcome that makes sense", right.message)
+        if outcome != right:
+            self._wrong(f"score {right.score}, chance, of a child that failed", outcome.score)
+        return outcome
+
+    def _check_course(self, entry: Entry, run: Archive, earlier: list[Entry]) -> None:
+        """Whether a search can have come to this proposal."""
+        budget, first = run.header.budget, self._first.setdefault(entry.key, entry)
+        if len(earlier) >= budget.proposals:
+            self._wrong(f"at most {budget.proposals} proposals, the budget", "one more")
+        if len(self._first) > budget.children:
+            self._wrong(f"at most {budget.children} charged children, the budget", "one more")
+        if entry.charged != (first is entry):
+            expected = "an earlier proposal of the same function" if not entry.charged else "source duplicate"
+            self._wrong(expected, "none" if not entry.charged else entry.source)
+        if entry.outcome != first.outcome:
+            self._wrong(f"the outcome of proposal {first.index}, the same function", "another")
+        before = earlier[-1].asked if earlier else 0
+        if entry.asked < before:
+            self._wrong(f"a step from {before} on in asked", entry.asked)
+        if not run.header.asynchronous:
+            self._check_order(entry, before)
+        if (entry.told is None) != (entry.outcome is None) or (entry.told is not None and entry.told <= entry.asked):
+            self._wrong(f"a step after {entry.asked} in told, or null without an outcome", entry.told)
+        if entry.outcome is None and run.state is RunState.FINISHED:
+            self._wrong("an outcome, as the run is finished", "none")
+
+    def _check_order(self, entry: Entry, before: int) -> None:
+        """Whether a run that tells in order can have the steps: an ask and its tell in turn, from 0."""
+        steps = [before, before + 2] if entry.index else [0]
+        if entry.asked not in steps:
+            self._wrong(f"step {' or '.join(map(str, steps))} in asked, as the run tells in order", entry.asked)
+        if entry.told not in (None, entry.asked + 1):
+            self._wrong(f"step {entry.asked + 1} in told, as the run tells in order", entry.told)
+
+    def _foot(self, archive: Archive, text: bytes) -> None:
+        if text != line(foot_fields(archive, self._digest.hexdigest())):
+            self._wrong("the checksum and the counts of the lines before", text.decode(errors="replace").strip())
+
+    def _parsed(self, model: type[_Part], text: bytes) -> dict[str, Any]:
+        try:
+            return model.model_validate_json(text).model_dump(by_alias=True, exclude_unset=True)
+        except ValidationError as cause:
+            first = cause.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            expected = first["msg"].removeprefix("Input should be ")
+            if first["type"] == "json_invalid":
+                got = first["msg"].removeprefix("Invalid JSON: ").replace(" at line 1 column", " in column")
+                self._wrong("a line of JSON", got)
+            if first["type"] in ("missing", "extra_forbidden"):
+                told = {"missing": ("a field", "none"), "extra_forbidden": ("no field", "one")}[first["type"]]
+                self._wrong(f"{told[0]} {where}", told[1])
+            self._wrong(f"{expected} in {where}", repr(first["input"]))
+
+    def _check_encoding(self, text: bytes, fields: Json) -> None:
+        if text != line(fields):
+            self._wrong("the line as `harness export` writes it", "the same content written otherwise")
+
+    def _wrong(self, expected: str, got: object, hint: str = HINT) -> NoReturn:
+        raise LedgerError(message(f"{self._path}, line {self.number}", expected=expected, got=got, hint=hint))

@@ -1,0 +1,1 @@
+"""The child's steps on a processor, as machine code."""

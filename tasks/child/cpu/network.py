@@ -1,0 +1,263 @@
+"""The child's network on the fast path: same function and gradients as ``ConvNet``, a multiple of its speed.
+
+Parameters, gradients and running means lie in one vector each, so that a rule's operations run once for all. Between
+them and the loss there is no autograd: forward and backward are written out, and ``cpu.kernels`` runs
+them.
+
+The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
+images: mean w·x̄ and variance wᵀ(X/n − x̄x̄ᵀ)w, with X = Σxxᵀ the patches' Gram matrix. Its gradient, too, needs that
+output in Σx·y = X·w alone. X is a property of the images: ``PatchMoments`` holds it for each, in float64.
+
+It sums a batch's outputs in float64, where PyTorch's batch norm has the network's dtype. So in float32 a weight of more
+than some 1e33 can overflow there and not here: the loss here is finite, and training goes on (protocol §2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.cpu import kernels
+from harness.tasks.child.cpu.kernels import FILTERS
+from harness.tasks.child.cpu.memory_layout import Vector, make_room
+from harness.tasks.child.cpu.room import Array
+from harness.tasks.child.examples import Examples, Part, share_right
+
+MOMENTUM, EPSILON = 0.1, 1e-5  # of batch norm: the defaults of PyTorch
+CHUNK = 100  # images whose patches are in memory at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchMoments:
+    """Sums over the 3×3 patches of each image, its border of zeros included.
+
+    Attributes:
+        products: (examples, (9·C)²), float64: Σ x xᵀ.
+        sums: (examples, 9·C), float64: Σ x.
+    """
+
+    products: Array
+    sums: Array
+
+    @classmethod
+    def of(cls, images: Tensor) -> PatchMoments:
+        """Sum over the patches of (examples, C, S, S): once a process, 60 MB for 10,000 images of CIFAR-10."""
+        count, channels, side, _ = images.shape
+        width, taps = channels * (side + 2), 9 * channels
+        products = torch.empty((count, taps, taps), dtype=torch.float64)
+        sums = torch.empty((count, taps), dtype=torch.float64)
+        for begin in range(0, count, CHUNK):
+            part = images[begin : begin + CHUNK].permute(0, 2, 3, 1).double()
+            padded = torch.nn.functional.pad(part, (0, 0, 1, 1, 1, 1)).contiguous()
+            views = padded.as_strided(
+                (len(part), side, side, 3, 3 * channels), (width * (side + 2), width, channels, width, 1)
+            )
+            patches = views.reshape(len(part), side * side, taps)
+            torch.bmm(patches.mT, patches, out=products[begin : begin + CHUNK])
+            torch.sum(patches, 1, out=sums[begin : begin + CHUNK])
+        return cls(products.view(count, -1).numpy(), sums.numpy())
+
+
+@dataclass(slots=True, eq=False)
+class Norm:
+    """Batch norm of one layer on one batch, as the map y → scale·y + shift; all (F,), float64.
+
+    Attributes:
+        mean: of the convolution's output without its bias, which batch norm takes out again.
+        inverse: 1/√(variance + ε).
+        scale: the parameter times ``inverse``.
+        shift: the other parameter minus mean times scale.
+        count: how many outputs a filter has.
+    """
+
+    mean: Array
+    inverse: Array
+    scale: Array
+    shift: Array
+    count: int
+
+    @classmethod
+    def of(cls, sums: Array, squares: Array, *, count: int, parameters: Array, running: Array) -> Norm:
+        """Normalise by the batch, and update the running mean and variance (2, F)."""
+        mean = sums / count
+        # In the network's dtype a sum of squares may overflow, and as in PyTorch the outputs are then all one.
+        spread = np.maximum(squares - sums * mean, 0.0)
+        # In float64 both overflow, for no wider numbers keep them; where sums are not finite, neither is the loss.
+        spread = np.where(np.isnan(spread), np.inf, spread).astype(parameters.dtype).astype(np.float64)
+        inverse = 1 / np.sqrt(spread / count + EPSILON)
+        # Not running + MOMENTUM · (new − running): what has overflowed shall stay infinite, as in PyTorch, not NaN.
+        running *= 1 - MOMENTUM
+        running += MOMENTUM * np.stack([mean + parameters[2], spread / (count - 1)])
+        scale = parameters[0] * inverse
+        return cls(mean, inverse, scale, parameters[1] - mean * scale, count)
+
+    def backward(self, slope_sum: Array, slope_products: Array, *, slopes: Array) -> tuple[Array, Array]:
+        """The gradient of the outputs y as scale·slope + a·y + b.
+
+        Args:
+            slope_sum: Σ slope.
+            slope_products: Σ slope·(y − mean).
+            slopes: (3, F), takes the gradients of the parameters.
+
+        Returns:
+            (a, b).
+        """
+        slopes[0], slopes[1] = slope_products * self.inverse, slope_sum
+        a = -self.scale * self.inverse**2 * slope_products / self.count
+        b = -self.scale * slope_sum / self.count - a * self.mean
+        # The bias has no gradient, but PyTorch's has rounding errors, and some rules act on their signs: it keeps them.
+        parts = [self.scale * slope_sum, a * self.mean * self.count, b * self.count]
+        first, second, third = (part.astype(slopes.dtype) for part in parts)
+        slopes[2] = first + second + third
+        return a, b
+
+
+class FusedNetwork:
+    """``ConvNet`` with its examples, its gradients and batch norm's running means.
+
+    Args:
+        examples: what to train and score on; the side of the images is a multiple of 4.
+        moments: of the pool's images.
+        batch_size: of every batch.
+        seed: decides the initial weights, as in ``ConvNet``.
+
+    Attributes:
+        weights: where they are.
+        slopes: their gradients.
+        running: (layer, mean and variance, F), batch norm's running means.
+    """
+
+    def __init__(self, examples: Examples, moments: PatchMoments, *, batch_size: int, seed: int) -> None:
+        images = examples.pool.images
+        _, channels, side, _ = images.shape
+        self._moments = moments
+        self._pool, self._labels = _rows(images), examples.pool.labels
+        self._examples = examples
+        self._channels, self._side = channels, side
+        classes = examples.classes
+        self.weights = Vector(channels, side, classes=classes, dtype=images.dtype)
+        self.slopes = Vector(channels, side, classes=classes, dtype=images.dtype)
+        self.weights.take(ConvNet(side, channels=channels, classes=classes, seed=seed))
+        self.weights.flat.grad = self.slopes.flat
+        dtype = self.weights.w1.dtype
+        self.running = np.zeros((2, 2, FILTERS), dtype)
+        self.running[:, 1] = 1.0
+        self._room = make_room(batch_size, side=side, channels=channels, dtype=dtype)
+        self._features, self._slope = (
+            torch.from_numpy(part).view(batch_size, -1) for part in (self._room.features, self._room.slope)
+        )
+        self._products, self._patches = np.zeros((9 * channels) ** 2), np.zeros(9 * channels)
+        self._kept: tuple[list[Norm], Array] = ([], np.zeros(0))
+        self._unit, self._places = np.ones(FILTERS, dtype), torch.arange(batch_size)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """One vector of all weights; its ``grad`` is always there."""
+        return [self.weights.flat]
+
+    def loss(self, chosen: Tensor) -> float:
+        """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
+        # Such weights have no finite loss: the convolutions' biases, too, though batch norm takes them out here.
+        if not np.isfinite(self.weights.flat.numpy()).all():
+            return math.nan
+        with np.errstate(all="ignore"):
+            norms, correlated = self._kept = self._forward(chosen.numpy())
+            logits = torch.addmm(self.weights.bias, self._features, self.weights.linear.T)
+            likelihoods = torch.log_softmax(logits, 1)
+            loss = torch.nn.functional.nll_loss(likelihoods, self._labels.index_select(0, chosen)).item()
+            if math.isfinite(loss):
+                slope = likelihoods.exp_()
+                slope[self._places, self._labels.index_select(0, chosen)] -= 1
+                self._backward(slope.div_(len(chosen)), norms, correlated)
+        return loss
+
+    def _forward(self, chosen: Array) -> tuple[list[Norm], Array]:
+        """Compute the features, batch norm on the way, and Σ x·y of the first layer, (9·C, F)."""
+        room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
+        kernels.load(self._pool, chosen, self._channels, room)
+        kernels.add_chosen(self._moments.products, chosen, self._products)
+        kernels.add_chosen(self._moments.sums, chosen, self._patches)
+        w1 = weights.w1.reshape(-1, FILTERS).astype(np.float64)
+        correlated = self._products.reshape(len(w1), -1) @ w1
+        sums, squares = self._patches @ w1, (w1 * correlated).sum(0)
+        count = len(chosen) * self._side**2
+        first = Norm.of(sums, squares, count=count, parameters=weights.norms[0], running=self.running[0])
+        scaled = (w1 * first.scale).astype(dtype).reshape(-1)
+        self._convolve(scaled, first.shift.astype(dtype))
+        second = Norm.of(*room.sums, count=count // 4, parameters=weights.norms[1], running=self.running[1])
+        kernels.pool(room, len(chosen), second.scale.astype(dtype), second.shift.astype(dtype))
+        return [first, second], correlated
+
+    def _backward(self, slope: Tensor, norms: list[Norm], correlated: Array) -> None:
+        """Compute all gradients from that of the logits (batch, classes), by the chain rule from the end."""
+        room, weights, slopes, dtype = self._room, self.weights, self.slopes, self.weights.w1.dtype
+        first, second = norms
+        torch.mm(slope.T, self._features, out=slopes.linear)
+        torch.sum(slope, 0, out=slopes.bias)
+        torch.mm(slope, weights.linear, out=self._slope)
+        kernels.cut(room, second.mean.astype(dtype))
+        slant, shift = second.backward(*room.sums, slopes=slopes.norms[1])
+        factors = np.stack([second.scale, slant, shift]).astype(dtype)
+        self._convolve_back(factors)
+        routed, total = slopes.w1.reshape(-1, FILTERS), room.sums[0]  # Σ x·slope and Σ slope, but for batch norm
+        products = (weights.w1.reshape(routed.shape) * routed.astype(np.float64)).sum(0) - first.mean * total
+        slant, shift = first.backward(total, products, slopes=slopes.norms[0])
+        routed[:] = first.scale * routed + slant * correlated + shift * self._patches[:, None]
+
+    def _convolve(self, weights1: Array, shift1: Array) -> None:
+        """Both convolutions of the images in the room (``kernels.convolve``)."""
+        kernels.convolve(self._room, self._channels, weights1, self._unit, shift1, self.weights.w2)
+
+    def _convolve_back(self, factors: Array) -> None:
+        """The gradients of both convolutions' weights, as if the first batch norm were not (``kernels.backward``)."""
+        behind = self.weights.w2.reshape(3, 3, FILTERS, FILTERS)[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1)
+        kernels.backward(self._room, self._channels, factors, behind, self.slopes.w1, self.slopes.w2)
+
+    @property
+    def exact(self) -> list[Tensor]:
+        """Σ x·y of the first layer, and both layers' batch norms, of the last loss; all float64."""
+        norms, correlated = self._kept
+        parts = [part for norm in norms for part in (norm.mean, norm.inverse, norm.scale, norm.shift)]
+        return [torch.from_numpy(part) for part in (correlated, *parts)]
+
+    def logits(self) -> Tensor:
+        """What ``score`` judges, (validation examples, classes)."""
+        return self._logits(self._examples.validation)
+
+    def score(self) -> float:
+        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        return share_right(self.logits(), self._examples.validation)
+
+    def test(self) -> float:
+        """The same share of the test set; only for examples that have one."""
+        assert self._examples.test is not None, "a search has no test examples"
+        return share_right(self._logits(self._examples.test), self._examples.test)
+
+    def _logits(self, part: Part) -> Tensor:
+        """Batch norm by its running means is a scale and a shift of the filters before it."""
+        images = _rows(part.images)
+        room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
+        found = torch.empty((len(part), self._examples.classes), dtype=weights.flat.dtype)
+        with np.errstate(all="ignore"):
+            scales = weights.norms[:, 0] / np.sqrt(self.running[:, 1].astype(np.float64) + EPSILON)
+            shifts = weights.norms[:, 1] + scales * (weights.norms[:, 2] - self.running[:, 0])
+            w1 = (weights.w1.reshape(-1, FILTERS) * scales[0]).astype(dtype).reshape(-1)
+            shift1, scale2, shift2 = (part.astype(dtype) for part in (shifts[0], scales[1], shifts[1]))
+            for begin in range(0, len(part), len(room.features)):
+                chosen = np.arange(begin, min(begin + len(room.features), len(part)))
+                kernels.load(images, chosen, self._channels, room)
+                self._convolve(w1, shift1)
+                kernels.pool(room, len(chosen), scale2, shift2)
+                features = self._features[: len(chosen)]
+                found[begin : begin + len(chosen)] = torch.addmm(weights.bias, features, weights.linear.T)
+        return found
+
+
+def _rows(images: Tensor) -> Array:
+    """View channels-last images (examples, C, S, S) as (examples, S, S·C)."""
+    return images.permute(0, 2, 3, 1).flatten(2).numpy()

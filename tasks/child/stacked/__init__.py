@@ -1,0 +1,1 @@
+"""Many children at once on a GPU."""

@@ -1,0 +1,146 @@
+"""A rule compiled into a short list of ``torch._foreach`` operations: each runs once for all tensors of a group.
+
+``compile_rule`` takes the canonical expression as primitive operations (``harness.space.primitives``), and notes for
+every operation which of its arguments nobody reads again, so that their memory is reused in place. Gradients, weights
+and running means are borrowed and never overwritten, except the means by their own update::
+
+    program = compile_rule(canonical(Rule.parse("g * exp(sign(g) * sign(m))")))
+    delta = program.run(bucket)  # Δ, one tensor for each parameter, or one number
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.space.node import CONSTANT, Node
+from harness.space.primitives import operations
+from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS, MEANS, Bucket, Kernel, Value, together
+
+BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
+RANDOM = frozenset({"noise", "drop"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One operation: read the values at ``reads``, append the result.
+
+    Attributes:
+        token: the primitive's name.
+        level: its level; 0 if it has none.
+        kernel: what to do.
+        reads: places of the arguments among the values computed so far.
+        owned: for each argument, whether it may be overwritten.
+        scalar: whether it and all arguments are plain numbers.
+        frees: places of values that nobody reads after this operation.
+    """
+
+    token: str
+    level: float
+    kernel: Kernel
+    reads: tuple[int, ...]
+    owned: tuple[bool, ...]
+    scalar: bool
+    frees: tuple[int, ...]
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws at random."""
+        return self.token in RANDOM
+
+    def number(self, bucket: Bucket, args: list[float]) -> float:
+        """The value of a scalar operation, in double precision."""
+        exact = [[torch.tensor(arg, dtype=torch.float64, device="cpu")] for arg in args]
+        computing = replace(bucket, apply=together) if exact else bucket  # a recorder may stand in ``apply``
+        result = self.kernel(computing, exact, self.owned)
+        return result if isinstance(result, float) else result[0].item()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled rule.
+
+    Attributes:
+        instructions: in order of execution; the last one's value is Δ.
+        random: whether it draws noise or masks, which are drawn for a whole bucket at once.
+    """
+
+    instructions: tuple[Instruction, ...]
+    random: bool
+
+    def run(self, bucket: Bucket) -> Value:
+        """Update the bucket's running means and compute Δ.
+
+        Returns:
+            One tensor for each parameter, possibly the gradients or the state themselves; or one number.
+        """
+        values: list[Any] = []
+        for instruction in self.instructions:
+            args = [values[place] for place in instruction.reads]
+            if instruction.scalar:
+                values.append(instruction.number(bucket, args))
+            else:
+                args = [bucket.fit(arg) if isinstance(arg, float) else arg for arg in args]
+                values.append(instruction.kernel(bucket, args, instruction.owned))
+            for place in instruction.frees:
+                values[place] = None
+        result = values[-1]
+        return bucket.fit(result) if isinstance(result, float) else list(result)
+
+    def numbers(self, bucket: Bucket) -> list[float]:
+        """The values of the scalar operations, in order of execution; they depend on the bucket's ε alone."""
+        values: dict[int, float] = {}
+        for place, instruction in enumerate(self.instructions):
+            if instruction.scalar:
+                values[place] = instruction.number(bucket, [values[each] for each in instruction.reads])
+        return list(values.values())
+
+    def draws(self, bucket: Bucket) -> list[list[Tensor]]:
+        """What ``run`` would draw, in its order: for each noise a tensor a parameter, for each drop its integers."""
+        noise_or_integers = (
+            bucket.noise() if instruction.token == "noise" else bucket.integers()
+            for instruction in self.instructions
+            if instruction.draws
+        )
+        return [bucket.split(flat) for flat in noise_or_integers]
+
+
+def compile_rule(node: Node) -> Program:
+    """Compile a rule's expression, canonical or literal.
+
+    The order of operations, and so that in which noise and masks are drawn, is a property of the expression alone.
+    """
+    order = {part: place for place, part in enumerate(operations(node))}
+    last_read: dict[Node, int] = {}
+    for part, place in order.items():
+        last_read.update(dict.fromkeys(part.args, place))
+    scalar: dict[Node, bool] = {}
+    instructions = []
+    for part, place in order.items():
+        scalar[part] = part.token == CONSTANT or (
+            bool(part.args) and part.token not in RANDOM and all(scalar[arg] for arg in part.args)
+        )
+        dying = {arg for arg in part.args if last_read[arg] == place}
+        instructions.append(
+            Instruction(
+                token=part.token,
+                level=part.value,
+                kernel=_kernel(part),
+                reads=tuple(order[arg] for arg in part.args),
+                owned=tuple(
+                    arg in dying and arg.token not in BORROWED and not scalar[arg] and part.args.count(arg) == 1
+                    for arg in part.args
+                ),
+                scalar=scalar[part],
+                frees=tuple(order[arg] for arg in dying),
+            )
+        )
+    return Program(tuple(instructions), random=any(instruction.draws for instruction in instructions))
+
+
+def _kernel(part: Node) -> Kernel:
+    levelled = LEVELLED_KERNELS.get(part.token)
+    return KERNELS[part.token] if levelled is None else levelled(part.value)
