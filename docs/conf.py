@@ -33,6 +33,7 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 
 autosummary_generate = True
+autodoc_mock_imports = ["triton"]  # there is none but beside a torch for GPUs
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
