@@ -10,7 +10,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from harness.cli.commands import COMMANDS, app, loaded
-from harness.cli.examples import examples
+from harness.cli.terminal.examples import examples
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"

@@ -22,10 +22,11 @@ from typer.testing import CliRunner
 
 import harness
 from harness.cli.commands import COMMANDS, loaded
-from harness.cli.examples import EXAMPLES
+from harness.cli.terminal.examples import EXAMPLES
 from harness.cli.main import app
 from harness.conformance import check_searcher, check_task, failures
 from harness.contracts import Rule
+from harness.registry import Kind
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -151,7 +152,7 @@ def importable(name: str) -> bool:
             attributes.insert(0, last)
             continue
         return all((found := getattr(found, each, None)) is not None for each in attributes)
-    return name in {f"harness.{kind}" for kind in ("searchers", "tasks", "data")}  # groups of entry points
+    return name in {f"harness.{kind}" for kind in Kind}  # groups of entry points
 
 
 def test_every_section_that_the_code_cites_is_in_the_science() -> None:

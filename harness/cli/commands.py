@@ -124,7 +124,7 @@ def loaded(name: str) -> Any:
 
 def _illustrate(command: Any, path: tuple[str, ...]) -> None:
     """Show examples below the help of a command and of those in its group, which is to list them in whole lines."""
-    from harness.cli.examples import examples
+    from harness.cli.terminal.examples import examples
 
     command.short_help = (command.help or "").partition("\n")[0]
     command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in examples(path))])  # \b: never wrapped
