@@ -191,7 +191,7 @@ class RulesBoard:
         environment: what else the scores depend on.
         seeds: fresh seeds that are finished, ascending.
         commits: of the code that retrained, each once.
-        hardware: processors that it ran on, each once.
+        hardware: processors or GPUs that children trained on, each once.
         tested: whether the figure is the test score; else it is the validation score.
         best_known: key of the known optimizer with the highest mean validation score; empty if there is none.
         target: the validation score whose examples are counted; None without a best known optimizer.

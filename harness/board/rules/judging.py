@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.board import statistics
 from harness.board.comparison import holm
-from harness.board.entrants import told
+from harness.board.entrants import hardware, told
 from harness.board.rules.board import ConfirmedRule, Finder, Paired, Retraining, RulesBoard, Searched, UnfinishedSeed
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.nominating import finders
@@ -97,7 +97,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
         environment=header.environment,
         seeds=tuple(sorted({record.header.seed for record in finished})),
         commits=told(records, "commit"),
-        hardware=told(records, "processor"),
+        hardware=hardware(records),
         tested=tested,
         best_known=best,
         target=target,

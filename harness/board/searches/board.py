@@ -207,7 +207,7 @@ class Board:
         fingerprint: hash of its decoded arrays.
         budget: of every run.
         commits: of the code that searched, each once.
-        hardware: processors that it ran on, each once.
+        hardware: processors or GPUs that children trained on, each once.
         rows: finished entrants, by mean area, the best first.
         comparisons: of the areas of every two rows, the upper one first.
         retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
