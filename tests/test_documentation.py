@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 
 import harness
 from harness.cli.commands import COMMANDS, loaded
-from harness.cli.terminal.examples import EXAMPLES
 from harness.cli.main import app
+from harness.cli.terminal.examples import EXAMPLES
 from harness.conformance import check_searcher, check_task, failures
 from harness.contracts import Rule
 from harness.registry import Kind
