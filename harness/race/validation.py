@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from harness.contracts import ChildProtocol, Outcome, Status
+from harness.contracts import Outcome, Status, TaskProtocol
 from harness.files import unicode_text
 
 MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
 
 
-def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
+def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
     """Return the outcome in plain finite numbers, as the ledger takes it.
 
     A failure scores chance, whatever it says. An outcome is a failure if it is malformed, if a score is NaN or outside
@@ -46,13 +46,13 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
     return plain
 
 
-def _tested(outcome: Outcome, protocol: ChildProtocol) -> float | None:
+def _tested(outcome: Outcome, protocol: TaskProtocol) -> float | None:
     if outcome.test is None:
         return None
     return float(outcome.test) if outcome.status == Status.OK else protocol.chance
 
 
-def _failure(protocol: ChildProtocol, note: str) -> Outcome:
+def _failure(protocol: TaskProtocol, note: str) -> Outcome:
     return Outcome(
         status=Status.ERROR, score=protocol.chance, learning_rate=None, examples=0, seconds=0.0, message=note
     )
