@@ -66,7 +66,7 @@ def check_protocol(protocol: TaskProtocol) -> None:
     """
     from pydantic import ValidationError  # late: boards of our own protocols do without
 
-    from harness.race.specs import ProtocolSpec, told
+    from harness.race.validation import ProtocolSpec, told
 
     kind, what = type(protocol), f"protocol {protocol.name!r}"
     if "__dataclass_fields__" not in vars(kind):

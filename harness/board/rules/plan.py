@@ -73,8 +73,7 @@ def planned(
 
     Raises:
         LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
-        ProtocolError: the searched protocol is another one now.
-        RegistryError: the searched protocol is not installed here.
+        ProtocolError: the searched protocol is another one now, or not registered here.
     """
     if not (top or finals):
         rules = to_confirm(own)
@@ -89,9 +88,7 @@ def planned(
         what = f"rules to confirm, board {board or 1}"
         hint = "Search on, or name rules with --rule"
         raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
-    if protocol is None:
-        reference = _reference(records, searched)
-    scoring = protocol or _searched_protocol(searched, reference or searched.protocol.name)
+    scoring = protocol or _searched_protocol(records, searched)
     return Plan(
         to_confirm([*(each.rule for each in nominated), *own]),
         searched,
@@ -129,21 +126,19 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
     return counting[0][1]
 
 
-def _reference(records: Sequence[RunResults], searched: Board) -> str:
-    """The ``module:attribute`` that searches named their protocol by; empty where it is registered."""
-    if searched.protocol.name in entries(Kind.PROTOCOL):
-        return ""
-    alike = (record.header for record in records if record.header.comparable == searched.comparable)
-    return next((header.provenance[REFERENCE] for header in alike if REFERENCE in header.provenance), "")
-
-
-def _searched_protocol(searched: Board, name: str) -> TaskProtocol:
-    """The protocol that searches were scored by, as it is today under a registered name or ``module:attribute``.
+def _searched_protocol(records: Sequence[RunResults], searched: Board) -> TaskProtocol:
+    """The protocol that searches were scored by, as it is today.
 
     Raises:
-        ProtocolError: it is another one now.
-        RegistryError: it is not installed here.
+        ProtocolError: it is another one now, or it is not registered: what a record names is not imported unasked.
     """
+    name = searched.protocol.name
+    if name not in entries(Kind.PROTOCOL):
+        alike = (record.header for record in records if record.header.comparable == searched.comparable)
+        own = next((header.provenance[REFERENCE] for header in alike if REFERENCE in header.provenance), "")
+        hint = f"Name it as the searches did, with --protocol {own}" if own else "Name it by --protocol"
+        what = "protocol of the searches"
+        raise ProtocolError(message(what, expected="one that is registered here", got=repr(name), hint=hint))
     protocol = named(name)
     if protocol.hash != searched.protocol.hash:
         raise ProtocolError(

@@ -18,7 +18,6 @@ from harness.errors import HarnessError, LedgerError, message
 from harness.race.entry import Entry, Source
 from harness.race.header import RunHeader
 from harness.race.runs import RunState
-from harness.race.specs import Count, Label, Part, ProtocolSpec, Score, told
 from harness.race.store.archive import (
     COMPRESSED,
     FORMAT,
@@ -31,7 +30,7 @@ from harness.race.store.archive import (
     line,
 )
 from harness.race.store.rows import rule_from
-from harness.race.validation import checked
+from harness.race.validation import Count, Label, Part, ProtocolSpec, Score, checked, told
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20
