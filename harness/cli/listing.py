@@ -99,7 +99,6 @@ def _protocols(_what: Listed, _name: str) -> _Table:
 def _protocol(_what: Listed, name: str) -> _Table:
     from dataclasses import fields
 
-    from harness.board.wording import plain
     from harness.race.protocols import registered, targets
 
     found = registered(name)
@@ -107,10 +106,10 @@ def _protocol(_what: Listed, name: str) -> _Table:
     for one in fields(protocol):
         value = protocol.measured.described if one.name == "metric" else getattr(protocol, one.name)
         parts = value if isinstance(value, tuple) else (value,)
-        table.add_row(one.name, plain(" ".join(f"{each:g}" if type(each) is float else str(each) for each in parts)))
+        table.add_row(one.name, " ".join(f"{each:g}" if type(each) is float else str(each) for each in parts))
     table.add_row("hash", protocol.hash)
     table.add_row("targets", " ".join(f"{each:.3g}" for each in found.targets or targets(protocol)))
-    table.caption = plain(found.summary)
+    table.caption = found.summary
     return table
 
 
