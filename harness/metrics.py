@@ -25,7 +25,7 @@ FORMULAS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] =
     "1 / x": (_reciprocal, _reciprocal),
     "1 / (1 + x)": (lambda figure: _reciprocal(1.0 + figure), lambda score: _reciprocal(score) - 1.0),
     "exp(-x)": (
-        lambda figure: math.exp(-max(0.0, figure)),
+        lambda figure: 1.0 if figure < 0.0 else math.exp(-figure),
         lambda score: -math.log(score) if score else math.inf,
     ),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from harness.contracts import Outcome, Status, TaskProtocol
 from harness.files import unicode_text
@@ -18,6 +19,14 @@ Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Score = Annotated[float, Field(ge=0, le=1)]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
 Short = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029|]{1,40}$")]  # the head of a column
+
+
+def _finite(value: JsonValue) -> JsonValue:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as cause:
+        raise ValueError("finite numbers") from cause
+    return value
 
 
 class Part(BaseModel):
@@ -41,7 +50,7 @@ class ProtocolSpec(Part):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, JsonValue]
+    __pydantic_extra__: dict[str, Annotated[JsonValue, AfterValidator(_finite)]]
 
     name: Label
     version: int
@@ -70,7 +79,8 @@ def told(error: ValidationError) -> tuple[str, str]:
             return f"a field {where}", "none"
         case "extra_forbidden":
             return f"no field {where}", "one"
-    return f"{first['msg'].removeprefix('Input should be ')} in {where}", repr(first["input"])
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{expected} in {where}", repr(first["input"])
 
 
 def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +83,7 @@ class Outsider:
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outsider]:
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Outsider:
     """All steps, in order."""
     outsider = Outsider(tmp_path_factory.mktemp("outside"), {})
     (module,) = blocks("python")
@@ -96,7 +95,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outsider]:
     (entry_points,) = blocks("toml")
     outsider.install(entry_points)
     outsider.follow(registered)
-    yield outsider
+    return outsider
 
 
 def said(outsider: Outsider, command: str) -> str:
