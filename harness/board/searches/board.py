@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate, Reached
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import Rule, TaskProtocol
 from harness.race.protocols import Budget
 from harness.settings import Value
 from harness.space.grammar import Space
@@ -220,7 +220,7 @@ class Board:
 
     comparable: str
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     budget: Budget
