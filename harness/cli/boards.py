@@ -87,7 +87,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     from harness.board.rules import pages as rules_pages
     from harness.board.rules.formats import render
     from harness.board.terminal import show_page
-    from harness.cli.live import counting
+    from harness.library.live import counting
 
     with counting("judging the rules"):
         found = _rules_boards(results, only=only)
@@ -121,7 +121,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     from harness.board.markdown import Format
     from harness.board.searches.formats import render
     from harness.board.terminal import show
-    from harness.cli.live import counting
+    from harness.library.live import counting
 
     with counting("judging the runs"):
         found = _boards(results, top=top, only=only)

@@ -94,7 +94,7 @@ def score(
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
-    from harness.cli.live import counting
+    from harness.library.live import counting
     from harness.race.conditions import task_and_data
     from harness.race.engines.engine import build_task
     from harness.race.protocols import child_seed, named

@@ -13,7 +13,7 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.board.report import document
-from harness.cli import live
+from harness.library import live
 from harness.cli.main import app
 
 PATIENCE_SECONDS = 60
