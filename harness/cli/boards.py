@@ -81,7 +81,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     Args:
         results: folder of the ledger.
         format: how to print them.
-        only: ``confirmation.group_of`` a header, to print that group's board alone; empty for all.
+        only: ``rules.judging.group_of`` a header, to print that group's board alone; empty for all.
     """
     from harness.board.markdown import Format
     from harness.board.rules import pages as rules_pages

@@ -45,7 +45,7 @@ def count(
 ) -> None:
     """Count a space's distinct functions by algebra (keys) and by an independent numeric probe."""
     from harness.library.live import counting
-    from harness.space.count import count_functions, count_keys
+    from harness.space.counting.count import count_functions, count_keys
 
     counted = options.space(space, blocks, operands, unary, binary, constraints)
     began = time.monotonic()

@@ -195,4 +195,6 @@ def _clock(seconds: float) -> str:
 def _best(progress: RunProgress) -> str:
     if progress.best_rule is None or progress.best_score is None:
         return ""
-    return f"best {progress.best_score:.3f} {progress.best_rule.infix}"
+    from harness.space.notation.rules import readable
+
+    return f"best {progress.best_score:.3f} {readable(progress.best_rule)}"

@@ -15,6 +15,11 @@ WRONG = {
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
     "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),
+    "the modules of the space": ("harness/space/words.py", "harness.space.grammar"),
+    "what makes functions one": ("harness/space/canonical/facts.py", "harness.space.canonical.functions"),
+    "the notations": ("harness/space/notation/printer.py", "harness.space.notation.mathml"),
+    "what counts functions": ("harness/space/counting/probe.py", "harness.space.counting.count"),
+    "rules as source code": ("harness/space/torch_source/expression.py", "harness.space.torch_source.optimizer"),
     "searchers and tasks do not know the harness beyond its contracts": (
         "searchers/gp.py",
         "harness.race.store.ledger",
