@@ -12,11 +12,10 @@ import typer
 
 from harness.cli import options
 from harness.contracts import CPU
+from harness.library.defaults import CHILDREN, SEEDS
 
 if TYPE_CHECKING:
     from harness.race.racing import Setup
-
-CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
 
 
 class Evaluator(StrEnum):
@@ -57,7 +56,9 @@ def stated(
     protocol: options.ProtocolName = "quick",
     children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
     proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
-    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
+    seeds: Annotated[
+        str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")
+    ] = f"0-{SEEDS - 1}",
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,

@@ -61,4 +61,4 @@ def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: set by no Python

@@ -21,7 +21,7 @@ from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import Kind, check_call, load
+from harness.registry import Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
 """Told in one line what a user should know of, such as that a download takes long."""
@@ -91,7 +91,7 @@ class Replaying:
 
 def prepared(
     protocol: ChildProtocol,
-    name: str,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,
@@ -106,7 +106,7 @@ def prepared(
 
     Args:
         protocol: how rules are scored.
-        name: of the data set.
+        name: of the data set, or the data set itself.
         root: the folder that holds it, or None.
         device: where children train.
         workers: children trained at once, at most; ignored with a cluster.
@@ -128,6 +128,9 @@ def prepared(
         check_cluster(cluster, spec)
         data = dataset(name, root, protocol, announce=announce)
     named = None if protocol.inputs == "none" else data.name
+    if workers > 1 or cluster is not None:  # others build the task, too
+        named = None if named is None else portable(Kind.DATA, named)
+        spec = dataclasses.replace(spec, task=portable(Kind.TASK, protocol.task))
     spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
         environment = pinned(task)
@@ -139,7 +142,9 @@ def prepared(
     return Training(conditions, whole, task, workers, cluster)
 
 
-def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: Announce = lambda _: None) -> Dataset:
+def dataset(
+    name: str | Dataset, root: Path | None, protocol: ChildProtocol, *, announce: Announce = lambda _: None
+) -> Dataset:
     """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
 
     Raises:
@@ -148,6 +153,8 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: 
     """
     if protocol.inputs == "none":
         return NO_DATA
+    if not isinstance(name, str):
+        return name
     factory = load(Kind.DATA, name)
     check_call(Kind.DATA, name, factory, root, announce)
     found: Dataset = factory(root, announce)
@@ -156,7 +163,7 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: 
 
 def task_and_data(
     protocol: ChildProtocol,
-    name: str,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,
