@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, watching
-from harness.cli.output import console, document
+from harness.cli import options
+from harness.cli.terminal import watching
+from harness.cli.terminal.output import console, document
 
 if TYPE_CHECKING:
     from harness.board.page import Page
@@ -34,7 +35,7 @@ class BoardFormat(StrEnum):
 
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
-    from harness.board.fitting import Column, fitted
+    from harness.board.fitting import FittedColumn, fitted
     from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -42,8 +43,13 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
-    columns = [Column("run", whole=True), Column("state"), Column("children", right=True), Column("best", right=True)]
-    columns.append(Column("data and space", spare=True))
+    columns = [
+        FittedColumn("run", whole=True),
+        FittedColumn("state"),
+        FittedColumn("children", right=True),
+        FittedColumn("best", right=True),
+    ]
+    columns.append(FittedColumn("data and space", spare=True))
     rows = []
     for record in records:
         header = record.header

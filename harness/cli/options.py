@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
 from harness.machine import check_device as check_device  # which the commands take from here

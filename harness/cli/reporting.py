@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 from harness.library.defaults import REPORT
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, console, document, hanging
+from harness.cli.terminal.output import announce, console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:

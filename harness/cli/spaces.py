@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import complain, console, hanging
+from harness.cli.terminal.output import complain, console, hanging
 
 app = typer.Typer(
     help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None

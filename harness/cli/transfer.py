@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, complain
+from harness.cli.terminal.output import announce, complain
 from harness.errors import LedgerError
 from harness.library.defaults import EXPORT
 

@@ -13,10 +13,10 @@ from harness.errors import HarnessError, SettingError, check_choice, message
 if TYPE_CHECKING:
     import pandas
 
-Column = NDArray[Any]
+Values = NDArray[Any]
 
 
-class Columns(Mapping[str, Column]):
+class Columns(Mapping[str, Values]):
     """A table: an array for each column, all of one length.
 
     ``table["score"]`` is a column, ``table.where(seed=0)`` the rows with that value, ``table.frame()`` all of it as a
@@ -33,7 +33,7 @@ class Columns(Mapping[str, Column]):
         np.float64(0.5)
     """
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
+    def __init__(self, columns: Mapping[str, Values]) -> None:
         self._columns = dict(columns)
 
     @classmethod
@@ -76,7 +76,7 @@ class Columns(Mapping[str, Column]):
             raise HarnessError(message("frame", expected="pandas", got="none", hint=hint)) from cause
         return pandas.DataFrame(self._columns)
 
-    def __getitem__(self, name: str) -> Column:
+    def __getitem__(self, name: str) -> Values:
         check_choice("column", name, self._columns, error=SettingError)
         return self._columns[name]
 
@@ -99,7 +99,7 @@ class Columns(Mapping[str, Column]):
             return None
 
 
-def _array(kind: type, values: Sequence[object]) -> Column:
+def _array(kind: type, values: Sequence[object]) -> Values:
     if kind is object:
         column = np.empty(len(values), dtype=object)
         column[:] = values  # where arrays are the values, numpy would make one of them

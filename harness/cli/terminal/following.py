@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 
 if TYPE_CHECKING:
     from harness.race.racing import Follow

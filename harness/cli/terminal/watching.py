@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.cli.output import console
-from harness.cli.process import taken_screen
+from harness.cli.terminal.output import console
+from harness.cli.terminal.process import taken_screen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from harness.cli.output import complain
+from harness.cli.terminal.output import complain
 from harness.errors import HarnessError, message
 
 if TYPE_CHECKING:
