@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.contracts import ChildProtocol, NamedProtocol
 from harness.errors import RegistryError, check_choice, message
 
 
@@ -201,7 +202,9 @@ def register(kind: str, name: str, found: object) -> None:
     if chosen is Kind.DATA and hasattr(found, "fingerprint"):
         _HERE[chosen][name] = lambda _root, _announce: found
         return
-    if chosen is not Kind.PROTOCOL and not callable(found):
+    if chosen is Kind.PROTOCOL:
+        as_protocol(name, found)
+    elif not callable(found):
         got = type(found).__name__
         raise RegistryError(
             message(what, expected=f"{CALLS[chosen]} to call", got=got, hint="Name a class or function")
@@ -249,14 +252,14 @@ def portable(kind: Kind, name: str) -> str:
     Raises:
         RegistryError: there is none.
     """
-    if name not in _HERE[kind]:
-        target(kind, name)
+    if name not in _HERE[kind] and (":" in name or name in entries(kind)):
         return name
-    found = _HERE[kind][name]
+    found = _HERE[kind].get(name)
     path = _path(found)
     if path.startswith("__main__:") or not _importable(path, found):
         what, hint = f"{kind.value.removesuffix('s')} {name!r}", "Put it into a module, or train with one worker"
-        raise RegistryError(message(what, expected="one that worker processes can import", got=path, hint=hint))
+        got = "one of this process alone"
+        raise RegistryError(message(what, expected="one that worker processes can import", got=got, hint=hint))
     return path
 
 
@@ -268,7 +271,7 @@ def _path(found: object) -> str:
 
 def _importable(path: str, found: object) -> bool:
     module, _, attribute = path.partition(":")
-    return getattr(sys.modules.get(module), attribute, None) is found
+    return found is not None and getattr(sys.modules.get(module), attribute, None) is found
 
 
 def _first_line(found: object) -> str:
@@ -357,6 +360,22 @@ def load(kind: Kind, name: str) -> Any:
         got = f"{path}, of type {type(loaded).__name__}"
         raise RegistryError(message(what, expected="a factory to call", got=got, hint="Name a class or function"))
     return loaded
+
+
+def as_protocol(name: str, found: object) -> NamedProtocol:
+    """What has a protocol's name, with what no score depends on.
+
+    Raises:
+        RegistryError: it is no protocol, or has another name.
+    """
+    whole = NamedProtocol(found) if isinstance(found, ChildProtocol) else found
+    what, hint = f"protocol {name!r}", "Name a ChildProtocol, or a NamedProtocol with one"
+    if not isinstance(whole, NamedProtocol):
+        raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
+    if ":" not in name and whole.protocol.name != name:
+        hint = "Register it by the name that it has"
+        raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
+    return whole
 
 
 def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments: object, **named: object) -> None:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, SupportsIndex, TypeVar, runtime_checkable
 
 from harness.contracts import CPU, ChildProtocol, Dataset, NamedProtocol, Rule, Searcher
 from harness.errors import (
@@ -23,7 +23,7 @@ from harness.errors import (
     message,
 )
 from harness.machine import check_device, cores
-from harness.race.protocols import named
+from harness.race.protocols import Budget, named
 from harness.race.racing import Racer
 from harness.registry import Kind, name_of
 from harness.settings import Value
@@ -154,14 +154,30 @@ def seeds(given: SeedsLike) -> tuple[int, ...]:
         return tuple(range(given))
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ProtocolError(message(what, expected="a number of seeds, or seeds", got=repr(given), hint=hint))
-    found = tuple(dict.fromkeys(given))
+    found = [_whole(what, each, hint) for each in given]
     for each in found:
-        if not hasattr(each, "__index__") or isinstance(each, bool):
-            raise ProtocolError(message(what, expected="whole numbers", got=repr(each), hint=hint))
-        check_range("seeds: a seed", int(each), least=0, most=MOST_SEED, error=ProtocolError)
+        check_range("seeds: a seed", each, least=0, most=MOST_SEED, error=ProtocolError)
     if not found:
         raise ProtocolError(message(what, expected="at least one", got="none", hint=hint))
-    return tuple(map(int, found))
+    return tuple(dict.fromkeys(found))
+
+
+def budget(children: int, proposals: int | None) -> Budget:
+    """What each run may use; None for the default cap on proposals.
+
+    Raises:
+        ProtocolError: a number is none, or out of range.
+    """
+    trained = _whole("children", children, "Write a number, such as 100")
+    if proposals is None:
+        return Budget.of(trained)
+    return Budget(trained, _whole("proposals", proposals, "Write a number, or leave it out"))
+
+
+def _whole(what: str, given: object, hint: str) -> int:
+    if isinstance(given, SupportsIndex) and not isinstance(given, bool):  # numpy's integers, too
+        return given.__index__()
+    raise ProtocolError(message(what, expected="a whole number", got=repr(given), hint=hint))
 
 
 def data(given: str | Dataset) -> str | Dataset:

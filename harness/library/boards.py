@@ -21,6 +21,7 @@ from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import TOP
 from harness.board.searches.judging import boards as judged_searches
+from harness.errors import check_choice
 from harness.race.runs import Judged, RunRecord
 from harness.race.store.ledger import Ledger
 
@@ -78,7 +79,7 @@ class Board(_Shown, search_board.Board):
 
     def render(self, format: str = "md") -> str:
         """Write it as Markdown (``md``), JSON or CSV: what ``harness leaderboard --format`` prints."""
-        return search_formats.render([self], Format(format))
+        return search_formats.render([self], _format(format))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -99,7 +100,11 @@ class RulesBoard(_Shown, rules_board.RulesBoard):
 
     def render(self, format: str = "md") -> str:
         """Write it as Markdown (``md``), JSON or CSV: what ``harness leaderboard --rules --format`` prints."""
-        return rules_formats.render([self], Format(format))
+        return rules_formats.render([self], _format(format))
+
+
+def _format(name: str) -> Format:
+    return Format(check_choice("format", name, list(Format)))
 
 
 def boards(results: Path, *, top: int = TOP, only: str = "") -> tuple[Board, ...]:

@@ -16,7 +16,6 @@ from harness.output import announce
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
 from harness.race.progress import Progress
-from harness.race.protocols import Budget
 from harness.race.racing import Follow, Setup, compete
 
 ProgressLike = bool | Callable[[Progress], None]
@@ -82,7 +81,7 @@ def race(
         >>> "space" in str(board)
         True
     """
-    budget = Budget.of(children) if proposals is None else Budget(children, proposals)
+    budget = arguments.budget(children, proposals)
     racers = arguments.racers(searchers, children=budget.children)
     slots = arguments.workers(workers, device=device)
     setup = Setup(
@@ -133,7 +132,7 @@ def run(
         >>> import harness
         >>> small = {"blocks": 1, "operands": ["g", "m", "v"]}
         >>> board = harness.run(
-        ...     ("evolution", {"population": 5}),
+        ...     ("evolution", {"population": 20}),
         ...     space=small, protocol="toy-quadratic", children=6, seeds=[7], progress=False,
         ... )
         >>> board.rows[0].seeds, board.space.blocks

@@ -129,8 +129,8 @@ def prepared(
         data = dataset(name, root, protocol, announce=announce)
     named = None if protocol.inputs == "none" else data.name
     if workers > 1 or cluster is not None:  # others build the task, too
-        named = None if named is None else portable(Kind.DATA, named)
         spec = dataclasses.replace(spec, task=portable(Kind.TASK, protocol.task))
+        named = None if named is None else portable(Kind.DATA, named)
     spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
         environment = pinned(task)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.contracts import ChildProtocol, NamedProtocol
-from harness.errors import ProtocolError, RegistryError, check_range, message
-from harness.registry import Kind, entries, load
+from harness.errors import ProtocolError, RegistryError, check_range
+from harness.registry import Kind, as_protocol, entries, load
 from harness.seeds import derive_seed
 
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
@@ -30,15 +30,7 @@ def registered(name: str) -> NamedProtocol:
     Raises:
         RegistryError: no protocol has that name, or what has it is none.
     """
-    found = load(Kind.PROTOCOL, name)
-    whole = NamedProtocol(found) if isinstance(found, ChildProtocol) else found
-    what, hint = f"protocol {name!r}", "Name a ChildProtocol, or a NamedProtocol with one"
-    if not isinstance(whole, NamedProtocol):
-        raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
-    if ":" not in name and whole.protocol.name != name:
-        hint = "Register it by the name that it has"
-        raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
-    return whole
+    return as_protocol(name, load(Kind.PROTOCOL, name))
 
 
 def targets(protocol: ChildProtocol) -> tuple[float, ...]:
