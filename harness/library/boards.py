@@ -19,7 +19,7 @@ from harness.board.rules.judging import rules_boards as judged_rules
 from harness.board.searches import board as search_board
 from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
-from harness.board.searches.judging import TOP
+from harness.board.searches.judging import TOP, comparables
 from harness.board.searches.judging import boards as judged_searches
 from harness.errors import check_choice
 from harness.race.runs import Judged, RunRecord
@@ -69,9 +69,11 @@ class Board(_Shown, search_board.Board):
 
     Attributes:
         results: the folder that holds its runs.
+        runs: names of its runs, or of those that the call was for that returned it.
     """
 
     results: Path
+    runs: tuple[str, ...]
 
     def page(self) -> Page:
         """All that is printed of it, as tables of text."""
@@ -134,7 +136,11 @@ def rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
 
 def boards_of(records: Sequence[Judged], results: Path, *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
     """The boards of some runs."""
-    return tuple(Board(**_fields(each), results=results) for each in judged_searches(records, top=top, only=only))
+    groups = comparables(records)
+    return tuple(
+        Board(**_fields(each), results=results, runs=tuple(run.header.name for run in groups[each.comparable]))
+        for each in judged_searches(records, top=top, only=only)
+    )
 
 
 def rules_boards_of(

@@ -27,10 +27,10 @@ from harness.race.store.ledger import Ledger
 # fmt: off
 _RUNS: dict[str, type] = {
     "run": object, "identity": object, "comparable": object, "kind": object, "searcher": object, "version": int,
-    "settings": object, "seed": int, "space": object, "protocol": object, "protocol_hash": object, "data": object,
-    "fingerprint": object, "environment": object, "child_seed": int, "budget": int, "state": object,
-    "started": float, "seconds": float, "proposals": int, "children": int, "duplicates": int, "best": float,
-    "area": float,
+    "settings": object, "seed": int, "space": object, "protocol": object, "protocol_version": int,
+    "protocol_hash": object, "data": object, "fingerprint": object, "environment": object, "child_seed": int,
+    "budget": int, "state": object, "started": float, "seconds": float, "proposals": int, "children": int,
+    "duplicates": int, "best": float, "area": float,
 }
 _TRIALS: dict[str, type] = {
     "run": object, "searcher": object, "seed": int, "protocol": object, "index": int, "child": int, "rule": object,
@@ -176,8 +176,9 @@ def _run(each: Archive) -> Sequence[object]:
     return (
         *(header.name, header.identity, header.comparable, kind_of(header), header.searcher, header.searcher_version),
         *(json.dumps(dict(header.settings), sort_keys=True), header.seed, header.space.describe()),
-        *(header.protocol.name, header.protocol.hash, header.data, header.data_fingerprint, header.environment_hash),
-        *(header.child_seed, header.budget.children, each.state.value, each.started, each.seconds),
+        *(header.protocol.name, header.protocol.version, header.protocol.hash, header.data, header.data_fingerprint),
+        *(header.environment_hash, header.child_seed, header.budget.children),
+        *(each.state.value, each.started, each.seconds),
         *(len(done), len(scores), len(done) - len(scores), best, below),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -105,7 +106,7 @@ def race(
     except Stopped:
         raise stopped(setup.results) from None
     (board,) = boards(setup.results, only=headers[0].comparable)
-    return board
+    return dataclasses.replace(board, runs=tuple(header.name for header in headers))
 
 
 def run(
