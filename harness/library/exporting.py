@@ -34,7 +34,7 @@ def export(
     """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.
 
     Args:
-        results: the results folder, or the board that a race returned.
+        results: the results folder, or the board that a race returned, whose folder is then meant.
         to: folder for the files; None for ``export`` in the results folder.
         runs: names, as ``harness runs`` lists them; none for all.
         format: ``jsonl`` for a file a run, which ``import_runs`` and ``load`` read; ``csv`` for four tables.

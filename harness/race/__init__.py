@@ -19,5 +19,8 @@ class _Race(ModuleType):
     def __wrapped__(self) -> Any:  # where ``help`` and ``inspect.signature`` look
         return importlib.import_module("harness.library.racing").race
 
+    def __reduce__(self) -> tuple[Any, ...]:  # by name, as other modules are, where a function that names it travels
+        return importlib.import_module, (__name__,)
+
 
 sys.modules[__name__].__class__ = _Race

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def test_the_package_of_the_race_is_the_function() -> None:
     assert callable(harness.race)
     assert inspect.signature(harness.race) == inspect.signature(function)
     assert "harness.race.loop" in sys.modules, "and stays the package"
+    assert pickle.loads(pickle.dumps(harness.race)) is harness.race, "which travels to workers by name"
 
 
 def test_searchers_are_names_settings_or_factories(tmp_path: Path) -> None:
