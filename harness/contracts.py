@@ -62,6 +62,14 @@ class Rule:
 
     ``str(rule)`` is the token string, which ``Rule.parse`` reads back exactly; ``rule.infix`` is what a person writes,
     which ``Rule.parse`` reads back as the same function.
+
+    Example:
+        >>> from harness import Rule
+        >>> rule = Rule.parse("g * exp(sign(g) * sign(m))")
+        >>> rule.infix, len(rule.blocks)
+        ('g * exp(sign(g) * sign(m))', 2)
+        >>> rule.key == Rule.parse("exp(sign(m) * sign(g)) * g").key
+        True
     """
 
     blocks: tuple[Block, ...]

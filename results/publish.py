@@ -7,26 +7,20 @@ is not what the runs and the code of today give. The pictures need matplotlib: `
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import harness
 from harness.board.comparison import Comparison
 from harness.board.markdown import Format
 from harness.board.report.colours import COLOURS, marks
 from harness.board.rules import formats as rules_formats
 from harness.board.rules.board import ConfirmedRule, RulesBoard
-from harness.board.rules.judging import rules_boards
 from harness.board.searches import formats as search_formats
 from harness.board.searches.board import Board
-from harness.board.searches.judging import boards
-from harness.race.store.archive import SUFFIX
-from harness.race.store.archive_reading import decode
-from harness.race.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +45,7 @@ def main() -> None:
     with store() as folder:
         searches, confirmed = read(folder)
         LEADERBOARD.write_text(document(searches, confirmed), encoding="utf-8")
-        command = [sys.executable, "-m", "harness", "report", "--results", str(folder)]
-        subprocess.run([*command, "--to", str(PUBLISHED / "report.html")], check=True)
+        harness.report(folder, PUBLISHED / "report.html")
     for number, board in enumerate(searches, 1):
         if not board.rows:
             continue
@@ -67,17 +60,15 @@ def main() -> None:
 def store(runs: Path = RUNS) -> Iterator[Path]:
     """A store of its own with the published runs in it, for a while."""
     with tempfile.TemporaryDirectory() as folder:
-        with Ledger.open(Path(folder)) as ledger:
-            for path in sorted(runs.glob(f"*{SUFFIX}")):
-                ledger.adopt(decode(path))
+        done = harness.import_runs(runs, folder)
+        assert not done.refused, done.refused
         yield Path(folder)
 
 
 def read(folder: Path) -> tuple[tuple[Board, ...], tuple[RulesBoard, ...]]:
     """The boards of a store: of searchers, and of confirmed rules."""
-    with Ledger.read(folder) as ledger:
-        results = ledger.results()
-        return boards(results), rules_boards(results, ledger.confirmations())
+    found = harness.load(folder)
+    return found.boards, found.rules_boards
 
 
 def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:

@@ -21,7 +21,7 @@ from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA, check_protocol
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import BUILT_IN, Kind, check_call, load
+from harness.registry import BUILT_IN, Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
 """Told in one line what a user should know of, such as that a download takes long."""
@@ -91,7 +91,7 @@ class Replaying:
 
 def prepared(
     protocol: TaskProtocol,
-    name: str,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,
@@ -106,7 +106,7 @@ def prepared(
 
     Args:
         protocol: how rules are scored.
-        name: of the data set.
+        name: of the data set, or the data set itself.
         root: the folder that holds it, or None.
         device: where children train.
         workers: children trained at once, at most; ignored with a cluster.
@@ -130,6 +130,9 @@ def prepared(
         check_cluster(cluster, spec)
         data = dataset(name, root, protocol, announce=announce)
     named = None if protocol.inputs == "none" else data.name
+    if workers > 1 or cluster is not None:  # others build the task, too
+        spec = dataclasses.replace(spec, task=portable(Kind.TASK, protocol.task))
+        named = None if named is None else portable(Kind.DATA, named)
     spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
         environment = pinned(task)
@@ -141,7 +144,9 @@ def prepared(
     return Training(conditions, whole, task, workers, cluster)
 
 
-def dataset(name: str, root: Path | None, protocol: TaskProtocol, *, announce: Announce = lambda _: None) -> Dataset:
+def dataset(
+    name: str | Dataset, root: Path | None, protocol: TaskProtocol, *, announce: Announce = lambda _: None
+) -> Dataset:
     """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
 
     Raises:
@@ -150,6 +155,8 @@ def dataset(name: str, root: Path | None, protocol: TaskProtocol, *, announce: A
     """
     if protocol.inputs == "none":
         return NO_DATA
+    if not isinstance(name, str):
+        return name
     if protocol.inputs != "images" and name in BUILT_IN[Kind.DATA]:
         what, hint = f"data of protocol {protocol.name!r}", "Name such a data set with --data module:attribute"
         raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds images", hint=hint))
@@ -161,7 +168,7 @@ def dataset(name: str, root: Path | None, protocol: TaskProtocol, *, announce: A
 
 def task_and_data(
     protocol: TaskProtocol,
-    name: str,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,

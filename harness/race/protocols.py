@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contracts import ACCURACY, SCORE, ChildProtocol, Metric, NamedProtocol, TaskProtocol
-from harness.errors import HarnessError, ProtocolError, RegistryError, check_range, message
-from harness.registry import BUILT_IN, Kind, entries, load
+from harness.errors import HarnessError, ProtocolError, check_range, message
+from harness.registry import BUILT_IN, Kind, as_protocol, entries, load
 from harness.seeds import derive_seed
 
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
@@ -37,16 +37,9 @@ def registered(name: str) -> NamedProtocol:
         RegistryError: no protocol has that name, or what has it is none.
         ProtocolError: a run's record cannot hold it.
     """
-    found = load(Kind.PROTOCOL, name)
-    whole = NamedProtocol(found) if isinstance(found, TaskProtocol) else found
-    what, hint = f"protocol {name!r}", "Name a TaskProtocol, or a NamedProtocol with one"
-    if not isinstance(whole, NamedProtocol):
-        raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
+    whole = as_protocol(name, load(Kind.PROTOCOL, name))
     if name not in BUILT_IN[Kind.PROTOCOL]:
         check_protocol(whole.protocol)
-    if ":" not in name and whole.protocol.name != name:
-        hint = "Register it by the name that it has"
-        raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
     return whole if whole.summary else dataclasses.replace(whole, summary=_summary(whole.protocol))
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts import CPU, Searcher, TaskProtocol
+from harness.contracts import CPU, Dataset, Searcher, TaskProtocol
 from harness.race.active_run import Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
@@ -46,7 +46,7 @@ class Setup:
         budget: for each run.
         seeds: one run each, for every entrant.
         results: the folder of the ledger.
-        data: registry name of the data set.
+        data: registry name of the data set, or the data set itself.
         data_root: the folder that holds it, or None.
         workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None.
@@ -61,7 +61,7 @@ class Setup:
     budget: Budget
     seeds: tuple[int, ...]
     results: Path
-    data: str = "auto"
+    data: str | Dataset = "auto"
     data_root: Path | None = None
     workers: int = 1
     cluster: str | None = None
@@ -263,7 +263,8 @@ def _training(setup: Setup, announce: Announce) -> Training:
 def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: Announce) -> Replaying:
     """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
     records = ledger.results()
-    held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=setup.data)
+    data = setup.data if isinstance(setup.data, str) else setup.data.fingerprint
+    held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=data)
     wanted = {header.identity for header, _ in _runs(racers, setup, held[0])}
     begun = [record.header.environment for record in records if record.header.identity in wanted]
     chosen = next((each for each in held if each.environment in begun), held[0])

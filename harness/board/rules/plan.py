@@ -9,7 +9,7 @@ from harness.board.rules.known import to_confirm
 from harness.board.rules.nominating import nominations, way
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards
-from harness.contracts import Rule, TaskProtocol
+from harness.contracts import Dataset, Rule, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, message
 from harness.race.protocols import REFERENCE, named
 from harness.race.runs import RunResults
@@ -30,7 +30,7 @@ class Plan:
         searched: the searchers' board that they are from; None if no search did.
         space: the searched one, or the whole language.
         protocol: how rules are retrained.
-        data: registry name of the data set.
+        data: registry name of the data set, or the data set itself.
         as_searched: whether that must be the very data set that was searched on.
         nominated: how the rules were chosen; empty where all were named by hand.
         reference: what ``--protocol`` took where that is not the protocol's own name.
@@ -40,7 +40,7 @@ class Plan:
     searched: Board | None
     space: Space
     protocol: TaskProtocol
-    data: str
+    data: str | Dataset
     as_searched: bool = False
     nominated: str = ""
     reference: str = ""
@@ -56,7 +56,7 @@ def planned(
     unfinished: bool = False,
     protocol: TaskProtocol | None = None,
     reference: str = "",
-    data: str | None = None,
+    data: str | Dataset | None = None,
 ) -> Plan:
     """Choose the rules.
 
@@ -69,7 +69,7 @@ def planned(
         unfinished: let unfinished runs nominate, too.
         protocol: how rules are retrained; None for the searched one.
         reference: what ``--protocol`` took where that is not the protocol's own name.
-        data: registry name of the data set; None for the searched one.
+        data: registry name of the data set, or the data set itself; None for the searched one.
 
     Raises:
         LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
