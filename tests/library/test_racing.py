@@ -119,7 +119,7 @@ def test_without_a_folder_the_runs_last_as_long_as_the_process() -> None:
         ({"space": {"block": 1}}, SpaceError, "space: expected the arguments of Space.of"),
         ({"space": 2}, SpaceError, "space: expected a Space, a name or options, got 2"),
         ({"protocol": "papr"}, RegistryError, "Did you mean 'paper'?"),
-        ({"protocol": 2}, ProtocolError, "protocol: expected a name or a ChildProtocol, got 2"),
+        ({"protocol": 2}, ProtocolError, "protocol: expected a name or a TaskProtocol, got 2"),
         ({"children": 0}, ProtocolError, "children: expected 1 to"),
         ({"children": "many"}, ProtocolError, "children: expected a whole number, got 'many'"),
         ({"children": 5, "proposals": 4}, ProtocolError, "proposals: expected 5 to"),
