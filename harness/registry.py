@@ -1,7 +1,8 @@
 """Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers and tasks.
 
-Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``
-and ``harness.protocols``; anything importable can be named as ``module:attribute`` without registration.
+Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``,
+``harness.protocols`` and ``harness.candidates``; anything importable but a family of candidates can be named as
+``module:attribute`` without registration.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ class Kind(StrEnum):
     TASK = "tasks"
     DATA = "data"
     PROTOCOL = "protocols"
+    CANDIDATE = "candidates"
 
 
 CALLS = {
     Kind.SEARCHER: "factory(space, *, seed, **settings)",
     Kind.TASK: "factory(protocol, data)",
     Kind.DATA: "factory(root, announce)",
+    Kind.CANDIDATE: "factory(text)",
 }
 
 
@@ -132,6 +135,13 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "toy-quadratic": Registered("harness.tasks.toy.protocols:NAMED_TOY_QUADRATIC"),
         "toy-rosenbrock": Registered("harness.tasks.toy.protocols:NAMED_TOY_ROSENBROCK"),
         "toy-classifier": Registered("harness.tasks.toy.protocols:NAMED_TOY_CLASSIFIER"),
+    },
+    Kind.CANDIDATE: {
+        "torch": Registered(
+            "harness.tasks.optimizer.torch_optimizers:torch_optimizer",
+            "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01); its lr is the sweep's",
+            "PyTorch",
+        ),
     },
 }
 
