@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
-from harness.contracts import Rule
+from harness.contracts import Candidate
 from harness.errors import HarnessError
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -26,8 +26,8 @@ def listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def formula(rule: Rule) -> str:
-    """The rule in infix; a string this version of the language cannot read, as its tokens."""
+def formula(rule: Candidate) -> str:
+    """A rule in infix, or another optimizer's name; what this version of the language cannot read, as its tokens."""
     try:
         return plain(rule.infix)
     except HarnessError:

@@ -15,7 +15,7 @@ from harness.contracts import CPU
 from harness.errors import ProtocolError, check_range
 
 if TYPE_CHECKING:
-    from harness.contracts import Rule
+    from harness.contracts import Candidate
 
 TOP, SEEDS, MOST_SEEDS = 5, "0-9", 20  # the exact test goes through all 2ⁿ signs of n seeds
 
@@ -25,7 +25,7 @@ def confirm(
         int | None,
         typer.Option(
             help="Best rules of each searcher, by what they earn beyond what their seeds give.",
-            show_default=f"{TOP}, or 0 with --finals or --rule",
+            show_default=f"{TOP}, or 0 with --finals, --rule or --candidate",
         ),
     ] = None,
     finals: Annotated[
@@ -37,6 +37,13 @@ def confirm(
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", help="A rule of your own: infix, tokens, or a name from `harness ls rules`."),
+    ] = None,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidate",
+            help="An optimizer of torch, such as torch:AdamW(weight_decay=0.01), whose lr is the sweep's; or a rule.",
+        ),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="How rules are retrained.", show_default="as the searches scored")
@@ -60,6 +67,7 @@ def confirm(
     """
     from harness.board.rules.confirming import retrain
     from harness.board.rules.judging import group_of
+    from harness.board.rules.known import candidate
     from harness.board.rules.plan import planned
     from harness.race.protocols import named
     from harness.race.store.ledger import Ledger
@@ -69,15 +77,16 @@ def confirm(
     check_range("seeds: how many", len(chosen_seeds), least=1, most=MOST_SEEDS, error=ProtocolError)
     check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
     check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
-    own = [resolve(text) for text in rules or []]
+    named_by = [("--rule", text) for text in rules or []] + [("--candidate", text) for text in candidates or []]
+    own = [resolve(text) if option == "--rule" else candidate(text) for option, text in named_by]
     top = (0 if own or finals else TOP) if top is None else top
     options.check_device(device)
     if not top and not finals and own:
         given = {"--board": board is not None, "--unfinished": unfinished}
-        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
+        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those named by hand")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     chosen = None if protocol is None else named(protocol)
-    _tell_repeated(own, rules or [])
+    _tell_repeated(own, named_by)
     if cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
     if top or finals or not own:
@@ -102,17 +111,17 @@ def confirm(
     print_rules_boards(results, BoardFormat.TEXT, only=group_of(headers[0]))
 
 
-def _tell_repeated(own: Sequence[Rule], texts: Sequence[str]) -> None:
-    """Say which rules of ``--rule`` are no function of their own: every function is retrained once."""
+def _tell_repeated(own: Sequence[Candidate], named_by: Sequence[tuple[str, str]]) -> None:
+    """Say which of those named by hand are no function of their own: every function is retrained once."""
     from harness.board.rules.known import known_optimizers
 
     known = {rule.key: name for name, rule in known_optimizers().items()}
     given: dict[str, str] = {}
-    for rule, text in zip(own, texts, strict=True):
+    for rule, (option, text) in zip(own, named_by, strict=True):
         if rule.key in known:
-            announce(f"--rule {text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
+            announce(f"{option} {text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
         elif rule.key in given:
-            announce(f"--rule {text!r} is the same function as {given[rule.key]!r}, and is retrained once")
+            announce(f"{option} {text!r} is the same function as {given[rule.key]!r}, and is retrained once")
         given.setdefault(rule.key, text)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import CPU, ChildProtocol, Searcher
-from harness.race.active_run import Stopped, StopRequest
+from harness.race.active_run import Proposing, Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
     Conditions,
@@ -204,7 +204,7 @@ def compete(
 
 
 def carry_out(
-    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]],
+    runs: Sequence[tuple[RunHeader, Callable[[], Proposing]]],
     engine: Engine,
     ledger: Ledger,
     *,
