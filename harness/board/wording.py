@@ -8,6 +8,7 @@ from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
 from harness.contracts import Candidate
 from harness.errors import HarnessError
+from harness.space.notation import rules as notation
 
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12  # characters
@@ -27,9 +28,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def formula(rule: Candidate) -> str:
-    """A rule in infix, or another optimizer's name; what this version of the language cannot read, as its tokens."""
+    """A rule in infix, no minus behind another, or an optimizer's name; what our language cannot read, as its tokens."""
     try:
-        return plain(rule.infix)
+        return plain(notation.readable(rule))
     except HarnessError:
         return plain(str(rule))
 

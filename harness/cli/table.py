@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.following import followed, stoppable
-from harness.cli.output import announce
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 
 if TYPE_CHECKING:

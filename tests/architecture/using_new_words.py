@@ -18,18 +18,20 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.space import notation, rounding
-from harness.space.count import count_functions, count_keys
-from harness.space.diagram import dot, svg
-from harness.space.enumeration import strings
+from harness.space.counting import rounding
+from harness.space.counting.count import count_functions, count_keys
+from harness.space.counting.enumeration import strings
+from harness.space.counting.probe import Probe, apply_binary, apply_unary, coded, evaluate
 from harness.space.equivalence import canonical
 from harness.space.grammar import SWITCHES, Space
-from harness.space.mathml import mathml
-from harness.space.optimizer_source import optimizer_source
-from harness.space.probe import Probe, apply_binary, apply_unary, coded, evaluate
-from harness.space.pseudocode import pseudocode
+from harness.space.notation import rules as notation
+from harness.space.notation.diagram import dot, svg
+from harness.space.notation.mathml import mathml
+from harness.space.notation.pseudocode import pseudocode
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.vocabulary import EDITIONS
-from harness.tasks import rule_fusion, rule_tape, update_rule
+from harness.tasks.optimizer import fusion, update_rule
+from harness.tasks.optimizer import tape as rule_tape
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 TEXTS = {  # formula → Δ of one weight by its first gradient
@@ -141,7 +143,7 @@ def training(_folder: Path) -> None:
     for rule, weights in zip(every, whole, strict=True):
         same(trained(rule), weights)
     assert len(played) > 100
-    rule_fusion.LEAST_ENTRIES = 0
+    fusion.LEAST_ENTRIES = 0
     if shutil.which(os.environ.get("CXX", "g++")):
         for text, weights in itertools.islice(zip(TEXTS, whole, strict=False), 3):
             same(trained(text, compile=True), weights, tolerance=1e-12)

@@ -19,7 +19,7 @@ from harness.race.header import RunHeader
 from harness.race.protocols import Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX
 from harness.race.store.archive_reading import header_of
-from harness.space.enumeration import functions
+from harness.space.counting.enumeration import functions
 from harness.space.grammar import Space
 
 FILLER = "exhaustive"

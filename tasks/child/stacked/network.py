@@ -1,6 +1,6 @@
 """The networks of many children side by side on one GPU: ``FusedNetwork``'s function and gradients, cell by cell.
 
-Weights, gradients and running means of a cell lie in one row each, in the order of ``layout.Vector``. What a step
+Weights, gradients and running means of a cell lie in one row each, in the order of ``memory_layout.Vector``. What a step
 writes before it reads is shared by all stacks of one size, so that it is allocated once (``Room``).
 """
 
