@@ -28,7 +28,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def formula(rule: Candidate) -> str:
-    """A rule in infix, no minus behind another, or an optimizer's name; what our language cannot read, as its tokens."""
+    """A rule in infix, no minus behind another, or an optimizer's name; what our language cannot read, as tokens."""
     try:
         return plain(notation.readable(rule))
     except HarnessError:
