@@ -264,14 +264,14 @@ class ActiveRun:
         return Entry(index=index, rule=rule, key=key, source=source, asked=asked, told=told, outcome=outcome)
 
     def _recorded(self, entry: Entry, rule: Candidate, *, asked: int, charged: bool) -> Entry:
-        if str(entry.rule) != str(rule):  # a record lacks what an optimizer is built from
+        if str(entry.rule) != str(rule):
             raise self.differs(str(entry.rule), rule)
         if entry.asked != asked:
             raise self.differs(f"{rule} at step {entry.asked}", f"step {asked}")
         if entry.charged != charged:
             kinds = {True: "a new function", False: "a duplicate"}
             raise self.differs(f"{rule} to be {kinds[entry.charged]}", kinds[charged])
-        return entry
+        return dataclasses.replace(entry, rule=rule)  # a record lacks what an optimizer is built from
 
     def _count(self, entry: Entry, *, replayed: bool) -> None:
         self.meter.count(entry, replayed=replayed)

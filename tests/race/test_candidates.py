@@ -51,6 +51,29 @@ def test_a_stopped_confirmation_of_them_goes_on_where_it_was(tmp_path: Path) -> 
     assert dump(tmp_path / "stopped", stopped.header) == dump(tmp_path / "whole", stopped.header)
 
 
+class Kept(CountingEngine):
+    """Keeps what it is given to train."""
+
+    given: tuple[object, ...] = ()
+
+    def submit(self, rule, *, seed: int) -> int:
+        self.given += (rule,)
+        return super().submit(rule, seed=seed)
+
+
+class Buildable(NamedOptimizer):
+    """What a family gives, where a record has its text alone."""
+
+
+def test_what_was_pending_trains_by_what_can_be_built_not_by_its_record(tmp_path: Path) -> None:
+    chosen = tuple(Buildable(each.family, each.name, each.given, each.defaults) for each in (ADAMW, SGD))
+    engine = Kept(stop_after=1)
+    confirm(tmp_path, chosen, engine=engine, stop=engine.stop)
+    rest = Kept()
+    confirm(tmp_path, chosen, engine=rest)
+    assert [type(each) for each in (*engine.given, *rest.given)] == [Buildable] * 3, "the second was pending"
+
+
 def test_another_record_in_its_place_is_no_resume(tmp_path: Path) -> None:
     engine = CountingEngine(stop_after=1)
     confirm(tmp_path, (ADAMW, SGD), engine=engine, stop=engine.stop)
