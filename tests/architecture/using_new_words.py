@@ -1,6 +1,7 @@
 """What ``test_adding_a_word`` runs where the language has new words: ``python using_new_words.py CHECK FOLDER``.
 
-``cube(x)``, ``mid(x, y)`` and the operand ``g4`` are made of other words, ``softsign(x)`` of primitives that are none.
+``cube(x)``, ``mid(x, y)`` and the operand ``g4`` are made of other words; ``softsign(x)`` and ``bound(x)`` need
+primitives that are no words.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ TEXTS = {  # formula → Δ of one weight by its first gradient
     "cube(g)": lambda g: g * g * g,
     "softsign(g)": lambda g: g / (1 + g.abs()),
     "mid(g, softsign(2 * g))": lambda g: 0.5 * (g + 2 * g / (1 + 2 * g.abs())),
+    "g * bound(g)": lambda g: g * g.exp().clamp(-1e-3, 1e-3),
     "g4 - cube(-g)": lambda g: g**4 + g**3,
     "softsign(cube(m)) * drop(g, 0.3)": None,
 }
@@ -49,7 +51,7 @@ def rules(count: int) -> list[Rule]:
     """Those above, and random ones in which a new word occurs."""
     space, rng = Space.of("cubes", blocks=2, **OFF), np.random.default_rng(0)
     drawn = (space.sample(rng) for _ in itertools.count())
-    new = {"cube", "softsign", "mid", "g4"}
+    new = {"cube", "softsign", "bound", "mid", "g4"}
     return [*map(Rule.parse, TEXTS), *itertools.islice((rule for rule in drawn if new & set(rule.tokens)), count)]
 
 
@@ -76,9 +78,9 @@ def editions(_folder: Path) -> None:
     assert list(EDITIONS) == ["icml2017", "arxiv2", "cubes"]
     for name in ("icml2017", "arxiv2"):
         edition = EDITIONS[name]
-        assert not {"cube", "softsign", "mid", "g4"} & {*edition.operands, *edition.unary, *edition.binary}
-    assert EDITIONS["cubes"].unary == (*EDITIONS["arxiv2"].unary, "cube", "softsign")
-    assert EDITIONS["cubes"].strings(1) == 18**2 * 14**2 * 7
+        assert not {"cube", "softsign", "bound", "mid", "g4"} & {*edition.operands, *edition.unary, *edition.binary}
+    assert EDITIONS["cubes"].unary == (*EDITIONS["arxiv2"].unary, "cube", "softsign", "bound")
+    assert EDITIONS["cubes"].strings(1) == 18**2 * 15**2 * 7
 
 
 def probed(_folder: Path) -> None:
@@ -92,13 +94,14 @@ def probed(_folder: Path) -> None:
     three = rounding.Measured(np.array([3.0]), np.array([0.1]))
     assert np.isclose(rounding.apply_unary("cube", three).errors[0], 3.1**3 - 3.0**3)
     alike = {"cube(g)": "g3", "g4": "g2 * g2", "cube(2) * g": "2 * 2 * 2 * g", "mid(g, m)": "(g + m) / 2"}
-    alike |= {"softsign(-g)": "-softsign(g)", "softsign(1) * g": "g / 2"}
+    alike |= {"bound(g - g) * g": "clip(1, 1e-3) * g", "softsign(-g)": "-softsign(g)", "softsign(1) * g": "g / 2"}
     for one, other in alike.items():
         assert Rule.parse(one).key == Rule.parse(other).key, (one, other)
     words = {"operands": ["g", "g4", "m", "1"], "unary": ["id", "neg", "cube", "softsign"], "binary": ["mul", "mid"]}
     space = Space.of("cubes", blocks=1, **words, **OFF)
     values: dict[str, np.ndarray] = {}
-    for rule in (*strings(space), *rules(500), *(Rule.parse(text) for pair in alike.items() for text in pair)):
+    texts = (*(text for pair in alike.items() for text in pair), "clip(g, 1e-4)", "bound(clip(g, 1e-4))")
+    for rule in (*strings(space), *rules(500), *map(Rule.parse, texts)):
         value = coded(evaluate(rule, probe.operands))
         close = np.abs(value - values.setdefault(rule.key, value)) <= 1e-6
         assert np.mean(close) > 0.95, (rule.infix, rule.key)  # where sums cancel, rounding shows
