@@ -3,7 +3,9 @@
 A rule's record is its tokens; the record of such an optimizer has every option spelt out, those that were given before
 the defaults that they were filled up with, so that a default that changes is another record::
 
-    torch:AdamW(weight_decay=0.1; amsgrad=False, betas=(0.9, 0.999), capturable=False, eps=1e-08, ...)
+    torch:AdamW(weight_decay=0.1;amsgrad=False,betas=(0.9,0.999),capturable=False,eps=1e-08,...)
+
+It is a single word, so that nothing that reads five words a block takes it for a rule.
 
 Whoever builds optimizers of a family subclasses ``NamedOptimizer`` beside what it builds them from, and is registered
 under the family's name (``harness.registry``). To read a record, as boards do, takes nothing but this module.
@@ -25,7 +27,7 @@ Option = bool | int | float | str | tuple["Option", ...] | None
 Options = tuple[tuple[str, Option], ...]
 
 MOST_CHARACTERS = 2_000  # of a text that names an optimizer
-RECORD = re.compile(r"([A-Za-z][\w.-]*):([A-Za-z_]\w*)\((.*); (.*)\)", re.ASCII)
+RECORD = re.compile(r"([A-Za-z][\w.-]*):([A-Za-z_]\w*)\((\S*);(\S*)\)", re.ASCII)
 WORD = re.compile(r"[\w.-]*", re.ASCII)
 
 
@@ -72,7 +74,7 @@ class NamedOptimizer:
     @property
     def key(self) -> str:
         """Family, name and all options: the same whether a default was written out or not."""
-        return f"{self.family}:{self.name}({_written(self.options.items())})"
+        return f"{self.family}:{self.name}({_recorded(self.options.items())})"
 
     @property
     def infix(self) -> str:
@@ -86,10 +88,11 @@ class NamedOptimizer:
 
     @property
     def _short(self) -> str:
-        return self.name + (f"({_written(self.given)})" if self.given else "")
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given)
+        return self.name + (f"({given})" if given else "")
 
     def __str__(self) -> str:
-        return f"{self.family}:{self.name}({_written(self.given)}; {_written(self.defaults)})"
+        return f"{self.family}:{self.name}({_recorded(self.given)};{_recorded(self.defaults)})"
 
 
 def names_optimizer(record: str) -> bool:
@@ -157,5 +160,6 @@ def _option(value: object) -> Option:
     raise ValueError(f"{value!r} is no option")
 
 
-def _written(options: Iterable[tuple[str, Option]]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in options)
+def _recorded(options: Iterable[tuple[str, Option]]) -> str:
+    """Options without blanks, which none of their values has."""
+    return ",".join(f"{name}={value!r}".replace(" ", "") for name, value in options)

@@ -13,7 +13,7 @@ from harness.board.rules.known import candidate
 from harness.candidates import NamedOptimizer, call, names_optimizer, sorted_options
 from harness.contracts import Rule
 from harness.errors import LedgerError, RegistryError, RuleSyntaxError, SettingError
-from harness.race.store.rows import candidate_from
+from harness.race.store.rows import candidate_from, rule_from
 from harness.registry import BUILT_IN, Kind, Registered
 from harness.space.grammar import Space
 
@@ -29,6 +29,8 @@ def test_a_record_is_read_back_exactly(family: str, name: str, given_options: di
     rest = {option: value for option, value in defaults.items() if option not in given_options}
     made = NamedOptimizer(family, name, sorted_options(given_options), sorted_options(rest))
     assert names_optimizer(str(made))
+    with pytest.raises(LedgerError):
+        rule_from(str(made))
     read = candidate_from(str(made))
     assert (read, str(read), read.key) == (made, str(made), made.key)
     spelt_out = NamedOptimizer(family, name, sorted_options({**given_options, **rest}))
@@ -37,8 +39,8 @@ def test_a_record_is_read_back_exactly(family: str, name: str, given_options: di
 
 def test_it_is_named_by_what_was_given_and_recorded_with_all() -> None:
     made = NamedOptimizer("torch", "AdamW", (("weight_decay", 0.1),), (("betas", (0.9, 0.999)), ("fused", None)))
-    assert str(made) == "torch:AdamW(weight_decay=0.1; betas=(0.9, 0.999), fused=None)"
-    assert made.key == "torch:AdamW(betas=(0.9, 0.999), fused=None, weight_decay=0.1)"
+    assert str(made) == "torch:AdamW(weight_decay=0.1;betas=(0.9,0.999),fused=None)"
+    assert made.key == "torch:AdamW(betas=(0.9,0.999),fused=None,weight_decay=0.1)"
     assert (made.infix, made.text) == ("torch AdamW(weight_decay=0.1)", "torch:AdamW(weight_decay=0.1)")
     assert NamedOptimizer("torch", "SGD").infix == "torch SGD"
 
@@ -56,10 +58,11 @@ def test_no_rule_is_taken_for_another_optimizer_nor_shares_its_key() -> None:
     "record",
     [
         "torch:AdamW(weight_decay=0.1)",
-        "torch:AdamW(weight_decay=; x=1)",
-        "torch:AdamW(weight_decay=0.1, weight_decay=0.2; x=1)",
-        "torch:AdamW(weight_decay=open; x=1)",
-        "torch:AdamW(; x=1) ",
+        "torch:AdamW(weight_decay=;x=1)",
+        "torch:AdamW(weight_decay=0.1,weight_decay=0.2;x=1)",
+        "torch:AdamW(weight_decay=open;x=1)",
+        "torch:AdamW(weight_decay=0.1; x=1)",
+        "torch:AdamW(;x=1) ",
         "torch AdamW",
         "",
     ],

@@ -47,7 +47,7 @@ def test_candidates_stand_beside_rules_on_the_board(confirmed: Path) -> None:
     assert found.keys() >= {*NAMES, "sgd", "adam"}
     without, adam = found["torch AdamW(weight_decay=0.0)"], found["torch Adam"]
     assert without["test"] == adam["test"], "AdamW without decay is Adam"
-    assert without["tokens"].startswith("torch:AdamW(weight_decay=0.0; amsgrad=False, betas=(0.9, 0.999), ")
+    assert without["tokens"].startswith("torch:AdamW(weight_decay=0.0;amsgrad=False,betas=(0.9,0.999),")
     assert (adam["means"], adam["complexity"], adam["known"]) == (None, None, "")
     assert adam["paired"] is not None
     assert {one["learning_rate"] for one in adam["retrainings"]} <= {1e-3, 1e-2, 1e-1}

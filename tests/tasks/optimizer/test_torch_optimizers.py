@@ -56,7 +56,7 @@ def test_a_default_that_changes_is_another_record(monkeypatch: pytest.MonkeyPatc
     after = torch_optimizer("AdamW")
     assert (before.infix, before.text) == (after.infix, after.text)
     assert before.key != after.key
-    assert "betas=(0.9, 0.99)" in str(after)
+    assert "betas=(0.9,0.99)" in str(after)
 
 
 @pytest.mark.parametrize(
