@@ -8,23 +8,29 @@ from pathlib import Path
 
 import pytest
 from doubles import CountingEngine, Scripted, rules
-from racing import PROTOCOL, FakeTask, dump, header, run
+from racing import PROTOCOL, FakeTask, dump, fake_outcome, header, run
 
 from harness.board.rules.known import CONFIRMER, InTurn, to_confirm
 from harness.candidates import NamedOptimizer
-from harness.contracts import Candidate
+from harness.contracts import Candidate, Status
 from harness.errors import EngineError, LedgerError, SearcherError, SpaceError
 from harness.race.engines.engine import TaskSpec, build_task
 from harness.race.header import Confirmation, RunHeader
-from harness.race.protocols import Budget
+from harness.race.protocols import Budget, child_seed
 from harness.race.runs import RunState
 from harness.race.store.archive import encode
 from harness.race.store.archive_reading import decode
 from harness.race.store.ledger import Ledger
 
 DEFAULTS = (("betas", (0.9, 0.999)), ("eps", 1e-08))
-ADAMW = NamedOptimizer("torch", "AdamW", (("weight_decay", 0.01),), DEFAULTS)
-PLAIN_ADAMW = NamedOptimizer("torch", "AdamW", (), (*DEFAULTS, ("weight_decay", 0.01)))
+FRESH_SEED = child_seed(0, PROTOCOL, fresh=True)
+DECAY, ADAMW = next(
+    (decay, made)
+    for decay in range(100)
+    for made in [NamedOptimizer("torch", "AdamW", (("weight_decay", decay),), DEFAULTS)]
+    if fake_outcome(made.key, FRESH_SEED).status is Status.OK  # which alone is stored to serve other runs
+)
+PLAIN_ADAMW = NamedOptimizer("torch", "AdamW", (), (*DEFAULTS, ("weight_decay", DECAY)))
 SGD = NamedOptimizer("torch", "SGD")
 MIXED: tuple[Candidate, ...] = (*rules(2), ADAMW, SGD)
 

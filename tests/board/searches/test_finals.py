@@ -134,12 +134,3 @@ def test_without_confirmations_nothing_is_said_of_it(searches) -> None:
     found = boards(searches)
     assert found[0].retrained is None
     assert not any("retrained" in text.lower() for text in (*page(found[0]).notes, render(found, Format.MD)))
-
-
-def test_another_optimizer_confirmed_beside_final_bests_changes_nothing(searches, rules) -> None:
-    scores = {str(rule): [0.3, 0.4] for rule in rules}
-    alone, beside = (
-        retrained([*searches, *confirmed(searches[0].header, own)])
-        for own in (scores, scores | {"torch:AdamW(weight_decay=0.1)": [0.9, 0.9]})
-    )
-    assert alone == beside
