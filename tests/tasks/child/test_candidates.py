@@ -134,6 +134,7 @@ def test_where_rules_train_side_by_side_the_others_train_plainly_and_the_record_
     searching, confirming = ChildTask(protocol, data), ChildTask(protocol, data, candidates=True)
     assert (searching.environment["step"], searching.environment[ARITHMETIC]) == (STACKED, f"digest of {STACKED}")
     others = {"step of other optimizers": PLAIN, f"{ARITHMETIC} of other optimizers": f"digest of {PLAIN}"}
+    assert not others.keys() & searching.environment.keys(), "what searches recorded stays what it was"
     assert confirming.environment == {**searching.environment, **others}
     rules, adam = [Rule.parse("g"), Rule.parse("m")], torch_optimizer("Adam")
     mixed = confirming.evaluate([rules[0], adam, rules[1]], seed=3)
