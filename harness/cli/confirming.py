@@ -94,7 +94,15 @@ def confirm(
     _tell_one_seed(seeds)
     with Ledger.open(results) as ledger, stoppable():
         plan = planned(
-            ledger, own, top=top, finals=finals, board=board, unfinished=unfinished, protocol=chosen, data=data
+            ledger,
+            own,
+            top=top,
+            finals=finals,
+            board=board,
+            unfinished=unfinished,
+            protocol=chosen,
+            reference=protocol if protocol is not None and ":" in protocol else "",
+            data=data,
         )
         options.tell_unread(plan.protocol, data, data_root, default=None)
         headers = retrain(

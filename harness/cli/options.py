@@ -15,7 +15,7 @@ from harness.contracts import CPU
 from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
 
 if TYPE_CHECKING:
-    from harness.contracts import ChildProtocol
+    from harness.contracts import TaskProtocol
     from harness.space.grammar import Space
 
 Named = TypeVar("Named", int, str)
@@ -191,7 +191,7 @@ def tell_unused(given: Mapping[str, bool], why: str) -> None:
         announce(f"{' and '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used: {why}")
 
 
-def tell_unread(protocol: ChildProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
+def tell_unread(protocol: TaskProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
     """Say so where a data set was chosen and the protocol reads none.
 
     Args:

@@ -114,6 +114,7 @@ def stated(
         data_root=data_root,
         replay=evaluator is Evaluator.REPLAY,
         results=results,
+        reference=protocol if ":" in protocol else "",
     )
 
 

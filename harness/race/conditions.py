@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts import CPU, ChildProtocol, Dataset, Task
-from harness.errors import LedgerError, message
+from harness.contracts import CPU, Dataset, Task, TaskProtocol
+from harness.errors import DataError, LedgerError, message
 from harness.race.engines.engine import Engine, TaskSpec, build_task, check_abilities, pinned
 from harness.race.engines.opening import check_cluster, environment_at, open_engine
 from harness.race.engines.replay import ReplayEngine
 from harness.race.header import RunHeader
-from harness.race.protocols import NO_DATA
+from harness.race.protocols import NO_DATA, check_protocol
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import Kind, check_call, load
+from harness.registry import BUILT_IN, Kind, check_call, load
 
 Announce = Callable[[str], None]
 """Told in one line what a user should know of, such as that a download takes long."""
@@ -38,7 +38,7 @@ class Conditions:
         environment: the task's version, library versions, device, as it is pinned in the headers of runs.
     """
 
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     environment: Mapping[str, str]
@@ -90,7 +90,7 @@ class Replaying:
 
 
 def prepared(
-    protocol: ChildProtocol,
+    protocol: TaskProtocol,
     name: str,
     root: Path | None,
     *,
@@ -119,8 +119,10 @@ def prepared(
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
+        ProtocolError: a run's record cannot hold the protocol.
         HarnessError: the task cannot be built, or the cluster cannot be reached.
     """
+    check_protocol(protocol)
     task = None
     spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, candidates=candidates, device=device)
     if cluster is None:
@@ -141,15 +143,18 @@ def prepared(
     return Training(conditions, whole, task, workers, cluster)
 
 
-def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: Announce = lambda _: None) -> Dataset:
+def dataset(name: str, root: Path | None, protocol: TaskProtocol, *, announce: Announce = lambda _: None) -> Dataset:
     """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
 
     Raises:
-        DataError: it is missing or damaged; the message says how to get it.
+        DataError: it is missing or damaged, or of another kind; the message says how to get it.
         RegistryError: no data set has that name, or it cannot be called as one.
     """
     if protocol.inputs == "none":
         return NO_DATA
+    if protocol.inputs != "images" and name in BUILT_IN[Kind.DATA]:
+        what, hint = f"data of protocol {protocol.name!r}", "Name such a data set with --data module:attribute"
+        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds images", hint=hint))
     factory = load(Kind.DATA, name)
     check_call(Kind.DATA, name, factory, root, announce)
     found: Dataset = factory(root, announce)
@@ -157,7 +162,7 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: 
 
 
 def task_and_data(
-    protocol: ChildProtocol,
+    protocol: TaskProtocol,
     name: str,
     root: Path | None,
     *,
@@ -179,7 +184,7 @@ def task_and_data(
 
 
 def conditions_held(
-    records: Sequence[Judged], protocol: ChildProtocol, *, seeds: Sequence[int], data: str = "auto"
+    records: Sequence[Judged], protocol: TaskProtocol, *, seeds: Sequence[int], data: str = "auto"
 ) -> list[Conditions]:
     """What the store's evaluations by a protocol were made on: one data set, in one or more environments.
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts import CPU, ChildProtocol, Searcher
+from harness.contracts import CPU, Searcher, TaskProtocol
 from harness.race.active_run import Proposing, Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
@@ -26,7 +26,7 @@ from harness.race.engines.engine import Engine
 from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
-from harness.race.protocols import Budget
+from harness.race.protocols import REFERENCE, Budget
 from harness.race.provenance import provenance
 from harness.race.runs import RunState
 from harness.race.startup import RECORD, count, fitted, stated
@@ -53,10 +53,11 @@ class Setup:
         device: where a child trains, as torch names it.
         asynchronous: tell results as they finish.
         replay: look scores up in the store instead of training children.
+        reference: what ``--protocol`` took where that is not the protocol's own name: a run's record keeps it.
     """
 
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     budget: Budget
     seeds: tuple[int, ...]
     results: Path
@@ -67,6 +68,7 @@ class Setup:
     device: str = CPU
     asynchronous: bool = False
     replay: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Racer:
             environment=dict(conditions.environment),
             provenance=provenance()
             | {"evaluator": "replay" if setup.replay else "train"}
+            | ({REFERENCE: setup.reference} if setup.reference else {})
             | ({} if startup is None else {RECORD: str(startup)}),
         )
 

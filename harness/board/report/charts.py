@@ -94,15 +94,14 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
 
 def _of_rules(section: RulesSection) -> dict[str, Json]:
     name, board = f"r{section.number}", section.board
-    figure = "test accuracy" if board.tested else "validation score"
     sized = [each for each in board.rules if each.complexity is not None]
     found: dict[str, Json] = {
         f"{name}-size": {
             "kind": "confirmed",
-            "alt": f"Mean {figure} on fresh seeds against the size of the formula: "
+            "alt": f"Mean {board.figure} on fresh seeds against the size of the formula: "
             + "; ".join(f"{each.infix} {each.figure.mean:.3f} with {each.complexity} nodes" for each in sized)
             + ".",
-            "figure": figure,
+            "figure": board.figure,
             "points": [
                 {
                     "x": each.complexity,

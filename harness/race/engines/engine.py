@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import ARITHMETIC, CPU, Candidate, ChildProtocol, Dataset, Outcome, Task
+from harness.contracts import ARITHMETIC, CPU, Candidate, Dataset, Outcome, Task, TaskProtocol
 from harness.errors import DataError, EngineError, message
 from harness.registry import Kind, load
 from harness.space.expression import LANGUAGE_VERSION
@@ -66,7 +66,7 @@ class TaskSpec:
     """
 
     task: str
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str | None = None
     root: Path | None = None
     fingerprint: str = ""
@@ -128,7 +128,7 @@ def pinned(task: Task) -> dict[str, str]:
 
 def build_task(
     factory: Callable[..., Task],
-    protocol: ChildProtocol,
+    protocol: TaskProtocol,
     data: Dataset | None,
     *,
     test: bool = False,
@@ -152,7 +152,7 @@ def build_task(
 
 
 def check_abilities(
-    factory: Callable[..., Task], protocol: ChildProtocol, *, device: str = CPU, candidates: bool = False
+    factory: Callable[..., Task], protocol: TaskProtocol, *, device: str = CPU, candidates: bool = False
 ) -> None:
     """Raise unless a task can train what is asked for where it is asked for, before any data is loaded for it.
 
