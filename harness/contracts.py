@@ -13,7 +13,8 @@ store, and a searcher never sees a clock, a store or a worker.
 
 Laws, each with a test:
 
-1. ``Rule`` is the only currency. Every searcher can propose every rule of its space, and nothing outside it.
+1. ``Rule`` is the only currency of searches. Every searcher can propose every rule of its space, and nothing outside
+   it. A confirmation compares trained optimizers: its currency is a ``Candidate``, a rule or another optimizer.
 2. ``Task.evaluate`` never raises for a bad rule: failure is an ``Outcome``. The same rule, protocol, data and seed give
    the same outcome, bit for bit, on one machine.
 3. The loop owns the budget, the deduplication and the store.
@@ -30,7 +31,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are those of rules
+    from typing_extensions import TypeVar
+
+    Tried = TypeVar("Tried", bound="Candidate", covariant=True, default="Rule")
+    Proposed = TypeVar("Proposed", bound="Candidate", default="Rule")
+else:
+    from typing import TypeVar  # which knows defaults from Python 3.13 on
+
+    Tried, Proposed = TypeVar("Tried", covariant=True), TypeVar("Proposed")
 
 from harness.metrics import ACCURACY as ACCURACY
 from harness.metrics import SCORE as SCORE
@@ -109,6 +120,21 @@ class Rule:
         return " ".join(self.tokens)
 
 
+class Candidate(Protocol):
+    """What trains a child and can be confirmed: a ``Rule``, or a ``harness.candidates.NamedOptimizer``.
+
+    ``str(candidate)`` is its record, from which it can be built again.
+    """
+
+    @property
+    def key(self) -> str:
+        """Equal for candidates that are one function; what it earned is stored under it."""
+
+    @property
+    def infix(self) -> str:
+        """What a person reads: a rule's formula, or another optimizer's name with its options."""
+
+
 class Status(StrEnum):
     """How a child ended."""
 
@@ -147,8 +173,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One proposal with its outcome.
+class Trial(Generic[Tried]):
+    """One proposal with its outcome; a search's proposal is a rule, a confirmation's any candidate.
 
     Attributes:
         index: its place among the run's proposals, from 0.
@@ -158,7 +184,7 @@ class Trial:
     """
 
     index: int
-    rule: Rule
+    rule: Tried
     outcome: Outcome
     charged: bool = True
 
@@ -292,7 +318,7 @@ class Dataset(Protocol):
 
 
 @runtime_checkable
-class Searcher(Protocol):
+class Searcher(Protocol[Proposed]):
     """A method that discovers rules. Built as ``factory(space, *, seed, **settings)``; a fresh one for each run.
 
     A factory may carry ``version: int`` (1 if absent), which rises when its proposals change, ``startup``, as
@@ -304,10 +330,10 @@ class Searcher(Protocol):
     def batch(self) -> int:
         """How many proposals it wants scored before it learns: asked for together, told together."""
 
-    def ask(self, count: int) -> Sequence[Rule]:
+    def ask(self, count: int) -> Sequence[Proposed]:
         """Propose 1 to ``count`` rules of the space; none at all means that it has nothing left to propose."""
 
-    def tell(self, trials: Sequence[Trial]) -> None:
+    def tell(self, trials: Sequence[Trial[Proposed]]) -> None:
         """Hear what earlier proposals earned, in the order asked (with ``--async``, in the order finished)."""
 
 
@@ -344,6 +370,10 @@ class Task(Protocol):
     ``check_device(name)``, which raises where that is not there, and is called before any data is loaded. One that
     trains many rules faster together than one after another has ``width: int`` (1 if absent), how many it likes to be
     given at once; a rule's outcome does not depend on which rules are beside it.
+
+    One that trains other candidates than rules takes ``candidates: bool = False``, too: only a confirmation that has
+    some sets it. The task then says in its environment what else their scores depend on; one without it is given rules
+    alone.
     """
 
     @property
@@ -355,7 +385,7 @@ class Task(Protocol):
         the version of the language.
         """
 
-    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+    def evaluate(self, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
         """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule.
 
         Raises:

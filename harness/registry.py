@@ -1,8 +1,8 @@
 """Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers and tasks.
 
-Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``
-and ``harness.protocols``; anything importable can be named as ``module:attribute`` without registration; and
-``register`` names what a process has at hand, for that process.
+Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``,
+``harness.protocols`` and ``harness.candidates``; anything importable but a family of candidates can be named as
+``module:attribute`` without registration; and ``register`` names what a process has at hand, for that process.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ class Kind(StrEnum):
     TASK = "tasks"
     DATA = "data"
     PROTOCOL = "protocols"
+    CANDIDATE = "candidates"
 
 
 CALLS = {
     Kind.SEARCHER: "factory(space, *, seed, **settings)",
     Kind.TASK: "factory(protocol, data)",
     Kind.DATA: "factory(root, announce)",
+    Kind.CANDIDATE: "factory(text)",
 }
 
 
@@ -135,6 +137,13 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "toy-quadratic": Registered("harness.tasks.toy.protocols:NAMED_TOY_QUADRATIC"),
         "toy-rosenbrock": Registered("harness.tasks.toy.protocols:NAMED_TOY_ROSENBROCK"),
         "toy-classifier": Registered("harness.tasks.toy.protocols:NAMED_TOY_CLASSIFIER"),
+    },
+    Kind.CANDIDATE: {
+        "torch": Registered(
+            "harness.tasks.optimizer.torch_optimizers:torch_optimizer",
+            "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01); its lr is the sweep's",
+            "PyTorch",
+        ),
     },
 }
 

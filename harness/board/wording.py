@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
-from harness.contracts import Rule, TaskProtocol
+from harness.contracts import Candidate, TaskProtocol
 from harness.errors import HarnessError
 from harness.space.notation import rules as notation
 
@@ -28,8 +28,8 @@ def listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def formula(rule: Rule) -> str:
-    """The rule in infix, no minus behind another; a string this version of the language cannot read, as its tokens."""
+def formula(rule: Candidate) -> str:
+    """A rule in infix, no minus behind another, or an optimizer's name; what our language cannot read, as tokens."""
     try:
         return plain(notation.readable(rule))
     except HarnessError:

@@ -110,7 +110,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 def _purpose(header: RunHeader) -> str:
     """The space that a run searches, or what it does instead."""
     if header.confirmation is not None:
-        return f"confirms {len(header.confirmation.rules)} rules"
+        return f"confirms {len(header.confirmation.rules)} {header.confirmation.noun}"
     if header.table is not None:
         return f"fills table {header.table}, part {header.settings.get('part', '')}"
     return f"{header.space.edition} n={header.space.blocks}"

@@ -21,7 +21,7 @@ def confirm(
         int | None,
         typer.Option(
             help="Best rules of each searcher, by what they earn beyond what their seeds give.",
-            show_default=f"{TOP}, or 0 with --finals or --rule",
+            show_default=f"{TOP}, or 0 with --finals, --rule or --candidate",
         ),
     ] = None,
     finals: Annotated[
@@ -33,6 +33,13 @@ def confirm(
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", help="A rule of your own: infix, tokens, or a name from `harness ls rules`."),
+    ] = None,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidate",
+            help="An optimizer of torch, such as torch:AdamW(weight_decay=0.01), whose lr is the sweep's; or a rule.",
+        ),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="How rules are retrained.", show_default="as the searches scored")
@@ -58,11 +65,11 @@ def confirm(
     from harness.library.confirming import nominated_of_each, retrained
     from harness.race.protocols import named
 
-    chosen_seeds, own = options.seeds(seeds), rules or []
+    chosen_seeds, own = options.seeds(seeds), [*(rules or []), *(candidates or [])]
     options.check_device(device)
     if own and not nominated_of_each(own, top=top, finals=finals) and not finals:
         given = {"--board": board is not None, "--unfinished": unfinished}
-        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
+        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those named by hand")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     scoring = None if protocol is None else named(protocol)
     if cluster is not None:

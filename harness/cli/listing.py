@@ -20,6 +20,7 @@ class Listed(StrEnum):
     SEARCHERS = "searchers"
     TASKS = "tasks"
     DATA = "data"
+    CANDIDATES = "candidates"
     RULES = "rules"
     SPACES = "spaces"
 
@@ -28,12 +29,13 @@ def ls(
     what: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
     name: Annotated[str, typer.Argument(help="One of them, in detail: its every number or setting.")] = "",
 ) -> None:
-    """List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail."""
+    """List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, that one in detail."""
     tables = {
         Listed.PROTOCOLS: _protocol if name else _protocols,
         Listed.SEARCHERS: _searcher if name else _registered,
         Listed.TASKS: _registered,
         Listed.DATA: _registered,
+        Listed.CANDIDATES: _registered,
         Listed.RULES: _rules,
         Listed.SPACES: _spaces,
     }

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, SupportsIndex, TypeVar, runtime_checkable
 
-from harness.contracts import CPU, Dataset, NamedProtocol, Rule, Searcher, TaskProtocol
+from harness.board.rules import known
+from harness.candidates import NamedOptimizer
+from harness.contracts import CPU, Candidate, Dataset, NamedProtocol, Rule, Searcher, TaskProtocol
 from harness.errors import (
     DataError,
     LedgerError,
@@ -39,6 +41,7 @@ ProtocolLike = TaskProtocol | NamedProtocol | str
 SeedsLike = int | Iterable[int]
 """So many seeds from 0, or the seeds themselves."""
 RuleLike = Rule | str
+CandidateLike = Rule | NamedOptimizer | str
 """A rule, a name from ``harness ls rules``, infix, or tokens."""
 Given = TypeVar("Given")
 MOST_SEED = 2**62
@@ -209,9 +212,9 @@ def workers(given: int | str, *, device: str = CPU) -> int:
     return given
 
 
-def listed(given: RuleLike | Iterable[RuleLike]) -> list[RuleLike]:
+def listed(given: CandidateLike | Iterable[CandidateLike]) -> list[CandidateLike]:
     """Rules, however many: not read yet."""
-    return [given] if isinstance(given, str | Rule) else _listed(given, "rules")
+    return [given] if isinstance(given, str | Rule | NamedOptimizer) else _listed(given, "rules")
 
 
 def rule(given: RuleLike) -> Rule:
@@ -226,6 +229,19 @@ def rule(given: RuleLike) -> Rule:
         hint = 'Write "g * exp(v)" or "adam", or give a Rule'
         raise RuleSyntaxError(message("rule", expected="a Rule or a text", got=repr(given), hint=hint))
     return resolve(given)
+
+
+def candidate(given: CandidateLike) -> Candidate:
+    """A rule, or an optimizer of a family such as ``torch:AdamW(weight_decay=0.01)``.
+
+    Raises:
+        RegistryError: no family has that name.
+        SettingError: the family has no such optimizer or option.
+        RuleSyntaxError: it is none.
+    """
+    if isinstance(given, NamedOptimizer):
+        return given
+    return known.candidate(given) if isinstance(given, str) else rule(given)
 
 
 def folder(given: ResultsLike) -> Path:

@@ -11,10 +11,10 @@ from harness.board.rules.judging import group_of
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.plan import planned
 from harness.board.searches.judging import comparables
-from harness.contracts import CPU, Dataset, Rule, TaskProtocol
+from harness.contracts import CPU, Candidate, Dataset, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, check_range, message
 from harness.library import arguments
-from harness.library.arguments import ProtocolLike, ResultsLike, RuleLike, SeedsLike
+from harness.library.arguments import CandidateLike, ProtocolLike, ResultsLike, SeedsLike
 from harness.library.boards import Board, RulesBoard, rules_boards
 from harness.library.defaults import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread
@@ -27,7 +27,7 @@ from harness.race.store.ledger import Ledger
 
 def confirm(
     results: ResultsLike | None = None,
-    rules: RuleLike | Iterable[RuleLike] = (),
+    rules: CandidateLike | Iterable[CandidateLike] = (),
     *,
     top: int | None = None,
     finals: bool = False,
@@ -49,7 +49,8 @@ def confirm(
     Args:
         results: the results folder, or the board that a race returned, whose rules are then meant. None, where
             ``rules`` are given, for a temporary folder, removed when Python exits.
-        rules: rules of your own: infix, tokens, a name from ``harness ls rules``, or a ``Rule``.
+        rules: rules of your own: infix, tokens, a name from ``harness ls rules``, or a ``Rule``; optimizers of torch,
+            such as ``torch:AdamW(weight_decay=0.01)``, whose learning rate is the sweep's.
         top: best rules of each searcher, by what they earn beyond what their seeds give; None for 5, or for 0 with
             ``finals`` or ``rules``.
         finals: the final best of every run; the searchers' board then shows what they earn.
@@ -112,7 +113,7 @@ def confirm(
 
 def retrained(
     results: Path,
-    rules: Sequence[RuleLike],
+    rules: Sequence[CandidateLike],
     *,
     top: int | None,
     finals: bool,
@@ -141,7 +142,7 @@ def retrained(
     check_range("seeds: how many", len(seeds), least=1, most=MOST_FRESH_SEEDS, error=ProtocolError)
     check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
     check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
-    own = [arguments.rule(each) for each in rules]
+    own = [arguments.candidate(each) for each in rules]
     top = nominated_of_each(rules, top=top, finals=finals)
     _tell_repeated(own, list(map(str, rules)), announce)
     if top or finals or not own:
@@ -172,7 +173,7 @@ def retrained(
         )
 
 
-def nominated_of_each(own: Sequence[RuleLike], *, top: int | None, finals: bool) -> int:
+def nominated_of_each(own: Sequence[CandidateLike], *, top: int | None, finals: bool) -> int:
     """How many rules each searcher nominates, where the caller leaves it open."""
     if top is None:
         return 0 if own or finals else TOP
@@ -193,13 +194,13 @@ def _number(searched: Board) -> int:
     return 1 + groups.index(searched.comparable)
 
 
-def _tell_repeated(rules: Sequence[Rule], texts: Sequence[str], announce: Announce) -> None:
-    """Say which rules are no function of their own: every function is retrained once."""
+def _tell_repeated(rules: Sequence[Candidate], texts: Sequence[str], announce: Announce) -> None:
+    """Say which candidates are no function of their own: every function is retrained once."""
     known = {rule.key: name for name, rule in known_optimizers().items()}
     given: dict[str, str] = {}
     for rule, text in zip(rules, texts, strict=True):
         if rule.key in known:
-            announce(f"rule {text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
+            announce(f"{text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
         elif rule.key in given:
-            announce(f"rule {text!r} is the same function as {given[rule.key]!r}, and is retrained once")
+            announce(f"{text!r} is the same function as {given[rule.key]!r}, and is retrained once")
         given.setdefault(rule.key, text)

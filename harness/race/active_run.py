@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from harness.contracts import Outcome, Rule, Searcher
+from harness.candidates import NamedOptimizer
+from harness.contracts import Candidate, Outcome, Rule, Searcher
 from harness.errors import ReplayError, SearcherError, SpaceError, message
 from harness.race.engines.engine import Engine
 from harness.race.entry import Entry, Source
@@ -15,6 +16,10 @@ from harness.race.store.writer import RunWriter
 from harness.race.validation import checked
 
 PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
+
+
+Proposing = Searcher[Rule] | Searcher[Candidate]
+"""What proposes in a search, or reads what is to be confirmed from a list."""
 
 
 class StopRequest(Protocol):
@@ -43,7 +48,7 @@ class ActiveRun:
     def __init__(
         self,
         run: RunWriter,
-        searcher: Searcher,
+        searcher: Proposing,
         engine: Engine,
         *,
         watch: Callable[[Progress], None],
@@ -96,16 +101,16 @@ class ActiveRun:
         if self._stop is not None and self._stop.is_set():
             raise Stopped
 
-    def ask(self, count: int) -> list[Rule]:
+    def ask(self, count: int) -> list[Candidate]:
         """Ask the searcher for up to ``count`` proposals, and hold it to the contract.
 
         Raises:
             SearcherError: it gave too many, or something that is no rule.
             SpaceError: a rule lies outside its space.
         """
-        rules = list(self.searcher.ask(count))
+        rules: list[Candidate] = list(self.searcher.ask(count))
         what = f"searcher {self.header.searcher}"
-        strangers = [rule for rule in rules if not isinstance(rule, Rule)]
+        strangers = [rule for rule in rules if not isinstance(rule, Rule | NamedOptimizer)]
         if len(rules) > count or strangers:
             got = repr(strangers[0]) if strangers else f"{len(rules)} rules"
             hint = "Mend the searcher: `harness conformance` tests it"
@@ -117,7 +122,7 @@ class ActiveRun:
                 raise SpaceError(f"{what}, proposal {len(self.entries) + offset} ({rule}): {cause}") from cause
         return rules
 
-    def place(self, rules: Sequence[Rule], *, asked: int) -> range:
+    def place(self, rules: Sequence[Candidate], *, asked: int) -> range:
         """Enter the answer to one ask, and dispatch it.
 
         Args:
@@ -137,7 +142,7 @@ class ActiveRun:
         self.dispatch()
         return placed
 
-    def enter(self, rules: Sequence[Rule], *, asked: int) -> range:
+    def enter(self, rules: Sequence[Candidate], *, asked: int) -> range:
         """Take the answer to one ask into the accounts.
 
         What is known at once, duplicates and shared evaluations, is to be told at the next step.
@@ -210,7 +215,12 @@ class ActiveRun:
         if self._unflushed:
             self.run.flush()
             self._unflushed = False
-        self.searcher.tell([self.entries[index].trial for index in indexes])
+        self.hear([self.entries[index] for index in indexes])
+
+    def hear(self, entries: Sequence[Entry]) -> None:
+        """Let the searcher hear of entries that are on the disk."""
+        # What proposes rules alone has none but rules in its entries: the header sees to that.
+        self.searcher.tell([entry.trial for entry in entries])  # type: ignore[misc]
 
     def check_replayed(self) -> None:
         """Raise if the searcher ended before its recorded proposals did.
@@ -240,7 +250,7 @@ class ActiveRun:
         if first is not None:
             finished[first] = checked(outcome, self.header.protocol)
 
-    def _entry(self, rule: Rule, asked: int) -> Entry:
+    def _entry(self, rule: Candidate, asked: int) -> Entry:
         index, key = len(self.entries), rule.key
         first = self._first.setdefault(key, index)
         if index < len(self.run.recorded):
@@ -253,15 +263,15 @@ class ActiveRun:
         told = None if outcome is None else asked + 1
         return Entry(index=index, rule=rule, key=key, source=source, asked=asked, told=told, outcome=outcome)
 
-    def _recorded(self, entry: Entry, rule: Rule, *, asked: int, charged: bool) -> Entry:
-        if entry.rule != rule:
+    def _recorded(self, entry: Entry, rule: Candidate, *, asked: int, charged: bool) -> Entry:
+        if str(entry.rule) != str(rule):
             raise self.differs(str(entry.rule), rule)
         if entry.asked != asked:
             raise self.differs(f"{rule} at step {entry.asked}", f"step {asked}")
         if entry.charged != charged:
             kinds = {True: "a new function", False: "a duplicate"}
             raise self.differs(f"{rule} to be {kinds[entry.charged]}", kinds[charged])
-        return entry
+        return dataclasses.replace(entry, rule=rule)  # a record lacks what an optimizer is built from
 
     def _count(self, entry: Entry, *, replayed: bool) -> None:
         self.meter.count(entry, replayed=replayed)

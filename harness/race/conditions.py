@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Task, TaskProtocol
 from harness.errors import DataError, LedgerError, message
-from harness.race.engines.engine import Engine, TaskSpec, build_task, check_device, pinned
+from harness.race.engines.engine import Engine, TaskSpec, build_task, check_abilities, pinned
 from harness.race.engines.opening import check_cluster, environment_at, open_engine
 from harness.race.engines.replay import ReplayEngine
 from harness.race.header import RunHeader
@@ -98,6 +98,7 @@ def prepared(
     workers: int = 1,
     cluster: str | None = None,
     test: bool = False,
+    candidates: bool = False,
     announce: Announce = lambda _: None,
 ) -> Training:
     """Load the data and build the task: here, or where a cluster trains on one of its workers.
@@ -112,6 +113,7 @@ def prepared(
         workers: children trained at once, at most; ignored with a cluster.
         cluster: address of a Dask scheduler, or None to train on this machine.
         test: score test examples, too.
+        candidates: train other candidates than rules, too.
         announce: told what takes long.
 
     Raises:
@@ -122,10 +124,10 @@ def prepared(
     """
     check_protocol(protocol)
     task = None
-    spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, device=device)
+    spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, candidates=candidates, device=device)
     if cluster is None:
-        factory, data = task_and_data(protocol, name, root, device=device, announce=announce)
-        task = build_task(factory, protocol, data, test=test, device=device)
+        factory, data = task_and_data(protocol, name, root, device=device, candidates=candidates, announce=announce)
+        task = build_task(factory, protocol, data, test=test, candidates=candidates, device=device)
     else:
         check_cluster(cluster, spec)
         data = dataset(name, root, protocol, announce=announce)
@@ -172,6 +174,7 @@ def task_and_data(
     root: Path | None,
     *,
     device: str = CPU,
+    candidates: bool = False,
     announce: Announce = lambda _: None,
 ) -> tuple[Callable[..., Task], Dataset]:
     """Load a protocol's task and its data set.
@@ -179,10 +182,10 @@ def task_and_data(
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
-        HarnessError: the task cannot train on the device.
+        HarnessError: the task cannot train on the device, or candidates that are no rules.
     """
-    if device != CPU:
-        check_device(load(Kind.TASK, protocol.task), protocol, device)  # a download would come before the complaint
+    if device != CPU or candidates:  # a download would come before the complaint
+        check_abilities(load(Kind.TASK, protocol.task), protocol, device=device, candidates=candidates)
     data = dataset(name, root, protocol, announce=announce)  # before the task, for what is missing is then said at once
     return load(Kind.TASK, protocol.task), data
 

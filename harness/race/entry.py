@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.contracts import Outcome, Rule, Trial
+from harness.contracts import Candidate, Outcome, Trial
 
 
 class Source(StrEnum):
@@ -22,8 +22,8 @@ class Entry:
 
     Attributes:
         index: its place among the run's proposals, from 0.
-        rule: what was proposed.
-        key: the rule's canonical form.
+        rule: what was proposed: of a search a rule, of a confirmation any candidate.
+        key: the rule's canonical form, or the candidate's key.
         source: where its outcome comes from.
         asked: the logical step at which it was asked for. Every ask and every tell of a run is one step, from 0.
         told: the step at which its outcome is told; None while it is pending.
@@ -31,7 +31,7 @@ class Entry:
     """
 
     index: int
-    rule: Rule
+    rule: Candidate
     key: str
     source: Source
     asked: int
@@ -44,7 +44,7 @@ class Entry:
         return self.source is not Source.DUPLICATE
 
     @property
-    def trial(self) -> Trial:
+    def trial(self) -> Trial[Candidate]:
         """What the searcher is told. Only for a completed entry."""
         assert self.outcome is not None, "a pending entry has nothing to tell"
         return Trial(self.index, self.rule, self.outcome, self.charged)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.contracts import Rule, TaskProtocol
+from harness.candidates import NamedOptimizer, names_optimizer
+from harness.contracts import Candidate, Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
 from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
@@ -25,7 +26,7 @@ class Confirmation:
     """What a run retrains that does not search (protocol §3).
 
     Attributes:
-        rules: their token strings in the order of training, each another function.
+        rules: their token strings, or the records of other candidates, in the order of training, each another function.
         searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
         nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
             where they were named by hand, and in records of before there were several ways.
@@ -34,6 +35,11 @@ class Confirmation:
     rules: tuple[str, ...]
     searched: str = ""
     nominated: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What people are told that they are."""
+        return "candidates" if any(map(names_optimizer, self.rules)) else "rules"
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
@@ -129,20 +135,25 @@ class RunHeader:
             del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
         return {"confirmation": fields}
 
-    def check(self, rule: Rule) -> None:
-        """Raise unless the run may train a rule: one of its space, or of those that it confirms.
+    def check(self, rule: Candidate) -> None:
+        """Raise unless the run may train a candidate: a rule of its space, or one of those that it confirms.
 
         Raises:
             SpaceError: it may not.
             RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
         """
         if self.confirmation is None:
+            if not isinstance(rule, Rule):
+                hint = "Confirm other optimizers with `harness confirm --candidate`"
+                raise SpaceError(message("proposal", expected="a rule of the space", got=rule, hint=hint))
             self.space.check(rule)
             return
         if str(rule) not in self.confirmation.rules:
             hint = "Propose these alone"
             raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
-        if not self.in_our_language:
+        if not isinstance(rule, Rule):
+            NamedOptimizer.read(str(rule))
+        elif not self.in_our_language:
             check_shape(rule)
         elif Rule.parse(str(rule)) != rule:
             hint = "Write op1 op2 u1 u2 binary for each block"

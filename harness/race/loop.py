@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from harness.contracts import Searcher
 from harness.errors import LedgerError, SearcherError, message
-from harness.race.active_run import PATIENCE_SECONDS, ActiveRun, Stopped, StopRequest
+from harness.race.active_run import PATIENCE_SECONDS, ActiveRun, Proposing, Stopped, StopRequest
 from harness.race.engines.engine import Engine
 from harness.race.header import RunHeader
 from harness.race.progress import Meter, Progress, RunSummary
@@ -30,7 +29,7 @@ _SLOTS_TO_ONE_WAITING = 8  # of many workers one in so many finds its next child
 
 def search(
     header: RunHeader,
-    searcher: Searcher,
+    searcher: Proposing,
     engine: Engine,
     ledger: Ledger,
     *,
@@ -152,7 +151,7 @@ def _replay(active: ActiveRun) -> None:
     exhausted = {active.run.exhausted} - {None}
     for step in range(len(asks) + len(tells) + len(exhausted)):
         if step in tells:
-            active.searcher.tell([tells[step].trial])
+            active.hear([tells[step]])
         elif step in asks or step in exhausted:
             rules = active.ask(1)
             if len(rules) != (step in asks):
@@ -165,7 +164,7 @@ def _replay(active: ActiveRun) -> None:
         active.tick()
 
 
-def _batch(searcher: Searcher) -> int:
+def _batch(searcher: Proposing) -> int:
     batch = searcher.batch
     if isinstance(batch, int) and batch >= 1:
         return batch

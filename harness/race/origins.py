@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
-from harness.contracts import Explaining, Origin, Searcher
+from harness.contracts import Explaining, Origin, Rule, Searcher
 from harness.errors import ReplayError, message
 from harness.race.entry import Entry
 from harness.race.header import RunHeader
@@ -51,7 +51,7 @@ def origins(
     last, made, trained = max(indexes), 0, 0
     for step in sorted({*asked, *told}):
         if step in told:
-            searcher.tell([entry.trial for entry in told[step]])
+            searcher.tell([entry.trial for entry in told[step]])  # type: ignore[misc]  # a search's, of rules alone
             continue
         left = min(header.budget.children - trained, header.budget.proposals - made)
         rules = searcher.ask(1 if header.asynchronous else min(searcher.batch, left))
@@ -59,7 +59,8 @@ def origins(
             raise _differs(header, asked[step][0].index)
         made, trained = made + len(rules), trained + sum(entry.charged for entry in asked[step])
         for entry in asked[step]:
-            origin = searcher.origin(entry.rule) if entry.index in indexes else None
+            rule = entry.rule
+            origin = searcher.origin(rule) if entry.index in indexes and isinstance(rule, Rule) else None
             if origin is not None:
                 found[entry.index] = origin
         watch(made)

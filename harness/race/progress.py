@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.contracts import Rule, Status, Trial
+from harness.contracts import Candidate, Status, Trial
 from harness.race.entry import Entry, Source
 from harness.race.header import RunHeader
 from harness.race.protocols import Budget
@@ -40,7 +40,7 @@ class Progress:
     duplicates: int
     replayed: int
     best_score: float | None
-    best_rule: Rule | None
+    best_rule: Candidate | None
     children_per_minute: float | None
     seconds_left: float | None
 
@@ -62,11 +62,11 @@ class RunSummary:
 
     header: RunHeader
     state: RunState
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial[Candidate], ...]
     children: int
     trained: int
     replayed: int
-    best: Trial | None
+    best: Trial[Candidate] | None
     seconds: float
 
 
@@ -80,7 +80,7 @@ class Meter:
         self.proposals = 0
         self.replayed = 0
         self.trained = 0
-        self.best: Trial | None = None
+        self.best: Trial[Candidate] | None = None
 
     def count(self, entry: Entry, *, replayed: bool = False) -> None:
         """Count one completed proposal."""
@@ -132,7 +132,7 @@ class Meter:
             seconds=seconds,
         )
 
-    def _beats_best(self, trial: Trial) -> bool:
+    def _beats_best(self, trial: Trial[Candidate]) -> bool:
         if self.best is None:
             return True
         return (-trial.outcome.score, trial.index) < (-self.best.outcome.score, self.best.index)

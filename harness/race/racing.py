@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Searcher, TaskProtocol
-from harness.race.active_run import Stopped, StopRequest
+from harness.race.active_run import Proposing, Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
     Conditions,
@@ -207,7 +207,7 @@ def compete(
 
 
 def carry_out(
-    runs: Sequence[tuple[RunHeader, Callable[[], Searcher]]],
+    runs: Sequence[tuple[RunHeader, Callable[[], Proposing]]],
     engine: Engine,
     ledger: Ledger,
     *,

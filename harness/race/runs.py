@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.contracts import Rule, Status, Trial
+from harness.contracts import Candidate, Status, Trial
 from harness.errors import HarnessError
 from harness.race.header import RunHeader
 
@@ -26,7 +26,7 @@ class Results:
 
     Attributes:
         numbers: their places among the run's proposals, from 0.
-        rules: their token strings.
+        rules: their token strings, or the records of other candidates.
         keys: their functions.
         charged: whether they used up one child of the budget.
         statuses: how their children ended.
@@ -48,7 +48,7 @@ class Results:
         return len(self.numbers)
 
     @classmethod
-    def of(cls, trials: Sequence[Trial], keys: Sequence[str] = ()) -> Results:
+    def of(cls, trials: Sequence[Trial[Candidate]], keys: Sequence[str] = ()) -> Results:
         """The results of trials.
 
         Args:
@@ -146,7 +146,7 @@ class RunRecord(Run):
         keys: of their rules, as recorded: another version of the language may have others. Empty to compute them.
     """
 
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial[Candidate], ...]
     keys: tuple[str, ...] = ()
 
     @property
@@ -159,7 +159,7 @@ Judged = RunRecord | RunResults
 """What a board can be made from."""
 
 
-def _key(rule: Rule) -> str:
+def _key(rule: Candidate) -> str:
     try:
         return rule.key
     except HarnessError:

@@ -32,6 +32,11 @@ class PlainNetwork:
         self._examples = examples
         self._rows = images.permute(0, 2, 3, 1).reshape(count, -1)  # a view: the images are stored channels-last
 
+    @property
+    def layers(self) -> Sequence[Tensor]:
+        """The modules' own parameters."""
+        return self.parameters
+
     def loss(self, chosen: Tensor) -> float:
         """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
         pool = self._examples.pool

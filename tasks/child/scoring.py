@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.contracts import ARITHMETIC, ChildProtocol, Outcome, Rule, Status
+from harness.contracts import ARITHMETIC, Candidate, ChildProtocol, Outcome, Rule, Status
 from harness.errors import ProtocolError, check_choice, message
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
@@ -46,6 +46,8 @@ class ChildTask:
             diverged counts whole. It stays behind when the task is sent to another process.
         plain: train by PyTorch's own operations even where the fast path runs.
         test: score each child on the test images, too, once it has ended: for confirmations alone.
+        candidates: train other candidates than rules, too. Where rules train side by side, the others train one after
+            another by PyTorch's own operations, and the environment says so.
         device: where to train, as torch names it; on a GPU with Triton many rules side by side, as ``width`` says,
             elsewhere than on a processor else by PyTorch's own operations.
 
@@ -65,6 +67,7 @@ class ChildTask:
         watch: Watch | None = None,
         plain: bool = False,
         test: bool = False,
+        candidates: bool = False,
         device: str = "cpu",
     ) -> None:
         self._device = checked(device)
@@ -104,6 +107,8 @@ class ChildTask:
         shape = {"batch_size": protocol.batch_size, "channels": channels, "classes": self._choice.classes}
         if not plain and stacks(self._device, dtype=protocol.dtype, **shape):
             self._path = STACKED
+        self._alone = PLAIN if self._path == STACKED else self._path  # what trains one child after another
+        self._candidates = candidates
         self._start: Start | None = None
         self._ground: Ground | None = None
         self._watch = watch
@@ -122,18 +127,26 @@ class ChildTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "threads": "1",
             "step": self._path,
-            ARITHMETIC: arithmetic(self._sample),
+            ARITHMETIC: arithmetic(self._sample(self._path)),
             **{name: version(name) for name in {FUSED: ("numba", "numpy"), STACKED: ("triton",)}.get(self._path, ())},
             **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
+            **({} if not self._candidates or self._alone == self._path else self._of_others),
         }
 
     @property
-    def _sample(self) -> Sample:
-        """The fixed child that computes as this task's do."""
+    def _of_others(self) -> Mapping[str, str]:
+        """What the scores of candidates that are no rules depend on, where rules train by another path."""
+        return {
+            "step of other optimizers": self._alone,
+            f"{ARITHMETIC} of other optimizers": arithmetic(self._sample(self._alone)),
+        }
+
+    def _sample(self, path: str) -> Sample:
+        """The fixed child that computes as this task's do by a path."""
         protocol, (side, _, channels) = self._protocol, self._choice.pool_images.shape[1:]
         return Sample(
-            path=self._path,
+            path=path,
             dtype=DTYPES[protocol.dtype],
             reduced=protocol.dtype == "bfloat16",
             device=self._device,
@@ -149,22 +162,24 @@ class ChildTask:
         """How many rules it likes to be given at once: those train side by side."""
         return STACK if self._path == STACKED else 1
 
-    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
-        """Score each rule by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
+    def evaluate(self, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
+        """Score each by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
 
         Returns:
-            an outcome for each rule; ERROR, with the message, where training raised anything that the rule may be to
+            an outcome for each; ERROR, with the message, where training raised anything that the candidate may be to
             blame for.
 
         Raises:
             EngineError: the machine failed: it has no memory left, or its GPU is gone.
         """
         with machine.answerable():
-            if self._path == STACKED:
-                return self._score_together(rules, seed)
-            return [self._score(rule, seed) for rule in rules]
+            if self._path != STACKED:
+                return [self._score(rule, seed) for rule in rules]
+            together = [rule for rule in rules if isinstance(rule, Rule)]
+            outcomes = iter(self._score_together(together, seed))
+            return [next(outcomes) if isinstance(rule, Rule) else self._score(rule, seed) for rule in rules]
 
-    def _score(self, rule: Rule, seed: int) -> Outcome:
+    def _score(self, rule: Candidate, seed: int) -> Outcome:
         protocol = self._protocol
         total = round(epochs_of(protocol) * protocol.train_examples)
         consumed: list[int] = []
@@ -245,5 +260,5 @@ class ChildTask:
             with reproducible_arithmetic(self._device):
                 examples = Examples.of(self._choice, DTYPES[self._protocol.dtype]).on(self._device)
                 reduced = self._protocol.dtype == "bfloat16"
-                self._start = starter(self._path, examples, batch_size=self._protocol.batch_size, reduced=reduced)
+                self._start = starter(self._alone, examples, batch_size=self._protocol.batch_size, reduced=reduced)
         return self._start

@@ -24,7 +24,11 @@ class Network(Protocol):
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """The tensors to optimise."""
+        """The tensors to optimise: all that a rule sees, which steps every entry alike."""
+
+    @property
+    def layers(self) -> Sequence[Tensor]:
+        """The same memory by layer: each parameter in its layer's shape, its gradient always where ``grad`` says."""
 
     def loss(self, chosen: Tensor) -> float:
         """Mean loss over the pool's examples at ``chosen`` (batch,); if it is finite, gradients are set."""

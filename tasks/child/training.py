@@ -8,11 +8,14 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import Candidate, ChildProtocol, Rule
+from harness.errors import SettingError, message
 from harness.seeds import derive_seed
 from harness.tasks.child.device import exact_cuda
 from harness.tasks.child.step import Start
+from harness.tasks.optimizer.candidate import Buildable
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 CPU = torch.device("cpu")
@@ -25,7 +28,7 @@ class Child:
     anything but ``seed``.
 
     Args:
-        rule: what updates the weights.
+        candidate: what updates the weights: a rule, or what builds another optimizer.
         learning_rate: λ.
         protocol: gives the number of examples, the batch size and σ of the noise.
         start: builds the network.
@@ -35,7 +38,7 @@ class Child:
 
     def __init__(
         self,
-        rule: Rule,
+        candidate: Candidate,
         learning_rate: float,
         *,
         protocol: ChildProtocol,
@@ -51,12 +54,27 @@ class Child:
         self._seed = seed
         self._report = report
         self._network = start(derive_seed(seed, "weights"))
-        self._optimizer = RuleOptimizer(
-            self._network.parameters,
-            rule,
-            learning_rate,
-            seed=derive_seed(seed, "rule"),
-            noise_sigma=protocol.noise_sigma,
+        self._optimizer = self._built(candidate, learning_rate)
+
+    def _built(self, candidate: Candidate, learning_rate: float) -> Optimizer:
+        """What steps the network's weights.
+
+        Raises:
+            SettingError: the candidate is neither a rule nor builds an optimizer.
+        """
+        if isinstance(candidate, Rule):
+            return RuleOptimizer(
+                self._network.parameters,
+                candidate,
+                learning_rate,
+                seed=derive_seed(self._seed, "rule"),
+                noise_sigma=self._protocol.noise_sigma,
+            )
+        if isinstance(candidate, Buildable):
+            return candidate.build(self._network.layers, learning_rate=learning_rate)
+        hint = "Read it by its family, which knows how to build it"
+        raise SettingError(
+            message(f"candidate {candidate}", expected="one that can be built", got="a record", hint=hint)
         )
 
     def train_epoch(self) -> bool:

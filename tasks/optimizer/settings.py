@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from harness.contracts import Rule
 from harness.errors import SettingError, check_range, message
 from harness.space.zoo import resolve
+from harness.tasks.optimizer.torch_optimizers import optimizers
 
 OF_GROUPS = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
 # The optimizer's own; wrappers such as ZeroRedundancyOptimizer pass them to groups.
@@ -130,7 +130,7 @@ def _check_options(group: Mapping[str, Any]) -> None:
 @cache
 def _options_of_torch() -> frozenset[str]:
     """What some optimizer of this torch can be told."""
-    kinds = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
+    kinds = optimizers().values()
     return frozenset(name for kind in kinds for name in inspect.signature(kind.__init__).parameters)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.board.rules.known import CONFIRMER
-from harness.contracts import Outcome, Rule, Status, Trial
+from harness.board.rules.known import CONFIRMER, candidate
+from harness.contracts import Outcome, Status, Trial
 from harness.race.header import Confirmation, RunHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunRecord, RunState
 
 Scores = Mapping[str, Sequence[float | None]]
-"""By the rule's text: the validation score of each seed, None where the child diverged."""
+"""By the candidate's text: the validation score of each seed, None where the child diverged."""
 
 
 def outcome(score: float | None, *, test: float | None = None) -> Outcome:
@@ -44,7 +44,7 @@ def confirmed(
         test_gap: how far test lies below validation; None for no test at all.
         changes: of every record, or else of its header.
     """
-    rules = [Rule.parse(text) for text in scores]
+    rules = [candidate(text) for text in scores]
     fields = {"state": RunState.FINISHED, "active": False, "started": 5.0, "seconds": 60.0}
     fields |= {name: changes.pop(name) for name in list(changes) if name in fields}
     made = replace(

@@ -67,3 +67,40 @@ def test_final_bests_are_retrained_on_the_seeds_asked_for_and_judged_on_the_sear
     before = Ledger.read(tmp_path).rows()
     invoke("confirm", "--finals", "--seeds", "100-101", *common)
     assert Ledger.read(tmp_path).rows() == before, "the same command has nothing left to do"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("torch:AdamX", "candidate torch:AdamX, optimizer: expected one of"),
+        ("torch:Adam(lr=0.1)", "candidate torch:Adam, lr: expected none, got 0.1."),
+        ("torch:Adam(bets=1)", "Did you mean 'betas'?"),
+        ("torch:LBFGS", "one that needs a closure"),
+        ("torch:Muon()", "one that steps matrices alone"),
+        ("torch:Adam(eps=open('x'))", "nothing is evaluated"),
+        ("torch:", "expected an optimizer as NAME(option=value, ...)"),
+        ("troch:Adam", "Did you mean 'torch'?"),
+        (":Adam", "family of a candidate: expected one of torch, got ''."),
+        ("g * nonsense", "nonsense"),
+    ],
+)
+def test_what_is_no_candidate_is_refused_before_anything_is_made(text, said, tmp_path, capsys, monkeypatch) -> None:
+    assert said in complaint(capsys, monkeypatch, *CONFIRM, str(tmp_path / "new"), "--candidate", text)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_task_of_rules_alone_refuses_other_candidates_in_one_line(tmp_path, capsys, monkeypatch) -> None:
+    arguments = ("confirm", "--protocol", "toy-quadratic", "--seeds", "0", "--workers", "1", "--quiet")
+    line = complaint(capsys, monkeypatch, *arguments, "--results", str(tmp_path), "--candidate", "torch:Adam")
+    assert "task 'toy-quadratic' of protocol 'toy-quadratic': expected one that trains other optimizers, too" in line
+    assert not Ledger.read(tmp_path).rows()
+
+
+def test_a_rule_as_a_candidate_is_the_rule(tmp_path) -> None:
+    arguments = ("--protocol", "toy-quadratic", "--seeds", "0", "--workers", "1", "--quiet", "--results", str(tmp_path))
+    invoke("confirm", "--rule", "m * exp(g2)", *arguments)
+    before = Ledger.read(tmp_path).rows()
+    invoke("confirm", "--candidate", "m * exp(g2)", *arguments)
+    assert Ledger.read(tmp_path).rows() == before
+    said = invoke("confirm", "--candidate", "m * exp(g2)", "--candidate", "exp(g2) * m", *arguments)
+    assert "--candidate 'exp(g2) * m' is the same function as 'm * exp(g2)'" in said

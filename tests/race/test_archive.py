@@ -22,7 +22,7 @@ from harness.race.header import Confirmation, RunHeader
 from harness.race.protocols import StoredProtocol
 from harness.race.runs import RunState
 from harness.race.store import archive_reading
-from harness.race.store.archive import Archive, encode, line
+from harness.race.store.archive import SCHEMA, Archive, encode, line
 from harness.race.store.archive_reading import MOST_LINE_BYTES, decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import rule_from
@@ -230,7 +230,7 @@ def good(lines: list[dict]) -> int:
 
 
 SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
-    "newer schema": (lambda lines: lines[0].update(schema=2), r"line 1: .*newer harness"),
+    "newer schema": (lambda lines: lines[0].update(schema=SCHEMA + 1), r"line 1: .*newer harness"),
     "another format": (lambda lines: lines[0].update(format="recipe"), r"line 1: .*harness export"),
     "identity": (lambda lines: lines[0].update(identity="0" * 16), r"line 1: expected identity"),
     "protocol hash": (lambda lines: lines[0].update(protocol_hash="0" * 16), r"line 1: expected protocol_hash"),

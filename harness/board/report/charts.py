@@ -94,11 +94,12 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
 
 def _of_rules(section: RulesSection) -> dict[str, Json]:
     name, board = f"r{section.number}", section.board
+    sized = [each for each in board.rules if each.complexity is not None]
     found: dict[str, Json] = {
         f"{name}-size": {
             "kind": "confirmed",
             "alt": f"Mean {board.figure} on fresh seeds against the size of the formula: "
-            + "; ".join(f"{each.infix} {each.figure.mean:.3f} with {each.complexity} nodes" for each in board.rules)
+            + "; ".join(f"{each.infix} {each.figure.mean:.3f} with {each.complexity} nodes" for each in sized)
             + ".",
             "figure": board.figure,
             "points": [
@@ -110,7 +111,7 @@ def _of_rules(section: RulesSection) -> dict[str, Json]:
                     "rule": each.known or each.infix,
                     "known": bool(each.known),
                 }
-                for each in board.rules
+                for each in sized
             ],
         }
     }

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from harness.board.wording import seed_list
+from harness.candidates import NamedOptimizer, names_optimizer
 from harness.race.header import RunHeader
 from harness.race.protocols import REFERENCE, Budget
 from harness.race.startup import implied
@@ -46,7 +47,8 @@ def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
     parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]
     parts += _scoring(header)
     for rule in header.confirmation.rules:
-        parts += ["--rule", rule]
+        named = names_optimizer(rule)
+        parts += ["--candidate", NamedOptimizer.read(rule).text] if named else ["--rule", rule]
     return shlex.join([*parts, *_device(header)])
 
 

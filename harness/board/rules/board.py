@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.board.comparison import pairs_needed
 from harness.board.statistics import LEAST_PAIRS, Estimate
 from harness.board.wording import plain
-from harness.contracts import Rule, Status, TaskProtocol
+from harness.contracts import Candidate, Status, TaskProtocol
 from harness.race.protocols import Budget
 from harness.space.grammar import Space
 
@@ -86,12 +86,12 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmedRule:
-    """A rule retrained on fresh seeds.
+    """A rule, or another candidate, retrained on fresh seeds.
 
     Attributes:
         rule: the string that was retrained; others with its key are the same function.
-        infix: as a person writes it.
-        key: its canonical form.
+        infix: as a person writes it, or the name of another optimizer.
+        key: its canonical form, or the key of another candidate.
         known: its name among the known optimizers; empty for another rule.
         finders: the searchers that found it, the highest search score first; none for a rule that no search found.
         search_score: the best that it earned in the searches, biased upward; None if no search found it.
@@ -104,13 +104,14 @@ class ConfirmedRule:
         reached: retrainings that reached the target.
         target_examples: median over seeds of the examples needed, counting those that never reached the target as
             needing infinitely many; None where that median is infinite, or examples are not counted.
-        means: the running means it needs, of ``m``, ``v``, ``gamma``: each a vector as long as the weights.
-        complexity: nodes of its canonical expression, repeats included.
+        means: the running means it needs, of ``m``, ``v``, ``gamma``: each a vector as long as the weights; None of
+            another candidate than a rule.
+        complexity: nodes of its canonical expression, repeats included; None of another candidate than a rule.
         drop: search score less mean validation score; None where no search found it or the two scores were not
             measured by one protocol on the same data.
     """
 
-    rule: Rule
+    rule: Candidate
     infix: str
     key: str
     known: str
@@ -124,8 +125,8 @@ class ConfirmedRule:
     errors: int
     reached: int
     target_examples: float | None
-    means: tuple[str, ...]
-    complexity: int
+    means: tuple[str, ...] | None
+    complexity: int | None
     drop: float | None
 
     @property

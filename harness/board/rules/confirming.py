@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.board.rules.known import CONFIRMER, KNOWN, InTurn
 from harness.board.rules.plan import Plan
 from harness.board.searches.board import Board
-from harness.contracts import CPU
+from harness.contracts import CPU, Rule
 from harness.errors import DataError, message
 from harness.race.conditions import Announce, Conditions, prepared
 from harness.race.header import Confirmation, RunHeader
@@ -35,7 +35,7 @@ def retrain(
     """Retrain all rules of a plan on every seed, going on with what the ledger holds.
 
     Args:
-        plan: which rules, and by what.
+        plan: which candidates, and by what.
         ledger: open for writing.
         seeds: at least one; a confirmation takes its children's seeds from a stream of its own.
         data_root: the folder that holds the data set, or None.
@@ -61,6 +61,7 @@ def retrain(
         workers=workers,
         cluster=cluster,
         test=True,
+        candidates=not all(isinstance(rule, Rule) for rule in plan.rules),
         announce=announce,
     )
     if plan.searched is not None and plan.as_searched:
@@ -117,9 +118,10 @@ def _header(plan: Plan, conditions: Conditions, seed: int) -> RunHeader:
 
 def _announce_plan(plan: Plan, headers: Sequence[RunHeader], due: set[str], announce: Announce) -> None:
     first = headers[0]
+    assert first.confirmation is not None, "these are confirmations"
     others = len(plan.rules) - len(KNOWN)
     announce(
-        f"confirming {len(plan.rules)} rules, {len(KNOWN)} known and {others} other"
+        f"confirming {len(plan.rules)} {first.confirmation.noun}, {len(KNOWN)} known and {others} other"
         f"{f' ({plan.nominated})' if plan.nominated else ''}; "
         f"protocol {first.protocol.name} v{first.protocol.version}; "
         f"data {first.data_label}; {len(headers)} fresh seed{'s' if len(headers) > 1 else ''}"

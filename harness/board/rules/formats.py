@@ -14,11 +14,14 @@
         "rule", "tokens", "key", "known", "finders": [{"label", "seeds": [int], "score"}], "search_score", "drop",
         "validation": {"mean", "low", "high"}, "test": {...} or null,
         "paired": null or {"difference": {...}, "differences": [float], "seeds": [int], "p", "adjusted", "least"},
-        "diverged", "errors", "reached", "target_examples", "means": [str], "complexity",
+        "diverged", "errors", "reached", "target_examples", "means": [str] or null, "complexity": int or null,
         "retrainings": [{"seed", "status", "validation", "test", "learning_rate", "target_examples", "examples",
           "seconds", "sweep": [[float, float]], "curve": [float]}]}],
       "unfinished": [{"run", "seed", "state", "done", "rules"}],
       "notes": [str]}]}
+
+Of a candidate that is no rule, ``rule`` is its name with the options given, such as ``torch AdamW(weight_decay=0.1)``,
+``tokens`` its record, and ``means`` and ``complexity`` are null.
 
 **CSV** has one line a rule, led by its board's columns; figures by seed are separated by blanks.
 """
@@ -113,7 +116,7 @@ def _rule(each: ConfirmedRule) -> Json:
         "errors": each.errors,
         "reached": each.reached,
         "target_examples": each.target_examples,
-        "means": list(each.means),
+        "means": None if each.means is None else list(each.means),
         "complexity": each.complexity,
         "retrainings": [dataclasses.asdict(one) | {"status": one.status.value} for one in each.retrainings],
     }
@@ -168,7 +171,7 @@ def _line(number: int, board: RulesBoard, place: int, each: ConfirmedRule) -> Js
         "errors": each.errors,
         "reached": each.reached,
         "target_examples": each.target_examples,
-        "means": " ".join(each.means),
+        "means": "" if each.means is None else " ".join(each.means),
         "complexity": each.complexity,
         "learning_rates": _joined([one.learning_rate for one in each.retrainings]),
         "nominated": wording.plain(board.nominated),

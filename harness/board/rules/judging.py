@@ -21,17 +21,17 @@ from harness.board.rules.board import ConfirmedRule, Finder, Paired, Retraining,
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.nominating import finders
 from harness.board.wording import formula
-from harness.contracts import Outcome, Rule, Status, TaskProtocol, Trial
+from harness.contracts import Candidate, Outcome, Rule, Status, TaskProtocol, Trial
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
-from harness.race.store.rows import rule_from
+from harness.race.store.rows import candidate_from
 from harness.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state
 
 TARGET_SHARE = 0.9  # of what the best known optimizer gains over chance: reached before the last epoch, mostly (**D**)
 
-Trials = Mapping[str, Mapping[int, Trial]]
+Trials = Mapping[str, Mapping[int, Trial[Candidate]]]
 """By the rule's key and the seed."""
 
 
@@ -117,7 +117,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
 
 def _trials(records: Sequence[RunRecord]) -> Trials:
     """What finished runs hold of each rule and seed; where several lists share a rule, its outcomes are equal."""
-    found: dict[str, dict[int, Trial]] = defaultdict(dict)
+    found: dict[str, dict[int, Trial[Candidate]]] = defaultdict(dict)
     for record in records:
         if record.state is RunState.FINISHED:
             for key, trial in zip(record.results.keys, record.trials, strict=True):
@@ -127,7 +127,7 @@ def _trials(records: Sequence[RunRecord]) -> Trials:
     return found
 
 
-def _first(trials: Mapping[int, Trial]) -> Trial:
+def _first(trials: Mapping[int, Trial[Candidate]]) -> Trial[Candidate]:
     return trials[min(trials)]
 
 
@@ -159,7 +159,7 @@ def _best_known(trials: Trials) -> str:
     return max(known, key=lambda key: averages.fmean(known[key][seed].outcome.score for seed in sorted(common)))
 
 
-def _target(trials: Iterable[Trial], protocol: TaskProtocol) -> float:
+def _target(trials: Iterable[Trial[Candidate]], protocol: TaskProtocol) -> float:
     """Nine tenths of the way from chance to the best known optimizer's median validation score (**D**)."""
     median = averages.median(trial.outcome.score for trial in trials)
     return protocol.chance + TARGET_SHARE * (median - protocol.chance)
@@ -188,7 +188,7 @@ def _retraining(
 
 
 def _rule(
-    rule: Rule,
+    rule: Candidate,
     key: str,
     retrainings: tuple[Retraining, ...],
     *,
@@ -201,7 +201,7 @@ def _rule(
         [each.validation for each in retrainings], seed=derive_seed(0, "confirmed", "validation", key)
     )
     tests = [each.test for each in retrainings if each.test is not None]
-    node = canonical(rule)
+    node = canonical(rule) if isinstance(rule, Rule) else None
     score = found[0].score if found else None
     needed = [math.inf if each.target_examples is None else each.target_examples for each in retrainings]
     median = averages.median(needed)
@@ -224,8 +224,8 @@ def _rule(
         errors=sum(each.status is Status.ERROR for each in retrainings),
         reached=sum(target is not None and max(each.curve, default=-math.inf) >= target for each in retrainings),
         target_examples=median if math.isfinite(median) else None,
-        means=state(node),
-        complexity=sum(1 for _ in node.walk()),
+        means=None if node is None else state(node),
+        complexity=None if node is None else sum(1 for _ in node.walk()),
         drop=score - validation.mean if score is not None and fair else None,
     )
 
@@ -281,7 +281,7 @@ def _unfinished(records: Sequence[RunRecord], trials: Trials) -> tuple[Unfinishe
 def _replaced(record: RunRecord, trials: Trials) -> bool:
     assert record.header.confirmation is not None
     held = {key for key, own in trials.items() if record.header.seed in own}
-    return all(rule_from(text).key in held for text in record.header.confirmation.rules)
+    return all(candidate_from(text).key in held for text in record.header.confirmation.rules)
 
 
 def _notes(rules: Sequence[ConfirmedRule], searched: Searched | None, *, fair: bool) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which rules a confirmation retrains, and how they get through the search loop: as a searcher that reads from a list.
+"""Which candidates a confirmation retrains, and how they pass the search loop: as a searcher that reads from a list.
 
 So a confirmation has all that a search has: the ledger, the engines, progress, and going on after a kill.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from harness.contracts import Rule, Trial
-from harness.space.zoo import named
+from harness.candidates import NamedOptimizer
+from harness.contracts import Candidate, Rule, Trial
+from harness.errors import RegistryError, check_choice, message
+from harness.registry import Kind, entries, load
+from harness.space.zoo import named, resolve
 
 CONFIRMER = "confirm"  # what the headers of confirmations name as their searcher
 KNOWN = ("sgd", "momentum", "rmsprop", "adam", "sign-momentum", "powersign", "addsign")
@@ -17,7 +20,7 @@ KNOWN = ("sgd", "momentum", "rmsprop", "adam", "sign-momentum", "powersign", "ad
 
 
 class InTurn:
-    """Proposes given rules in turn, all in one batch, so that no worker waits for another's child.
+    """Proposes given candidates in turn, all in one batch, so that no worker waits for another's child.
 
     Args:
         rules: in the order of training, each another function.
@@ -25,24 +28,44 @@ class InTurn:
 
     version = 1
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Candidate]) -> None:
         self._left = deque(rules)
         self.batch = max(1, len(self._left))
 
-    def ask(self, count: int) -> Sequence[Rule]:
-        """The next ``count`` rules, or as many as are left."""
+    def ask(self, count: int) -> Sequence[Candidate]:
+        """The next ``count`` of them, or as many as are left."""
         return [self._left.popleft() for _ in range(min(count, len(self._left)))]
 
-    def tell(self, trials: Sequence[Trial]) -> None:
+    def tell(self, trials: Sequence[Trial[Candidate]]) -> None:
         """Nothing is learned from them."""
 
 
-def to_confirm(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The known optimizers and then the rules, each function once and by its first string."""
-    found: dict[str, Rule] = {}
+def to_confirm(rules: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The known optimizers and then the candidates, each function once and by its first string."""
+    found: dict[str, Candidate] = {}
     for rule in (*known_optimizers().values(), *rules):
         found.setdefault(rule.key, rule)
     return tuple(found.values())
+
+
+def candidate(text: str) -> Candidate:
+    """Read a candidate as a person writes it: ``FAMILY:NAME(option=value, …)``, or a rule as ``resolve`` takes it.
+
+    Raises:
+        RegistryError: no family has that name, or what is registered under it is none.
+        SettingError: the family has no such optimizer or option.
+        RuleSyntaxError: it is no rule.
+    """
+    family, colon, rest = text.strip().partition(":")
+    if not colon:
+        return resolve(text)
+    hint = "Write a rule, or such as torch:AdamW(weight_decay=0.01)"
+    check_choice("family of a candidate", family, entries(Kind.CANDIDATE), error=RegistryError, hint=hint)
+    found: object = load(Kind.CANDIDATE, family)(rest)
+    if isinstance(found, NamedOptimizer) and found.family == family:
+        return found
+    what, hint = f"candidate {text}", "Fix the package that registers its family"
+    raise RegistryError(message(what, expected=f"a NamedOptimizer of family {family}", got=repr(found), hint=hint))
 
 
 def known_optimizers() -> dict[str, Rule]:

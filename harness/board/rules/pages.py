@@ -111,8 +111,8 @@ def _costs(board: RulesBoard) -> TableText:
             _rates(each),
             *("never" if each.target_examples is None else f"{each.target_examples:,.0f}" for _ in to_target),
             f"{each.reached} of {len(each.seeds)}",
-            str(len(each.means)),
-            str(each.complexity),
+            "" if each.means is None else str(len(each.means)),
+            "" if each.complexity is None else str(each.complexity),
             _name(each),
         )
         for number, each in enumerate(board.rules, 1)
@@ -187,6 +187,7 @@ def _explained(board: RulesBoard) -> list[str]:
     told.append(
         "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "
         "canonical expression."
+        + (" Of other optimizers neither is known." if any(each.means is None for each in board.rules) else "")
     )
     if any(each.drop is not None for each in board.rules):
         told.append("Drop: the best search score, biased upward, less the mean validation score here.")

@@ -9,7 +9,7 @@ from harness.board.rules.known import to_confirm
 from harness.board.rules.nominating import nominations, way
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards
-from harness.contracts import Dataset, Rule, TaskProtocol
+from harness.contracts import Candidate, Dataset, Rule, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, message
 from harness.race.protocols import REFERENCE, named
 from harness.race.runs import RunResults
@@ -26,7 +26,7 @@ class Plan:
     """What to retrain, and by what.
 
     Attributes:
-        rules: the known optimizers first.
+        rules: the known optimizers first; those named by hand can be other candidates than rules.
         searched: the searchers' board that they are from; None if no search did.
         space: the searched one, or the whole language.
         protocol: how rules are retrained.
@@ -36,7 +36,7 @@ class Plan:
         reference: what ``--protocol`` took where that is not the protocol's own name.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[Candidate, ...]
     searched: Board | None
     space: Space
     protocol: TaskProtocol
@@ -48,7 +48,7 @@ class Plan:
 
 def planned(
     ledger: Ledger,
-    own: Sequence[Rule] = (),
+    own: Sequence[Candidate] = (),
     *,
     top: int = 0,
     finals: bool = False,
@@ -62,7 +62,7 @@ def planned(
 
     Args:
         ledger: with the searches that nominate rules.
-        own: rules named by hand.
+        own: candidates named by hand.
         top: best rules of each searcher to take.
         finals: take the final best of every run.
         board: whose rules, by the number of the searchers' board.
@@ -77,7 +77,7 @@ def planned(
     """
     if not (top or finals):
         rules = to_confirm(own)
-        edition = edition_with((word for rule in rules for word in rule.tokens), least=ARXIV2)
+        edition = edition_with((word for rule in rules if isinstance(rule, Rule) for word in rule.tokens), least=ARXIV2)
         whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
         scoring = protocol or named(UNSEARCHED_PROTOCOL)
         return Plan(rules, None, whole, scoring, data or UNSEARCHED_DATA, reference=reference)

@@ -18,7 +18,7 @@ from harness.contracts import Status
 from harness.errors import HarnessError
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunState
-from harness.race.store.rows import rule_from
+from harness.race.store.rows import candidate_from
 from harness.seeds import derive_seed
 
 Finals = Mapping[str, Mapping[int, str | None]]
@@ -107,9 +107,9 @@ def _final(record: Judged) -> str | None:
 
 
 def _key(tokens: str, stored: str) -> str:
-    """A rule's key of today: searches and their confirmation may be of different versions of the language."""
+    """A candidate's key of today: searches and their confirmation may be of different versions of the language."""
     try:
-        return rule_from(tokens).key
+        return candidate_from(tokens).key
     except HarnessError:
         return stored
 

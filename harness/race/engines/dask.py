@@ -33,7 +33,7 @@ from distributed import Client, Future, LocalCluster, Security, get_worker
 from distributed.comm.core import connect
 from distributed.scheduler import KilledWorker
 
-from harness.contracts import Outcome, Rule, Task
+from harness.contracts import Candidate, Outcome, Task
 from harness.errors import EngineError, message
 from harness.race.engines.engine import TaskSpec, pinned, train
 
@@ -73,7 +73,7 @@ class DaskEngine:
         self._resources = resources
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
-        self._unsent: dict[int, tuple[Rule, int]] = {}  # ticket → child
+        self._unsent: dict[int, tuple[Candidate, int]] = {}  # ticket → child
         self._awaited: set[int] = set()  # tickets of what was sent and not yet delivered
         self._futures: dict[int, Future[Outcome]] = {}  # let go in Dask's thread, where that takes no waking it up
         self._heard: set[int] = set()  # tickets of outcomes that came as events
@@ -162,7 +162,7 @@ class DaskEngine:
         """Whether a child has finished and its outcome is here."""
         return not self._finished.empty()
 
-    def submit(self, rule: Rule, *, seed: int) -> int:
+    def submit(self, rule: Candidate, *, seed: int) -> int:
         """Take a child; it is sent when one is waited for, with all that were taken by then."""
         self._tickets += 1
         self._unsent[self._tickets] = (rule, seed)
@@ -302,7 +302,7 @@ _tasks: dict[TaskSpec, Task] = {}
 _building = threading.Lock()
 
 
-def train_on_worker(rule: Rule, seed: int, *, spec: TaskSpec) -> Outcome:
+def train_on_worker(rule: Candidate, seed: int, *, spec: TaskSpec) -> Outcome:
     """Score one rule in a worker process, which builds the task the first time.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import ARITHMETIC, CPU, Dataset, Outcome, Rule, Task, TaskProtocol
+from harness.contracts import ARITHMETIC, CPU, Candidate, Dataset, Outcome, Task, TaskProtocol
 from harness.errors import DataError, EngineError, message
 from harness.registry import Kind, load
 from harness.space.expression import LANGUAGE_VERSION
@@ -29,7 +29,7 @@ class Engine(Protocol):
     def ready(self) -> bool:
         """Whether a child has finished already, so that ``next`` gives one at once."""
 
-    def submit(self, rule: Rule, *, seed: int) -> int:
+    def submit(self, rule: Candidate, *, seed: int) -> int:
         """Take a child and return its ticket, a number that this engine never uses twice.
 
         It need not begin before ``next`` is called.
@@ -61,6 +61,7 @@ class TaskSpec:
         fingerprint: what the data must hash to; empty to accept any.
         environment: what ``pinned`` must give of the task, as sorted pairs; empty to accept any.
         test: whether it scores test examples, too: for confirmations alone.
+        candidates: whether it is given other candidates than rules: for confirmations alone.
         device: where it trains, as torch names it.
     """
 
@@ -71,6 +72,7 @@ class TaskSpec:
     fingerprint: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     test: bool = False
+    candidates: bool = False
     device: str = CPU
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
@@ -85,7 +87,7 @@ class TaskSpec:
             EngineError: this machine has other versions than the environment says.
         """
         factory = load(Kind.TASK, self.task)
-        check_device(factory, self.protocol, self.device)
+        check_abilities(factory, self.protocol, device=self.device, candidates=self.candidates)
         data: Dataset | None = None
         if self.data is not None:
             data = load(Kind.DATA, self.data)(self.root, announce)
@@ -98,7 +100,8 @@ class TaskSpec:
                         hint="Give every machine the same copy",
                     )
                 )
-        task = build_task(factory, self.protocol, data, test=self.test, device=self.device)
+        asked = {"test": self.test, "candidates": self.candidates}
+        task = build_task(factory, self.protocol, data, device=self.device, **asked)
         if self.environment:
             _check_environment(pinned(task), dict(self.environment))
         return task
@@ -129,32 +132,47 @@ def build_task(
     data: Dataset | None,
     *,
     test: bool = False,
+    candidates: bool = False,
     device: str = CPU,
 ) -> Task:
     """Build a task for a search, or with ``test`` one that scores test examples, too, if it has any.
 
     Raises:
-        EngineError: another device than the processor is wanted, and the task knows of none.
+        EngineError: another device than the processor is wanted, or ``candidates``, and the task knows of none.
     """
-    check_device(factory, protocol, device)
+    check_abilities(factory, protocol, device=device, candidates=candidates)
     known, wanted = inspect.signature(factory).parameters, dict[str, object]()
     if test and "test" in known:
         wanted["test"] = True
+    if candidates:
+        wanted["candidates"] = True
     if device != CPU:
         wanted["device"] = device
     return factory(protocol, data, **wanted)
 
 
-def check_device(factory: Callable[..., Task], protocol: TaskProtocol, device: str) -> None:
-    """Raise unless a task can train on a device of this machine, before any data is loaded for it.
+def check_abilities(
+    factory: Callable[..., Task], protocol: TaskProtocol, *, device: str = CPU, candidates: bool = False
+) -> None:
+    """Raise unless a task can train what is asked for where it is asked for, before any data is loaded for it.
 
     Raises:
-        EngineError: another device than the processor is wanted, and the task knows of none.
+        EngineError: another device than the processor is wanted, or candidates that are no rules, and the task knows of
+            none.
         SettingError: the device is not there.
     """
+    known = inspect.signature(factory).parameters
+    if candidates and "candidates" not in known:
+        what = f"task {protocol.task!r} of protocol {protocol.name!r}"
+        hint = "Name rules alone, or confirm by another protocol, such as --protocol quick"
+        raise EngineError(
+            message(
+                what, expected="one that trains other optimizers, too", got="one that trains rules alone", hint=hint
+            )
+        )
     if device == CPU:
         return
-    if "device" not in inspect.signature(factory).parameters:
+    if "device" not in known:
         what = f"device of task {protocol.task!r}"
         raise EngineError(message(what, expected=CPU, got=device, hint="Leave --device out"))
     check: Callable[[str], object] | None = getattr(factory, "check_device", None)
@@ -167,7 +185,7 @@ def width(task: Task) -> int:
     return max(1, int(getattr(task, "width", 1)))
 
 
-def train(task: Task, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+def train(task: Task, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
     """Score rules together, and hold the task to its contract of one outcome a rule.
 
     Raises:

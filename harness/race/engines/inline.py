@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from harness.contracts import Outcome, Rule, Task
+from harness.contracts import Candidate, Outcome, Task
 from harness.race.engines.engine import train, width
 
 
@@ -14,7 +14,7 @@ class InlineEngine:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._tickets = 0
-        self._queue: deque[tuple[int, Rule, int]] = deque()
+        self._queue: deque[tuple[int, Candidate, int]] = deque()
         self._finished: deque[tuple[int, Outcome]] = deque()
 
     @property
@@ -27,7 +27,7 @@ class InlineEngine:
         """Whether a child has ended beside one that was waited for."""
         return bool(self._finished)
 
-    def submit(self, rule: Rule, *, seed: int) -> int:
+    def submit(self, rule: Candidate, *, seed: int) -> int:
         """Queue a child."""
         self._tickets += 1
         self._queue.append((self._tickets, rule, seed))
@@ -36,7 +36,7 @@ class InlineEngine:
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - a child is not interrupted
         """Train the child that has waited longest, and those of its seed behind it, however long it takes."""
         if not self._finished and self._queue:
-            seed, together = self._queue[0][2], list[tuple[int, Rule]]()
+            seed, together = self._queue[0][2], list[tuple[int, Candidate]]()
             while self._queue and self._queue[0][2] == seed and len(together) < width(self._task):
                 ticket, rule, _ = self._queue.popleft()
                 together.append((ticket, rule))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from harness.contracts import Outcome, Rule
+from harness.contracts import Candidate, Outcome
 from harness.errors import EngineError, message
 from harness.race.header import RunHeader
 from harness.race.store.ledger import Ledger
@@ -32,7 +32,7 @@ class ReplayEngine:
         self._headers = {header.child_seed: header for header in headers}
         self._tickets = 0
         self._held: deque[tuple[int, Outcome]] = deque()
-        self._missing: list[tuple[Rule, RunHeader]] = []
+        self._missing: list[tuple[Candidate, RunHeader]] = []
 
     @property
     def slots(self) -> int:
@@ -44,7 +44,7 @@ class ReplayEngine:
         """Whether the store held one of those asked for."""
         return bool(self._held)
 
-    def submit(self, rule: Rule, *, seed: int) -> int:
+    def submit(self, rule: Candidate, *, seed: int) -> int:
         """Look a child up."""
         self._tickets += 1
         header = self._headers[seed]
@@ -77,7 +77,7 @@ class ReplayEngine:
         self.drop()
 
 
-def _refusal(rule: Rule, header: RunHeader, *, others: int) -> EngineError:
+def _refusal(rule: Candidate, header: RunHeader, *, others: int) -> EngineError:
     got = "none" if not others else f"none, nor of {others} more that were asked for with it"
     return EngineError(
         message(

@@ -2,14 +2,17 @@
 
 The first line is the run, then comes one line a proposal in the order proposed, then a line that ends the file::
 
-    {"format": "harness run", "schema": 1, "name": str, "identity": str, "comparable": str, "protocol_hash": str,
+    {"format": "harness run", "schema": 1 | 2, "name": str, "identity": str, "comparable": str, "protocol_hash": str,
      "environment_hash": str, "state": "running" | "stopped" | "finished", "started": seconds since the epoch,
      "seconds": float, "exhausted": step or null, "serves": bool, "header": {...}}
-    {"index": int, "rule": tokens, "key": str, "source": "trained" | "shared" | "duplicate", "asked": step,
+    {"index": int, "rule": str, "key": str, "source": "trained" | "shared" | "duplicate", "asked": step,
      "told": step or null, "outcome": null or {"status": "ok" | "diverged" | "error", "score": float,
       "learning_rate": float or null, "examples": int, "seconds": float, "sweep": [[rate, score], ...],
       "curve": [score, ...], "message": str, "test": float or null}}
     {"proposals": int, "charged": int, "completed": int, "sha256": of all bytes before this line}
+
+``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``): a file has
+that schema only if its run confirms some, so that older programs read all others.
 
 ``header`` has the fields of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and are checked.
 ``serves`` says whether the outcomes may serve other runs as evaluations, which they do in an equal environment alone:
@@ -36,7 +39,7 @@ from harness.race.header import RunHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
-SCHEMA = 1
+SCHEMA = 2  # the newest
 SUFFIX = ".jsonl"
 COMPRESSED = ".gz"  # behind SUFFIX, of files that gzip packed
 
@@ -100,7 +103,7 @@ def head_fields(archive: Archive) -> Json:
     header = archive.header
     return {
         "format": FORMAT,
-        "schema": SCHEMA,
+        "schema": schema_of(header),
         "name": header.name,
         "identity": header.identity,
         "comparable": header.comparable,
@@ -113,6 +116,11 @@ def head_fields(archive: Archive) -> Json:
         "serves": archive.serves,
         "header": json.loads(header.to_json()),
     }
+
+
+def schema_of(header: RunHeader) -> int:
+    """The schema of a run's file: the oldest that can hold it."""
+    return 2 if header.confirmation is not None and header.confirmation.noun != "rules" else 1
 
 
 def entry_fields(entry: Entry) -> Json:

@@ -13,7 +13,7 @@ from typing import IO, Annotated, Any, Literal, NoReturn, cast
 
 from pydantic import Field, ValidationError
 
-from harness.contracts import Outcome, Status
+from harness.contracts import Outcome, Rule, Status
 from harness.errors import HarnessError, LedgerError, message
 from harness.race.entry import Entry, Source
 from harness.race.header import RunHeader
@@ -29,7 +29,7 @@ from harness.race.store.archive import (
     head_fields,
     line,
 )
-from harness.race.store.rows import rule_from
+from harness.race.store.rows import candidate_from
 from harness.race.validation import Count, Label, Part, ProtocolSpec, Score, checked, told
 
 MOST_BYTES = 1 << 30  # of a file
@@ -83,7 +83,7 @@ class _Header(Part):
 
 class _Head(Part):
     format: Literal["harness run"]
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[1, 2] = Field(alias="schema")
     name: str
     identity: str
     comparable: str
@@ -259,12 +259,12 @@ class _Reader:
         if fields["index"] != len(earlier):
             self._wrong(f"index {len(earlier)}", fields["index"])
         try:
-            rule = rule_from(fields["rule"])
+            rule = candidate_from(fields["rule"])
             run.header.check(rule)
             key = rule.key
         except HarnessError as cause:
             self._wrong("a rule that the run may train", cause)
-        if not run.header.in_our_language:
+        if isinstance(rule, Rule) and not run.header.in_our_language:
             key = fields["key"]  # another version of the language had other keys
         if fields["key"] != key:
             self._wrong(f"key {key!r} for {rule}", repr(fields["key"]))

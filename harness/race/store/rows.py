@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.contracts import Block, Outcome, Rule, Status
+from harness.candidates import NamedOptimizer, names_optimizer
+from harness.contracts import Block, Candidate, Outcome, Rule, Status
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry, Source
 from harness.race.header import RunHeader
@@ -79,6 +80,15 @@ def rule_from(text: str) -> Rule:
     return Rule(tuple(Block(*names[start : start + 5]) for start in range(0, len(names), 5)))
 
 
+def candidate_from(text: str) -> Candidate:
+    """Read what ``str(candidate)`` wrote: a rule's token string, or the record of another optimizer.
+
+    Raises:
+        LedgerError: it is neither.
+    """
+    return NamedOptimizer.read(text) if names_optimizer(text) else rule_from(text)
+
+
 def outcome_cells(outcome: Outcome | None) -> tuple[Cell, ...]:
     """The values of ``OUTCOME_COLUMNS``; all None for a pending child."""
     if outcome is None:
@@ -137,7 +147,7 @@ def entry_from(cells: Sequence[Cell]) -> Entry:
     try:
         return Entry(
             index=whole(index),
-            rule=rule_from(str(rule)),
+            rule=candidate_from(str(rule)),
             key=str(key),
             source=Source(str(source)),
             asked=whole(asked),

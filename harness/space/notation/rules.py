@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from harness.contracts import Block, Rule
+from harness.contracts import Block, Candidate, Rule
 from harness.errors import RuleSyntaxError, message
 from harness.space.expression import expression
 from harness.space.node import CONSTANT, Node
@@ -63,11 +63,14 @@ def infix(rule: Rule) -> str:
     return printer.formula(expression(rule))
 
 
-def readable(rule: Rule) -> str:
+def readable(rule: Candidate) -> str:
     """``infix`` as pages and terminals show it: no minus behind another, ``a - (-b)`` for ``a - -b``.
 
     ``parse`` reads it as it reads ``infix``, whose characters some orders of rules are counted in, so that it stays.
+    Another optimizer than a rule has its name there.
     """
+    if not isinstance(rule, Rule):
+        return rule.infix
     text = infix(rule)
     for minus in reversed(list(_SECOND_MINUS.finditer(text))):
         ending = "+-" if minus["binary"] else "+-*/"  # a sign binds tighter than a product

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harness.tasks.child.convnet import ConvNet
 from harness.tasks.child.cpu import kernels
@@ -51,6 +52,11 @@ class Vector:
         for layer in (1, 2):
             for place, name in enumerate((f"norm{layer}.weight", f"norm{layer}.bias", f"conv{layer}.bias")):
                 self.named[name] = norms[layer - 1, place]
+
+    @property
+    def layers(self) -> list[Tensor]:
+        """Views of every parameter in ``ConvNet``'s shapes; the linear layer's features are channels-last."""
+        return [self.linear if name == "linear.weight" else part for name, part in self.named.items()]
 
     @torch.no_grad()
     def take(self, network: ConvNet) -> None:

@@ -160,6 +160,14 @@ class FusedNetwork:
         """One vector of all weights; its ``grad`` is always there."""
         return [self.weights.flat]
 
+    @property
+    def layers(self) -> list[Tensor]:
+        """Views of the weights, in the shapes that they have in ``ConvNet``, but for the order of the features."""
+        views, grads = self.weights.layers, self.slopes.layers
+        for view, grad in zip(views, grads, strict=True):
+            view.grad = grad
+        return views
+
     def loss(self, chosen: Tensor) -> float:
         """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
         # Such weights have no finite loss: the convolutions' biases, too, though batch norm takes them out here.

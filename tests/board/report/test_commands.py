@@ -12,6 +12,7 @@ from confirming import confirmed
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.document import report
 from harness.board.report.page import render
+from harness.board.rules.known import candidate
 from harness.cli.main import app
 from harness.race.conditions import Conditions
 from harness.race.protocols import Budget, named
@@ -121,3 +122,11 @@ def test_a_confirmation_names_its_rules(records) -> None:
     words = shlex.split(confirming(header, [0, 1, 2]))
     assert words[:4] == ["harness", "confirm", "--seeds", "0-2"]
     assert [word for flag, word in itertools.pairwise(words) if flag == "--rule"] == list(header.confirmation.rules)
+
+
+def test_a_confirmation_names_other_optimizers_by_the_options_that_were_given(run) -> None:
+    (record,) = confirmed(run(0.1).header, {"m": [0.6], "torch:AdamW(weight_decay=0.1)": [0.7], "torch:SGD": [0.5]})
+    words = shlex.split(confirming(record.header, [0]))
+    given = [word for flag, word in itertools.pairwise(words) if flag == "--candidate"]
+    assert given == ["torch:AdamW(weight_decay=0.1)", "torch:SGD"]
+    assert [str(candidate(text)) for text in given] == list(record.header.confirmation.rules[1:]), "as the same record"

@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from harness.board import wording
 from harness.board.markdown import Format
+from harness.board.report.charts import charts
 from harness.board.report.document import report
 from harness.board.report.page import _odds, render
 from harness.board.rules import pages as rules_pages
@@ -233,3 +234,14 @@ def test_final_bests_on_fresh_seeds_are_shown_where_they_were_retrained(run, rul
     reader = Reader()
     reader.feed(render(report([*searches, *made])))
     assert ["1", "random", "0.440", "no interval", "+0.060", "2"] in reader.rows
+
+
+def test_another_optimizer_has_a_card_with_its_options_and_no_formula(run) -> None:
+    made = confirmed(run(0.1).header, {"m": [0.6] * 6, "torch:AdamW(weight_decay=0.1)": [0.7] * 6})
+    page = render(report(made))
+    card = page[page.index('id="r1-c1"') : page.index('id="r1-c2"')]
+    assert "torch AdamW(weight_decay=0.1)" in card
+    assert "betas=(0.9, 0.999)\n" in card
+    for missing in ("Pseudocode", "Tree", "LaTeX", "Running means", "None of"):
+        assert missing not in card, missing
+    assert len(charts(report(made))["r1-size"]["points"]) == 1, "it has no size"

@@ -215,3 +215,22 @@ def test_markdown_keeps_its_tables_whole(found) -> None:
     assert len(tables) == 5 + 3
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+
+
+def test_another_optimizer_stands_beside_rules_under_its_name(run) -> None:
+    header = run(0.1).header
+    scores = {"m": [0.6] * 6, "g * v": [0.55] * 6, "torch:AdamW(weight_decay=0.1)": [0.7] * 6}
+    (board,) = boards = rules_boards([], confirmed(header, scores))
+    named, (best, *others) = "torch AdamW(weight_decay=0.1)", board.rules
+    assert (best.infix, best.known, best.means, best.complexity) == (named, "", None, None)
+    assert best.key.startswith("torch:AdamW(")
+    assert best.paired is not None
+    assert all(each.complexity for each in others)
+    (told,) = json.loads(render(boards, Format.JSON))["rules_boards"]
+    first = told["rules"][0]
+    assert (first["rule"], first["tokens"], first["means"], first["complexity"]) == (named, str(best.rule), None, None)
+    row, *_ = csv.DictReader(io.StringIO(render(boards, Format.CSV)))
+    assert (row["rule"], row["means"], row["complexity"]) == (named, "", "")
+    assert f"`{named}`" in render(boards, Format.MD)
+    assert "Of other optimizers neither is known." in " ".join(printed(boards).split())
+    assert "Of other optimizers" not in printed(rules_boards([], confirmed(header, {"m": [0.6] * 6})))
