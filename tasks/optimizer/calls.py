@@ -9,6 +9,7 @@ is drawn at random, stays a name; so one list of calls holds for all steps of on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -99,6 +100,7 @@ class Step:
     delta: Place | float = 0.0
 
 
+@lru_cache(maxsize=1024)
 def written_down(rule: Rule, *, dtype: torch.dtype) -> Step:
     """Write the step of a rule down.
 

@@ -1,10 +1,10 @@
 """Many rules' steps at once: each steps weights of its own, to the very bits of ``RuleOptimizer``.
 
 The weights of each rule are a row of one memory, and so are gradients, running means and all values in between. Of what
-the rules call (``optimizer.calls``), every function is taken at once over all rows that wait for it. That a processor
-rounds alike wherever a number stands is certain only of what IEEE 754 rounds exactly. Any other function, such as a
-power, is computed rule by rule, on tensors of just the sizes that ``RuleOptimizer`` has; so no rule notices what is
-stepped beside it::
+the rules call (``optimizer.calls``), every function is taken at once over all rows that wait for it
+(``optimizer.schedule``). That a processor rounds alike wherever a number stands is certain only of what IEEE 754 rounds
+exactly. Any other function, such as a power, is computed rule by rule, on tensors of just the sizes that
+``RuleOptimizer`` has; so no rule notices what is stepped beside it::
 
     stepper = StackedRules(rules, seeds, weights, rates, noise_sigma=0.01)
     stepper.gradients[0].copy_(slopes)  # (rules, ...)
@@ -14,23 +14,43 @@ stepped beside it::
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from harness.contracts import Rule
 from harness.seeds import derive_seed
-from harness.tasks.optimizer.calls import BETAS, DROP, INTEGERS, NOISE, Call, Draw, Due, Place, Step, written_down
+from harness.tasks.optimizer.calls import BETAS, DROP, NOISE, Due, Place, written_down
 from harness.tasks.optimizer.kernels import FOREACH, MEANS, WORDS, kept_words
+from harness.tasks.optimizer.schedule import BROADCAST, Argument, Group, Stream, Table, exact, scheduled
 
-EXACT = frozenset({"abs", "add", "clamp_max", "clamp_min", "div", "mul", "neg", "reciprocal", "sign", "sqrt", "sub"})
-BROADCAST = frozenset({"add", "div", "mul", "sub", DROP})  # these take a number for each row
 ALIGNED = 64  # bytes: torch begins a tensor at their multiples
 Run = Callable[[], object]
+
+
+class Form:
+    """Tensors laid end to end in rows.
+
+    Args:
+        shapes: of one row's tensors.
+    """
+
+    def __init__(self, shapes: Sequence[torch.Size]) -> None:
+        self.shapes = shapes
+        ends = list(accumulate(shape.numel() for shape in shapes))
+        self.entries = ends[-1]
+        self._cuts = list(zip((0, *ends), ends, strict=False))
+
+    def flat(self, rows: Tensor) -> list[Tensor]:
+        """The tensors of rows, (..., entries) each."""
+        return [rows[..., begin:end] for begin, end in self._cuts]
+
+    def shaped(self, rows: Tensor) -> list[Tensor]:
+        """The tensors of rows, (..., *shape) each."""
+        return [part.unflatten(-1, shape) for part, shape in zip(self.flat(rows), self.shapes, strict=True)]
 
 
 class StackedRules:
@@ -57,25 +77,68 @@ class StackedRules:
         *,
         noise_sigma: float,
     ) -> None:
-        self._taken, self._dtype = 0, weights[0].dtype
-        self._shapes = [weight.shape for weight in weights]
-        self._ends = list(accumulate(weight.numel() for weight in weights))
-        steps = [written_down(rule, dtype=self._dtype) for rule in rules]
-        table = Table(steps, seeds)
-        groups = [group for calls in scheduled(steps) for group in table.placed(calls)]
-        deltas = [table.row(rule, d) if isinstance(d := step.delta, Place) else d for rule, step in enumerate(steps)]
-        unit = ALIGNED // self._dtype.itemsize
-        self._memory = torch.zeros(table.rows, -(-self._ends[-1] // unit) * unit, dtype=self._dtype)
-        self.weights, self.gradients = (
-            [part.unflatten(1, shape) for part, shape in zip(self._parts(rows), self._shapes, strict=True)]
-            for rows in (slice(0, len(rules)), slice(len(rules), 2 * len(rules)))
-        )
+        self._rates, self._noise_sigma, self._taken = rates, noise_sigma, 0
+        self._dtype, self._whole = weights[0].dtype, Form([weight.shape for weight in weights])
+        self._steps = [written_down(rule, dtype=self._dtype) for rule in rules]
+        self._streams: list[Stream] = [(seed, tuple(step.draws)) for seed, step in zip(seeds, self._steps, strict=True)]
+        self._generators = {
+            stream: torch.Generator().manual_seed(derive_seed(stream[0], "rule", "cpu"))
+            for stream in dict.fromkeys(self._streams)
+        }
+        self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
+        self._all = torch.empty(0)  # of narrow rules, all weights, those at other λs included
+        self._index: Tensor | None = None  # which of them are followed, (rules, entries)
+        self._lay_out(self._whole, [0] * len(rules))
         for own, start in zip(self.weights, weights, strict=True):
             own.copy_(start)
-        self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
-        self._draws = Draws(table, self._memory, entries=self._ends[-1], noise_sigma=noise_sigma)
-        self._runs = [self._run(group) for group in groups]
-        self._runs += self._descents(deltas, rates)
+
+    def narrow(self, cells: Sequence[tuple[int, int]]) -> None:
+        """Go on with some rules, each at one λ alone; the weights keep a dimension of 1 where the λs were.
+
+        Args:
+            cells: the place of a rule and that of its λ, each rule at most once.
+        """
+        rules, rows = [rule for rule, _ in cells], [row for _, row in cells]
+        before, table = self._memory, self._table
+        labels = torch.arange(self._rates.numel()).view_as(self._rates)
+        own = torch.cat([labels.expand(shape).flatten() for shape in self._whole.shapes])
+        chosen = {row: (own == row).nonzero().flatten() for row in dict.fromkeys(rows)}
+        self._index = torch.stack([chosen[row] for row in rows])
+        self._all = before[rules]
+        held = {
+            (name, new): before[table.held[name, rule]]
+            for new, rule in enumerate(rules)
+            for name in self._steps[rule].means
+        }
+        self._steps, self._streams = [self._steps[rule] for rule in rules], [self._streams[rule] for rule in rules]
+        self._lay_out(Form([self._one(shape) for shape in self._whole.shapes]), rows)
+        for (name, rule), mean in held.items():
+            self._memory[self._table.held[name, rule], : self._form.entries] = mean[self._index[rule]]
+        self._take_up()
+
+    def _one(self, shape: torch.Size) -> torch.Size:
+        """A shape with one λ."""
+        place = len(shape) - self._rates.dim() + self._rates.shape.index(self._rates.numel())
+        return torch.Size((*shape[:place], 1, *shape[place + 1 :]))
+
+    def _lay_out(self, form: Form, entries: Sequence[int]) -> None:
+        """Make room, and all ready that can be made so before a step."""
+        table = Table(self._steps, self._streams, entries)
+        groups = [group for calls in scheduled(self._steps) for group in table.placed(calls)]
+        deltas = [
+            table.row(rule, step.delta) if isinstance(step.delta, Place) else step.delta
+            for rule, step in enumerate(self._steps)
+        ]
+        self._form, self._table, count = form, table, len(self._steps)
+        self._memory = self._room(table.rows, form)
+        self.weights, self.gradients = form.shaped(self._memory[:count]), form.shaped(self._memory[count : 2 * count])
+        self._runs = [*self._draws(table), *map(self._run, groups), *self._descents(deltas)]
+
+    def _room(self, rows: int, form: Form, dtype: torch.dtype | None = None) -> Tensor:
+        """Zeros, (rows, entries), and every row begins where a tensor of its own would."""
+        kind = dtype or self._dtype
+        unit = ALIGNED // kind.itemsize
+        return torch.zeros(rows, -(-form.entries // unit) * unit, dtype=kind)
 
     def step(self) -> None:
         """Take a step."""
@@ -84,33 +147,36 @@ class StackedRules:
             due = 1.0 - beta**self._taken
             self._due[mean].fill_(due)
             self._due[f"root {mean}"].fill_(math.sqrt(due))
-        self._draws.draw()
         for run in self._runs:
             run()
 
-    def _parts(self, rows: slice | int) -> list[Tensor]:
-        """Rows cut into parameters."""
-        begins = (0, *self._ends)
-        return [self._memory[rows, begin:end] for begin, end in zip(begins, self._ends, strict=False)]
-
     def _run(self, group: Group) -> Run:
-        """How a group is computed, all that can be made ready beforehand."""
-        out = self._memory[group.start : group.start + group.count]
-        if not _exact(group.name, group.scales):
-            return self._one_by_one(group, out)
-        copies = list[tuple[Tensor, Tensor]]()  # rows to copy, and where to
+        """How a group is computed."""
+        copies = list[tuple[Tensor, Tensor]]()  # which rows to copy, and where to
         arguments = [self._argument(group, argument, copies) for argument in group.reads]
+        out = self._memory[group.writes]
 
-        function = getattr(torch, group.name, torch.bitwise_and)
-
-        def together() -> None:
+        def copy() -> None:
             for index, target in copies:
                 torch.index_select(self._memory, 0, index, out=target)
-            function(*arguments, out=out)
 
+        if not exact(group.name, group.scales):
+            one_by_one = self._one_by_one(group, arguments, out)
+
+            def apart() -> None:
+                copy()
+                one_by_one()
+
+            return apart
+        function = getattr(torch, group.name, torch.bitwise_and)
         if group.name == DROP:
             word = WORDS[self._dtype.itemsize]
-            arguments, out = [each.view(word) for each in arguments], out.view(word)
+            arguments, out = [each.view(word) for each in arguments if isinstance(each, Tensor)], out.view(word)
+
+        def together() -> None:
+            copy()
+            function(*arguments, out=out)
+
         return together
 
     def _argument(self, group: Group, argument: Argument, copies: list[tuple[Tensor, Tensor]]) -> Tensor | float:
@@ -126,213 +192,115 @@ class StackedRules:
         copies.append((torch.tensor(argument), target))
         return target
 
-    def _one_by_one(self, group: Group, out: Tensor) -> Run:
-        """Compute a function that may round by where a number stands, in the sizes that a rule alone would have."""
-        rows = [part for row in range(group.start, group.start + group.count) for part in self._parts(row)]
-        first, *rest = (
-            [part for row in argument for part in self._parts(row)] if isinstance(argument[0], int) else argument[0]
-            for argument in group.reads
-        )
-        scales, inplace = dict(group.scales), FOREACH[group.name][1]
-        if isinstance(first, float):
-            (exponents,) = rest
+    def _one_by_one(self, group: Group, arguments: Sequence[Tensor | float], out: Tensor) -> Run:
+        """A function that may round by where a number stands, in the sizes that a rule alone would have."""
+        given = [each for each in arguments if isinstance(each, Tensor)]
+        fresh = isinstance(arguments[0], float)
+        wide = [self._room(len(out), self._whole) for _ in given] if self._index is not None else given
+        target = wide[0] if self._index is not None else out
+        rows = [part for row in target for part in self._whole.flat(row)]
+        others = [
+            next(unused) if isinstance(each, Tensor) else each
+            for unused in [iter([[part for row in each for part in self._whole.flat(row)] for each in wide])]
+            for each in arguments
+        ]
+        inplace, scales = FOREACH[group.name][1], dict(group.scales)
 
-            def of_number() -> None:
-                for row, exponent in zip(rows, exponents, strict=True):
-                    torch.pow(first, exponent, out=row)
+        def computed() -> None:
+            if fresh:
+                for row, exponent in zip(rows, others[1], strict=True):
+                    torch.pow(others[0], exponent, out=row)
+            else:
+                inplace(rows, *others[1:], **scales)
 
-            return of_number
-        if group.reads[0] == list(range(group.start, group.start + group.count)):
-            return lambda: inplace(rows, *rest, **scales)
-        copies = list[tuple[Tensor, Tensor]]()
-        source = self._argument(group, group.reads[0], copies)
-        assert isinstance(source, Tensor)
+        if self._index is None:
+            if fresh or group.inplace:
+                return computed
 
-        def copied() -> None:
-            for index, target in copies:
-                torch.index_select(self._memory, 0, index, out=target)
-            out.copy_(source)
-            inplace(rows, *rest, **scales)
+            def copied() -> None:
+                out.copy_(given[0])
+                computed()
 
-        return copied
+            return copied
+        index = self._index[group.rules]
 
-    def _descents(self, deltas: Sequence[int | float], rates: Tensor) -> Iterator[Run]:
+        def widened() -> None:
+            for room, each in zip(wide, given, strict=True):
+                room.fill_(1.0).scatter_(1, index, each[:, : self._form.entries])
+            computed()
+            out[:, : self._form.entries] = target.gather(1, index)
+
+        return widened
+
+    def _descents(self, deltas: Sequence[int | float]) -> Iterator[Run]:
         """The step ``w ← w − λΔ`` of every rule; Δ is a row or a number."""
-        moved, by, shifted, numbers = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
-        for rule, delta in enumerate(deltas):
-            if isinstance(delta, int):
-                moved += self._shaped(rule)
-                by += self._shaped(delta)
-            else:
-                shifted += self._shaped(rule)
-                numbers += [rates * delta] * len(self._shapes)
+        weights = self._memory[: len(deltas)] if self._index is None else self._all
+        moved = [rule for rule, delta in enumerate(deltas) if isinstance(delta, int)]
+        rows = [delta for delta in deltas if isinstance(delta, int)]
+        source = self._memory if self._index is None else self._room(len(moved), self._whole)
+        own = [part for rule in moved for part in self._whole.shaped(weights[rule])]
+        by = [
+            part
+            for row in (rows if self._index is None else range(len(moved)))
+            for part in self._whole.shaped(source[row])
+        ]
+        shifted = [
+            (part, self._rates * delta)
+            for rule, delta in enumerate(deltas)
+            if isinstance(delta, float)
+            for part in self._whole.shaped(weights[rule])
+        ]
+        if self._index is not None and moved:
+            chosen, index = torch.tensor(rows), self._index[moved]
+            yield lambda: source.scatter_(1, index, self._memory.index_select(0, chosen)[:, : self._form.entries])
         if moved:
-            stacked = [rates] * len(moved)
-            yield lambda: torch._foreach_addcmul_(moved, by, stacked, value=-1.0)
+            rates = [self._rates] * len(own)
+            yield lambda: torch._foreach_addcmul_(own, by, rates, value=-1.0)
         if shifted:
-            yield lambda: torch._foreach_sub_(shifted, numbers)
+            parts, numbers = (list(each) for each in zip(*shifted, strict=True))
+            yield lambda: torch._foreach_sub_(parts, numbers)
+        if self._index is not None:
+            yield self._take_up
 
-    def _shaped(self, row: int) -> list[Tensor]:
-        return [part.view(shape) for part, shape in zip(self._parts(row), self._shapes, strict=True)]
+    def _take_up(self) -> None:
+        """Copy the weights of narrow rules to where they are read."""
+        assert self._index is not None
+        self._memory[: len(self._index), : self._form.entries] = self._all.gather(1, self._index)
 
-
-Argument = list[int] | list[float]  # a row or a number for each call
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Calls of one function that are taken at once.
-
-    Attributes:
-        name: of the function.
-        scales: its arguments by name.
-        reads: its arguments.
-        start: the row of the first result; the others follow.
-        count: how many calls.
-    """
-
-    name: str
-    scales: tuple[tuple[str, float], ...]
-    reads: list[Argument]
-    start: int
-    count: int
-
-
-def _exact(name: str, scales: object) -> bool:
-    return name == DROP or (name in EXACT and not scales)
-
-
-def _kind(call: Call) -> tuple[object, ...]:
-    """Equal for calls that can be taken at once."""
-    free = call.name in BROADCAST and _exact(call.name, call.scales)
-    reads = (
-        read.name if isinstance(read, Due) else None if free or isinstance(read, Place) else read.hex()
-        for read in call.reads
-    )
-    places = tuple(isinstance(read, Place) for read in call.reads)
-    return (call.name, call.scales, call.writes.holds, places, *reads)
-
-
-def scheduled(steps: Sequence[Step]) -> Iterator[list[tuple[int, Call]]]:
-    """All rules' calls, every argument before its use: each time the kind that most rules wait for."""
-    waiting: dict[tuple[int, int], int] = {}  # rule and call: how many calls must come before
-    users = defaultdict[tuple[int, int], list[int]](list)
-    ready = defaultdict[tuple[object, ...], list[tuple[int, int]]](list)
-    for rule, step in enumerate(steps):
-        last: dict[Place, int] = {}
-        for turn, call in enumerate(step.calls):
-            before = {last[read] for read in call.reads if isinstance(read, Place) and read in last}
-            for each in before:
-                users[rule, each].append(turn)
-            last[call.writes] = turn
-            waiting[rule, turn] = len(before)
-            if not before:
-                ready[_kind(call)].append((rule, turn))
-    while ready:
-        kind = max(ready, key=lambda kind: len(ready[kind]))
-        taken = sorted(ready.pop(kind))
-        yield [(rule, steps[rule].calls[turn]) for rule, turn in taken]
-        for rule, turn in taken:
-            for user in users[rule, turn]:
-                waiting[rule, user] -= 1
-                if not waiting[rule, user]:
-                    ready[_kind(steps[rule].calls[user])].append((rule, user))
-
-
-class Table:
-    """Which row of the memory a value has: weights first, then gradients, running means, and what a step makes."""
-
-    def __init__(self, steps: Sequence[Step], seeds: Sequence[int]) -> None:
-        self.rows = 0
-        self._held: dict[tuple[str, int], int] = {}
-        for name in ("w", "g", *MEANS):
-            for rule, step in enumerate(steps):
-                if name in ("w", "g", *step.means):
-                    self._held[name, rule] = self._new()
-        self._made: dict[Place, int] = {}
-        self._streams = [(seed, tuple(step.draws)) for seed, step in zip(seeds, steps, strict=True)]
-        self.drawn: dict[tuple[tuple[int, tuple[str, ...]], Draw], int] = {}
-
-    def _new(self) -> int:
-        self.rows += 1
-        return self.rows - 1
-
-    def row(self, rule: int, place: Place) -> int:
-        """That of a rule's place."""
-        if place.holds:
-            return self._held[place.holds, rule]
-        if place.draw is not None:
-            key = self._streams[rule], place.draw
-            if key not in self.drawn:
-                self.drawn[key] = self._new()
-            return self.drawn[key]
-        return self._made[place]
-
-    def placed(self, calls: Sequence[tuple[int, Call]]) -> Iterator[Group]:
-        """Calls of one kind with rows for all that they read and write; several groups if results lie apart."""
-        first = calls[0][1]
-        reads = [
-            [
-                self.row(rule, read) if isinstance(read, Place) else read
-                for rule, call in calls
-                for read in [call.reads[place]]
-            ]
-            for place in range(len(first.reads))
-        ]
-        writes = list[int]()
-        for rule, call in calls:
-            if not call.writes.holds:
-                self._made[call.writes] = self._new()
-            writes.append(self.row(rule, call.writes))
-        breaks = [place for place in range(1, len(writes)) if writes[place] != writes[place - 1] + 1]
-        for begin, end in pairwise((0, *breaks, len(writes))):
-            parts = [argument[begin:end] for argument in reads]
-            yield Group(first.name, first.scales, parts, writes[begin], end - begin)
-
-
-class Draws:
-    """What rules draw at random in a step: once for all that draw alike from streams that begin alike.
-
-    Args:
-        table: says what is drawn, and where to.
-        memory: of all rules.
-        entries: of a row, the padding left aside.
-        noise_sigma: standard deviation of ``noise``.
-    """
-
-    def __init__(self, table: Table, memory: Tensor, *, entries: int, noise_sigma: float) -> None:
-        self._noise_sigma = noise_sigma
-        self._words = memory.view(WORDS[memory.element_size()])
-        streams = dict.fromkeys(stream for stream, _ in table.drawn)
-        generators = {
-            stream: torch.Generator().manual_seed(derive_seed(stream[0], "rule", "cpu")) for stream in streams
-        }
-        turns = {(stream, turn): 0 for stream in streams for turn, kind in enumerate(stream[1]) if kind == INTEGERS}
+    def _draws(self, table: Table) -> Iterator[Run]:
+        """What rules draw at random: once for all that draw alike from streams that begin alike."""
+        turns = [(stream, turn) for stream in dict.fromkeys(self._streams) for turn in range(len(stream[1]))]
         places = {turn: place for place, turn in enumerate(turns)}
-        self._integers = torch.zeros(len(places), memory.shape[1], dtype=torch.int32)
-        self._drawn = [
-            (generators[stream], memory[table.drawn[stream, Draw(turn)], :entries])
-            if kind == NOISE
-            else (generators[stream], self._integers[places[stream, turn], :entries])
-            for stream in streams
-            for turn, kind in enumerate(stream[1])
-        ]
-        masks = [
-            (places[stream, draw.turn], draw.threshold, row)
-            for (stream, draw), row in table.drawn.items()
-            if draw.threshold is not None
-        ]
-        self._sources = torch.tensor([source for source, _, _ in masks], dtype=torch.int64)
-        self._thresholds = torch.tensor([threshold for _, threshold, _ in masks], dtype=torch.int32)[:, None]
-        self._targets = torch.tensor([target for _, _, target in masks], dtype=torch.int64)
-
-    def draw(self) -> None:
-        """Draw for the next step."""
-        for generator, row in self._drawn:
-            if row.is_floating_point():
-                row.normal_(0.0, self._noise_sigma, generator=generator)
+        integers, numbers = (self._room(len(turns), self._whole, dtype) for dtype in (torch.int32, self._dtype))
+        for (stream, turn), place in places.items():
+            generator, rooms = self._generators[stream], (numbers if stream[1][turn] == NOISE else integers)
+            row = rooms[place, : self._whole.entries]
+            if stream[1][turn] == NOISE:
+                yield partial(row.normal_, 0.0, self._noise_sigma, generator=generator)
             else:
-                row.random_(generator=generator)
-        if len(self._targets):
-            chosen = self._integers.index_select(0, self._sources)
-            self._words.index_copy_(0, self._targets, kept_words(chosen, self._thresholds, self._words.element_size()))
+                yield partial(row.random_, generator=generator)
+        for noise in (True, False):
+            drawn = [
+                (places[stream, draw.turn], draw.threshold or 0, row, rule)
+                for (stream, draw, _), (row, rule) in table.drawn.items()
+                if (draw.threshold is None) == noise
+            ]
+            if drawn:
+                yield self._delivery(numbers if noise else integers, drawn)
+
+    def _delivery(self, rooms: Tensor, drawn: Sequence[tuple[int, int, int, int]]) -> Run:
+        """Bring what was drawn to where it is read, integers as the masks of drops."""
+        chosen, thresholds, rows, rules = (torch.tensor(each) for each in zip(*drawn, strict=True))
+        index = None if self._index is None else self._index[rules]
+        word, limits = WORDS[self._dtype.itemsize], thresholds.to(torch.int32)[:, None]
+        memory = self._memory.view(word)[:, : self._form.entries]
+
+        def deliver() -> None:
+            found = rooms.index_select(0, chosen)
+            found = found[:, : self._whole.entries] if index is None else found.gather(1, index)
+            if rooms.is_floating_point():
+                memory.index_copy_(0, rows, found.view(word))
+            else:
+                memory.index_copy_(0, rows, kept_words(found, limits, self._dtype.itemsize))
+
+        return deliver
