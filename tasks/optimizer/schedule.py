@@ -16,7 +16,6 @@ from itertools import pairwise
 from harness.tasks.optimizer.calls import DROP, Call, Draw, Due, Place, Step
 from harness.tasks.optimizer.kernels import MEANS
 
-EXACT = frozenset({"abs", "add", "clamp_max", "clamp_min", "div", "mul", "neg", "reciprocal", "sign", "sqrt", "sub"})
 BROADCAST = frozenset({"add", "div", "mul", "sub", DROP})  # these take a number for each row
 
 Argument = list[int] | list[float]  # a row or a number for each call
@@ -42,20 +41,10 @@ class Group:
     reads: list[Argument]
     writes: slice
 
-    @property
-    def inplace(self) -> bool:
-        """Whether every result is written over the first argument."""
-        return self.reads[0] == list(range(self.writes.start, self.writes.stop))
-
-
-def exact(name: str, scales: Scales) -> bool:
-    """Whether a function rounds alike wherever a number stands, as what IEEE 754 rounds exactly does."""
-    return name == DROP or (name in EXACT and not scales)
-
 
 def _kind(call: Call) -> tuple[object, ...]:
     """Equal for calls that can be taken at once."""
-    broadcast = call.name in BROADCAST and exact(call.name, call.scales)
+    broadcast = call.name in BROADCAST and not call.scales
     places = tuple(isinstance(read, Place) for read in call.reads)
     numbers = (
         read.name if isinstance(read, Due) else None if broadcast or isinstance(read, Place) else read.hex()

@@ -2,9 +2,8 @@
 
 The weights of each rule are a row of one memory, and so are gradients, running means and all values in between. Of what
 the rules call (``optimizer.calls``), every function is taken at once over all rows that wait for it
-(``optimizer.schedule``). That a processor rounds alike wherever a number stands is certain only of what IEEE 754 rounds
-exactly. Any other function, such as a power, is computed rule by rule, on tensors of just the sizes that
-``RuleOptimizer`` has; so no rule notices what is stepped beside it::
+(``optimizer.schedule``). A function that does not round alike wherever a number stands (``optimizer.rounding``) is
+computed rule by rule, on tensors of just the sizes that ``RuleOptimizer`` has; so no rule notices what is beside it::
 
     stepper = StackedRules(rules, seeds, weights, rates, noise_sigma=0.01)
     stepper.gradients[0].copy_(slopes)  # (rules, ...)
@@ -25,7 +24,8 @@ from harness.contracts import Rule
 from harness.seeds import derive_seed
 from harness.tasks.optimizer.calls import BETAS, DROP, NOISE, Due, Place, written_down
 from harness.tasks.optimizer.kernels import FOREACH, MEANS, WORDS, kept_words
-from harness.tasks.optimizer.schedule import BROADCAST, Argument, Group, Stream, Table, exact, scheduled
+from harness.tasks.optimizer.rounding import uniform
+from harness.tasks.optimizer.schedule import BROADCAST, Argument, Group, Stream, Table, scheduled
 
 ALIGNED = 64  # bytes: torch begins a tensor at their multiples
 Run = Callable[[], object]
@@ -86,11 +86,15 @@ class StackedRules:
             for stream in dict.fromkeys(self._streams)
         }
         self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
-        self._all = torch.empty(0)  # of narrow rules, all weights, those at other λs included
         self._index: Tensor | None = None  # which of them are followed, (rules, entries)
         self._lay_out(self._whole, [0] * len(rules))
         for own, start in zip(self.weights, weights, strict=True):
             own.copy_(start)
+
+    @property
+    def can_narrow(self) -> bool:
+        """Whether a λ's weights can be stepped without those at the other λs."""
+        return uniform("addcmul", self._dtype, scaled=True) and self._rates.numel() > 1
 
     def narrow(self, cells: Sequence[tuple[int, int]]) -> None:
         """Go on with some rules, each at one λ alone; the weights keep a dimension of 1 where the λs were.
@@ -99,31 +103,27 @@ class StackedRules:
             cells: the place of a rule and that of its λ, each rule at most once.
         """
         rules, rows = [rule for rule, _ in cells], [row for _, row in cells]
-        before, table = self._memory, self._table
+        before, table, steps = self._memory, self._table, self._steps
         labels = torch.arange(self._rates.numel()).view_as(self._rates)
         own = torch.cat([labels.expand(shape).flatten() for shape in self._whole.shapes])
         chosen = {row: (own == row).nonzero().flatten() for row in dict.fromkeys(rows)}
         self._index = torch.stack([chosen[row] for row in rows])
-        self._all = before[rules]
-        held = {
-            (name, new): before[table.held[name, rule]]
-            for new, rule in enumerate(rules)
-            for name in self._steps[rule].means
-        }
-        self._steps, self._streams = [self._steps[rule] for rule in rules], [self._streams[rule] for rule in rules]
+        self._steps, self._streams = [steps[rule] for rule in rules], [self._streams[rule] for rule in rules]
         self._lay_out(Form([self._one(shape) for shape in self._whole.shapes]), rows)
-        for (name, rule), mean in held.items():
-            self._memory[self._table.held[name, rule], : self._form.entries] = mean[self._index[rule]]
-        self._take_up()
+        for new, rule in enumerate(rules):
+            for name in ("w", *steps[rule].means):
+                kept = before[table.held[name, rule], self._index[new]]
+                self._memory[self._table.held[name, new], : self._form.entries] = kept
 
     def _one(self, shape: torch.Size) -> torch.Size:
         """A shape with one λ."""
         place = len(shape) - self._rates.dim() + self._rates.shape.index(self._rates.numel())
         return torch.Size((*shape[:place], 1, *shape[place + 1 :]))
 
-    def _lay_out(self, form: Form, entries: Sequence[int]) -> None:
+    def _lay_out(self, form: Form, rows: Sequence[int]) -> None:
         """Make room, and all ready that can be made so before a step."""
-        table = Table(self._steps, self._streams, entries)
+        self._rows = rows
+        table = Table(self._steps, self._streams, rows)
         groups = [group for calls in scheduled(self._steps) for group in table.placed(calls)]
         deltas = [
             table.row(rule, step.delta) if isinstance(step.delta, Place) else step.delta
@@ -154,30 +154,20 @@ class StackedRules:
         """How a group is computed."""
         copies = list[tuple[Tensor, Tensor]]()  # which rows to copy, and where to
         arguments = [self._argument(group, argument, copies) for argument in group.reads]
-        out = self._memory[group.writes]
-
-        def copy() -> None:
-            for index, target in copies:
-                torch.index_select(self._memory, 0, index, out=target)
-
-        if not exact(group.name, group.scales):
-            one_by_one = self._one_by_one(group, arguments, out)
-
-            def apart() -> None:
-                copy()
-                one_by_one()
-
-            return apart
+        out, scales = self._memory[group.writes], dict(group.scales)
         function = getattr(torch, group.name, torch.bitwise_and)
         if group.name == DROP:
             word = WORDS[self._dtype.itemsize]
             arguments, out = [each.view(word) for each in arguments if isinstance(each, Tensor)], out.view(word)
+        elif not uniform(group.name, self._dtype, scaled=bool(scales)):
+            function, arguments = self._one_by_one(group, arguments), []
 
-        def together() -> None:
-            copy()
-            function(*arguments, out=out)
+        def run() -> None:
+            for index, target in copies:
+                torch.index_select(self._memory, 0, index, out=target)
+            function(*arguments, out=out, **scales)
 
-        return together
+        return run
 
     def _argument(self, group: Group, argument: Argument, copies: list[tuple[Tensor, Tensor]]) -> Tensor | float:
         """An argument for all rows of a group."""
@@ -192,80 +182,58 @@ class StackedRules:
         copies.append((torch.tensor(argument), target))
         return target
 
-    def _one_by_one(self, group: Group, arguments: Sequence[Tensor | float], out: Tensor) -> Run:
-        """A function that may round by where a number stands, in the sizes that a rule alone would have."""
+    def _one_by_one(self, group: Group, arguments: Sequence[Tensor | float]) -> Callable[..., None]:
+        """A function rule by rule, in the sizes that a rule alone would have."""
+        index = None if self._index is None else self._index[group.rules]
         given = [each for each in arguments if isinstance(each, Tensor)]
-        fresh = isinstance(arguments[0], float)
-        wide = [self._room(len(out), self._whole) for _ in given] if self._index is not None else given
-        target = wide[0] if self._index is not None else out
-        rows = [part for row in target for part in self._whole.flat(row)]
-        others = [
-            next(unused) if isinstance(each, Tensor) else each
-            for unused in [iter([[part for row in each for part in self._whole.flat(row)] for each in wide])]
-            for each in arguments
-        ]
-        inplace, scales = FOREACH[group.name][1], dict(group.scales)
+        wide = given if index is None else [self._room(len(group.rules), self._whole) for _ in given]
+        rooms = iter(wide)
+        parts = [self._parted(next(rooms)) if isinstance(each, Tensor) else each for each in arguments]
+        results = self._room(len(group.rules), self._whole)
+        each_result, inplace = self._parted(results), FOREACH[group.name][1]
 
-        def computed() -> None:
-            if fresh:
-                for row, exponent in zip(rows, others[1], strict=True):
-                    torch.pow(others[0], exponent, out=row)
+        def computed(*, out: Tensor, **scales: float) -> None:
+            for room, narrow in zip(wide, given, strict=True) if index is not None else ():
+                room.fill_(1.0).scatter_(1, index, narrow[:, : self._form.entries])
+            if isinstance(parts[0], float):
+                torch._foreach_copy_(each_result, torch._foreach_pow(*parts))
             else:
-                inplace(rows, *others[1:], **scales)
+                results.copy_(wide[0])
+                inplace(each_result, *parts[1:], **scales)
+            if index is None:
+                out.copy_(results)
+            else:
+                out[:, : self._form.entries] = results.gather(1, index)
 
-        if self._index is None:
-            if fresh or group.inplace:
-                return computed
+        return computed
 
-            def copied() -> None:
-                out.copy_(given[0])
-                computed()
-
-            return copied
-        index = self._index[group.rules]
-
-        def widened() -> None:
-            for room, each in zip(wide, given, strict=True):
-                room.fill_(1.0).scatter_(1, index, each[:, : self._form.entries])
-            computed()
-            out[:, : self._form.entries] = target.gather(1, index)
-
-        return widened
+    def _parted(self, rows: Tensor) -> list[Tensor]:
+        """Every parameter of every row."""
+        return [part for row in rows for part in self._whole.flat(row)]
 
     def _descents(self, deltas: Sequence[int | float]) -> Iterator[Run]:
         """The step ``w ← w − λΔ`` of every rule; Δ is a row or a number."""
-        weights = self._memory[: len(deltas)] if self._index is None else self._all
-        moved = [rule for rule, delta in enumerate(deltas) if isinstance(delta, int)]
-        rows = [delta for delta in deltas if isinstance(delta, int)]
-        source = self._memory if self._index is None else self._room(len(moved), self._whole)
-        own = [part for rule in moved for part in self._whole.shaped(weights[rule])]
-        by = [
-            part
-            for row in (rows if self._index is None else range(len(moved)))
-            for part in self._whole.shaped(source[row])
-        ]
-        shifted = [
-            (part, self._rates * delta)
-            for rule, delta in enumerate(deltas)
-            if isinstance(delta, float)
-            for part in self._whole.shaped(weights[rule])
-        ]
-        if self._index is not None and moved:
-            chosen, index = torch.tensor(rows), self._index[moved]
-            yield lambda: source.scatter_(1, index, self._memory.index_select(0, chosen)[:, : self._form.entries])
-        if moved:
-            rates = [self._rates] * len(own)
-            yield lambda: torch._foreach_addcmul_(own, by, rates, value=-1.0)
+        moved, by, rates = list[Tensor](), list[Tensor](), list[Tensor]()
+        shifted, numbers = list[Tensor](), list[float | Tensor]()
+        one = float(self._rates) if self._rates.numel() == 1 else None
+        for rule, delta in enumerate(deltas):
+            own = self._form.shaped(self._memory[rule])
+            if isinstance(delta, int):
+                moved += own
+                by += self._form.shaped(self._memory[delta])
+                rates += [self._rate(rule)] * len(own)
+            else:
+                shifted += own
+                numbers += [self._rate(rule) * delta if one is None else one * delta] * len(own)
+        if moved and one is None:
+            yield lambda: torch._foreach_addcmul_(moved, by, rates, value=-1.0)
+        elif moved:  # as RuleOptimizer, to which a tensor of one number is a number
+            yield lambda: torch._foreach_add_(moved, by, alpha=-one)
         if shifted:
-            parts, numbers = (list(each) for each in zip(*shifted, strict=True))
-            yield lambda: torch._foreach_sub_(parts, numbers)
-        if self._index is not None:
-            yield self._take_up
+            yield lambda: torch._foreach_sub_(shifted, numbers)
 
-    def _take_up(self) -> None:
-        """Copy the weights of narrow rules to where they are read."""
-        assert self._index is not None
-        self._memory[: len(self._index), : self._form.entries] = self._all.gather(1, self._index)
+    def _rate(self, rule: int) -> Tensor:
+        return self._rates.flatten()[self._rows[rule]] if self._index is not None else self._rates
 
     def _draws(self, table: Table) -> Iterator[Run]:
         """What rules draw at random: once for all that draw alike from streams that begin alike."""

@@ -251,7 +251,8 @@ class Stack:
         """Follow these cells alone; what else there is goes on beside them where that decides how torch rounds."""
         self._cells = [self._cells[place] for place in places]
         rules = [rule for rule, _ in self._cells]
-        if self._arena.separable and self._finite.shape[1] > 1 and len(set(rules)) == len(rules):
+        narrow = self._finite.shape[1] == 1
+        if not narrow and self._arena.separable and self.stepper.can_narrow and len(set(rules)) == len(rules):
             self.stepper.narrow(self._cells)
             chosen = tuple(torch.tensor(self._cells).unbind(1))
             self._taken, self._finite = self._taken[chosen][:, None], self._finite[chosen][:, None]
