@@ -69,7 +69,8 @@ class Rule:
         Raises:
             RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
         """
-        from harness.space import notation  # upward, and the only two such arrows: Rule is the language's front door
+        # Upward, and the only two such arrows: Rule is the language's front door.
+        from harness.space.notation import rules as notation
 
         return notation.parse(text)
 
@@ -81,7 +82,7 @@ class Rule:
     @property
     def infix(self) -> str:
         """The formula as a person writes it."""
-        from harness.space import notation
+        from harness.space.notation import rules as notation
 
         return notation.infix(self)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness.board.comparison import Comparison
 from harness.board.markdown import Format
+from harness.board.report.colours import COLOURS, marks
 from harness.board.rules import formats as rules_formats
 from harness.board.rules.board import ConfirmedRule, RulesBoard
 from harness.board.rules.judging import rules_boards
@@ -41,10 +42,7 @@ Written by `python results/publish.py` from the runs in `published/runs`; do not
 and what it does not is in the [README](README.md).
 
 """
-# Okabe and Ito's colours, told apart by colour-blind readers, too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
-BASELINE = "random"
 
 
 def main() -> None:
@@ -87,17 +85,18 @@ def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
 
 
 def curves(board: Board) -> Figure:
-    """Best reward so far against children charged: medians over seeds, with their quartiles."""
+    """Best reward so far against children charged: medians over seeds. The report adds bands, one at a time."""
     figure, axes = _canvas(7.0, 4.0)
     children = range(1, board.budget.children + 1)
-    for row, colour in zip(board.rows, COLOURS * 2, strict=False):
-        style = "--" if row.searcher == BASELINE else "-"
-        axes.plot(children, row.curve, color=colour, linestyle=style, label=row.label)
-        axes.fill_between(children, *row.band, color=colour, alpha=0.08, linewidth=0)
+    drawn = marks({row.label: row.searcher for row in board.rows})
+    for row in board.rows:
+        mark = drawn[row.label]
+        style = (0, [int(length) / 2 for length in mark.dashes.split()]) if mark.dashes else "-"  # in points
+        axes.step(children, row.curve, where="post", color=COLOURS[mark.colour].light, linestyle=style, label=row.label)
     axes.set_xlabel("children trained")
     axes.set_ylabel("best reward so far")
     axes.set_ylim(bottom=min((row.curve[min(4, len(row.curve) - 1)] for row in board.rows), default=0.0) - 0.02)
-    axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds, quartiles shaded ({board.protocol.name})")
+    axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds ({board.protocol.name})")
     axes.legend(frameon=False)
     return figure
 

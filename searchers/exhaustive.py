@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.contracts import Rule, Trial
 from harness.errors import SettingError, message
-from harness.space.enumeration import MOST_STRINGS, functions
+from harness.space.counting.enumeration import MOST_STRINGS, functions
 from harness.space.grammar import Space
 
 WHOLE = "1/1"

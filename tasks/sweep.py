@@ -21,6 +21,8 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from harness.contracts import ChildProtocol, Outcome, Status
 
+SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
+
 
 class Run(Protocol):
     """One child at one learning rate, ready to train."""

@@ -113,7 +113,17 @@ def places(labels: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str
 
 def pairs_needed(comparisons: int) -> int:
     """The fewest pairs with which any of so many tests can be significant: 2/2ⁿ times their number is at most 5%."""
-    return max(LEAST_PAIRS, math.ceil(math.log2(2 * comparisons / LEVEL)))
+    return max(LEAST_PAIRS, math.ceil(math.log2(2 * max(1, comparisons) / LEVEL)))
+
+
+def seeds_needed(searchers: int) -> int:
+    """The fewest shared seeds with which every pair of so many searchers can be compared."""
+    return pairs_needed(math.comb(searchers, 2))
+
+
+def to_compare(searchers: int) -> str:
+    """``seeds_needed`` in words: what a board's note and its report both say."""
+    return f"with {searchers} searchers it takes {seeds_needed(searchers)} shared seeds to compare every pair"
 
 
 def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | None:

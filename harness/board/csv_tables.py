@@ -2,7 +2,7 @@
 
 ``runs.csv`` has one row a run, ``trials.csv`` one a proposal, ``sweeps.csv`` one a learning rate tried, ``curves.csv``
 one an epoch at the chosen rate. An empty cell is a missing value; numbers are exact, truth values ``true`` and
-``false``. They are for analysis and do not lead back to the store, as the JSON Lines of ``race.archive`` do.
+``false``. They are for analysis and do not lead back to the store, as the JSON Lines of ``race.store.archive`` do.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _WORDS = re.compile(r"\[[^][]*\](?!\S)|\S+")  # an interval, [0.43, 0.46], is on
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FittedColumn:
     """A column to fit.
 
     Attributes:
@@ -41,7 +41,7 @@ class Column:
     spare: bool = False
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
+def fitted(columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
     """A table in so many columns of a terminal.
 
     Args:
@@ -90,7 +90,7 @@ def _broken(word: str, width: int) -> Iterator[str]:
 
 
 def _widths(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int, *, text: int, wrapping: bool
+    columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], room: int, *, text: int, wrapping: bool
 ) -> list[int] | None:
     """How wide to draw each column; None where there is no room for all.
 
@@ -136,7 +136,7 @@ def _least(word: str) -> int:
 
 
 def _drawn(
-    columns: Sequence[Column],
+    columns: Sequence[FittedColumn],
     rows: Sequence[Sequence[str]],
     widths: Sequence[int],
     gap: int,
@@ -157,7 +157,7 @@ def _text(cell: str, width: int) -> Text:
     return Text("\n".join([cell] if cell_len(cell) <= width else flowed(_words(cell), width)))
 
 
-def _listed(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
+def _listed(columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
     """Each row as lines of field and value, the fields that it lacks left out."""
     name = max(cell_len(column.title) for column in columns)
     room = width - name - min(GAPS)

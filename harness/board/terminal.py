@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.board import wording
-from harness.board.fitting import Column, fitted
+from harness.board.fitting import FittedColumn, fitted
 from harness.board.page import Page
 from harness.board.searches import pages as search_pages
 from harness.board.searches.board import Board
@@ -52,7 +52,7 @@ def show_page(page: Page, console: Console) -> None:
     for table in page.tables:
         console.print()
         console.print(text(table.title, "bold"))
-        columns = [Column(shown(column.title), right=column.right) for column in table.columns]
+        columns = [FittedColumn(shown(column.title), right=column.right) for column in table.columns]
         console.print(fitted(columns, [list(map(shown, row)) for row in table.rows], console.width))
     if page.notes:
         console.print()

@@ -8,6 +8,7 @@ from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
+from harness.space.notation import rules as notation
 
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12  # characters
@@ -27,9 +28,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def formula(rule: Rule) -> str:
-    """The rule in infix; a string this version of the language cannot read, as its tokens."""
+    """The rule in infix, no minus behind another; a string this version of the language cannot read, as its tokens."""
     try:
-        return plain(rule.infix)
+        return plain(notation.readable(rule))
     except HarnessError:
         return plain(str(rule))
 

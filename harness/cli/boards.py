@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options, watching
-from harness.cli.output import console, document
+from harness.cli import options
+from harness.cli.terminal import watching
+from harness.cli.terminal.output import console, document
 
 if TYPE_CHECKING:
     from harness.board.page import Page
@@ -34,7 +35,7 @@ class BoardFormat(StrEnum):
 
 def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     """List every run with its state: finished, running, stopped, or interrupted."""
-    from harness.board.fitting import Column, fitted
+    from harness.board.fitting import FittedColumn, fitted
     from harness.race.store.ledger import Ledger
 
     with Ledger.read(results) as ledger:
@@ -42,8 +43,13 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
     if not records:
         console().print(f"No runs yet in {results}: start one with `harness run`.", soft_wrap=True)
         return
-    columns = [Column("run", whole=True), Column("state"), Column("children", right=True), Column("best", right=True)]
-    columns.append(Column("data and space", spare=True))
+    columns = [
+        FittedColumn("run", whole=True),
+        FittedColumn("state"),
+        FittedColumn("children", right=True),
+        FittedColumn("best", right=True),
+    ]
+    columns.append(FittedColumn("data and space", spare=True))
     rows = []
     for record in records:
         header = record.header
@@ -81,13 +87,13 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     Args:
         results: folder of the ledger.
         format: how to print them.
-        only: ``confirmation.group_of`` a header, to print that group's board alone; empty for all.
+        only: ``rules.judging.group_of`` a header, to print that group's board alone; empty for all.
     """
     from harness.board.markdown import Format
     from harness.board.rules import pages as rules_pages
     from harness.board.rules.formats import render
     from harness.board.terminal import show_page
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("judging the rules"):
         found = _rules_boards(results, only=only)
@@ -121,7 +127,7 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     from harness.board.markdown import Format
     from harness.board.searches.formats import render
     from harness.board.terminal import show
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("judging the runs"):
         found = _boards(results, top=top, only=only)

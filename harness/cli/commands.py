@@ -17,11 +17,11 @@ import typer
 from typer.core import TyperGroup
 
 import harness
-from harness.cli.output import complain
+from harness.cli.terminal.output import complain
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Command:
     """A command before it is loaded.
 
     Attributes:
@@ -34,45 +34,45 @@ class Listed:
 
 
 COMMANDS = {
-    "run": Listed("harness.cli.running:run", "Search for update rules under a budget, and end with the leaderboard."),
-    "race": Listed(
+    "run": Command("harness.cli.running:run", "Search for update rules under a budget, and end with the leaderboard."),
+    "race": Command(
         "harness.cli.running:race",
         "Run several searchers under one budget with the same seeds, and end with one leaderboard.",
     ),
-    "confirm": Listed(
+    "confirm": Command(
         "harness.cli.confirming:confirm",
         "Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.",
     ),
-    "runs": Listed(
+    "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),
-    "leaderboard": Listed(
+    "leaderboard": Command(
         "harness.cli.boards:leaderboard",
         "Compare the searchers, and list the best rules they found; only equals are ranked together.",
     ),
-    "report": Listed(
+    "report": Command(
         "harness.cli.reporting:report",
         "Write one HTML file with tables, curves and rules, which opens offline and holds its data for download.",
     ),
-    "export": Listed(
+    "export": Command(
         "harness.cli.transfer:export",
         "Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.",
     ),
-    "import": Listed(
+    "import": Command(
         "harness.cli.transfer:import_",
         "Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
     ),
-    "table": Listed("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
-    "ls": Listed(
+    "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
+    "ls": Command(
         "harness.cli.listing:ls",
         "List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail.",
     ),
-    "conformance": Listed(
+    "conformance": Command(
         "harness.cli.conformance:conformance",
         "Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails.",
     ),
-    "rule": Listed("harness.cli.rules:app", "Look at one rule, score it, or take it along."),
-    "space": Listed("harness.cli.spaces:app", "What a space of rules holds."),
+    "rule": Command("harness.cli.rules:app", "Look at one rule, score it, or take it along."),
+    "space": Command("harness.cli.spaces:app", "What a space of rules holds."),
 }
 _WIDTH = 100  # columns of help where the terminal has them
 
@@ -130,8 +130,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
 )
-for _name, _listed in COMMANDS.items():
-    app.command(_name, help=_listed.summary, short_help=_listed.summary)(lambda: None)  # never cut short
+for _name, _command in COMMANDS.items():
+    app.command(_name, help=_command.summary, short_help=_command.summary)(lambda: None)  # never cut short
 
 
 def _version(wanted: bool) -> None:

@@ -9,8 +9,8 @@ import typer
 
 from harness.cli import options
 from harness.cli.boards import BoardFormat, print_rules_boards
-from harness.cli.following import followed, stoppable
-from harness.cli.output import announce
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, check_range
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, console, hanging
+from harness.cli.terminal.output import announce, console, hanging
 from harness.errors import HarnessError
 
 RULES, DATA = 24, "synthetic"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.output import console
+from harness.cli.terminal.output import console
 from harness.errors import HarnessError, check_choice
 
 
@@ -64,12 +64,12 @@ class _Table:
 def _print(table: _Table) -> None:
     from rich.text import Text
 
-    from harness.board.fitting import Column, fitted
+    from harness.board.fitting import FittedColumn, fitted
 
     out = console()
     if table.rows:
         columns = [
-            Column(heading, whole=number == 0, right=heading in table.figures)
+            FittedColumn(heading, whole=number == 0, right=heading in table.figures)
             for number, heading in enumerate(table.headings)
         ]
         out.print(fitted(columns, table.rows, out.width))

@@ -11,7 +11,7 @@ import sys
 def main() -> None:
     """Run the command line; exit status 2 for what the user can fix, 130 for Ctrl-C, 1 for a bug of ours."""
     try:
-        from harness.cli.process import as_command
+        from harness.cli.terminal.process import as_command
 
         with as_command():
             from harness.cli.commands import app

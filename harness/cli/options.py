@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce
+from harness.cli.terminal.output import announce
 
 if TYPE_CHECKING:
     from harness.board.report.document import Sighting
@@ -42,7 +42,7 @@ def report(
     from harness.board.report.document import chosen, sightings
     from harness.board.report.document import report as compose
     from harness.board.report.page import render
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
     from harness.files import check_place, unicode_text, write_whole
     from harness.race.store.ledger import Ledger
 
@@ -70,7 +70,7 @@ def _retraced(
         seen: the proposals.
         trusted: import searchers that are not registered, too: a store may name any module.
     """
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     runs: dict[str, list[Sighting]] = defaultdict(list)
     for each in seen:

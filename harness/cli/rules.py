@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, console, document, hanging
+from harness.cli.terminal.output import announce, console, document, hanging
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def show(
     format: Annotated[ShowFormat, typer.Option(help="What to print.")] = ShowFormat.TEXT,
 ) -> None:
     """Print a rule in every notation, with the running means it needs."""
-    from harness.space import notation
+    from harness.space.notation import rules as notation
 
     parsed = _resolved(rule)
     facts = _facts(parsed)
@@ -94,16 +94,18 @@ def score(
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
     from harness.race.conditions import task_and_data
     from harness.race.engines.engine import build_task
     from harness.race.protocols import child_seed, named
+    from harness.space.notation import rules as notation
 
     parsed, chosen = _resolved(rule), named(protocol)
+    formula = notation.readable(parsed)
     options.check_device(device)
     options.tell_unread(chosen, data, data_root)
     factory, examples = task_and_data(chosen, data, data_root, device=device, announce=announce)
-    with counting(f"training {parsed.infix}, examples") as watch:
+    with counting(f"training {formula}, examples") as watch:
         if "watch" in inspect.signature(factory).parameters:
             factory = functools.partial(factory, watch=watch)
         task = build_task(factory, chosen, examples, device=device)
@@ -113,7 +115,7 @@ def score(
         document(json.dumps(scored, indent=2) + "\n")
         return
     out = console()
-    out.print(f"rule           {parsed.infix}", soft_wrap=True)
+    out.print(f"rule           {formula}", soft_wrap=True)
     out.print(f"protocol       {chosen.name} v{chosen.version} ({chosen.hash})")
     out.print(f"data           {examples.name} ({examples.fingerprint[:16]}), seed {seed}", soft_wrap=True)
     hanging(out, "status         ", f"{outcome.status}{f': {outcome.message}' if outcome.message else ''}".split())
@@ -151,19 +153,19 @@ def export(
 def _exported(rule: Rule, format: ExportFormat, name: str) -> str:
     match format:
         case ExportFormat.TORCH:
-            from harness.space.optimizer_source import optimizer_source
+            from harness.space.torch_source.optimizer import optimizer_source
 
             return optimizer_source(rule, name=name)
         case ExportFormat.LATEX:
-            from harness.space import notation
+            from harness.space.notation import rules as notation
 
             return notation.equation(rule)
         case ExportFormat.DOT:
-            from harness.space.diagram import dot
+            from harness.space.notation.diagram import dot
 
             return dot(rule)
         case ExportFormat.SVG:
-            from harness.space.diagram import svg
+            from harness.space.notation.diagram import svg
 
             return svg(rule)
 
@@ -175,13 +177,13 @@ def _resolved(text: str) -> Rule:
 
 
 def _facts(rule: Rule) -> dict[str, Any]:
-    from harness.space import notation
     from harness.space.equivalence import canonical
     from harness.space.expression import state
+    from harness.space.notation import rules as notation
 
     return {
         "tokens": str(rule),
-        "infix": rule.infix,
+        "infix": notation.readable(rule),
         "latex": notation.latex(rule),
         "key": rule.key,
         "blocks": [asdict(block) for block in rule.blocks],
@@ -190,8 +192,10 @@ def _facts(rule: Rule) -> dict[str, Any]:
 
 
 def _scored(rule: Rule, outcome: Outcome) -> dict[str, Any]:
+    from harness.space.notation import rules as notation
+
     return {
-        "rule": rule.infix,
+        "rule": notation.readable(rule),
         "tokens": str(rule),
         "status": outcome.status.value,
         "score": outcome.score,

@@ -2,23 +2,119 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from harness.cli import options
 from harness.cli.boards import BoardFormat, print_boards
-from harness.cli.following import followed, stoppable
-from harness.cli.output import announce
-from harness.cli.race_options import with_setup
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
+from harness.contracts import CPU
 from harness.errors import RegistryError, SettingError, check_choice, message
 
 if TYPE_CHECKING:
     from harness.race.racing import Racer, Setup
 
 RACERS = "rl,gp,evolution,tpe,random"
+CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
+
+
+class Evaluator(StrEnum):
+    """Where scores come from."""
+
+    TRAIN = "train"
+    REPLAY = "replay"
+
+
+def with_setup(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``stated``; it is called with ``setup`` in place of them."""
+    own, shared = inspect.signature(command).parameters, inspect.signature(stated).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        setup = stated(**{name: given.pop(name) for name in shared})
+        command(**given, setup=setup)
+
+    names = {"Setup": object}
+    hints = get_type_hints(command, include_extras=True, localns=names)
+    hints |= get_type_hints(stated, include_extras=True, localns=names)
+    parameters = [each for each in (*own.values(), *shared.values()) if each.name not in ("setup", "quiet")]
+    parameters.append(own["quiet"])
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name]) for each in parameters]
+    with_options.__signature__ = inspect.Signature(keyword, return_annotation=None)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in keyword}
+    return with_options
+
+
+def stated(
+    *,
+    space: options.SpaceName = "icml2017",
+    blocks: options.Blocks = 2,
+    operands: options.Operands = "",
+    unary: options.Unary = "",
+    binary: options.Binary = "",
+    constraints: options.Constraints = "all",
+    protocol: options.ProtocolName = "quick",
+    children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
+    proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
+    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
+    cluster: options.Cluster = None,
+    device: options.Device = CPU,
+    asynchronous: Annotated[
+        bool, typer.Option("--async", help="Tell results as they finish: more throughput, not repeatable.")
+    ] = False,
+    data: options.DataName = "auto",
+    data_root: options.DataRoot = None,
+    evaluator: Annotated[
+        Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
+    ] = Evaluator.TRAIN,
+    results: options.Results = options.DEFAULT_RESULTS,
+) -> Setup:
+    """Read the options of a search.
+
+    Raises:
+        SpaceError: the space is none.
+        ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
+        SettingError: the device is none.
+    """
+    from harness.race.protocols import Budget, named
+    from harness.race.racing import Setup
+
+    options.check_device(device)
+    scoring = named(protocol)
+    options.tell_unread(scoring, data, data_root)
+    if evaluator is Evaluator.REPLAY:
+        given = {"--workers": workers != "auto", "--cluster": cluster is not None, "--device": device != CPU}
+        options.tell_unused(given, "--evaluator replay trains nothing")
+    elif cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+    return Setup(
+        space=options.space(space, blocks, operands, unary, binary, constraints),
+        protocol=scoring,
+        budget=Budget.of(children) if proposals is None else Budget(children, proposals),
+        seeds=options.seeds(seeds),
+        workers=options.worker_count(
+            workers,
+            device=device,
+            oversubscribe=oversubscribe,
+            used=cluster is None and evaluator is Evaluator.TRAIN,
+        ),
+        cluster=cluster,
+        device=device,
+        asynchronous=asynchronous,
+        data=data,
+        data_root=data_root,
+        replay=evaluator is Evaluator.REPLAY,
+        results=results,
+    )
 
 
 @with_setup

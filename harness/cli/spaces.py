@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import complain, console, hanging
+from harness.cli.terminal.output import complain, console, hanging
 
 app = typer.Typer(
     help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -44,8 +44,8 @@ def count(
     seed: Annotated[int, typer.Option(help="Seed of the numeric probe.", min=0)] = 0,
 ) -> None:
     """Count a space's distinct functions by algebra (keys) and by an independent numeric probe."""
-    from harness.cli.live import counting
-    from harness.space.count import count_functions, count_keys
+    from harness.cli.terminal.live import counting
+    from harness.space.counting.count import count_functions, count_keys
 
     counted = options.space(space, blocks, operands, unary, binary, constraints)
     began = time.monotonic()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.following import followed, stoppable
-from harness.cli.output import announce
+from harness.cli.terminal.following import followed, stoppable
+from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
@@ -117,3 +117,54 @@ def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
     from harness.race.store.archive import compressed, encode
 
     write_whole(path, compressed(encode(ledger.archive(header.identity))))
+
+
+@app.command()
+def truth(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose parts are all there.")],
+    to: Annotated[Path, typer.Option(help="Folder of the parts, and for the runs on fresh seeds.")] = FOLDER,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
+    cluster: options.Cluster = None,
+    device: options.Device = CPU,
+    data: options.DataName = "cifar10",
+    data_root: options.DataRoot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Retrain the best rules of tables, and the known optimizers, on fresh seeds.
+
+    The 200 best by the mean of their replicates are retrained on ten seeds that no search and no table uses; each seed
+    is a run and ends as a file. If interrupted, run the same command again to resume.
+    """
+    from harness.board.rules.confirming import retrain
+    from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
+    from harness.race.store.ledger import Ledger
+    from harness.race.store.tables import named
+
+    tables = [named(name) for name in options.distinct(names, "table truth")]
+    options.check_device(device)
+    if cluster is not None:
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
+    for table in tables:
+        plan = plan_of(to, table, data=data)
+        options.tell_unread(plan.protocol, data, data_root, default="cifar10")
+        left = [seed for seed in SEEDS if not is_known(to / file_of(table, seed), plan, seed)]
+        if len(left) < len(SEEDS):
+            announce(f"table {table.name}: {len(SEEDS) - len(left)} of {len(SEEDS)} fresh seeds are final")
+        if not left:
+            continue
+        with Ledger.open(to / UNFINISHED / "truth") as ledger, stoppable():
+            headers = retrain(
+                plan,
+                ledger,
+                seeds=left,
+                data_root=data_root,
+                device=device,
+                workers=slots,
+                cluster=cluster,
+                announce=announce,
+                follow=followed(quiet=quiet),
+            )
+            for header in headers:
+                _keep(ledger, header, to / file_of(table, header.seed))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.output import announce, complain
+from harness.cli.terminal.output import announce, complain
 from harness.errors import HarnessError, LedgerError, check_choice, message
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def import_(
     results: options.Results = options.DEFAULT_RESULTS,
 ) -> None:
     """Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one."""
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
     from harness.race.store.archive_reading import decode
     from harness.race.store.ledger import Ledger
 
@@ -121,7 +121,7 @@ def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list
 
 
 def _read(ledger: Ledger, rows: Sequence[RunRow]) -> Iterator[Archive]:
-    from harness.cli.live import counting
+    from harness.cli.terminal.live import counting
 
     with counting("export") as watch:
         for number, row in enumerate(rows, 1):

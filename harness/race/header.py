@@ -15,7 +15,7 @@ from harness.race.protocols import Budget, child_seed
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
-from harness.space.notation import check_shape
+from harness.space.notation.rules import check_shape
 
 _LABEL_DIGITS = 8  # of a fingerprint
 

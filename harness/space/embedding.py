@@ -19,7 +19,7 @@ from harness.errors import HarnessError, RuleSyntaxError, SettingError, SpaceErr
 from harness.space.equivalence import canonical
 from harness.space.expression import expression
 from harness.space.grammar import Space
-from harness.space.printer import formula
+from harness.space.notation.printer import formula
 from harness.space.zoo import resolve
 
 Names = Mapping[str, tuple[str, ...]]  # a value of the rule, as it writes it → what it can be picked as in the space

@@ -28,7 +28,7 @@ Forms that come out:
 - ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;
 - ``add`` of two or more terms sorted by text, their coefficients inside as ``neg`` or ``mul``, a constant last.
 
-``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``algebra`` for sums and products,
+``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``products`` for sums and products,
 ``functions`` for the rest, ``facts`` for when a rewrite is allowed.
 """
 
@@ -37,11 +37,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness.contracts import Rule
-from harness.space.algebra import times, total
-from harness.space.expression import CONSTANT, Node, expression
-from harness.space.factors import number, text
-from harness.space.facts import CACHED
-from harness.space.functions import apply_binary, apply_unary, composed
+from harness.space.canonical.factors import number, text
+from harness.space.canonical.facts import CACHED
+from harness.space.canonical.functions import apply_binary, apply_unary, composed
+from harness.space.canonical.products import times, total
+from harness.space.expression import expression
+from harness.space.node import CONSTANT, Node
 from harness.space.vocabulary import made_of_words
 
 

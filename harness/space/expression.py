@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
-from harness.space.node import CONSTANT, Node, constant
+from harness.space.node import Node
 from harness.space.vocabulary import running_means, word_of
 from harness.space.word import X
-
-__all__ = ["CONSTANT", "FIRST_LANGUAGE", "LANGUAGE_VERSION", "Node", "constant", "expression", "live", "state"]
 
 LANGUAGE_VERSION = 2  # rises when the key or value of any rule moves, rounding included; every run records it
 FIRST_LANGUAGE = "1"  # of runs that say none: once only some tasks recorded it

@@ -66,8 +66,19 @@ def _groups(kind: Kind) -> dict[str, tuple[str, ...]]:
 
 
 def _levels(*, primitive: str) -> dict[str, float]:
-    """The words that are one primitive at some level, and their levels."""
-    return {word.name: word.arithmetic.value for word in WORDS if word.arithmetic.token == primitive}
+    """The words that are one primitive at some level, of their argument alone, and their levels."""
+    parts = {word.name: word.arithmetic for word in WORDS}
+    return {name: part.value for name, part in parts.items() if part.token == primitive and part.args in ((), (X,))}
+
+
+def _weight_scales() -> dict[str, float]:
+    """The operands that are multiples of the weight, and their scales."""
+    found = {}
+    for word in WORDS:
+        match word.arithmetic:
+            case Node(token="mul", args=(Node(token="w"), Node(token="const", value=scale))):
+                found[word.name] = scale
+    return found
 
 
 BY_NAME = {word.name: word for word in WORDS}
@@ -81,11 +92,7 @@ ALL_BINARY = tuple(word.name for word in WORDS if word.kind == "binary")
 CLIP_LIMITS = _levels(primitive="clamp")
 DROP_RATES = _levels(primitive="drop")
 NUMBERS = _levels(primitive=CONSTANT)
-WEIGHT_SCALES = {
-    word.name: word.arithmetic.args[1].value
-    for word in WORDS
-    if word.arithmetic.token == "mul" and word.arithmetic.args[0] == Node("w")
-}
+WEIGHT_SCALES = _weight_scales()
 
 # Names for subsets that belong together, accepted wherever a word of that kind is.
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {

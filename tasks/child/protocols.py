@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.contracts import ChildProtocol, NamedProtocol
+from harness.tasks.sweep import SWEEP
 
-SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 # Of `quick` and `paper`: a rule that learns, one about as good as SGD on CIFAR-10 (measured: 0.42 and 0.55), one near
 # the best known there (0.47 and 0.60).
 QUICK_TARGETS, PAPER_TARGETS = (0.35, 0.4, 0.45), (0.5, 0.55, 0.6)

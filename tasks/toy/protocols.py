@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import ChildProtocol, NamedProtocol
-from harness.tasks.child.protocols import SWEEP
+from harness.tasks.sweep import SWEEP
 
 # Of the quadratics and Rosenbrock: around the final best of random search after 300 children. Of the classifier: from
 # SGD's reward (0.44) to Adam's (0.66).

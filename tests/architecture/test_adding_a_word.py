@@ -26,14 +26,15 @@ RECORDS = {  # the kind whose list a record ends
         zero_where=("x",),
         parity="odd",
         finite=True,
-    ),""",
+    ),
+    Word("bound", "unary", Node("clamp", (Node("exp", (X,)),), 1e-3), edition="cubes", finite=True),""",
     "BINARY": 'Word("mid", "binary", Node("mul", (constant(0.5), Node("add", (X, Y)))), edition="cubes", finite=True),',
 }
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages as they are installed, with four records more."""
+    """The packages as they are installed, with five records more."""
     folder = lay_out(tmp_path_factory.mktemp("extended"))
     path = folder.joinpath(*words.__name__.split(".")).with_suffix(".py")
     text = path.read_text(encoding="utf-8")
@@ -77,4 +78,4 @@ def test_a_search_and_the_command_line_know_the_word(extended: Path, tmp_path: P
 
 
 def test_no_edition_keeps_what_was_added() -> None:
-    assert not {"cube", "softsign", "mid", "g4"} & BY_NAME.keys()
+    assert not {"cube", "softsign", "bound", "mid", "g4"} & BY_NAME.keys()

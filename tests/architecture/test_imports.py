@@ -4,7 +4,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from as_installed import ROOT, lay_out, run_tool
+from as_installed import ROOT, lay_out, package_folders, run_tool
+
+MOST_FILES = 14
 
 WRONG = {
     "cli → board → race → space → contracts": ("harness/space/vocabulary.py", "harness.race.loop"),
@@ -15,6 +17,23 @@ WRONG = {
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
     "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),
+    "the modules of the space": ("harness/space/words.py", "harness.space.grammar"),
+    "what makes functions one": ("harness/space/canonical/facts.py", "harness.space.canonical.functions"),
+    "the notations": ("harness/space/notation/printer.py", "harness.space.notation.mathml"),
+    "what counts functions": ("harness/space/counting/probe.py", "harness.space.counting.count"),
+    "rules as source code": ("harness/space/torch_source/expression.py", "harness.space.torch_source.optimizer"),
+    "the commands": ("harness/cli/options.py", "harness.cli.boards"),
+    "what commands do with the terminal": ("harness/cli/terminal/output.py", "harness.cli.terminal.live"),
+    "the conformance suites": ("harness/conformance/checks.py", "harness.conformance.task"),
+    "the searchers": ("searchers/tpe.py", "harness.searchers.gp"),
+    "the controller": ("searchers/rl/signals.py", "harness.searchers.rl.agent"),
+    "the tasks": ("tasks/toy/arena.py", "harness.tasks.child.scoring"),
+    "the child": ("tasks/child/convnet.py", "harness.tasks.child.training"),
+    "the child on a processor": ("tasks/child/cpu/kernels.py", "harness.tasks.child.cpu.memory_layout"),
+    "children side by side": ("tasks/child/stacked/update.py", "harness.tasks.child.stacked.stack"),
+    "the optimizer of rules": ("tasks/optimizer/kernels.py", "harness.tasks.optimizer.program"),
+    "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
+    "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
     "searchers and tasks do not know the harness beyond its contracts": (
         "searchers/gp.py",
         "harness.race.store.ledger",
@@ -26,6 +45,16 @@ WRONG = {
     "Dask is the engine's business alone": ("searchers/gp.py", "distributed"),
     "DEAP and Optuna are one searcher's business each": ("tasks/sweep.py", "deap"),
 }
+
+
+def floors() -> dict[tuple[str, ...], list[str]]:
+    """The modules in each package's folder."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for package, folder in package_folders().items():
+        for path in sorted(folder.rglob("*.py")):
+            inner = path.relative_to(folder).parts
+            found.setdefault((*package.split("."), *inner[:-1]), []).append(inner[-1])
+    return found
 
 
 def lint(folder: Path) -> tuple[int, str]:
@@ -40,6 +69,18 @@ def test_imports_point_one_way(tmp_path: Path) -> None:
 def test_each_contract_has_its_wrong_import_below() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(WRONG) == {contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]}
+
+
+def test_every_folder_has_its_layers_and_every_module_a_place_there() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layered = {each["containers"][0] for each in contracts if each["type"] == "layers" and each["exhaustive"]}
+    assert layered == {".".join(folder) for folder, names in floors().items() if names != ["__init__.py"]}
+
+
+def test_no_folder_holds_more_files_than_a_reader_takes_in() -> None:
+    assert {folder: len(names) for folder, names in floors().items() if len(names) > MOST_FILES} == {}
 
 
 @pytest.mark.parametrize("contract", WRONG)

@@ -1,6 +1,7 @@
 """What ``test_adding_a_word`` runs where the language has new words: ``python using_new_words.py CHECK FOLDER``.
 
-``cube(x)``, ``mid(x, y)`` and the operand ``g4`` are made of other words, ``softsign(x)`` of primitives that are none.
+``cube(x)``, ``mid(x, y)`` and the operand ``g4`` are made of other words; ``softsign(x)`` and ``bound(x)`` need
+primitives that are no words.
 """
 
 from __future__ import annotations
@@ -18,24 +19,27 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.space import notation, rounding
-from harness.space.count import count_functions, count_keys
-from harness.space.diagram import dot, svg
-from harness.space.enumeration import strings
+from harness.space.counting import rounding
+from harness.space.counting.count import count_functions, count_keys
+from harness.space.counting.enumeration import strings
+from harness.space.counting.probe import Probe, apply_binary, apply_unary, coded, evaluate
 from harness.space.equivalence import canonical
 from harness.space.grammar import SWITCHES, Space
-from harness.space.mathml import mathml
-from harness.space.optimizer_source import optimizer_source
-from harness.space.probe import Probe, apply_binary, apply_unary, coded, evaluate
-from harness.space.pseudocode import pseudocode
+from harness.space.notation import rules as notation
+from harness.space.notation.diagram import dot, svg
+from harness.space.notation.mathml import mathml
+from harness.space.notation.pseudocode import pseudocode
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.vocabulary import EDITIONS
-from harness.tasks import rule_fusion, rule_tape, update_rule
+from harness.tasks.optimizer import fusion, update_rule
+from harness.tasks.optimizer import tape as rule_tape
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 TEXTS = {  # formula → Δ of one weight by its first gradient
     "cube(g)": lambda g: g * g * g,
     "softsign(g)": lambda g: g / (1 + g.abs()),
     "mid(g, softsign(2 * g))": lambda g: 0.5 * (g + 2 * g / (1 + 2 * g.abs())),
+    "g * bound(g)": lambda g: g * g.exp().clamp(-1e-3, 1e-3),
     "g4 - cube(-g)": lambda g: g**4 + g**3,
     "softsign(cube(m)) * drop(g, 0.3)": None,
 }
@@ -47,7 +51,7 @@ def rules(count: int) -> list[Rule]:
     """Those above, and random ones in which a new word occurs."""
     space, rng = Space.of("cubes", blocks=2, **OFF), np.random.default_rng(0)
     drawn = (space.sample(rng) for _ in itertools.count())
-    new = {"cube", "softsign", "mid", "g4"}
+    new = {"cube", "softsign", "bound", "mid", "g4"}
     return [*map(Rule.parse, TEXTS), *itertools.islice((rule for rule in drawn if new & set(rule.tokens)), count)]
 
 
@@ -74,9 +78,9 @@ def editions(_folder: Path) -> None:
     assert list(EDITIONS) == ["icml2017", "arxiv2", "cubes"]
     for name in ("icml2017", "arxiv2"):
         edition = EDITIONS[name]
-        assert not {"cube", "softsign", "mid", "g4"} & {*edition.operands, *edition.unary, *edition.binary}
-    assert EDITIONS["cubes"].unary == (*EDITIONS["arxiv2"].unary, "cube", "softsign")
-    assert EDITIONS["cubes"].strings(1) == 18**2 * 14**2 * 7
+        assert not {"cube", "softsign", "bound", "mid", "g4"} & {*edition.operands, *edition.unary, *edition.binary}
+    assert EDITIONS["cubes"].unary == (*EDITIONS["arxiv2"].unary, "cube", "softsign", "bound")
+    assert EDITIONS["cubes"].strings(1) == 18**2 * 15**2 * 7
 
 
 def probed(_folder: Path) -> None:
@@ -90,13 +94,14 @@ def probed(_folder: Path) -> None:
     three = rounding.Measured(np.array([3.0]), np.array([0.1]))
     assert np.isclose(rounding.apply_unary("cube", three).errors[0], 3.1**3 - 3.0**3)
     alike = {"cube(g)": "g3", "g4": "g2 * g2", "cube(2) * g": "2 * 2 * 2 * g", "mid(g, m)": "(g + m) / 2"}
-    alike |= {"softsign(-g)": "-softsign(g)", "softsign(1) * g": "g / 2"}
+    alike |= {"bound(g - g) * g": "clip(1, 1e-3) * g", "softsign(-g)": "-softsign(g)", "softsign(1) * g": "g / 2"}
     for one, other in alike.items():
         assert Rule.parse(one).key == Rule.parse(other).key, (one, other)
     words = {"operands": ["g", "g4", "m", "1"], "unary": ["id", "neg", "cube", "softsign"], "binary": ["mul", "mid"]}
     space = Space.of("cubes", blocks=1, **words, **OFF)
     values: dict[str, np.ndarray] = {}
-    for rule in (*strings(space), *rules(500), *(Rule.parse(text) for pair in alike.items() for text in pair)):
+    texts = (*(text for pair in alike.items() for text in pair), "clip(g, 1e-4)", "bound(clip(g, 1e-4))")
+    for rule in (*strings(space), *rules(500), *map(Rule.parse, texts)):
         value = coded(evaluate(rule, probe.operands))
         close = np.abs(value - values.setdefault(rule.key, value)) <= 1e-6
         assert np.mean(close) > 0.95, (rule.infix, rule.key)  # where sums cancel, rounding shows
@@ -141,7 +146,7 @@ def training(_folder: Path) -> None:
     for rule, weights in zip(every, whole, strict=True):
         same(trained(rule), weights)
     assert len(played) > 100
-    rule_fusion.LEAST_ENTRIES = 0
+    fusion.LEAST_ENTRIES = 0
     if shutil.which(os.environ.get("CXX", "g++")):
         for text, weights in itertools.islice(zip(TEXTS, whole, strict=False), 3):
             same(trained(text, compile=True), weights, tolerance=1e-12)

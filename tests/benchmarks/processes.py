@@ -22,7 +22,8 @@ def pool(spec: TaskSpec, processes: int) -> Iterator[ProcessPoolExecutor]:
 
 def train_here(rule: Rule, seed: int) -> float:
     """Train one child in a process of the pool; its score."""
-    return train(_tasks[0], rule, seed=seed).score
+    (outcome,) = train(_tasks[0], [rule], seed=seed)
+    return outcome.score
 
 
 def _build(spec: TaskSpec) -> None:

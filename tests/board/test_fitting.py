@@ -9,9 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.board.fitting import Column, fitted, flowed
+from harness.board.fitting import FittedColumn, fitted, flowed
 
-NAMES = Column("run", whole=True), Column("state"), Column("children", right=True), Column("what it is", spare=True)
+NAMES = (
+    FittedColumn("run", whole=True),
+    FittedColumn("state"),
+    FittedColumn("children", right=True),
+    FittedColumn("what it is", spare=True),
+)
 ROWS = (
     ("evolution-s0-quick-c5e639de", "finished", "50 of 50", "a network of two convolutions on few examples"),
     ("rl-s0-quick-6a876f1c", "interrupted", "7 of 50", "the same network"),
@@ -54,7 +59,10 @@ def test_a_table_that_fits_no_more_is_printed_row_by_row() -> None:
 
 
 def test_an_interval_stays_whole_where_figures_must_wrap() -> None:
-    columns = (Column("searcher"), *(Column(name, right=True) for name in ("area", "final best", "difference")))
+    columns = (
+        FittedColumn("searcher"),
+        *(FittedColumn(name, right=True) for name in ("area", "final best", "difference")),
+    )
     row = ("random, many draws", *["0.443 [0.427, 0.463]"] * 3)
     assert "0.443 [0.427, 0.463]   0.443" in printed(columns, [row], 90)
     narrow = printed(columns, [row], 66)
@@ -78,7 +86,7 @@ CELLS = st.lists(WORDS, max_size=5).map(" ".join)
     st.integers(40, 120),
 )
 def test_every_word_is_printed_unbroken_at_any_width(rows, right, width) -> None:
-    columns = [Column(f"column {number}", right=each) for number, each in enumerate(right)]
+    columns = [FittedColumn(f"column {number}", right=each) for number, each in enumerate(right)]
     text = printed(columns, rows, width)
     shown = text.split()
     for row in rows:
@@ -88,9 +96,9 @@ def test_every_word_is_printed_unbroken_at_any_width(rows, right, width) -> None
 
 @pytest.mark.parametrize("width", [1, 2, 7])
 def test_the_narrowest_terminals_lose_nothing(width) -> None:
-    text = printed([Column("a title"), Column("b")], [("first", "second")], width)
+    text = printed([FittedColumn("a title"), FittedColumn("b")], [("first", "second")], width)
     assert "second" in "".join(text.split())
 
 
 def test_a_table_without_rows_or_a_title_is_fitted() -> None:
-    assert fitted([Column("a"), Column("", right=True)], [], 80) is not None
+    assert fitted([FittedColumn("a"), FittedColumn("", right=True)], [], 80) is not None

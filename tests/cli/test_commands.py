@@ -81,7 +81,7 @@ def test_more_functions_than_keys_are_a_warning(monkeypatch: pytest.MonkeyPatch)
     words = ("--operands", "g,m", "--unary", "id", "--binary", "add,mul")
     said = "warning: more functions than keys"
     assert said not in invoke("space", "count", *words)
-    monkeypatch.setattr("harness.space.count.count_functions", lambda *_, **__: 1_000)
+    monkeypatch.setattr("harness.space.counting.count.count_functions", lambda *_, **__: 1_000)
     assert said in invoke("space", "count", *words)
 
 

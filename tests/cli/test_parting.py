@@ -69,7 +69,7 @@ def test_a_complaint_to_a_closed_stream_is_not_printed_among_the_results() -> No
 def test_the_number_of_a_closed_stream_is_given_to_no_other_file(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
-        "from harness.cli.process import open_streams\n"
+        "from harness.cli.terminal.process import open_streams\n"
         "open_streams()\n"
         "print('lost')\n"
         "sys.exit(os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY))\n"
@@ -117,7 +117,7 @@ def test_a_search_goes_on_when_nobody_reads_its_remarks_any_more(tmp_path: Path)
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
-        ("harness.cli.process", ["--version"]),
+        ("harness.cli.terminal.process", ["--version"]),
         ("harness.errors", ["--version"]),
         ("harness.cli.commands", ["--version"]),
         ("typer", ["--version"]),
@@ -209,7 +209,7 @@ def test_an_interrupt_that_was_heeded_hides_no_later_error(raised: str, status: 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_an_interrupt_that_ends_at_once_gives_the_terminals_own_screen_back() -> None:
     code = (
-        "from harness.cli.process import taken_screen, _at_once\nimport signal\n"
+        "from harness.cli.terminal.process import taken_screen, _at_once\nimport signal\n"
         f"signal.signal(signal.SIGINT, _at_once)\nwith taken_screen():\n    {PRESSED}\n"
     )
     leader, follower = os.openpty()

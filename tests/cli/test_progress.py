@@ -13,8 +13,8 @@ from complaints import complaint
 from typer.testing import CliRunner
 
 from harness.board.report import document
-from harness.cli import live
 from harness.cli.main import app
+from harness.cli.terminal import live
 
 PATIENCE_SECONDS = 60
 Calls = dict[str, list[tuple[int, int]]]

@@ -29,7 +29,7 @@ def imported(commands: list[list[str]]) -> set[str]:
     """The modules that a process has loaded after some commands."""
     code = (
         "import contextlib, io, json, sys\n"
-        "import harness.cli.process\n"  # as the entry point does
+        "import harness.cli.terminal.process\n"  # as the entry point does
         "from harness.cli.main import app\n"
         "for words in json.loads(sys.argv[1]):\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as printed:\n"
@@ -46,7 +46,7 @@ def imported(commands: list[list[str]]) -> set[str]:
 def test_help_imports_nothing_of_ours_but_the_names_of_the_commands() -> None:
     modules = imported(HELP)
     ours = {name for name in modules if name.partition(".")[0] in ("harness", "searchers", "tasks")}
-    cli = {f"harness.cli.{name}" for name in ("commands", "main", "output", "process")}
+    cli = {f"harness.cli.{name}" for name in ("commands", "main", "terminal", "terminal.output", "terminal.process")}
     assert ours == {"harness", "harness.cli", "harness.errors", *cli}
     assert not modules & (TRAINING | DRAWING | {"numpy", "deap"})
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import statistics
 from pathlib import Path
 
 import pytest
 from complaints import complaint
 from typer.testing import CliRunner
 
+from harness.board.rules import truth
+from harness.board.rules.known import to_confirm
 from harness.cli.main import app
 from harness.race.protocols import child_seed
 from harness.race.store import tables
@@ -139,3 +142,52 @@ def test_options_mean_what_they_mean_elsewhere(tmp_path: Path, capsys, monkeypat
     assert "--replicates names 0 more than once" in told
     line = complaint(capsys, monkeypatch, *BUILD, str(tmp_path), "--replicates", "x")
     assert line == "harness: replicates: expected a list such as 0-4 or 0,2,5, got 'x'. Rewrite --replicates.\n"
+
+
+TRUTH = ("table", "truth", "toy", "--workers", "1", "--quiet", "--to")
+
+
+def test_the_truth_of_a_table_is_its_best_rules_on_fresh_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "BEST", 5)
+    invoke(*BUILD, str(tmp_path))
+    built = files(tmp_path)
+    means = {rule: statistics.fmean(each.score for each in own) for rule, own in tables.outcomes(tmp_path, TOY)}
+    best = sorted(means, key=lambda rule: (-means[rule], TOY.rules.index(rule)))[:5]
+    invoke(*TRUTH, str(tmp_path))
+    held = files(tmp_path)
+    names = [f"toy-truth-s{seed}.jsonl.gz" for seed in range(10)]
+    assert sorted(held.keys() - built.keys()) == names
+    for seed, name in enumerate(names):
+        archive = decode(tmp_path / name)
+        assert [entry.rule for entry in archive.entries] == list(to_confirm(best))
+        assert all(entry.outcome is not None for entry in archive.entries)
+        assert archive.header.child_seed == child_seed(seed, TOY_QUADRATIC, fresh=True)
+    (tmp_path / names[3]).unlink()
+    assert "9 of 10 fresh seeds are final" in invoke(*TRUTH, str(tmp_path))
+    assert files(tmp_path) == held
+
+
+def test_a_table_that_is_not_full_has_no_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke(*BUILD, str(tmp_path), "--replicates", "0")
+    told = complaint(capsys, monkeypatch, *TRUTH, str(tmp_path))
+    assert told.startswith("harness: table toy: expected all 8 parts, got 4 missing, toy-r1-p01.jsonl.gz first.")
+
+
+def test_a_part_that_holds_another_run_is_no_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke(*BUILD, str(tmp_path))
+    (tmp_path / "toy-r0-p01.jsonl.gz").write_bytes((tmp_path / "toy-r1-p01.jsonl.gz").read_bytes())
+    assert "expected the run exhaustive-s0-toy-quadratic" in complaint(capsys, monkeypatch, *TRUTH, str(tmp_path))
+
+
+def test_the_truth_of_other_rules_is_not_taken_for_a_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(truth, "BEST", 2)
+    invoke(*BUILD, str(tmp_path))
+    invoke(*TRUTH, str(tmp_path))
+    monkeypatch.setattr(truth, "BEST", 3)
+    assert "expected seed 0 of" in complaint(capsys, monkeypatch, *TRUTH, str(tmp_path))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.board.page import Page
-from harness.cli import watching
-from harness.cli.watching import QUIET_SECONDS, View, watch
+from harness.cli.terminal import watching
+from harness.cli.terminal.watching import QUIET_SECONDS, View, watch
 from harness.race.engines.engine import TaskSpec
 from harness.race.engines.inline import InlineEngine
 from harness.race.header import RunHeader

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.cli.output import console, hanging
+from harness.cli.terminal.output import console, hanging
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "runs"
 LISTS = ("protocols", "searchers", "tasks", "data", "rules", "spaces")

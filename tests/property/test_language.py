@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from harness.contracts import Rule
 from harness.errors import SpaceError
-from harness.space import notation
 from harness.space.equivalence import canonical, simplify
-from harness.space.expression import Node, expression, state
+from harness.space.expression import expression, state
 from harness.space.grammar import MAX_BLOCKS, Space
+from harness.space.node import Node
+from harness.space.notation import rules as notation
 from harness.space.vocabulary import EDITIONS
 
 MANY = settings(max_examples=150, deadline=None)
@@ -132,3 +133,12 @@ def test_commuting_and_negating_twice_keep_the_key(rule: Rule, source: object) -
         return Node("left", (changed, Node("g"))) if source.random() < 0.1 else changed
 
     assert simplify(rewritten(expression(rule))) == canonical(rule)
+
+
+@MANY
+@given(rules())
+def test_no_rule_is_shown_with_a_minus_behind_a_minus(rule: Rule) -> None:
+    shown = notation.readable(rule)
+    assert "- -" not in shown
+    assert "--" not in shown
+    assert notation.infix(Rule.parse(shown)) == notation.infix(Rule.parse(notation.infix(rule)))

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import SettingError, SpaceError
 from harness.searchers.exhaustive import Exhaustive
-from harness.space.enumeration import functions
+from harness.space.counting.enumeration import functions
 from harness.space.grammar import Space
 
 SPACE = Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp"), binary=("mul", "sub"))

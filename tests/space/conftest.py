@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from harness.contracts import Block, Rule
-from harness.space.expression import CONSTANT, Node
+from harness.space.counting.probe import Probe, Values, apply_binary, apply_unary, evaluate
 from harness.space.grammar import Space
-from harness.space.probe import Probe, Values, apply_binary, apply_unary, evaluate
+from harness.space.node import CONSTANT, Node
 
 EveryRule = Callable[[Space], Iterator[Rule]]
 NodeValue = Callable[[Node, Mapping[str, Values]], Values]

@@ -7,8 +7,8 @@ import pytest
 
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError
-from harness.space import notation
-from harness.space.parser import FUNCTIONS, NAMES
+from harness.space.notation import rules as notation
+from harness.space.notation.parser import FUNCTIONS, NAMES
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 
 TRIES = 25_000

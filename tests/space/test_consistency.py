@@ -9,8 +9,8 @@ import pytest
 
 from harness.contracts import Rule
 from harness.space import equivalence
+from harness.space.counting.probe import Probe, RunningMeans, Values, classes, evaluate, operand_values
 from harness.space.grammar import SWITCHES, Space
-from harness.space.probe import Probe, RunningMeans, Values, classes, evaluate, operand_values
 
 OFF = dict.fromkeys(SWITCHES, False)
 EveryRule = Callable[[Space], Iterator[Rule]]

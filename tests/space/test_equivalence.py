@@ -10,7 +10,8 @@ import pytest
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError
 from harness.space.equivalence import canonical, key, simplify
-from harness.space.expression import CONSTANT, Node, constant, expression
+from harness.space.expression import expression
+from harness.space.node import CONSTANT, Node, constant
 
 EQUAL = [
     # commuted and regrouped

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.space.counting.probe import Probe, Values, apply_binary, apply_unary
 from harness.space.node import Node
-from harness.space.probe import Probe, Values, apply_binary, apply_unary
 from harness.space.vocabulary import ARXIV2, BY_NAME, ICML2017, edition_with
 from harness.space.word import LEVELLED, PRIMITIVES, Form, Word, X, Y
 from harness.space.words import BINARY, OPERANDS, UNARY, WORDS

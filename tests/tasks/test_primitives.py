@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.space import factors, facts, probe, rounding
+from harness.space.canonical import factors, facts
+from harness.space.counting import probe, rounding
 from harness.space.word import LEVELLED, PRIMITIVES
 from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.board.comparison import LEVEL, Comparison, pairs_needed
+from harness.board.comparison import LEVEL, Comparison, seeds_needed, to_compare
 from harness.board.rules.board import ConfirmedRule, RulesBoard
 from harness.board.searches.board import Board, Row
 from harness.board.statistics import LEAST_PAIRS
@@ -38,7 +38,7 @@ def verdict(board: Board) -> Verdict:
     """Which search works, with how sure that is; unfinished runs and runs that never searched do not count."""
     idle = [row.label for row in board.rows if not row.searched]
     if not idle:
-        return _verdict(board)
+        return _verdict(board, board.rows, board.comparisons)
     never = (
         f"All children of {listed(idle)} were start-up draws, so {'it is' if len(idle) == 1 else 'they are'} no search."
     )
@@ -46,41 +46,40 @@ def verdict(board: Board) -> Verdict:
     if not rows:
         return Verdict("No search went beyond its start-up draws.", f"{never} It takes more children.")
     pairs = tuple(each for each in board.comparisons if not {each.first, each.second} & set(idle))
-    found = _verdict(replace(board, rows=rows, comparisons=pairs))
+    found = _verdict(board, rows, pairs)
     return Verdict(found.answer, f"{found.because} {never}")
 
 
-def _verdict(board: Board) -> Verdict:
-    if not board.rows:
+def _verdict(board: Board, rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Verdict:
+    """The answer from some of a board's rows and the comparisons among them."""
+    if not rows:
         count = len(board.unfinished)
         return Verdict(
             "No search has finished yet.",
             f"{count} {'run is' if count == 1 else 'runs are'} unfinished, and not ranked.",
         )
-    highest = board.rows[0]
-    first = next((row for row in board.rows if row.places == (1, 1)), highest)
+    highest = rows[0]
+    first = next((row for row in rows if row.places == (1, 1)), highest)
     figure = f"{plain(first.label)} has {'the highest' if first is highest else 'a'} mean area, {_told(first)}"
-    if len(board.rows) == 1:
+    if len(rows) == 1:
         return Verdict(
             f"Only {plain(first.label)} has finished, so there is nothing to compare.", f"Its area is {_told(first)}."
         )
-    own = [pair for pair in board.comparisons if first.label in (pair.first, pair.second)]
+    own = [pair for pair in comparisons if first.label in (pair.first, pair.second)]
     behind = [_other(pair, first.label) for pair in own if better(pair) == first.label]
     level = [_other(pair, first.label) for pair in own if not better(pair)]
     ahead = [_other(pair, first.label) for pair in own if better(pair) not in ("", first.label)]
     unlike = ""
-    if len({row.seeds for row in board.rows}) > 1:
+    if len({row.seeds for row in rows}) > 1:
         unlike = " Not all have finished the same seeds: two are compared over those that both have."
     if len(behind) == len(own):
         return Verdict(
             f"{plain(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck.{unlike}"
         )
-    if all(pair.verdict == "underpowered" for pair in board.comparisons):
-        return Verdict(
-            "Underpowered: too few seeds to say which search works.",
-            f"{figure}; but two searchers need at least {LEAST_PAIRS} shared seeds before any difference can be shown."
-            f"{unlike}",
-        )
+    few = any(pair.pairs < seeds_needed(len(board.rows)) for pair in board.comparisons)
+    more = f" {to_compare(len(board.rows)).capitalize()}." if few else ""
+    if all(pair.verdict == "underpowered" for pair in comparisons):
+        return Verdict("Underpowered: too few seeds to say which search works.", f"{figure}.{more}{unlike}")
     if ahead:
         figure += f", but over shared seeds {listed(ahead)} {'is' if len(ahead) == 1 else 'are'} shown to be better"
     elif behind:
@@ -88,11 +87,7 @@ def _verdict(board: Board) -> Verdict:
             f"{plain(first.label)} leads, but not alone.",
             f"{figure}, ahead of {listed(behind)} beyond luck. Not told apart from it: {listed(level)}.{unlike}",
         )
-    shown = sum(bool(better(pair)) for pair in board.comparisons)
-    count, tested = len(board.comparisons), [pair for pair in board.comparisons if pair.verdict != "underpowered"]
-    needed = pairs_needed(len(tested))  # which Holm's correction is over
-    short = max(pair.pairs for pair in tested) < needed
-    more = f" With {len(tested)} pairs it takes {needed} seeds before any difference can be shown." if short else ""
+    shown, count = sum(bool(better(pair)) for pair in comparisons), len(comparisons)
     told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
     return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}{unlike}")
 
@@ -137,13 +132,12 @@ def rules_verdict(board: RulesBoard) -> Verdict:
             f"{top}; {against}.{_short(others)}",
         )
     most = max(0 if rule.paired is None else len(rule.paired.seeds) for rule in others)
+    many = f" {board.to_compare.capitalize()}." if most < board.seeds_needed else ""
     if most < LEAST_PAIRS:
         return Verdict(
             "Underpowered: too few fresh seeds to say.",
-            f"{top}; {against}. It takes {LEAST_PAIRS} seeds at least to show a difference.",
+            f"{top}; {against}.{many}",
         )
-    needed = pairs_needed(sum(rule.paired is not None for rule in board.rules))
-    many = f" With so many rules it takes {needed} seeds before any difference can be shown." if most < needed else ""
     return Verdict("No rule is shown to beat the best known optimizer.", f"{top}; {against}.{_short(others)}{many}")
 
 
@@ -155,7 +149,7 @@ def _short(rules: Sequence[ConfirmedRule]) -> str:
 
 
 def _rule_name(rule: ConfirmedRule) -> str:
-    return f"{rule.known} ({rule.infix})" if rule.known else rule.infix
+    return f"{rule.known} ({rule.infix})" if rule.known not in ("", rule.infix) else rule.infix
 
 
 def _told(row: Row) -> str:

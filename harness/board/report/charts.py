@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps
-from harness.board.searches.baseline import UNIFORM
 from harness.board.searches.board import Reference
 from harness.board.wording import plain
 
@@ -31,17 +31,17 @@ def charts(report: Report) -> dict[str, Json]:
 
 def _of_search(section: SearchSection) -> dict[str, Json]:
     name, use = f"b{section.number}", section.usage
-    slots = _slots(section)
+    order, marks = _order(section), section.marks
     found: dict[str, Json] = {}
     if use.curves:
-        ordered = sorted(use.curves, key=lambda each: slots[each.label])
+        ordered = sorted(use.curves, key=lambda each: order[each.label])
         found[f"{name}-curves"] = {
             "kind": "curves",
             "alt": "Best reward so far against children trained. At the end of the budget, median over seeds: "
             + "; ".join(f"{plain(each.label)} {each.median.values[-1]:.3f}" for each in ordered)
             + ".",
             "budget": section.board.budget.children,
-            "series": [_curve(each, slots[each.label], _is_baseline(section, each.label)) for each in ordered],
+            "series": [_curve(each, marks[each.label]) for each in ordered],
             "references": [_reference(each) for each in section.board.references],
         }
     found[f"{name}-rewards"] = {
@@ -52,11 +52,10 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         "series": [
             {
                 "label": plain(label),
-                "slot": slots[label],
-                "baseline": _is_baseline(section, label),
+                "colour": marks[label].colour,
                 "rewards": [round(each, DIGITS) for each in _thinned(rewards)],
             }
-            for label, rewards in sorted(use.rewards, key=lambda each: slots[each[0]])
+            for label, rewards in sorted(use.rewards, key=lambda each: order[each[0]])
         ],
     }
     found[f"{name}-words"] = {
@@ -69,7 +68,7 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
                 "label": plain(each.label),
                 "shares": [[None if share is None else round(share, 3) for share in row] for row in each.shares],
             }
-            for each in sorted(use.words, key=lambda each: slots[each.label])
+            for each in sorted(use.words, key=lambda each: order[each.label])
         ],
     }
     front = [each for each in use.sized if each.front]
@@ -154,22 +153,18 @@ def _of_card(name: str, card: Card) -> dict[str, Json]:
     return found
 
 
-def _slots(section: SearchSection) -> dict[str, int]:
-    """The place of each searcher among the colours: that of its row, then those without one."""
+def _order(section: SearchSection) -> dict[str, int]:
+    """The place of each entrant in a chart: that of its row, then those without one."""
     named = [row.label for row in section.board.rows]
     named += [label for label, _ in section.usage.rewards if label not in named]
     return {label: place for place, label in enumerate(named)}
 
 
-def _is_baseline(section: SearchSection, label: str) -> bool:
-    return any(row.label == label and row.searcher == UNIFORM for row in section.board.rows)
-
-
-def _curve(each: Curves, slot: int, baseline: bool) -> Json:
+def _curve(each: Curves, mark: Mark) -> Json:
     return {
         "label": plain(each.label),
-        "slot": slot,
-        "baseline": baseline,
+        "colour": mark.colour,
+        "dashes": mark.dashes,
         "median": _xy(each.median),
         "low": [round(value, DIGITS) for value in each.low],
         "high": [round(value, DIGITS) for value in each.high],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.board.comparison import Comparison
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
+from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
 from harness.board.rules.board import ConfirmedRule, RulesBoard
@@ -78,6 +79,7 @@ class SearchSection:
         verdict: its answer.
         baseline: who is shown to beat random search.
         usage: what its searches did.
+        marks: how each entrant is drawn, by its label.
         provenance: of its runs.
     """
 
@@ -86,6 +88,7 @@ class SearchSection:
     verdict: Verdict
     baseline: str
     usage: Usage
+    marks: Mapping[str, Mark]
     provenance: tuple[Provenance, ...]
 
     def of(self, one: str, other: str) -> Comparison:
@@ -247,12 +250,14 @@ def _brief(record: Judged) -> Judged:
 
 def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:
     runs, _ = distinct(records)
+    named, _ = labels([record.header for record in runs]) if runs else ({}, [])
     return SearchSection(
         number=number,
         board=board,
         verdict=verdict(board),
         baseline=against_baseline(board),
         usage=usage(runs, board.space),
+        marks=marks({label: searcher for (searcher, *_), label in named.items()}),
         provenance=_searched_by(runs),
     )
 

@@ -21,21 +21,21 @@ import harness
 from harness.board import wording
 from harness.board.markdown import Format
 from harness.board.page import BIASED
+from harness.board.report import colours, scales
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
 from harness.board.rules import formats as rules_formats
 from harness.board.rules import pages as rules_pages
 from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
-from harness.board.searches.baseline import UNIFORM
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
 from harness.race.runs import Judged
-from harness.space.diagram import svg
-from harness.space.mathml import mathml
-from harness.space.notation import latex
-from harness.space.pseudocode import pseudocode
+from harness.space.notation.diagram import svg
+from harness.space.notation.mathml import mathml
+from harness.space.notation.pseudocode import pseudocode
+from harness.space.notation.rules import latex
 
 SCHEMA = 1  # of the data for download
 OVERWHELMING = 20.7  # ln 10⁹
@@ -63,6 +63,12 @@ def render(report: Report) -> str:
         "chance": wording.chance,
         "score": _score,
         "placed": search_pages.placed,
+        "spanned": search_pages.spanned,
+        "share": search_pages.share,
+        "facts": search_pages.facts,
+        "rules_facts": rules_pages.facts,
+        "drops": search_pages.drops,
+        "paired_chance": rules_pages.paired_chance,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,
         "notes": search_pages.notes,
@@ -73,7 +79,10 @@ def render(report: Report) -> str:
         "tree": lambda rule, name: Markup(_drawn(functools.partial(_tree, name=name), rule)),
         "pseudocode": lambda rule: _drawn(pseudocode, rule),
         "latex": lambda rule: _drawn(latex, rule),
-        "whisker": lambda estimate, low, high: Markup(_whisker(estimate, low, high)),
+        "areas": scales.of_areas,
+        "shares": scales.of_shares,
+        "whisker": lambda estimate, scale: Markup(scales.whisker(estimate, scale)),
+        "axis": lambda scale: Markup(scales.axis(scale)),
     }
     script, plotly = _part("script.js"), _inline(get_plotlyjs())
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script))
@@ -82,10 +91,9 @@ def render(report: Report) -> str:
         charts=charts(report),
         version=harness.__version__,
         biased=BIASED,
-        baseline=UNIFORM,
         data_name=DATA_NAME,
         data=_packed(_data(report)),
-        style=Markup(_part("style.css")),
+        style=Markup(colours.variables() + _part("style.css")),
         script=Markup(script),
         plotly=Markup(plotly),
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:",
@@ -197,19 +205,3 @@ def _tree(rule: Rule, *, name: str) -> str:
             each.set("id", f"{name}-{each.get('id')}")
     root.set("aria-labelledby", " ".join(f"{name}-{part}" for part in (root.get("aria-labelledby") or "").split()))
     return re.sub(r">\s+<", "><", ElementTree.tostring(root, encoding="unicode"))
-
-
-def _whisker(estimate: Estimate, low: float, high: float) -> str:
-    """A mean with its interval as a mark on a scale; what it says stands beside it in numbers."""
-    span = (high - low) or 1.0
-
-    def at(value: float) -> float:
-        return round(4 + 92 * (value - low) / span, 1)
-
-    line = ""
-    if estimate.low is not None and estimate.high is not None:
-        line = f'<line x1="{at(estimate.low)}" x2="{at(estimate.high)}" y1="8" y2="8"/>'
-    return (
-        '<svg class="whisker" viewBox="0 0 100 16" aria-hidden="true"><line class="rail" x1="4" x2="96" y1="8" y2="8"/>'
-        f'{line}<circle cx="{at(estimate.mean)}" cy="8" r="3.6"/></svg>'
-    )

@@ -1,13 +1,12 @@
 "use strict";
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
-  const DASHES = ["solid", "dash", "dashdot", "longdash", "dot", "longdashdot"];
-  const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star"];
+  const REFERENCE = "1 3"; // the dashes of what is no entrant
+  const dashes = (lengths) => (lengths ? lengths.split(" ").map((each) => `${each}px`).join(",") : "solid");
   const narrow = () => window.innerWidth < 640;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   // Plotly reads a few tags in labels; names and rules are text and nothing else.
   const text = (value) => String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const colour = (slot, baseline) => (baseline ? css("--baseline") : css(`--s${slot % 8}`));
   const faded = (hex, alpha) => {
     const part = (from) => parseInt(hex.slice(from, from + 2), 16);
     return `rgba(${part(1)},${part(3)},${part(5)},${alpha})`;
@@ -43,50 +42,53 @@
   }
 
   // All searches climb from chance within a few children; what tells them apart is higher up.
-  function close(chart) {
+  function close(chart, chosen) {
     const from = chart.budget * 0.15, early = [], all = [];
-    for (const each of chart.series) {
+    chart.series.forEach((each, key) => {
       let last = 0;
       each.median.x.forEach((x, place) => { if (x <= from) last = place; all.push(each.high[place], each.median.y[place]); });
       early.push(each.median.y[last]);
-      each.median.x.forEach((x, place) => { if (x > from) early.push(each.low[place]); });
-    }
+      if (chosen.has(key)) each.median.x.forEach((x, place) => { if (x > from) early.push(each.low[place]); });
+    });
     const low = Math.min(...early), high = Math.max(...all), room = 0.06 * (high - low || 0.1);
     return [low - room, high + room];
   }
 
+  // A median a searcher; those brought out lie on top with their bands, and the others step back.
+  function entrant(each, key, state, out) {
+    const tint = css(`--s${each.colour}`), label = text(each.label), back = out.size > 0 && !out.has(key), traces = [];
+    const [x, middle] = stairs(each.median.x, each.median.y);
+    const common = { meta: key, mode: "lines", showlegend: false };
+    if (out.has(key) && each.seeds.length > 1) {
+      const [, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
+      traces.push({ ...common, x: [...x, ...[...x].reverse()], y: [...high, ...low.reverse()], fill: "toself", fillcolor: faded(tint, 0.16), line: { width: 0 }, hoverinfo: "skip" });
+    }
+    if (state.seeds && !back) {
+      for (const one of each.seeds) {
+        const [xs, ys] = stairs(one.x, one.y);
+        traces.push({ ...common, x: xs, y: ys, line: { color: faded(tint, 0.55), width: 1 }, hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:.3f}<extra></extra>` });
+      }
+    }
+    traces.push({ ...common, x, y: middle, name: label, opacity: back ? 0.28 : 1, line: { color: tint, width: out.has(key) ? 3.2 : 2.2, dash: dashes(each.dashes) },
+      hovertemplate: `${label}<br>child %{x}: %{y:.3f}<extra></extra>` });
+    return traces;
+  }
+
   const draw = {
     curves(chart, state) {
-      const traces = [];
-      for (const each of chart.series) {
-        const tint = colour(each.slot, each.baseline), group = { legendgroup: `g${each.slot}` };
-        const [x, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
-        const [, middle] = stairs(each.median.x, each.median.y), label = text(each.label);
-        if (each.seeds.length > 1) {
-          traces.push({ ...group, x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(tint, 0.09),
-            line: { width: 0 }, mode: "lines", hoverinfo: "skip", showlegend: false, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
-        }
-        if (state.seeds) {
-          for (const one of each.seeds) {
-            const [xs, ys] = stairs(one.x, one.y);
-            traces.push({ ...group, x: xs, y: ys, mode: "lines", line: { color: faded(tint, 0.55), width: 1 }, showlegend: false,
-              hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
-          }
-        }
-        traces.push({ ...group, x, y: middle, name: label, mode: "lines", line: { color: tint, width: 2.4, dash: each.baseline ? "dot" : DASHES[Math.floor(each.slot / 2) % DASHES.length] },
-          hovertemplate: `${label}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(group.legendgroup) ? "legendonly" : true });
-      }
-      for (const each of chart.references) {
-        traces.push({ x: each.x, y: each.y, name: text(each.label), mode: "lines", legendgroup: text(each.label), line: { color: css("--muted"), width: 1.4, dash: "dot" },
-          hovertemplate: `${text(each.label)}<br>child %{x}: %{y:.3f}<extra></extra>`, visible: state.hidden.has(text(each.label)) ? "legendonly" : true });
-      }
-      const shown = state.whole ? {} : { range: close(chart) };
-      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far", ...shown }, height: narrow() ? 420 : 470 })];
+      const out = new Set(state.hover === null ? state.out : [...state.out, state.hover]), alone = chart.series.length === 1;
+      if (alone) out.add(0);
+      const traces = chart.references.map((each, place) => ({ x: each.x, y: each.y, name: text(each.label), mode: "lines", meta: chart.series.length + place, showlegend: false,
+        opacity: out.size && !alone && !out.has(chart.series.length + place) ? 0.28 : 1, line: { color: css("--muted"), width: 1.4, dash: dashes(REFERENCE) }, hovertemplate: `${text(each.label)}<br>child %{x}: %{y:.3f}<extra></extra>` }));
+      const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
+      for (const key of order) traces.push(...entrant(chart.series[key], key, state, out));
+      const shown = state.whole ? {} : { range: close(chart, alone ? out : state.out) };
+      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far", ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {
       const traces = chart.series.map((each) => ({
         type: "box", x: each.rewards, name: text(each.label), orientation: "h", boxpoints: "all", jitter: 0.55, pointpos: 0,
-        marker: { size: 3.5, opacity: 0.4, color: colour(each.slot, each.baseline) }, line: { color: colour(each.slot, each.baseline), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
+        marker: { size: 3.5, opacity: 0.4, color: css(`--s${each.colour}`) }, line: { color: css(`--s${each.colour}`), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
         hovertemplate: "%{x:.3f}<extra></extra>", showlegend: false,
       })).reverse();
       return [traces, layout({ xaxis: { title: "reward" }, height: Math.max(300, 70 * traces.length + 70) })];
@@ -105,9 +107,9 @@
         const points = chart.points.filter((each) => each.known === known);
         const reach = (each, end) => (end === null ? 0 : Math.abs(end - each.y));
         return { x: points.map((p) => p.x + (known ? 0.12 : -0.12)), y: points.map((p) => p.y), mode: "markers", name: known ? "known optimizers" : "other rules",
-          error_y: { type: "data", symmetric: false, array: points.map((p) => reach(p, p.high)), arrayminus: points.map((p) => reach(p, p.low)), thickness: 1.1, width: 0, color: faded(known ? css("--s1") : css("--s0"), 0.5) },
+          error_y: { type: "data", symmetric: false, array: points.map((p) => reach(p, p.high)), arrayminus: points.map((p) => reach(p, p.low)), thickness: 1.1, width: 0, color: faded(known ? css("--ink") : css("--accent"), 0.5) },
           text: points.map((p) => `${text(p.rule)}<br>${three(p.y)}${p.low === null ? "" : `, ${three(p.low)} to ${three(p.high)}`}<br>${p.x} nodes`), hovertemplate: "%{text}<extra></extra>",
-          marker: { size: 9, symbol: known ? "square" : "circle", color: known ? css("--s1") : css("--s0") } };
+          marker: { size: 9, symbol: known ? "square" : "circle", color: known ? css("--ink") : css("--accent") } };
       };
       const front = [];
       for (const each of [...chart.points].sort((a, b) => a.x - b.x || b.y - a.y)) if (!front.length || each.y > front[front.length - 1].y) front.push(each);
@@ -132,8 +134,8 @@
   };
 
   function lines(chart, axes) {
-    const traces = chart.lines.map((line) => ({ x: chart.x, y: line, mode: "lines", line: { color: faded(css("--s0"), 0.28), width: 1 }, hoverinfo: "skip", showlegend: false }));
-    traces.push({ x: chart.x, y: chart.mean, mode: "lines+markers", line: { color: css("--s0"), width: 2.4 }, marker: { size: 6 }, hovertemplate: "%{x}: %{y:.3f}<extra></extra>", showlegend: false });
+    const traces = chart.lines.map((line) => ({ x: chart.x, y: line, mode: "lines", line: { color: faded(css("--accent"), 0.28), width: 1 }, hoverinfo: "skip", showlegend: false }));
+    traces.push({ x: chart.x, y: chart.mean, mode: "lines+markers", line: { color: css("--accent"), width: 2.4 }, marker: { size: 6 }, hovertemplate: "%{x}: %{y:.3f}<extra></extra>", showlegend: false });
     return [traces, layout({ ...axes, height: 230 })];
   }
 
@@ -151,25 +153,37 @@
     return made;
   }
 
-  function show(figure, group, now) { // remembered, so that a repaint keeps it
-    const { hidden, names } = states.get(figure.id);
-    if (now) hidden.delete(group); else hidden.add(group);
-    names.get(group).setAttribute("aria-pressed", String(now));
+  function sample(tint, lengths) { // of a line, as it is drawn
+    const drawing = document.getElementById("sample").content.firstElementChild.cloneNode(true);
+    drawing.style.setProperty("--own", `var(${tint})`);
+    drawing.firstElementChild.setAttribute("stroke-dasharray", lengths || "none");
+    return drawing;
+  }
+
+  function point(figure, key) { // at an entrant for a while, or at none
+    const state = states.get(figure.id);
+    if (state.hover === key) return;
+    state.hover = key;
     paint(figure);
   }
 
   function prepare(figure) {
     const chart = charts[figure.id], controls = figure.querySelector(".controls");
-    const state = { seeds: false, whole: false, chosen: 0, hidden: new Set(), names: new Map() };
+    const state = { seeds: false, whole: false, chosen: 0, out: new Set(), hover: null };
     states.set(figure.id, state);
     if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
     }
     if (chart.kind === "curves") {
       controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
-      const named = [...chart.series.map((each) => [`g${each.slot}`, each.label]), ...chart.references.map((each) => [text(each.label), each.label])];
-      for (const [group, label] of named) state.names.set(group, button(label, true, (now) => show(figure, group, now)));
-      controls.append(...state.names.values()); // the legend is for the mouse alone
+      const lines = [...chart.series.map((each) => [each.label, `--s${each.colour}`, each.dashes]), ...chart.references.map((each) => [each.label, "--muted", REFERENCE])];
+      lines.forEach(([label, tint, lengths], key) => { // the names are the legend
+        const name = button(label, false, (now) => { if (now) state.out.add(key); else state.out.delete(key); paint(figure); });
+        name.prepend(sample(tint, lengths));
+        name.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") point(figure, key); });
+        name.addEventListener("pointerleave", () => point(figure, null));
+        controls.append(name);
+      });
     }
     if (chart.kind === "words") {
       const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
@@ -183,12 +197,12 @@
 
   function begin(figure) {
     paint(figure).then(() => {
-      figure.querySelector(".plot").on("plotly_legendclick", (event) => {
-        const group = event.data[event.curveNumber].legendgroup;
-        if (!group) return true;
-        show(figure, group, states.get(figure.id).hidden.has(group));
-        return false;
-      });
+      if (charts[figure.id].kind !== "curves") return;
+      const place = figure.querySelector(".plot");
+      let soon = 0; // a repaint under the pointer says at once that it is over nothing, then over what it was: the last word counts
+      const later = (key) => { clearTimeout(soon); soon = setTimeout(() => point(figure, key), 50); };
+      place.on("plotly_hover", (event) => later(event.points[0].data.meta));
+      place.on("plotly_unhover", () => later(null));
     });
   }
 
@@ -200,11 +214,21 @@
   figures.forEach((figure) => seen.observe(figure));
   const repaint = () => figures.filter((figure) => figure.dataset.drawn).forEach(paint);
 
-  function swatches() {
-    for (const each of document.querySelectorAll(".swatch")) each.style.background = colour(Number(each.dataset.slot), each.dataset.baseline);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+
+  const sized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const over = target.scrollWidth > target.clientWidth + 2;
+      target.classList.toggle("scrolls", over);
+      target.previousElementSibling.hidden = !over;
+    }
+  });
+  for (const table of document.querySelectorAll(".table")) {
+    const hint = document.createElement("p");
+    hint.className = "hint"; hint.textContent = "Scroll sideways for more columns →"; hint.hidden = true;
+    table.before(hint);
+    sized.observe(table);
   }
-  swatches();
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { swatches(); repaint(); });
 
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.board.comparison import pairs_needed
 from harness.board.statistics import LEAST_PAIRS, Estimate
 from harness.contracts import ChildProtocol, Rule, Status
 from harness.race.protocols import Budget
@@ -181,7 +182,7 @@ class RulesBoard:
     """Rules that were retrained under equal conditions: nominated alike by the same searches, equal protocol and data.
 
     Attributes:
-        group: what its runs share, ``confirmation.group_of`` their headers.
+        group: what its runs share, ``rules.judging.group_of`` their headers.
         searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
         nominated: how the rules were chosen, settled before they were retrained; empty where that was not recorded.
         protocol: how the rules were retrained.
@@ -215,3 +216,19 @@ class RulesBoard:
     rules: tuple[ConfirmedRule, ...]
     unfinished: tuple[UnfinishedSeed, ...]
     notes: tuple[str, ...]
+
+    @property
+    def compared(self) -> int:
+        """Rules that are compared with the best known optimizer."""
+        return sum(rule.paired is not None for rule in self.rules)
+
+    @property
+    def seeds_needed(self) -> int:
+        """The fewest fresh seeds with which any difference could be shown, after Holm's correction for all of them."""
+        return pairs_needed(self.compared)
+
+    @property
+    def to_compare(self) -> str:
+        """``seeds_needed`` in words: what the board's note and its report both say."""
+        several = "1 rule" if self.compared == 1 else f"{self.compared} rules"
+        return f"with {several} to compare it takes {self.seeds_needed} seeds before any difference can be shown"

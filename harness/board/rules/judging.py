@@ -20,6 +20,7 @@ from harness.board.entrants import told
 from harness.board.rules.board import ConfirmedRule, Finder, Paired, Retraining, RulesBoard, Searched, UnfinishedSeed
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.nominating import finders
+from harness.board.wording import formula
 from harness.contracts import ChildProtocol, Outcome, Rule, Status, Trial
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
@@ -196,7 +197,7 @@ def _rule(
     median = averages.median(needed)
     return ConfirmedRule(
         rule=rule,
-        infix=rule.infix,
+        infix=formula(rule),
         key=key,
         known=next((name for name, each in known_optimizers().items() if each.key == key), ""),
         finders=found,

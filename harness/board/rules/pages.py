@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.board.page import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
 from harness.board.rules.board import ConfirmedRule, Paired, RulesBoard
-from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
+from harness.board.statistics import CONFIDENCE
 from harness.board.wording import chance, estimated, formula, plain, seed_list
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
@@ -17,13 +17,14 @@ def page(board: RulesBoard, number: int = 0) -> Page:
     tables = (_figures(board), _differences(board), _costs(board), _origins(board), _unfinished(board))
     return Page(
         f"Confirmed rules {number}" if number else "Confirmed rules",
-        _facts(board),
+        facts(board),
         tuple(table for table in tables if table.rows),
         notes(board),
     )
 
 
-def _facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
+def facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
+    """What all retrainings of a board share, as (name, text) lines."""
     protocol, searched = board.protocol, board.searched
     facts = [
         ("protocol", f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})"),
@@ -74,10 +75,11 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
         return "best known", ""
     if each.paired is None:
         return "no common seed", ""
-    return estimated(each.paired.difference, sign="+"), _chance(each.paired)
+    return estimated(each.paired.difference, sign="+"), paired_chance(each.paired)
 
 
-def _chance(paired: Paired) -> str:
+def paired_chance(paired: Paired) -> str:
+    """The p value of a rule's comparison after Holm's correction, or that it has too few seeds for one."""
     return "too few" if paired.underpowered else chance(paired.adjusted)
 
 
@@ -121,7 +123,7 @@ def _origins(board: RulesBoard) -> TableText:
         (
             str(number),
             f"{each.search_score:.3f}",
-            "" if each.drop is None else f"{each.drop:+.3f}",
+            "" if each.drop is None else f"{each.drop:+z.3f}",
             plain(", ".join(finder.label for finder in each.finders)),
             seed_list(sorted({seed for finder in each.finders for seed in finder.seeds})),
             _name(each),
@@ -186,10 +188,10 @@ def _comparison(board: RulesBoard) -> str:
         least = max(each.least for each in short)
         text += (
             f" Underpowered: {min(len(each.seeds) for each in short)} pairs cannot give p below {least:.2g}, whatever "
-            f"the rules; confirm on at least {LEAST_PAIRS} seeds."
+            f"the rules; {board.to_compare}."
         )
-    elif pairs and min(each.least for each in pairs) * len(pairs) >= 1 - CONFIDENCE:
-        text += " With so many rules, so few seeds can hardly show any difference: add seeds, or name fewer rules."
+    elif pairs and max(len(each.seeds) for each in pairs) < board.seeds_needed:
+        text += f" {board.to_compare.capitalize()}: add seeds, or name fewer rules."
     return text
 
 

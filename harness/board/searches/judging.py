@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.board import statistics
-from harness.board.comparison import Comparison, compare, pairs_needed, places
+from harness.board.comparison import Comparison, compare, places, seeds_needed, to_compare
 from harness.board.entrants import Entrant, distinct, entrant, labels, told
 from harness.board.searches.baseline import UNIFORM, many_draws
 from harness.board.searches.board import Board, Nomination, Row, Unfinished
@@ -206,14 +206,14 @@ def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[st
             f"{'it has no place' if one else 'they have no places'}. Raise --children, or lower the settings that "
             f"`harness ls searchers` says {'it begins' if one else 'they begin'} with."
         )
+    needed = seeds_needed(len(rows))
     few = [row.label for row in rows if row.area.low is None]
     if few:
-        notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-5.")
-    needed = pairs_needed(len(comparisons)) if comparisons else 0
+        notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-{needed - 1}.")
     if any(each.pairs < needed for each in comparisons):
         notes.append(
-            f"Underpowered: with {len(rows)} searchers it takes {needed} shared seeds to compare every pair; with "
-            f"fewer a difference can go unseen, however large. Run all on as many, as with --seeds 0-{needed - 1}."
+            f"Underpowered: {to_compare(len(rows))}; with fewer a difference can go unseen, however large. Run all on "
+            f"as many, as with --seeds 0-{needed - 1}."
         )
     unsure = [f"{each.first} and {each.second}" for each in comparisons if each.verdict == "not separated"]
     if unsure:

@@ -96,7 +96,7 @@ def _method(comparisons: Sequence[Comparison], figure: str) -> tuple[str, ...]:
     tests = [each.test for each in comparisons if each.test and not each.test.underpowered]
     if not tests:
         return ()
-    pairs = _span((min(test.pairs for test in tests), max(test.pairs for test in tests)))
+    pairs = spanned((min(test.pairs for test in tests), max(test.pairs for test in tests)))
     kind = sign_flips([test.pairs for test in tests])
     several = f" with Holm's correction over {len(tests)} comparisons" if len(tests) > 1 else ""
     told = (
@@ -131,20 +131,27 @@ def _searchers(board: Board) -> TableText:
 def _retrained(board: Board) -> TableText:
     """The final bests on fresh seeds; without rows where they were not retrained."""
     shown = () if board.retrained is None else board.retrained.rows
-    finals = {row.label: row.final.mean for row in board.rows}
+    lost = drops(board)
     columns = (
         *(Column("place", right=True), Column("searcher"), Column("runs", right=True)),
         *(Column("retrained", right=True), Column("drop", right=True)),
     )
     rows = (
         (
-            *(_span(each.places), plain(each.label), str(len(each.seeds))),
-            *(estimated(each.mean), f"{finals[each.label] - each.mean.mean:+z.3f}"),
+            *(spanned(each.places), plain(each.label), str(len(each.seeds))),
+            *(estimated(each.mean), f"{lost[each.label]:+z.3f}"),
         )
         for each in shown
     )
     fresh = "" if board.retrained is None else seed_list(board.retrained.seeds)
     return TableText(f"Final best of each run, retrained on fresh seeds {fresh}", columns, tuple(rows))
+
+
+def drops(board: Board) -> dict[str, float]:
+    """How much less than its search score each entrant's final bests earn on fresh seeds, by its label."""
+    finals = {row.label: row.final.mean for row in board.rows}
+    shown = () if board.retrained is None else board.retrained.rows
+    return {each.label: finals[each.label] - each.mean.mean for each in shown}
 
 
 def _progress(board: Board) -> TableText:
@@ -193,7 +200,7 @@ def _startups(board: Board) -> TableText:
 
 def placed(row: Row) -> str:
     """The range of places that an entrant may hold; none for one that never searched."""
-    return _span(row.places) if row.searched else "none"
+    return spanned(row.places) if row.searched else "none"
 
 
 def _against_random(board: Board) -> TableText:
@@ -232,8 +239,8 @@ def _work(board: Board) -> TableText:
             f"{row.children:,}",
             f"{row.proposals:,}",
             f"{row.duplicates:,}",
-            _share(row.diverged, row),
-            _share(row.errors, row),
+            share(row.diverged, row),
+            share(row.errors, row),
             duration(row.seconds),
         )
         for row in board.rows
@@ -299,7 +306,8 @@ def _unfinished(board: Board) -> TableText:
     return TableText("Unfinished, so not ranked", columns, tuple(rows))
 
 
-def _span(places: tuple[int, int]) -> str:
+def spanned(places: tuple[int, int]) -> str:
+    """A range of places: ``2–5``, or ``1``."""
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
 
 
@@ -308,5 +316,6 @@ def _reached(goal: Reached, children: int) -> str:
     return f"{goal.count} of {len(goal.children)}{after}"
 
 
-def _share(count: int, row: Row) -> str:
+def share(count: int, row: Row) -> str:
+    """What part of an entrant's children it is."""
     return f"{count / row.children:.0%}" if row.children else "none"

@@ -37,7 +37,7 @@ class InlineEngine:
         """Train the child that has waited longest, and those of its seed behind it, however long it takes."""
         if not self._finished and self._queue:
             seed, together = self._queue[0][2], list[tuple[int, Rule]]()
-            while self._queue and self._queue[0][2] == seed and len(together) < self.slots:
+            while self._queue and self._queue[0][2] == seed and len(together) < width(self._task):
                 ticket, rule, _ = self._queue.popleft()
                 together.append((ticket, rule))
             outcomes = train(self._task, [rule for _, rule in together], seed=seed)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.errors import LedgerError, check_choice, message
 from harness.race import protocols
 from harness.race.header import RunHeader
 from harness.race.protocols import Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX
-from harness.race.store.archive_reading import header_of
-from harness.space.enumeration import functions
+from harness.race.store.archive_reading import decode, header_of
+from harness.space.counting.enumeration import functions
 from harness.space.grammar import Space
 
 FILLER = "exhaustive"
@@ -54,9 +54,13 @@ class TableSpec:
         """How many runs fill one replicate."""
         return -(-len(self.rules) // CHILDREN_A_PART)
 
+    def places_of(self, part: int) -> slice:
+        """Where the rules of a part, counted from 1, lie among all."""
+        return slice((part - 1) * len(self.rules) // self.parts, part * len(self.rules) // self.parts)
+
     def rules_of(self, part: int) -> Sequence[Rule]:
         """The rules of a part, counted from 1."""
-        return self.rules[(part - 1) * len(self.rules) // self.parts : part * len(self.rules) // self.parts]
+        return self.rules[self.places_of(part)]
 
 
 _SIGNS = Space.of(
@@ -111,6 +115,11 @@ class Part:
     def file_name(self) -> str:
         """The name of its file, such as ``broad-r0-p01.jsonl.gz``."""
         return f"{self.table.name}-r{self.replicate}-p{self.number:02d}{SUFFIX}{COMPRESSED}"
+
+    @property
+    def places(self) -> slice:
+        """Where its rules lie among the table's."""
+        return self.table.places_of(self.number)
 
     @property
     def setting(self) -> str:
@@ -168,6 +177,51 @@ def parts(tables: Sequence[TableSpec], replicates: Sequence[int]) -> Iterator[Pa
     for replicate in replicates:
         for table in tables:
             yield from (Part(table, replicate, number) for number in range(1, table.parts + 1))
+
+
+def outcomes(folder: Path, table: TableSpec) -> list[tuple[Rule, list[Outcome]]]:
+    """Every rule of a table, in its order, with the outcome of each replicate.
+
+    Args:
+        folder: of the parts' files.
+        table: which table.
+
+    Raises:
+        LedgerError: a part is missing or damaged, or is another run than its name says.
+    """
+    wanted = list(parts([table], range(table.replicates)))
+    missing = [part.file_name for part in wanted if not (folder / part.file_name).exists()]
+    if missing:
+        hint = f"Fill it with `harness table build {table.name}`"
+        got = f"{len(missing)} missing, {missing[0]} first"
+        raise LedgerError(message(f"table {table.name}", expected=f"all {len(wanted)} parts", got=got, hint=hint))
+    found: list[tuple[Rule, list[Outcome]]] = [(rule, []) for rule in table.rules]
+    for part in wanted:
+        for (_, own), outcome in zip(found[part.places], _outcomes(folder / part.file_name, part), strict=True):
+            own.append(outcome)
+    return found
+
+
+def _outcomes(path: Path, part: Part) -> list[Outcome]:
+    """What the rules of a part earned, in its order.
+
+    Raises:
+        LedgerError: its file is damaged, or holds another run.
+    """
+    archive = decode(path)
+    header = archive.header
+    expected = part.header(
+        version=header.searcher_version,
+        data=header.data,
+        fingerprint=header.data_fingerprint,
+        environment=header.environment,
+        provenance={},
+    )
+    whole = [(entry.rule, entry.outcome) for entry in archive.entries if entry.outcome is not None]
+    if header.identity != expected.identity or [rule for rule, _ in whole] != list(part.table.rules_of(part.number)):
+        hint = f"Delete it, and build it again with `harness table build {part.table.name}`"
+        raise LedgerError(message(f"part {path}", expected=f"the run {expected.name}", got=header.name, hint=hint))
+    return [outcome for _, outcome in whole]
 
 
 def is_final(path: Path, header: RunHeader) -> bool:

@@ -1,7 +1,7 @@
 """The networks of many children side by side on one GPU: ``FusedNetwork``'s function and gradients, cell by cell.
 
-Weights, gradients and running means of a cell lie in one row each, in the order of ``layout.Vector``. What a step
-writes before it reads is shared by all stacks of one size, so that it is allocated once (``Room``).
+Weights, gradients and running means of a cell lie in one row each, in the order of ``memory_layout.Vector``. What a
+step writes before it reads is shared by all stacks of one size, so that it is allocated once (``Room``).
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 from torch import Tensor
 
 from harness.tasks.child.convnet import ConvNet
 from harness.tasks.child.cpu.kernels import FILTERS
 from harness.tasks.child.cpu.memory_layout import Vector
-from harness.tasks.child.examples import Examples, Part
-from harness.tasks.child.stacked import kernels
+from harness.tasks.child.examples import Part
+from harness.tasks.child.stacked import backward, forward
 
 PRECISION = "tf32x3"  # three products of tf32 for one of float32, on tensor cores: errors as float32's own
 LAUNCH: dict[str, dict[str, int]] = {  # P, places of a feature map that a program takes at once; warps and stages
@@ -105,7 +104,7 @@ class Shape:
     @property
     def entries(self) -> int:
         """K: taps, rounded up to what a tensor core takes."""
-        return max(16, triton.next_power_of_2(self.taps))
+        return _power_of_2(self.taps)
 
     @property
     def features(self) -> int:
@@ -137,7 +136,7 @@ class Shape:
 
     def sizes(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """What a step writes before it reads: shape for one cell, and dtype."""
-        batch, half, classes = self.batch, self.half, max(16, triton.next_power_of_2(self.classes))
+        batch, half, classes = self.batch, self.half, _power_of_2(self.classes)
         wide, map_ = (batch, half + 2, half + 2, FILTERS), (batch, self.features)
         real, exact, byte = torch.float32, torch.float64, torch.uint8
         return {
@@ -152,7 +151,7 @@ class Shape:
             "scaled": ((self.entries, FILTERS), real),
             "correlated": ((self.entries, FILTERS), exact),
             "factors": ((2, FILTERS), real),
-            "slant": ((max(16, triton.next_power_of_2(batch)), classes), real),
+            "slant": ((_power_of_2(batch), classes), real),
             "tiles": ((batch * self.tiles, 2, FILTERS), real),
             "places": ((self.quarter**2, 2, FILTERS), real),
             "routed": ((SPLITS, self.entries, FILTERS), real),
@@ -225,6 +224,14 @@ class StackedNetworks:
         """(cells,), bool: which are alive, and have not been ruined by their last step."""
         return (self.alive != 0) & (self.flags == 0).all(1)
 
+    def named(self, row: Tensor) -> dict[str, Tensor]:
+        """A cell's weights or slopes (stride,) by ``ConvNet``'s names, copied, shaped as there."""
+        shape = self.shape
+        vector = Vector(shape.channels, shape.side, classes=shape.classes, dtype=torch.float32)
+        vector.flat.copy_(row[: len(vector.flat)])
+        network = ConvNet(shape.side, channels=shape.channels, classes=shape.classes, seed=0)
+        return {name: vector.named[name].reshape(each.shape) for name, each in network.named_parameters()}
+
     def only(self, places: Tensor) -> None:
         """Let all cells go but these."""
         for name in ("weights", "slopes", "running", "alive", "flags", "losses", "steps"):
@@ -238,53 +245,53 @@ class StackedNetworks:
         common = {"stride": shape.stride, "F": FILTERS}
         whole = {"TAPS": shape.taps, "K": shape.entries, "at_w1": at["w1"], "at_norms": at["norms"], **common}
         logits = self._logits()
-        kernels.first_norm[(self.cells,)](
+        forward.first_norm[(self.cells,)](
             self.weights, moments, sums, self._room.norms, room["correlated"], room["scaled"], self._room.shift,
-            self.running, self.alive, self.flags, self.steps, self._room.cells, count,
-            CHUNKS=self._chunks, WIDE=triton.next_power_of_2(self._chunks), **whole,
+            self.running, self.alive, self.flags, self.steps, count,
+            CHUNKS=self._chunks, WIDE=_power_of_2(self._chunks), **whole,
         )  # fmt: skip
         self._maps(pool.entries, chosen, shape.batch)
-        kernels.second_norm[(self.cells,)](
+        forward.second_norm[(self.cells,)](
             self.weights, room["tiles"], self._room.norms, self._room.scale, self._room.shift, self.running, self.alive,
             self._room.cells, shape.batch * shape.tiles, count // 4, at_norms=at["norms"], ROWS=ROWS, **common,
         )  # fmt: skip
         self._pool(shape.batch)
-        kernels.loss[(self.cells,)](
+        forward.loss[(self.cells,)](
             room["features"], self.weights, self.slopes, pool.labels, chosen, room["slant"], self.losses, self.alive,
             shape.batch, **logits,
         )  # fmt: skip
-        kernels.linear_back[(self.cells, shape.quarter**2)](
+        backward.linear_back[(self.cells, shape.quarter**2)](
             room["features"], room["kept"], room["codes2"], self.weights, self.slopes, room["slant"], self._room.norms,
             room["slope"], room["places"], self.alive, self._room.cells, shape.batch, D=shape.features,
             **{name: logits[name] for name in ("CLASSES", "B", "C", "PRECISION")}, **common,
         )  # fmt: skip
-        kernels.second_norm_back[(self.cells,)](
+        backward.second_norm_back[(self.cells,)](
             room["places"], self._room.norms, self.slopes, room["factors"], self.alive, self._room.cells,
             shape.quarter**2, count // 4, at_norms=at["norms"], ROWS=ROWS, **common,
         )  # fmt: skip
-        kernels.pool_back[self._grid("pool_back", shape.batch)](
+        backward.pool_back[self._grid("pool_back", shape.batch)](
             room["out"], room["slope"], room["codes2"], self._room.scale, room["factors"], self.alive,
             self._room.cells, shape.batch, H=shape.half, Q=shape.quarter, F=FILTERS, **LAUNCH["pool_back"],
         )  # fmt: skip
         each = {"EACH": -(-shape.batch // SPLITS), "H": shape.half}
-        kernels.second_weights[(self.cells, SPLITS, 3)](
+        backward.second_weights[(self.cells, SPLITS, 3)](
             room["pooled"], room["out"], room["w2"], self.alive, shape.batch, SPLITS,
             F=FILTERS, PRECISION=PRECISION, TILES=shape.tiles_of("second_weights"), **each, **LAUNCH["second_weights"],
         )  # fmt: skip
-        kernels.sum_splits[(self.cells, -(-9 * FILTERS**2 // SUMMED))](
+        backward.sum_splits[(self.cells, -(-9 * FILTERS**2 // SUMMED))](
             room["w2"], self.slopes, self.alive, SPLITS,
             stride=shape.stride, at_w2=at["w2"], N=9 * FILTERS**2, BLOCK=SUMMED,
         )  # fmt: skip
-        kernels.second_back[(self.cells, shape.tiles_of("second_back"), shape.batch)](
+        backward.second_back[(self.cells, shape.tiles_of("second_back"), shape.batch)](
             room["out"], self.weights, room["codes1"], room["slope1"], self.alive, shape.batch, at_w2=at["w2"],
             H=shape.half, PRECISION=PRECISION, **common, **LAUNCH["second_back"],
         )  # fmt: skip
-        kernels.first_weights[(self.cells, SPLITS)](
+        backward.first_weights[(self.cells, SPLITS)](
             pool.entries, chosen, room["slope1"], room["codes1"], room["routed"], room["totals"], self.alive,
             shape.batch, SPLITS, K=shape.entries, F=FILTERS, PRECISION=PRECISION,
             TILES=shape.tiles_of("first_weights"), **each, **LAUNCH["first_weights"],
         )  # fmt: skip
-        kernels.first_norm_back[(self.cells,)](
+        backward.first_norm_back[(self.cells,)](
             room["routed"], room["totals"], self.weights, self.slopes, self._room.norms, room["correlated"], sums,
             self.alive, SPLITS, count, **whole,
         )  # fmt: skip
@@ -299,7 +306,7 @@ class StackedNetworks:
         shape, room, at = self.shape, self._room.of, self.shape.places
         found = torch.zeros(self.cells, dtype=torch.int32, device=self._device)
         numbers = torch.arange(len(part.labels), dtype=torch.int64, device=self._device)
-        kernels.running_norms[(self.cells,)](
+        forward.running_norms[(self.cells,)](
             self.weights, self.running, room["scaled"], self._room.scale, self._room.shift, self.alive,
             self._room.cells, stride=shape.stride, at_w1=at["w1"], at_norms=at["norms"],
             TAPS=shape.taps, K=shape.entries, F=FILTERS,
@@ -308,7 +315,7 @@ class StackedNetworks:
             count = min(shape.batch, len(part.labels) - begin)
             self._maps(part.entries, numbers[begin : begin + count], count)
             self._pool(count)
-            kernels.count_right[(self.cells,)](
+            forward.count_right[(self.cells,)](
                 room["features"], self.weights, part.labels, found, room["slant"], self.alive, shape.batch, begin,
                 count, KEEP=kept is not None, **self._logits(),
             )  # fmt: skip
@@ -323,8 +330,8 @@ class StackedNetworks:
             "at_bias": shape.places["bias"],
             "D": shape.features,
             "CLASSES": shape.classes,
-            "B": max(16, triton.next_power_of_2(shape.batch)),
-            "C": max(16, triton.next_power_of_2(shape.classes)),
+            "B": _power_of_2(shape.batch),
+            "C": _power_of_2(shape.classes),
             "DEPTH": DEPTH,
             "PRECISION": PRECISION,
         }
@@ -332,21 +339,27 @@ class StackedNetworks:
     def _maps(self, images: Tensor, chosen: Tensor, count: int) -> None:
         """Both convolutions of some images, by the norms that are in the room."""
         shape, room = self.shape, self._room.of
-        kernels.first[(self.cells, shape.tiles_of("first"), count)](
+        forward.first[(self.cells, shape.tiles_of("first"), count)](
             images, chosen, room["scaled"], self._room.shift, room["pooled"], room["codes1"], self.alive, shape.batch,
             H=shape.half, K=shape.entries, F=FILTERS, PRECISION=PRECISION, **LAUNCH["first"],
         )  # fmt: skip
-        kernels.second[(self.cells, shape.tiles, count)](
+        forward.second[(self.cells, shape.tiles, count)](
             room["pooled"], self.weights, room["out"], room["tiles"], self.alive, shape.batch, stride=shape.stride,
-            at_w2=shape.places["w2"], H=shape.half, F=FILTERS, TILES=shape.tiles, PRECISION=PRECISION, **LAUNCH["second"],
+            at_w2=shape.places["w2"], H=shape.half, F=FILTERS, TILES=shape.tiles, PRECISION=PRECISION,
+            **LAUNCH["second"],
         )  # fmt: skip
 
     def _pool(self, count: int) -> None:
         shape, room = self.shape, self._room.of
-        kernels.pool[self._grid("pool", count)](
+        forward.pool[self._grid("pool", count)](
             room["out"], self._room.scale, self._room.shift, room["features"], room["kept"], room["codes2"], self.alive,
             self._room.cells, shape.batch, H=shape.half, Q=shape.quarter, F=FILTERS, **LAUNCH["pool"],
         )  # fmt: skip
 
     def _grid(self, kernel: str, count: int) -> tuple[int, int, int]:
         return (self.cells, -(-(self.shape.quarter**2) // LAUNCH[kernel]["P"]), count)
+
+
+def _power_of_2(number: int) -> int:
+    """The next power of 2, and at least the 16 that a tensor core takes."""
+    return max(16, 1 << (number - 1).bit_length())

@@ -11,8 +11,8 @@ from torch import Tensor
 from harness.contracts import ChildProtocol, Rule
 from harness.seeds import derive_seed
 from harness.tasks.arithmetic import RATE, SEED, STEPS, rules
-from harness.tasks.child.examples import Examples
-from harness.tasks.child.stacked import update
+from harness.tasks.child.examples import Examples, Part
+from harness.tasks.child.stacked import tokens, update
 from harness.tasks.child.stacked.network import Patches, Room, Shape, StackedNetworks
 from harness.tasks.optimizer.kernels import Bucket
 
@@ -37,8 +37,8 @@ class Ground:
         self._test: Patches | None = None
         self._room: Room | None = None
 
-    def _laid(self, part: object) -> Patches:
-        return Patches.of(part, entries=self.shape.entries)  # type: ignore[arg-type]
+    def _laid(self, part: Part) -> Patches:
+        return Patches.of(part, entries=self.shape.entries)
 
     @property
     def test(self) -> Patches:
@@ -138,7 +138,7 @@ class Stepper:
     """
 
     def __init__(self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float) -> None:
-        self._ground, self._sigma = ground, noise_sigma
+        self.ground, self._sigma = ground, noise_sigma
         shape, device = ground.shape, ground.device
         self._chunks = -(-shape.places["end"] // update.BLOCK)
         self.networks = StackedNetworks(
@@ -157,19 +157,19 @@ class Stepper:
 
     def step(self, batch: Tensor) -> None:
         """One step of every cell that is alive."""
-        networks, table, shape = self.networks, self._table, self._ground.shape
-        networks.gradients(self._ground.pool, batch)
+        networks, table, shape = self.networks, self._table, self.ground.shape
+        networks.gradients(self.ground.pool, batch)
         self._steps += 1
         update.update[(networks.cells, self._chunks)](
             networks.weights, networks.slopes, self._means, table.rows, table.numbers, table.lengths, self._rates,
             networks.alive, networks.flags, derive_seed(self._draws, "step", self._steps) % MOST_DRAW_SEED,
-            *update.decays(BETAS, self._steps), EPSILON, self._sigma, table.rows.shape[1],
+            *tokens.decays(BETAS, self._steps), EPSILON, self._sigma, table.rows.shape[1],
             stride=shape.stride, N=shape.places["end"], CHUNKS=self._chunks, SIZE=update.BLOCK, num_warps=1,
         )  # fmt: skip
 
     def only(self, places: Sequence[int]) -> None:
         """Let all cells go but these."""
-        chosen = torch.tensor(places, dtype=torch.int64, device=self._ground.device)
+        chosen = torch.tensor(places, dtype=torch.int64, device=self.ground.device)
         self.networks.only(chosen)
         self._table = self._table.only(chosen)
         self._rates, self._means = self._rates[chosen].contiguous(), self._means[chosen].contiguous()
@@ -184,7 +184,7 @@ def trainable(rule: Rule) -> Exception | None:
     return None
 
 
-def table_of(rules: Sequence[Rule], *, device: torch.device) -> update.Table:
+def table_of(rules: Sequence[Rule], *, device: torch.device) -> tokens.Table:
     """The programs of some rules.
 
     Raises:
@@ -192,7 +192,7 @@ def table_of(rules: Sequence[Rule], *, device: torch.device) -> update.Table:
     """
     one = torch.zeros(1)
     bucket = Bucket([one], [one], {}, {}, [], EPSILON, 0.0, torch.Generator)
-    return update.Table.of(rules, bucket=bucket, device=device)
+    return tokens.Table.of(rules, bucket=bucket, device=device)
 
 
 def sample(examples: Examples, *, batch_size: int) -> Iterator[Tensor | float]:

@@ -1,131 +1,31 @@
 """The update of all cells of a stack in one kernel, driven by a table of tokens: each cell has a rule of its own.
 
-A rule's program (``harness.tasks.optimizer.program``) becomes rows of a table: operation, where the result goes, where the
-arguments are. Values are selected, never multiplied by masks, so that NaN of one place stays there. The formulas and
-their order are those of ``optimizer.kernels``.
+``tokens`` makes the table. Values are selected, never multiplied by masks, so that NaN of one place stays there. The
+formulas and their order are those of ``optimizer.kernels``: one for each of ``harness.space.word.PRIMITIVES``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
-
-from harness.contracts import Rule
-from harness.space.equivalence import canonical
-from harness.tasks.optimizer.kernels import CLIPS, DROPS, Bucket, drop_threshold
-from harness.tasks.optimizer.program import Instruction, Program, compile_rule
 
 OPERATIONS = (
-    *("noise", "clip", "drop", "neg", "exp", "sign", "add", "mul", "sub", "div", "over", "pow", "log", "sqrt", "copy"),
+    *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
+    *("root", "copy"),
     *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms"),
 )
 CODES = {name: code for code, name in enumerate(OPERATIONS)}
-NOISE, CLIP, DROP, NEG, EXP, SIGN, ADD, MUL, SUB, DIV, OVER, POW, LOG, SQRT, COPY = (
-    tl.constexpr(CODES[name]) for name in OPERATIONS[:15]
+NOISE, CLAMP, DROP, NEG, ABS, EXP, SIGN, ADD, MUL, SUB, OVER, PLUS_EPS, RAISED, LN = (
+    tl.constexpr(CODES[name]) for name in OPERATIONS[:14]
 )
-MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS = (
-    tl.constexpr(CODES[name]) for name in OPERATIONS[15:]
+ROOT, COPY, MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS = (
+    tl.constexpr(CODES[name]) for name in OPERATIONS[14:]
 )
 GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
 NUMBER = FIRST + REGISTERS
 WIDTH = 4  # of a row: operation, result, arguments
 BLOCK = 256
 SMALLEST = tl.constexpr(2.0**-126)  # of the normal numbers
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """The programs of a stack's rules.
-
-    Attributes:
-        rows: (cells, longest, WIDTH), int32.
-        numbers: (cells, longest, 2), float32: arguments that are numbers; a clip's limit, a drop's threshold.
-        lengths: (cells,), int32.
-    """
-
-    rows: Tensor
-    numbers: Tensor
-    lengths: Tensor
-
-    @classmethod
-    def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
-        """Lower each cell's rule.
-
-        Args:
-            rules: one a cell.
-            bucket: gives ε, on which the numbers in a rule can depend.
-            device: where the table is to be.
-
-        Raises:
-            ValueError: a rule needs more registers than there are.
-        """
-        lowered = {rule: _lowered(compile_rule(canonical(rule)), bucket) for rule in dict.fromkeys(rules)}
-        longest = max(len(rows) for rows, _ in lowered.values())
-        rows = torch.zeros(len(rules), longest, WIDTH, dtype=torch.int32)
-        numbers = torch.zeros(len(rules), longest, 2, dtype=torch.float32)
-        for cell, rule in enumerate(rules):
-            own, values = lowered[rule]
-            rows[cell, : len(own)] = torch.tensor(own, dtype=torch.int32)
-            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
-        lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
-        return cls(rows.to(device), numbers.to(device), lengths.to(device))
-
-    def only(self, places: Tensor) -> Table:
-        """The programs of these cells."""
-        return Table(self.rows[places].contiguous(), self.numbers[places].contiguous(), self.lengths[places])
-
-
-def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[list[float]]]:
-    """A program as rows and their numbers; its last row's result is Δ."""
-    known = iter(program.numbers(bucket))
-    number: dict[int, float] = {
-        place: next(known) for place, instruction in enumerate(program.instructions) if instruction.scalar
-    }
-    home: dict[int, int] = {}
-    free = list(range(NUMBER - 1, FIRST - 1, -1))
-    rows: list[list[int]] = []
-    numbers: list[list[float]] = []
-    draws = 0
-    for place, instruction in enumerate(program.instructions):
-        if instruction.token in ("g", "w"):
-            home[place] = GRADIENT if instruction.token == "g" else WEIGHT
-        elif not instruction.scalar:
-            reads = [home.get(read, NUMBER) for read in instruction.reads]
-            values = [number.get(read, 0.0) for read in instruction.reads]
-            for read in instruction.frees:
-                if home.get(read, NUMBER) not in (GRADIENT, WEIGHT, NUMBER):
-                    free.append(home[read])
-            if not free:
-                raise ValueError(f"a rule of more than {REGISTERS} values at once cannot train in a stack")
-            home[place] = free.pop()
-            rows.append([CODES[_operation(instruction)], home[place], *_two(reads, NUMBER)])
-            numbers.append(_two(values, 0.0))
-            if instruction.draws:
-                rows[-1][3], draws = draws, draws + 1
-            if instruction.token in CLIPS:
-                numbers[-1][1] = CLIPS[instruction.token]
-            if instruction.token in DROPS:
-                numbers[-1][1] = drop_threshold(instruction.token)
-    last = len(program.instructions) - 1
-    if not rows or home.get(last, NUMBER) != rows[-1][1]:  # Δ is a number, g or w
-        rows.append([CODES["copy"], FIRST, home.get(last, NUMBER), NUMBER])
-        numbers.append([number.get(last, 0.0), 0.0])
-    return rows, numbers
-
-
-def _operation(instruction: Instruction) -> str:
-    return "clip" if instruction.token in CLIPS else "drop" if instruction.token in DROPS else instruction.token
-
-
-def _two(values: list[Any], missing: float) -> list[Any]:
-    return [*values, missing, missing][:2]
 
 
 @triton.jit
@@ -150,12 +50,10 @@ def _flushed(x):
 
 
 @triton.jit
-def _power(x, y):
-    """|x|ʸ with the sign of x, as torch's abs, pow and sign give it."""
-    base = tl.abs(x)
-    value = tl.exp2(y * tl.log2(base))
-    value = tl.where((y == 0.0) | (base == 1.0), 1.0, value)  # of NaN, too, as C's pow has it
-    return value * _signs(x)
+def _raised(x, y):
+    """xʸ of x ≥ 0, with C's special cases."""
+    value = tl.exp2(y * tl.log2(x))
+    return tl.where((y == 0.0) | (x == 1.0), 1.0, value)  # of NaN, too
 
 
 @triton.jit
@@ -200,23 +98,25 @@ def update(
             result = x * y
         elif operation == SUB:
             result = x - y
-        elif operation == DIV:
-            result = x / (y + epsilon)
+        elif operation == PLUS_EPS:
+            result = x + epsilon
+        elif operation == ABS:
+            result = tl.abs(x)
         elif operation == OVER:
             result = x / y
         elif operation == EXP:
             result = tl.exp(x)
-        elif operation == LOG:
-            result = tl.log(tl.abs(x) + epsilon)
+        elif operation == LN:
+            result = tl.log(x)
         elif operation == SIGN:
             result = _signs(x)
         elif operation == NEG:
             result = -x
-        elif operation == SQRT:
-            result = tl.sqrt(tl.abs(x))
-        elif operation == POW:
-            result = _power(x, y)
-        elif operation == CLIP:
+        elif operation == ROOT:
+            result = tl.sqrt(x)
+        elif operation == RAISED:
+            result = _raised(x, y)
+        elif operation == CLAMP:
             result = tl.where(x > two, two, tl.where(x < -two, -two, x))
         elif operation == DROP:
             drawn = tl.randint(seed, tl.load(row + 3) * N + i).to(tl.uint32, bitcast=True) >> 1
@@ -260,9 +160,3 @@ def update(
     tl.store(weights + at, w, mask=real)
     broken = tl.max(tl.where(real & ~(tl.abs(w) < float("inf")), 1, 0), 0)
     tl.store(flags + cell * CHUNKS + chunk, broken)
-
-
-def decays(betas: Sequence[float], steps: int) -> list[float]:
-    """β, 1 − β and 1 − βᵗ of m, v and γ, and the root of v's last, in the order that ``update`` takes them."""
-    due = [1.0 - beta**steps for beta in betas]
-    return [*betas, *(1.0 - beta for beta in betas), *due, math.sqrt(due[1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,12 @@ from confirming import confirmed
 
 from harness.board.comparison import pairs_needed
 from harness.board.report.answers import against_baseline, better, rules_verdict, verdict
+from harness.board.rules import pages as rules_pages
 from harness.board.rules.judging import rules_boards
+from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import boards
 from harness.race.runs import RunState
+from harness.race.startup import RECORD
 
 
 def judged(*records):
@@ -46,7 +50,7 @@ def test_so_many_pairs_need_more_seeds(run) -> None:
     board, compared, told = judged(*race(run, 6, gp=0.5, rl=0.4, tpe=0.3, random=0.2))
     assert not any(better(each) for each in compared)
     assert told.answer == "No searcher is shown to be the best."
-    assert f"it takes {pairs_needed(6)} seeds" in told.because
+    assert f"it takes {pairs_needed(6)} shared seeds" in told.because
     assert against_baseline(board) == "None is shown to beat random search."
 
 
@@ -60,6 +64,7 @@ def test_the_seeds_needed_are_for_the_pairs_that_are_tested(run) -> None:
     _, compared, told = judged(*level, *late)
     assert [each.verdict for each in compared].count("underpowered") == len(compared) - 1
     assert told.answer == "No searcher is shown to be the best."
+    assert f"With 4 searchers it takes {pairs_needed(6)} shared seeds to compare every pair." in told.because
     assert "before any difference" not in told.because, "six seeds could have shown one"
 
 
@@ -168,7 +173,7 @@ def test_known_optimizers_alone_are_not_underpowered(run) -> None:
 def test_too_few_fresh_seeds_say_nothing(run) -> None:
     told = confirmed_verdict(run, {"m": MOMENTUM[:5], "g * v": AHEAD[:5]})
     assert told.answer == "Underpowered: too few fresh seeds to say."
-    assert "It takes 6 seeds at least" in told.because
+    assert "With 1 rule to compare it takes 6 seeds" in told.because
 
 
 def test_a_rule_named_late_is_said_to_be_short_of_seeds_and_no_more(run) -> None:
@@ -191,3 +196,35 @@ def test_so_many_rules_need_more_fresh_seeds(run) -> None:
 def test_one_searcher_or_none_is_no_comparison(run) -> None:
     assert judged(run(0.5))[2].answer == "Only random has finished, so there is nothing to compare."
     assert judged(run(0.5, state=RunState.STOPPED))[2].answer == "No search has finished yet."
+
+
+@pytest.mark.parametrize("searchers", [2, 3, 5, 8])
+@pytest.mark.parametrize("seeds", [1, 3, 6, 8])
+def test_page_and_terminal_ask_for_the_same_number_of_seeds(run, searchers: int, seeds: int) -> None:
+    names = ("random", "gp", "rl", "tpe", "evolution", "a", "b", "c")[:searchers]
+    board, _, told = judged(*race(run, seeds, **{name: 0.3 + place / 50 for place, name in enumerate(names)}))
+    needed = pairs_needed(searchers * (searchers - 1) // 2)
+    notes = " ".join(search_pages.notes(board))
+    asked = set(re.findall(r"takes (\d+) |at least (\d+) ", f"{told.because} {notes}"))
+    assert asked == ({(str(needed), "")} if seeds < needed else set())
+    assert (f"takes {needed} shared seeds" in told.because) == (f"takes {needed} shared seeds" in notes)
+    assert set(re.findall(r"--seeds 0-(\d+)", notes)) <= {str(needed - 1)}
+
+
+def test_searches_that_never_searched_count_among_the_pairs_that_are_corrected_for(run) -> None:
+    idle = [run(0.3, seed=seed, searcher="tpe", provenance={RECORD: "4"}) for seed in range(6)]
+    board, _, told = judged(*race(run, 6, gp=0.5, random=0.2), *idle)
+    assert [row.label for row in board.rows if not row.searched] == ["tpe"]
+    assert f"With 3 searchers it takes {pairs_needed(3)} shared seeds" in told.because
+    assert f"with 3 searchers it takes {pairs_needed(3)} shared seeds" in " ".join(search_pages.notes(board))
+
+
+@pytest.mark.parametrize("rules", [1, 3])
+@pytest.mark.parametrize("seeds", [3, 6, 8])
+def test_page_and_terminal_ask_for_the_same_number_of_fresh_seeds(run, rules: int, seeds: int) -> None:
+    others = {f"g * clip(v, 1e-{each})": AHEAD[:seeds] for each in (3, 4, 5)[:rules]}
+    (board,) = rules_boards([], confirmed(run(0.1).header, {"m": MOMENTUM[:seeds]} | others))
+    needed, because, notes = pairs_needed(rules), rules_verdict(board).because, " ".join(rules_pages.notes(board))
+    asked = f"to compare it takes {needed} seeds before any difference can be shown"
+    assert (asked in because) == (asked in notes) == (seeds < needed)
+    assert not re.findall(r"at least (\d+) seeds", because + notes)

@@ -58,46 +58,51 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
     assert run(areas) == sorted(before)
     assert run("return document.querySelector('#b1-searchers th[aria-sort]').getAttribute('aria-sort')") == "ascending"
 
-    # Pressing a name hides a searcher with its band, and the button shows single seeds.
-    traces = "return document.querySelector('#b1-curves .plot').data.map(t => [t.legendgroup, t.visible])"
-    groups = {group for group, _ in run(traces)}
+    # The curves are medians; the button shows single seeds.
+    traces = "return document.querySelector('#b1-curves .plot').data.map(t => [t.meta, t.fill === 'toself', t.opacity])"
     count = len(run(traces))
-    press_legend = """
-        const place = document.querySelector('#b1-curves .plot');
-        const down = (type) => place.querySelector('.legendtoggle').dispatchEvent(
-            new MouseEvent(type, {bubbles: true, view: window}));
-        down('mousedown'); down('mouseup');
-    """
-    run(press_legend)
-    wait(lambda: {group for group, shown in run(traces) if shown == "legendonly"} != set())
-    hidden = {group for group, shown in run(traces) if shown == "legendonly"}
-    assert len(hidden) == 1
-    assert all(shown == "legendonly" for group, shown in run(traces) if group in hidden)
-    assert hidden < groups
+    assert not any(band for _, band, _ in run(traces))
     run("document.querySelector('#b1-curves .controls button').click()")
     wait(lambda: len(run(traces)) > count)
-    assert {group for group, shown in run(traces) if shown == "legendonly"} == hidden
+    run("document.querySelector('#b1-curves .controls button').click()")
+    wait(lambda: len(run(traces)) == count)
 
-    # So does a button for each name, by the keyboard too; both know of each other.
+    # Pressing a name, by the keyboard too, brings its curve out with a band, and the others step back.
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
     names = browser.find_elements(By.CSS_SELECTOR, "#b1-curves .controls button")[2:]
     drawn = "const {series, references} = JSON.parse(document.getElementById('charts').textContent)['b1-curves'];"
     assert [each.text for each in names] == run(f"{drawn} return [...series, ...references].map(each => each.label)")
-    pressed = [each.get_attribute("aria-pressed") for each in names]
-    assert sorted(pressed) == ["false", *["true"] * (len(names) - 1)]
-    shown = names[pressed.index("true")]
-    shown.send_keys(Keys.SPACE)
-    wait(lambda: len({group for group, now in run(traces) if now == "legendonly"} - hidden) == 1)
-    assert shown.get_attribute("aria-pressed") == "false"
-    shown.send_keys(Keys.ENTER)
-    wait(lambda: {group for group, now in run(traces) if now == "legendonly"} == hidden)
-    assert shown.get_attribute("aria-pressed") == "true"
+    assert {each.get_attribute("aria-pressed") for each in names} == {"false"}
+    key = run(f"{drawn} return series.findIndex(each => each.seeds.length > 1)")
+    names[key].send_keys(Keys.SPACE)
+    wait(lambda: [each for each, band, _ in run(traces) if band] == [key])
+    assert all((opacity == 1) == (each == key) for each, band, opacity in run(traces) if not band)
+    assert names[key].get_attribute("aria-pressed") == "true"
+    names[key].send_keys(Keys.ENTER)
+    wait(lambda: not any(band for _, band, _ in run(traces)))
+
+    # So does pointing at the name or at the curve, for as long as one points.
+    run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", names[key])
+    ActionChains(browser).move_to_element(names[key]).perform()
+    wait(lambda: [each for each, band, _ in run(traces) if band] == [key])
+    ActionChains(browser).move_to_element(browser.find_element(By.CSS_SELECTOR, "nav .brand")).perform()
+    wait(lambda: not any(band for _, band, _ in run(traces)))
+    end = """
+        const plot = document.querySelector('#b1-curves .plot'), {xaxis, yaxis, _size} = plot._fullLayout;
+        const box = plot.getBoundingClientRect(), line = plot.data.find(each => each.meta === arguments[0]);
+        const [x, y] = [xaxis.c2p(line.x.at(-1)), yaxis.c2p(line.y.at(-1))];
+        return [x + _size.l - box.width / 2 - 2, y + _size.t - box.height / 2].map(Math.round);
+    """
+    plot = browser.find_element(By.CSS_SELECTOR, "#b1-curves .plot")
+    run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
+    ActionChains(browser).move_to_element_with_offset(plot, *run(end, key)).perform()
+    wait(lambda: [each for each, band, _ in run(traces) if band] == [key])
 
     # A label that looks like markup is drawn letter by letter.
-    labels = run("return [...document.querySelectorAll('#b1-curves .legendtext')].map(t => t.textContent)")
-    assert any("<img/src=x/onerror=" in label for label in labels)
+    assert any("<img/src=x/onerror=" in each.text for each in names)
     assert run("return document.title") == "Which search works? A harness report"
 
     # The words of another searcher; a card opens, and its charts are drawn then.
@@ -111,16 +116,26 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
     run("document.querySelector('#r1-c2-sweep').scrollIntoView()")
     wait(lambda: run("return !!document.querySelector('#r1-c2-sweep').dataset.drawn"))
 
-    # In the dark, and on a phone: another ground, and nothing wider than the screen.
+    # No table is cut without a hint; in the dark the ground is another.
+    run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    hints = """
+        return [...document.querySelectorAll('.table')].map(
+            table => [table.scrollWidth > table.clientWidth + 2, !table.previousElementSibling.hidden])
+    """
+    wait(lambda: all(cut == said for cut, said in run(hints)))
     ground = "return getComputedStyle(document.body).backgroundColor"
     light = run(ground)
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     )
     wait(lambda: run(ground) != light)
+
+    # On a phone nothing is wider than the screen but tables, and these say so.
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     wait(lambda: run("return document.documentElement.scrollWidth") <= 390)
+    wait(lambda: all(cut == said for cut, said in run(hints)))
+    assert any(said for _, said in run(hints))
 
     assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     assert {scheme for scheme in _requested(browser) if scheme not in ("file", "data", "blob")} == set()

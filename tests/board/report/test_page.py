@@ -24,7 +24,7 @@ from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import boards
 from harness.contracts import Block, Rule, Status
 from harness.race.runs import RunState
-from harness.space.mathml import mathml
+from harness.space.notation.mathml import mathml
 
 
 class Reader(HTMLParser):
@@ -115,6 +115,24 @@ def test_every_table_says_what_the_board_says(read, records) -> None:
         assert shown[5] == f"{row.final.mean:.3f}"
         assert shown[6] == wording.seed_list(row.seeds)
         assert shown[7:9] == [str(row.children), row.begun]
+
+
+def test_the_facts_and_the_shares_are_those_of_the_terminal(read, made) -> None:
+    (section,), (rules,) = made.searches, made.rules
+    text = " ".join(" ".join(read.text).split())
+    for name, told in (*search_pages.facts(section.board), *rules_pages.facts(rules.board)):
+        assert name.capitalize() in read.text
+        assert " ".join(told.split()) in text
+    for row in section.board.rows:
+        (shown,) = [cells for cells in read.rows if len(cells) == 13 and cells[1].strip() == wording.plain(row.label)]
+        assert shown[10:12] == [search_pages.share(row.diverged, row), search_pages.share(row.errors, row)]
+
+
+def test_each_searcher_is_marked_in_its_colour_with_an_axis_under_the_marks(read, made) -> None:
+    (section,) = made.searches
+    swatches = [attrs["style"] for _, attrs in read.elements if attrs.get("class") == "swatch"]
+    assert swatches == [f"--own: var(--s{section.marks[row.label].colour})" for row in section.board.rows]
+    assert len([attrs for _, attrs in read.elements if attrs.get("class") == "axis"]) == 1
 
 
 def test_the_notes_are_those_of_the_terminal(read, made) -> None:
@@ -214,4 +232,4 @@ def test_final_bests_on_fresh_seeds_are_shown_where_they_were_retrained(run, rul
     made = confirmed(searches[0].header, {str(rules[2]): [0.43, 0.45]}, searched=searches[0].header.comparable)
     reader = Reader()
     reader.feed(render(report([*searches, *made])))
-    assert ["1", "random", "0.440", "no interval", "2"] in reader.rows
+    assert ["1", "random", "0.440", "no interval", "+0.060", "2"] in reader.rows

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_map_only
 
 from harness.contracts import Rule
 from harness.errors import SettingError
-from harness.space.optimizer_source import optimizer_source
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.zoo import resolve
 from harness.tasks.optimizer import fusion, update_rule
 from harness.tasks.optimizer import tape as rule_tape

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.contracts import Rule
-from harness.space.expression import Node, constant, expression
+from harness.space.expression import expression
 from harness.space.grammar import Space
+from harness.space.node import Node, constant
 from harness.space.vocabulary import EDITIONS
 from harness.space.zoo import ZOO
 from harness.tasks.optimizer.kernels import Bucket

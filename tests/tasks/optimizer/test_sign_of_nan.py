@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
+from harness.space.counting.probe import RunningMeans, evaluate, operand_values
 from harness.space.equivalence import canonical
-from harness.space.optimizer_source import optimizer_source
-from harness.space.probe import RunningMeans, evaluate, operand_values
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.tasks.optimizer import fusion
 from harness.tasks.optimizer.kernels import FOREACH
 from harness.tasks.optimizer.update_rule import RuleOptimizer

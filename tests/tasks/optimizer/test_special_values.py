@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.contracts import Rule
-from harness.space.optimizer_source import optimizer_source
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 from harness.tasks.optimizer import fusion
 from harness.tasks.optimizer.update_rule import RuleOptimizer

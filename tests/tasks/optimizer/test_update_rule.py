@@ -15,7 +15,7 @@ from torch.optim import Optimizer, lr_scheduler
 
 from harness.contracts import Rule
 from harness.errors import SettingError
-from harness.space.optimizer_source import optimizer_source
+from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.zoo import ZOO, named
 from harness.tasks.optimizer import fusion
 from harness.tasks.optimizer.update_rule import RuleOptimizer

@@ -1,0 +1,86 @@
+"""The colour and the dashes of each searcher: its own in every report and picture, whatever its place and its rivals.
+
+The searchers of this package have a colour each. Others take one of a few more by a hash of their name, so two of them
+may share one; dashes tell apart what shares a colour on one board, namesakes with other settings too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A colour on white and on black."""
+
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one entrant is drawn.
+
+    Attributes:
+        colour: its place in ``COLOURS``.
+        dashes: lengths of strokes and gaps in pixels, by turns, with blanks between; empty for an unbroken line.
+    """
+
+    colour: int
+    dashes: str
+
+
+# After Okabe and Ito, to be told apart by colour-blind readers, too.
+NAMED = {
+    "rl": Colour("#0072b2", "#56a8e0"),
+    "gp": Colour("#d55e00", "#f0833a"),
+    "evolution": Colour("#009e73", "#2dc99a"),
+    "tpe": Colour("#c2589b", "#e090bf"),
+    "rl+gp": Colour("#6d4a9c", "#b79be0"),
+    "exhaustive": Colour("#b07d00", "#e6b23c"),
+    "random": Colour("#79828d", "#8b95a1"),
+    "random-plain": Colour("#39414a", "#cdd4dc"),
+}
+OTHERS = (
+    Colour("#2f97d3", "#8fd0ff"),
+    Colour("#8a5a44", "#c79a82"),
+    Colour("#74841a", "#b5c75a"),
+    Colour("#b8304f", "#f07f98"),
+    Colour("#00838f", "#4fc4d0"),
+)
+COLOURS = (*NAMED.values(), *OTHERS)
+
+DASHES = ("", "7 4", "2 3", "9 3 2 3", "13 4", "13 3 2 3 2 3")
+OWN_DASHES = {"random": 2, "random-plain": 2}  # searches that learn nothing are dotted
+
+
+def colour(searcher: str) -> int:
+    """The place of a searcher's colour in ``COLOURS``, by its registry name or ``module:attribute``."""
+    if searcher in NAMED:
+        return list(NAMED).index(searcher)
+    return len(NAMED) + hashlib.sha256(searcher.encode()).digest()[0] % len(OTHERS)
+
+
+def marks(searchers: Mapping[str, str]) -> dict[str, Mark]:
+    """How to draw the entrants of a board.
+
+    Args:
+        searchers: the searcher of each entrant, by the entrant's label.
+    """
+    taken: Counter[int] = Counter()
+    found = {}
+    for label, searcher in sorted(searchers.items()):
+        place = colour(searcher)
+        found[label] = Mark(place, DASHES[(OWN_DASHES.get(searcher, 0) + taken[place]) % len(DASHES)])
+        taken[place] += 1
+    return found
+
+
+def variables() -> str:
+    """The colours as a style sheet's variables, ``--s0`` on, for light and dark."""
+    light = "".join(f" --s{place}: {each.light};" for place, each in enumerate(COLOURS))
+    dark = "".join(f" --s{place}: {each.dark};" for place, each in enumerate(COLOURS))
+    return f":root {{{light} }}\n@media (prefers-color-scheme: dark) {{ :root {{{dark} }} }}\n"

@@ -1,0 +1,1 @@
+"""The command's side of the terminal: what it prints, what it shows while it works, and how it is stopped."""

@@ -1,0 +1,192 @@
+"""Progress as people like to see it: a live bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harness.cli.terminal.output import announce, console
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from harness.race.header import RunHeader
+    from harness.race.progress import Progress as RunProgress
+
+LINE_SECONDS = 10.0  # between two lines about other work
+LINES = 10  # plain lines that a run prints where there is no terminal
+LINES_OF_MANY = 2  # that each of several runs prints there
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far some work has come and the time left: by a bar, or where there is no terminal by lines.
+
+    Call what is yielded with (done, total); until then it is shown that the work goes on.
+    """
+    if not sys.stderr.isatty():
+        with _Lines(what) as lines:
+            yield lines.update
+        return
+    from rich import progress
+
+    text = progress.TextColumn("{task.description}", markup=False)
+    figures = (progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+    columns = (text, progress.BarColumn(), *figures)
+    with progress.Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        line = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(line, completed=done, total=total)
+
+
+class _Lines:
+    """Lines about some work, from a thread of their own: the work may be at something that tells nothing."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._standing = (0, 0)
+        self._began = time.monotonic()
+        self._ended = threading.Event()
+
+    def __enter__(self) -> _Lines:
+        threading.Thread(target=self._tell, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def update(self, done: int, total: int) -> None:
+        """Hear where the work stands."""
+        self._standing = (done, total)
+
+    def _tell(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            (done, total), spent = self._standing, time.monotonic() - self._began
+            if done:
+                announce(f"{self._what}: {done:,} of {total:,}; {_clock((total - done) * spent / done)} left")
+            else:
+                announce(f"{self._what}: {_clock(spent)} so far")
+
+
+class Live:
+    """The display of runs one after another; use as a context, and hand ``watch`` to the loop.
+
+    Args:
+        quiet: show nothing.
+        runs: all that will be watched; more than one have a line for their whole, with an estimate of its own.
+    """
+
+    def __init__(self, *, quiet: bool, runs: Sequence[RunHeader]) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._terminal = sys.stderr.isatty() and not quiet
+        self._quiet = quiet
+        self._runs = len(runs)
+        self._begun = 0
+        self._whole = Whole(sum(header.budget.children for header in runs))
+        self._whole_line: TaskID | None = None
+        self._line: TaskID | None = None
+        self._name = ""
+        self._printed = -1
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TextColumn("{task.fields[best]}", markup=False),
+            console=console(stderr=True),
+            disable=not self._terminal,
+        )
+
+    def __enter__(self) -> Live:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def watch(self, progress: RunProgress) -> None:
+        """Show where a run stands; called with every completed proposal."""
+        header = progress.header
+        name = f"{header.searcher} seed {header.seed}"
+        self._whole.count(progress)
+        if name != self._name:
+            self._name, self._printed = name, -1
+            self._begun += 1
+            if self._runs > 1 and self._whole_line is None:
+                self._whole_line = self._bar.add_task("all runs", total=self._whole.total, pace="", best="")
+            elif self._runs > 1 and self._line is not None:
+                self._bar.remove_task(self._line)  # a long race must not fill the screen
+            self._line = self._bar.add_task(name, total=progress.budget.children, pace="", best="")
+        if self._terminal:
+            assert self._line is not None
+            self._bar.update(self._line, completed=progress.children, pace=_pace(progress), best=_best(progress))
+            if self._whole_line is not None:
+                of = f"run {self._begun} of {self._runs}"
+                self._bar.update(self._whole_line, completed=self._whole.done, pace=self._whole.left, best=of)
+        elif not self._quiet:
+            lines = LINES if self._runs == 1 else LINES_OF_MANY
+            part = lines * progress.children // progress.budget.children
+            if part > self._printed:
+                self._printed = part
+                parts = (f"{name}: {progress.children} of {progress.budget.children} children", _pace(progress))
+                whole = (f"run {self._begun} of {self._runs}", self._whole.left) if self._runs > 1 else ()
+                announce("; ".join(part for part in (*parts, _best(progress), *whole) if part))
+
+
+class Whole:
+    """How far several runs together have come.
+
+    Attributes:
+        total: children of all their budgets.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._children: dict[str, int] = {}
+        self._replayed = 0
+        self._began = time.monotonic()
+
+    def count(self, progress: RunProgress) -> None:
+        """Hear where one of the runs stands."""
+        before = self._children.get(progress.header.identity, 0)
+        self._children[progress.header.identity] = progress.children
+        if progress.children_per_minute is None:  # nothing trained yet: what there is comes from the ledger
+            self._replayed += progress.children - before
+
+    @property
+    def done(self) -> int:
+        """Children completed, those from the ledger included."""
+        return sum(self._children.values())
+
+    @property
+    def left(self) -> str:
+        """Time left for all of them at the pace so far; empty before there is one."""
+        trained = self.done - self._replayed
+        if trained <= 0:
+            return ""
+        return f"{_clock((self.total - self.done) * (time.monotonic() - self._began) / trained)} left in all"
+
+
+def _pace(progress: RunProgress) -> str:
+    if progress.children_per_minute is None or progress.seconds_left is None:
+        return f"{progress.replayed} from the ledger" if progress.replayed else ""
+    return f"{progress.children_per_minute:.1f}/min, {_clock(progress.seconds_left)} left"
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as MM:SS, or as hours and so on from one hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def _best(progress: RunProgress) -> str:
+    if progress.best_rule is None or progress.best_score is None:
+        return ""
+    from harness.space.notation.rules import readable
+
+    return f"best {progress.best_score:.3f} {readable(progress.best_rule)}"

@@ -1,0 +1,1 @@
+"""What makes equal functions one: products, factors, and the facts that simplifying rests on."""

@@ -1,0 +1,1 @@
+"""Rules as people read and write them: formulas, LaTeX, MathML, drawings, pseudocode."""

@@ -1,0 +1,1 @@
+"""Rules as source code that needs PyTorch alone."""

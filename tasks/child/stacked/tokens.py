@@ -1,0 +1,110 @@
+"""The table of tokens that drives ``update``: the programs of a stack's rules (``harness.tasks.optimizer.program``).
+
+A row is one operation: which, where the result goes, where the arguments are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.contracts import Rule
+from harness.space.equivalence import canonical
+from harness.tasks.child.stacked.update import CODES, FIRST, GRADIENT, NUMBER, REGISTERS, WEIGHT, WIDTH
+from harness.tasks.optimizer.kernels import Bucket, drop_threshold
+from harness.tasks.optimizer.program import Program, compile_rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The programs of a stack's rules.
+
+    Attributes:
+        rows: (cells, longest, WIDTH), int32.
+        numbers: (cells, longest, 2), float32: arguments that are numbers; a clip's limit, a drop's threshold.
+        lengths: (cells,), int32.
+    """
+
+    rows: Tensor
+    numbers: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
+        """Lower each cell's rule.
+
+        Args:
+            rules: one a cell.
+            bucket: gives ε, on which the numbers in a rule can depend.
+            device: where the table is to be.
+
+        Raises:
+            ValueError: a rule needs more registers than there are.
+        """
+        lowered = {rule: _lowered(compile_rule(canonical(rule)), bucket) for rule in dict.fromkeys(rules)}
+        longest = max(len(rows) for rows, _ in lowered.values())
+        rows = torch.zeros(len(rules), longest, WIDTH, dtype=torch.int32)
+        numbers = torch.zeros(len(rules), longest, 2, dtype=torch.float32)
+        for cell, rule in enumerate(rules):
+            own, values = lowered[rule]
+            rows[cell, : len(own)] = torch.tensor(own, dtype=torch.int32)
+            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
+        lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
+        return cls(rows.to(device), numbers.to(device), lengths.to(device))
+
+    def only(self, places: Tensor) -> Table:
+        """The programs of these cells."""
+        return Table(self.rows[places].contiguous(), self.numbers[places].contiguous(), self.lengths[places])
+
+
+def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[list[float]]]:
+    """A program as rows and their numbers; its last row's result is Δ."""
+    known = iter(program.numbers(bucket))
+    number: dict[int, float] = {
+        place: next(known) for place, instruction in enumerate(program.instructions) if instruction.scalar
+    }
+    home: dict[int, int] = {}
+    free = list(range(NUMBER - 1, FIRST - 1, -1))
+    rows: list[list[int]] = []
+    numbers: list[list[float]] = []
+    draws = 0
+    for place, instruction in enumerate(program.instructions):
+        if instruction.token in ("g", "w"):
+            home[place] = GRADIENT if instruction.token == "g" else WEIGHT
+        elif not instruction.scalar:
+            reads = [home.get(read, NUMBER) for read in instruction.reads]
+            values = [number.get(read, 0.0) for read in instruction.reads]
+            for read in instruction.frees:
+                if home.get(read, NUMBER) not in (GRADIENT, WEIGHT, NUMBER):
+                    free.append(home[read])
+            if not free:
+                raise ValueError(f"a rule of more than {REGISTERS} values at once cannot train in a stack")
+            home[place] = free.pop()
+            rows.append([CODES[instruction.token], home[place], *_two(reads, NUMBER)])
+            numbers.append(_two(values, 0.0))
+            if instruction.draws:
+                rows[-1][3], draws = draws, draws + 1
+            if instruction.token == "clamp":
+                numbers[-1][1] = instruction.level
+            if instruction.token == "drop":
+                numbers[-1][1] = drop_threshold(instruction.level)
+    last = len(program.instructions) - 1
+    if not rows or home.get(last, NUMBER) != rows[-1][1]:  # Δ is a number, g or w
+        rows.append([CODES["copy"], FIRST, home.get(last, NUMBER), NUMBER])
+        numbers.append([number.get(last, 0.0), 0.0])
+    return rows, numbers
+
+
+def _two(values: list[Any], missing: float) -> list[Any]:
+    return [*values, missing, missing][:2]
+
+
+def decays(betas: Sequence[float], steps: int) -> list[float]:
+    """β, 1 − β and 1 − βᵗ of m, v and γ, and the root of v's last, in the order that ``update`` takes them."""
+    due = [1.0 - beta**steps for beta in betas]
+    return [*betas, *(1.0 - beta for beta in betas), *due, math.sqrt(due[1])]
