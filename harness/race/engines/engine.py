@@ -62,6 +62,7 @@ class TaskSpec:
         environment: what ``pinned`` must give of the task, as sorted pairs; empty to accept any.
         test: whether it scores test examples, too: for confirmations alone.
         device: where it trains, as torch names it.
+        width: how many rules the task likes to be given at once.
     """
 
     task: str
@@ -72,6 +73,7 @@ class TaskSpec:
     environment: tuple[tuple[str, str], ...] = ()
     test: bool = False
     device: str = CPU
+    width: int = 1
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
         """Load the data, build the task, and check that both are the ones that were meant.
