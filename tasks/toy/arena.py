@@ -134,7 +134,7 @@ class ToyTask(ABC):
             return [each for at in starts for each in self._outcomes(rules[at : at + self.width], arena, rule_seed)]
 
     def _outcomes(self, rules: Sequence[Rule], arena: Arena, rule_seed: int) -> list[Outcome]:
-        """Score rules together; where that fails, each alone, so that only a rule at fault is an ERROR outcome."""
+        """Score rules together; where that fails, half of them at a time, down to the rule that is at fault."""
         began = time.perf_counter()
         try:
             return sweep_together(
@@ -146,7 +146,8 @@ class ToyTask(ABC):
             if machine.failed(error):
                 raise
             if len(rules) > 1:
-                return [each for rule in rules for each in self._outcomes([rule], arena, rule_seed)]
+                halves = rules[: len(rules) // 2], rules[len(rules) // 2 :]
+                return [each for half in halves for each in self._outcomes(half, arena, rule_seed)]
             return [
                 Outcome(
                     status=Status.ERROR,
