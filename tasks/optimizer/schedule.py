@@ -136,5 +136,5 @@ class Table:
             writes.append(self.row(rule, call.writes))
         breaks = [place for place in range(1, len(writes)) if writes[place] != writes[place - 1] + 1]
         for begin, end in pairwise((0, *breaks, len(writes))):
-            parts: list[Argument] = [argument[begin:end] for argument in reads]  # type: ignore[misc]
+            parts: list[Argument] = [argument[begin:end] for argument in reads]
             yield Group(first.name, first.scales, rules[begin:end], parts, slice(writes[begin], writes[end - 1] + 1))

@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ class StackedRules:
             for stream in dict.fromkeys(self._streams)
         }
         self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
-        self._index: Tensor | None = None  # which of them are followed, (rules, entries)
+        self._index: Tensor | None = None  # of narrow rules, which entries they have, (rules, entries)
         self._lay_out(self._whole, [0] * len(rules))
         for own, start in zip(self.weights, weights, strict=True):
             own.copy_(start)
@@ -155,7 +156,7 @@ class StackedRules:
         copies = list[tuple[Tensor, Tensor]]()  # which rows to copy, and where to
         arguments = [self._argument(group, argument, copies) for argument in group.reads]
         out, scales = self._memory[group.writes], dict(group.scales)
-        function = getattr(torch, group.name, torch.bitwise_and)
+        function: Callable[..., object] = getattr(torch, group.name, torch.bitwise_and)
         if group.name == DROP:
             word = WORDS[self._dtype.itemsize]
             arguments, out = [each.view(word) for each in arguments if isinstance(each, Tensor)], out.view(word)
@@ -175,7 +176,8 @@ class StackedRules:
         if isinstance(first, Due):
             return self._due[first.name]
         if isinstance(first, float):
-            return torch.tensor(argument, dtype=self._dtype)[:, None] if group.name in BROADCAST else first
+            free = group.name in BROADCAST and not group.scales
+            return torch.tensor(argument, dtype=self._dtype)[:, None] if free else first
         if argument == list(range(first, first + len(argument))):
             return self._memory[first : first + len(argument)]
         target = torch.empty(len(argument), self._memory.shape[1], dtype=self._dtype)
@@ -184,28 +186,33 @@ class StackedRules:
 
     def _one_by_one(self, group: Group, arguments: Sequence[Tensor | float]) -> Callable[..., None]:
         """A function rule by rule, in the sizes that a rule alone would have."""
-        index = None if self._index is None else self._index[group.rules]
         given = [each for each in arguments if isinstance(each, Tensor)]
+        index = None if self._index is None else self._index[group.rules]
         wide = given if index is None else [self._room(len(group.rules), self._whole) for _ in given]
         rooms = iter(wide)
-        parts = [self._parted(next(rooms)) if isinstance(each, Tensor) else each for each in arguments]
+        parts: list[Any] = [self._parted(next(rooms)) if isinstance(each, Tensor) else each for each in arguments]
         results = self._room(len(group.rules), self._whole)
         each_result, inplace = self._parted(results), FOREACH[group.name][1]
 
-        def computed(*, out: Tensor, **scales: float) -> None:
-            for room, narrow in zip(wide, given, strict=True) if index is not None else ():
-                room.fill_(1.0).scatter_(1, index, narrow[:, : self._form.entries])
+        def compute(**scales: float) -> None:
             if isinstance(parts[0], float):
                 torch._foreach_copy_(each_result, torch._foreach_pow(*parts))
             else:
                 results.copy_(wide[0])
                 inplace(each_result, *parts[1:], **scales)
-            if index is None:
-                out.copy_(results)
-            else:
-                out[:, : self._form.entries] = results.gather(1, index)
 
-        return computed
+        def in_full(*, out: Tensor, **scales: float) -> None:
+            compute(**scales)
+            out.copy_(results)
+
+        def in_part(*, out: Tensor, **scales: float) -> None:
+            assert index is not None
+            for room, narrow in zip(wide, given, strict=True):
+                room.fill_(1.0).scatter_(1, index, narrow[:, : self._form.entries])
+            compute(**scales)
+            out[:, : self._form.entries] = results.gather(1, index)
+
+        return in_full if index is None else in_part
 
     def _parted(self, rows: Tensor) -> list[Tensor]:
         """Every parameter of every row."""
@@ -214,26 +221,25 @@ class StackedRules:
     def _descents(self, deltas: Sequence[int | float]) -> Iterator[Run]:
         """The step ``w ← w − λΔ`` of every rule; Δ is a row or a number."""
         moved, by, rates = list[Tensor](), list[Tensor](), list[Tensor]()
-        shifted, numbers = list[Tensor](), list[float | Tensor]()
-        one = float(self._rates) if self._rates.numel() == 1 else None
+        shifted, numbers = list[Tensor](), list[Tensor]()
+        one = float(self._rates) if self._rates.numel() == 1 else None  # to RuleOptimizer, too, it is a number then
         for rule, delta in enumerate(deltas):
             own = self._form.shaped(self._memory[rule])
+            rate = self._rates if self._index is None else self._rates.flatten()[self._rows[rule]]
             if isinstance(delta, int):
                 moved += own
                 by += self._form.shaped(self._memory[delta])
-                rates += [self._rate(rule)] * len(own)
+                rates += [rate] * len(own)
             else:
                 shifted += own
-                numbers += [self._rate(rule) * delta if one is None else one * delta] * len(own)
+                exact = torch.tensor(0.0 if one is None else one * delta, dtype=torch.float64)
+                numbers += [rate * delta if one is None else exact.to(self._dtype)] * len(own)
         if moved and one is None:
             yield lambda: torch._foreach_addcmul_(moved, by, rates, value=-1.0)
-        elif moved:  # as RuleOptimizer, to which a tensor of one number is a number
-            yield lambda: torch._foreach_add_(moved, by, alpha=-one)
+        elif moved:
+            yield partial(torch._foreach_add_, moved, by, alpha=-(one or 0.0))
         if shifted:
             yield lambda: torch._foreach_sub_(shifted, numbers)
-
-    def _rate(self, rule: int) -> Tensor:
-        return self._rates.flatten()[self._rows[rule]] if self._index is not None else self._rates
 
     def _draws(self, table: Table) -> Iterator[Run]:
         """What rules draw at random: once for all that draw alike from streams that begin alike."""

@@ -111,7 +111,8 @@ class Valleys:
 
     def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:  # noqa: ARG002 - noise aside
         """The walls' part of the loss, finite just when the whole is."""
-        return torch.linalg.vecdot(*_climb(weights[0] - self.shift, self.walls))
+        total: Tensor = torch.linalg.vecdot(*_climb(weights[0] - self.shift, self.walls))
+        return total
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
         """Mean of 1 − min(1, f/f₀)^¼ over the problems, without noise."""
