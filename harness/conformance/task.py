@@ -161,6 +161,20 @@ def grouping(subject: Subject) -> str:
     return f"{len(lone)} rules one by one, backwards"
 
 
+def stacks(subject: Subject) -> str:
+    """Gives each of as many rules as it likes at once, in any order, what it earns alone."""
+    task = subject.fresh()
+    likes = getattr(task, "width", 1)
+    require(type(likes) is int and likes >= 1, f"likes {likes!r} rules at once, where a whole number from 1 was due")
+    if likes == 1:
+        return "it likes one rule at a time"
+    places = [place % len(subject.rules) for place in range(likes)]
+    np.random.default_rng(derive_seed(subject.seed, "conformance", "stack")).shuffle(places)
+    together = task.evaluate([subject.rules[place] for place in places], seed=subject.seed)
+    same(lasting([subject.outcomes[place] for place in places]), lasting(together), what="outcome in a full stack,")
+    return f"{likes} rules at once"
+
+
 def twins(subject: Subject) -> str:
     """Gives rules of one key one outcome."""
     pairs = [(_rule(one), _rule(other)) for one, other in TWINS]
@@ -251,6 +265,7 @@ PROMISES = (
     statuses,
     repetition,
     grouping,
+    stacks,
     twins,
     seeds,
     elsewhere,

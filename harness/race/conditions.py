@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Task, TaskProtocol
 from harness.errors import DataError, LedgerError, message
-from harness.race.engines.engine import Engine, TaskSpec, build_task, check_abilities, pinned
-from harness.race.engines.opening import check_cluster, environment_at, open_engine
+from harness.race.engines.engine import Engine, TaskSpec, build_task, check_abilities, pinned, width
+from harness.race.engines.opening import check_cluster, described_at, open_engine
 from harness.race.engines.replay import ReplayEngine
 from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA, check_protocol
@@ -137,11 +137,11 @@ def prepared(
         named = None if named is None else portable(Kind.DATA, named)
     spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
-        environment = pinned(task)
+        environment, likes = pinned(task), width(task)
     else:
         assert cluster is not None, "a task is built here or on a cluster"
-        environment = environment_at(cluster, spec)
-    whole = dataclasses.replace(spec, environment=tuple(sorted(environment.items())))
+        environment, likes = described_at(cluster, spec)
+    whole = dataclasses.replace(spec, environment=tuple(sorted(environment.items())), width=likes)
     conditions = Conditions(protocol, data.name, data.fingerprint, environment)
     return Training(conditions, whole, task, workers, cluster)
 

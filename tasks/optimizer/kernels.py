@@ -87,6 +87,11 @@ class Bucket:
             return 1.0 - beta**first
         return [1.0 - beta**step for step in self.steps]
 
+    def root(self, mean: str) -> Numbers:
+        """The root of the bias correction."""
+        correction = self.correction(mean)
+        return math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
+
     def fit(self, number: float) -> float:
         """The number as the tensors' dtype sees it: infinite when too large, where torch would refuse it."""
         return number if not abs(number) > self.largest else math.copysign(math.inf, number)
@@ -123,6 +128,18 @@ class Bucket:
         """The noise operand, drawn from the device's stream."""
         flat = self.empty(self.params[0].dtype)
         return flat.normal_(0.0, self.noise_sigma, generator=self.generator())
+
+    def dropped(self, value: Value, threshold: int, *, owned: bool) -> list[Tensor]:
+        """The value with 0 wherever the device's stream gives an integer below the threshold."""
+        if isinstance(value, float):
+            flat = self.empty(self.params[0].dtype).fill_(value)
+        elif len(value) == 1:
+            flat = value[0].reshape(-1) if owned else value[0].flatten().clone()
+        else:
+            flat = torch.cat([tensor.reshape(-1) for tensor in value])
+        kept = kept_words(self.integers(), threshold, flat.element_size())
+        flat.view(kept.dtype).bitwise_and_(kept)
+        return self.split(flat)
 
 
 Kernel = Callable[[Bucket, list[Any], Sequence[bool]], Value]
@@ -182,29 +199,18 @@ def drop_threshold(rate: float) -> int:
     return round(rate * 2**31)
 
 
+def kept_words(integers: Tensor, threshold: int | Tensor, size: int) -> Tensor:
+    """Words of as many bytes as a number has: all bits where an integer, which is overwritten, reaches the threshold.
+
+    Integers below 2³¹, less the threshold: the sign bit, spread over the word, is the mask. On a CPU this takes a third
+    of bernoulli_ and masked_fill_, and unlike a product with 0 it turns an infinite entry into 0, not NaN.
+    """
+    return integers.sub_(threshold).bitwise_right_shift_(31).bitwise_not_().to(WORDS[size])
+
+
 def _drop(rate: float) -> Kernel:
     threshold = drop_threshold(rate)
-
-    def kernel(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
-        value = args[0]
-        if isinstance(value, float):
-            flat = bucket.empty(bucket.params[0].dtype).fill_(value)
-        elif len(value) == 1:
-            flat = value[0].reshape(-1) if owned[0] else value[0].flatten().clone()
-        else:
-            flat = torch.cat([tensor.reshape(-1) for tensor in value])
-        # Integers below 2³¹, less the threshold: the sign bit, spread over the word, is the mask. On a CPU this takes a
-        # third of bernoulli_ and masked_fill_, and unlike a product with 0 it turns an infinite entry into 0, not NaN.
-        dropped = bucket.integers().sub_(threshold).bitwise_right_shift_(31)
-        word = WORDS[flat.element_size()]
-        flat.view(word).bitwise_and_(dropped.bitwise_not_().to(word))
-        return bucket.split(flat)
-
-    return kernel
-
-
-def _noise(bucket: Bucket, _args: list[Any], _owned: Sequence[bool]) -> Value:
-    return bucket.split(bucket.noise())
+    return lambda bucket, args, owned: bucket.dropped(args[0], threshold, owned=owned[0])
 
 
 def _mean(name: str) -> Kernel:
@@ -226,10 +232,8 @@ def _unbias(name: str) -> Kernel:
 
 
 def _root_mean_square(bucket: Bucket, args: list[Any], _owned: Sequence[bool]) -> Value:
-    correction = bucket.correction("v")
     root = bucket.apply("sqrt", args[0], owned=False)
-    scale = math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
-    bucket.apply("div", root, scale, owned=True)
+    bucket.apply("div", root, bucket.root("v"), owned=True)
     return bucket.apply("add", root, bucket.eps, owned=True)
 
 
@@ -244,7 +248,7 @@ def descend(bucket: Bucket, delta: Value, rate: float) -> None:
 KERNELS: dict[str, Kernel] = {
     "g": lambda bucket, _args, _owned: bucket.grads,
     "w": lambda bucket, _args, _owned: bucket.params,
-    "noise": _noise,
+    "noise": lambda bucket, _args, _owned: bucket.split(bucket.noise()),
     **{mean: _mean(name) for name, mean in MEANS.items()},
     **{f"unbias_{name}": _unbias(name) for name in MEANS},
     "rms": _root_mean_square,

@@ -1,18 +1,18 @@
-"""What the toy tasks share: a rule descends an arena at every λ of the sweep at once, on the child's schedule.
+"""What the toy tasks share: many rules descend an arena at every λ of the sweep at once, on the child's schedule.
 
-A toy task says what there is to descend, an ``Arena`` for each seed; this module stacks the λs into one set of tensors,
-hands each λ to the schedule as a run of its own, and makes a rule that cannot run an ERROR outcome.
+A toy task says what there is to descend, an ``Arena`` for each seed; this module stacks rules and λs into one set of
+tensors, hands them to the schedule as cells, and makes a rule that cannot run an ERROR outcome.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Protocol
 
@@ -25,14 +25,22 @@ from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules
-from harness.tasks.optimizer.update_rule import RuleOptimizer
-from harness.tasks.sweep import sweep_then_train
+from harness.tasks.optimizer.stacked import StackedRules
+from harness.tasks.sweep import sweep_together
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Arena(Protocol):
-    """Everything about one seed but the rule. Rules are element-wise, so rows of a stack never touch each other."""
+    """Everything about one seed but the rules. Rules are element-wise, so the cells of a stack never touch each other.
+
+    The gradients of a rule are the same to the bit whichever rules are beside it.
+
+    Attributes:
+        separable: whether gradients and scores at one λ are the same to the bit without the other λs.
+    """
+
+    separable: ClassVar[bool]
 
     def stack(self, rates: Tensor) -> tuple[list[Tensor], Tensor]:
         """Copy the starting weights once for each λ.
@@ -41,14 +49,33 @@ class Arena(Protocol):
             rates: the sweep, (rates,).
 
         Returns:
-            The weights, and the λs shaped to broadcast against every one of them.
+            The weights of one rule, and the λs shaped to broadcast against every one of them.
         """
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """One batch's gradients, shaped like the weights, and a figure a λ, (rates,), finite while the loss is."""
+        """One batch's gradients, and how large the loss is.
+
+        Args:
+            weights: of all rules, (rules, ...).
+            epoch: from 0.
+            step: of the epoch, from 0.
+
+        Returns:
+            The gradients, shaped like the weights, and for each cell the sum of its loss's terms without their signs,
+            (rules, rates), in any order.
+        """
+
+    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:
+        """For each λ a figure, (rates,), that is finite while the loss is; its order of summing is part of the task.
+
+        Args:
+            weights: of one rule.
+            epoch: from 0.
+            step: of the epoch, from 0.
+        """
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
-        """The score in [0, 1] for each λ, (rates,); NaN where the loss is not finite."""
+        """The score in [0, 1] of one rule for each λ, (rates,); NaN where the loss is not finite."""
 
 
 class ToyTask(ABC):
@@ -64,6 +91,7 @@ class ToyTask(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
+    width: ClassVar[int] = 64  # rules that are stepped together: many share a call, and all fit the processor's cache
 
     def __init__(self, protocol: ChildProtocol, data: Dataset | None = None) -> None:
         check_choice("dtype of the toy task", protocol.dtype, DTYPES, error=ProtocolError)
@@ -98,29 +126,38 @@ class ToyTask(ABC):
         Raises:
             EngineError: the machine has no memory left.
         """
-        with machine.answerable(), _one_thread():
+        with machine.answerable(), _one_thread(), torch.inference_mode():
             if self._drawn is None or self._drawn[0] != seed:
-                self._drawn = (seed, self.arena(seed))  # a search asks for one seed, and a rule at a time
-            arena = self._drawn[1]
-            return [self._outcome(rule, arena, derive_seed(seed, self.name, "rule")) for rule in rules]
+                self._drawn = (seed, self.arena(seed))  # a search asks for one seed time and again
+            arena, rule_seed = self._drawn[1], derive_seed(seed, self.name, "rule")
+            starts = range(0, len(rules), self.width)
+            return [each for at in starts for each in self._outcomes(rules[at : at + self.width], arena, rule_seed)]
 
-    def _outcome(self, rule: Rule, arena: Arena, rule_seed: int) -> Outcome:
+    def _outcomes(self, rules: Sequence[Rule], arena: Arena, rule_seed: int) -> list[Outcome]:
+        """Score rules together; where that fails, half of them at a time, down to the rule that is at fault."""
         began = time.perf_counter()
         try:
-            stack = Stack(self.protocol, rule, arena, rule_seed)
-            rows = {rate: row for row, rate in enumerate(self.protocol.learning_rates)}
-            return sweep_then_train(self.protocol, lambda rate: StackedRun(stack, rows[rate]))
+            return sweep_together(
+                self.protocol,
+                len(rules),
+                lambda cells: Stack(self.protocol, rules, arena, [rule_seed] * len(rules), cells=cells),
+            )
         except Exception as error:  # law 2: whatever a rule does, it is an outcome
             if machine.failed(error):
                 raise
-            return Outcome(
-                status=Status.ERROR,
-                score=self.protocol.chance,
-                learning_rate=None,
-                examples=0,
-                seconds=time.perf_counter() - began,
-                message=f"{type(error).__name__}: {error}".replace("\n", " "),
-            )
+            if len(rules) > 1:
+                halves = rules[: len(rules) // 2], rules[len(rules) // 2 :]
+                return [each for half in halves for each in self._outcomes(half, arena, rule_seed)]
+            return [
+                Outcome(
+                    status=Status.ERROR,
+                    score=self.protocol.chance,
+                    learning_rate=None,
+                    examples=0,
+                    seconds=time.perf_counter() - began,
+                    message=f"{type(error).__name__}: {error}".replace("\n", " "),
+                )
+            ]
 
 
 @cache
@@ -136,80 +173,91 @@ def arithmetic(kind: type[ToyTask], protocol: ChildProtocol) -> str:
 
 
 def _computed(arena: Arena, protocol: ChildProtocol) -> Iterator[Tensor | float]:
-    for place, rule in enumerate(rules()):
-        stack = Stack(protocol, rule, arena, derive_seed(SEED, "rule", place))
-        yield from (stack.result(0, row).score for row in range(stack.rows))
-        yield from stack.weights
+    tried = rules()
+    seeds = [derive_seed(SEED, "rule", place) for place in range(len(tried))]
+    cells = [(rule, rate) for rule in range(len(tried)) for rate in protocol.learning_rates]
+    stack = Stack(protocol, tried, arena, seeds, cells=cells)
+    stack.train_until(1.0)
+    scores = iter(stack.score())
+    for rule in range(len(tried)):
+        yield from itertools.islice(scores, len(protocol.learning_rates))
+        yield from (weight[rule] for weight in stack.stepper.weights)
 
 
 class Stack:
-    """One rule descending an arena at every λ of the sweep; epochs are trained when a run first asks for them."""
+    """Rules that descend an arena side by side, each at every λ of the sweep; a ``harness.tasks.sweep.Stack``.
 
-    def __init__(self, protocol: ChildProtocol, rule: Rule, arena: Arena, rule_seed: int) -> None:
-        self.arena = arena
-        self.steps = protocol.train_examples // protocol.batch_size
-        self.batch_size = protocol.batch_size
-        self.weights, rates = arena.stack(torch.tensor(protocol.learning_rates, dtype=DTYPES[protocol.dtype]))
-        self.rows = len(protocol.learning_rates)
-        self.optimizer = RuleOptimizer(self.weights, rule, rates, noise_sigma=protocol.noise_sigma, seed=rule_seed)
-        self.epochs: list[list[EpochResult]] = []
-
-    def result(self, epoch: int, row: int) -> EpochResult:
-        """What the run in a row has achieved in an epoch, counted from 0."""
-        while len(self.epochs) <= epoch:
-            self.epochs.append(self._train(len(self.epochs)))
-        return self.epochs[epoch][row]
-
-    def _train(self, epoch: int) -> list[EpochResult]:
-        """Take one step a batch, in every row."""
-        signs = torch.empty(self.steps, self.rows, dtype=self.weights[0].dtype)
-        for step in range(self.steps):
-            gradients, signs[step] = self.arena.gradients(self.weights, epoch, step)
-            for weight, gradient in zip(self.weights, gradients, strict=True):
-                weight.grad = gradient
-            self.optimizer.step()
-        scores = self.arena.scores(self.weights)
-        counts = signs.isfinite().int().cumprod(0).sum(0)  # the steps before the first loss that is not finite
-        return [
-            EpochResult(count == self.steps, count * self.batch_size, score)
-            for count, score in zip(counts.tolist(), scores.tolist(), strict=True)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One epoch at one λ.
-
-    Attributes:
-        finite: whether every loss was.
-        examples: training examples consumed; fewer than an epoch if a loss was not finite.
-        score: afterwards; NaN if the last loss is not finite.
+    Args:
+        protocol: sizes and λs.
+        rules: any.
+        arena: what they descend.
+        seeds: of each rule's random streams.
+        cells: the place of a rule and a λ of the sweep, for each cell that the schedule follows.
     """
 
-    finite: bool
-    examples: int
-    score: float
+    def __init__(
+        self,
+        protocol: ChildProtocol,
+        rules: Sequence[Rule],
+        arena: Arena,
+        seeds: Sequence[int],
+        *,
+        cells: Sequence[tuple[int, float]],
+    ) -> None:
+        rates = torch.tensor(protocol.learning_rates, dtype=DTYPES[protocol.dtype])
+        start, shaped = arena.stack(rates)
+        self.stepper = StackedRules(rules, seeds, start, shaped, noise_sigma=protocol.noise_sigma)
+        self._arena, self._epoch = arena, 0
+        self._steps, self._batch_size = protocol.train_examples // protocol.batch_size, protocol.batch_size
+        self._cells = [(rule, protocol.learning_rates.index(rate)) for rule, rate in cells]
+        self._taken = torch.zeros(len(rules), len(rates), dtype=torch.int64)  # steps before a loss that is not finite
+        self._finite = torch.ones(len(rules), len(rates), dtype=torch.bool)
 
+    @property
+    def examples(self) -> list[int]:
+        """Training examples that each cell has consumed, those of the batch that ended it aside."""
+        taken: list[list[int]] = self._taken.tolist()
+        return [taken[rule][row] * self._batch_size for rule, row in self._cells]
 
-class StackedRun:
-    """One row of a stack; a ``harness.tasks.sweep.Run``."""
+    def train_until(self, share: float) -> list[float]:  # noqa: ARG002 - without rungs it is always a whole epoch
+        """Train an epoch; 0 for a cell whose losses were all finite, else infinity."""
+        stepper, safe = self.stepper, torch.finfo(self.stepper.weights[0].dtype).max / 2
+        for step in range(self._steps):
+            gradients, sizes = self._arena.gradients(stepper.weights, self._epoch, step)
+            if (doubtful := (self._finite & ~(sizes <= safe)).any(1)).any():
+                for rule in doubtful.nonzero().flatten().tolist():
+                    loss = self._arena.loss([weight[rule] for weight in stepper.weights], self._epoch, step)
+                    self._finite[rule] &= loss.isfinite()
+            self._taken += self._finite
+            for own, gradient in zip(stepper.gradients, gradients, strict=True):
+                own.copy_(gradient)
+            stepper.step()
+        self._epoch += 1
+        finite: list[list[bool]] = self._finite.tolist()
+        return [0.0 if finite[rule][row] else math.inf for rule, row in self._cells]
 
-    def __init__(self, stack: Stack, row: int) -> None:
-        self.stack = stack
-        self.row = row
-        self.epoch = 0
-        self.examples = 0
+    def score(self) -> list[float]:
+        """The arena's score of each cell; NaN if its loss is not finite."""
+        followed = dict.fromkeys(rule for rule, _ in self._cells)
+        scores = {
+            rule: self._arena.scores([weight[rule] for weight in self.stepper.weights]).tolist() for rule in followed
+        }
+        return [scores[rule][row] for rule, row in self._cells]
 
-    def train_epoch(self) -> bool:
-        """Go one epoch on; False if a loss was not finite."""
-        result = self.stack.result(self.epoch, self.row)
-        self.epoch += 1
-        self.examples += result.examples
-        return result.finite
+    def test(self) -> list[float]:
+        """There are no test examples."""
+        raise NotImplementedError
 
-    def score(self) -> float:
-        """The arena's score after the epochs trained so far; NaN if a loss is not finite."""
-        return self.stack.result(self.epoch - 1, self.row).score
+    def only(self, places: Sequence[int]) -> None:
+        """Follow these cells alone; what else there is goes on beside them where that decides how torch rounds."""
+        self._cells = [self._cells[place] for place in places]
+        rules = [rule for rule, _ in self._cells]
+        narrow = self._finite.shape[1] == 1
+        if not narrow and self._arena.separable and self.stepper.can_narrow and len(set(rules)) == len(rules):
+            self.stepper.narrow(self._cells)
+            chosen = tuple(torch.tensor(self._cells).unbind(1))
+            self._taken, self._finite = self._taken[chosen][:, None], self._finite[chosen][:, None]
+            self._cells = [(place, 0) for place in range(len(rules))]
 
 
 def stream(seed: int, *path: str | int) -> torch.Generator:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -62,6 +63,8 @@ class Lesson:
         output: initial weights of the output layer, (classes, hidden).
     """
 
+    separable: ClassVar[bool] = True
+
     inputs: Tensor
     targets: Tensor
     validation_inputs: Tensor
@@ -93,16 +96,23 @@ class Lesson:
         return [layer.repeat(len(rates), 1, 1) for layer in (self.hidden, self.output)], rates[:, None, None]
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """The gradients of the batch's mean cross-entropy, and its sum."""
-        hidden, output = weights
+        """The gradients of the batch's mean cross-entropy, and the sum of all logarithms of probabilities, negated."""
+        hidden, output = (layer.flatten(0, 1) for layer in weights)  # (cells, ...)
         inputs = self.inputs[epoch, step].expand(len(hidden), -1, -1)
-        targets = self.targets[epoch, step]
-        active = torch.bmm(hidden, inputs).relu_()  # (rates, hidden, batch)
-        logs = torch.log_softmax(torch.bmm(output, active), 1)
-        losses = logs.flatten(1) @ targets.flatten()
-        error = logs.exp_().sub_(targets).div_(inputs.shape[2])  # of the logits, (rates, classes, batch)
+        active, logs = _forward(hidden, output, inputs)
+        sizes = logs.sum((1, 2)).neg_()
+        error = logs.exp_().sub_(self.targets[epoch, step]).div_(inputs.shape[2])  # of the logits
         back = torch.bmm(output.mT, error).mul_(active.sign())
-        return [torch.bmm(back, inputs.mT), torch.bmm(error, active.mT)], losses
+        slopes = (torch.bmm(back, inputs.mT), torch.bmm(error, active.mT))
+        return [slope.view_as(layer) for slope, layer in zip(slopes, weights, strict=True)], sizes.view(
+            weights[0].shape[:2]
+        )
+
+    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:
+        """The sum of the batch's cross-entropies, negated."""
+        hidden, output = weights
+        _, logs = _forward(hidden, output, self.inputs[epoch, step].expand(len(hidden), -1, -1))
+        return logs.flatten(1) @ self.targets[epoch, step].flatten()
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
         """Validation accuracy, of a tie its share; NaN where an output is not finite."""
@@ -114,6 +124,12 @@ class Lesson:
         scores = right.to(logits.dtype).mean(1)
         scores[~logits.sum((1, 2)).isfinite()] = math.nan
         return scores
+
+
+def _forward(hidden: Tensor, output: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The hidden units, (cells, hidden, batch), and the logarithms of the probabilities, (cells, classes, batch)."""
+    active = torch.bmm(hidden, inputs).relu_()
+    return active, torch.log_softmax(torch.bmm(output, active), 1)
 
 
 def _examples(count: int, seed: int) -> tuple[Tensor, Tensor]:

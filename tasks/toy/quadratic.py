@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -59,6 +60,8 @@ class Quadratics:
         first_loss: f₀ of each problem, (problems,).
     """
 
+    separable: ClassVar[bool] = False  # a product of matrices rounds by how many rows they have
+
     curvature: Tensor
     minimum: Tensor
     start: Tensor
@@ -85,11 +88,17 @@ class Quadratics:
         return [self.minimum[:, None, :] + self.start[:, None, :].repeat(1, len(rates), 1)], rates[:, None]
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """The gradient A(w−w*) plus the batch's deviation, and twice the sum of the losses without it."""
+        """The gradient A(w−w*) plus the batch's deviation, and the sum of |(w−w*)A(w−w*)| over all coordinates."""
+        offset = weights[0] - self.minimum[:, None, :]  # (rules, problems, rates, dimensions)
+        curvature = self.curvature.expand(len(offset), -1, -1, -1).flatten(0, 1)
+        slope = torch.bmm(offset.flatten(0, 1), curvature).view_as(offset)
+        sizes = offset.mul_(slope).abs_().sum((1, 3))
+        return [slope.add_(self.deviations[epoch, step][:, None, :])], sizes
+
+    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:  # noqa: ARG002 - noise aside
+        """Twice the sum of the losses."""
         offset = weights[0] - self.minimum[:, None, :]
-        slope = torch.bmm(offset, self.curvature)
-        doubled = torch.sum(slope * offset, (0, 2))
-        return [slope.add_(self.deviations[epoch, step][:, None, :])], doubled
+        return torch.sum(torch.bmm(offset, self.curvature) * offset, (0, 2))
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
         """Mean of 1 − min(1, f/f₀)^¼ over the problems, without noise."""

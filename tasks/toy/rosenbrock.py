@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -65,6 +66,8 @@ class Valleys:
         first_loss: f₀ of each problem, (problems,).
     """
 
+    separable: ClassVar[bool] = False  # the scores' product of matrices rounds by how many rows they have
+
     walls: Tensor
     floors: Tensor
     members: Tensor
@@ -100,11 +103,16 @@ class Valleys:
         return [(self.start + self.shift).repeat(len(rates), 1)], rates[:, None]
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """The gradient plus the batch's deviation, and the walls' part of the loss, finite just when the whole is."""
-        here = weights[0] - self.shift
+        """The gradient plus the batch's deviation, and the walls' part of the loss, which has no negative term."""
+        here = (weights[0] - self.shift).flatten(0, 1)  # (cells, coordinates)
         climb, pull = _climb(here, self.walls)
-        gradient = _gradient(here, pull, self.floors)
-        return [gradient.add_(self.deviations[epoch, step])], torch.linalg.vecdot(climb, pull)
+        gradient = _gradient(here, pull, self.floors).add_(self.deviations[epoch, step])
+        return [gradient.view_as(weights[0])], torch.linalg.vecdot(climb, pull).view(weights[0].shape[:2])
+
+    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:  # noqa: ARG002 - noise aside
+        """The walls' part of the loss, finite just when the whole is."""
+        total: Tensor = torch.linalg.vecdot(*_climb(weights[0] - self.shift, self.walls))
+        return total
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
         """Mean of 1 − min(1, f/f₀)^¼ over the problems, without noise."""

@@ -156,6 +156,29 @@ class DependsOnCompany(Varied):
         return self.seen / 1000
 
 
+class DependsOnStack(Varied):
+    """Scores otherwise in a full stack alone, and there only the rule at the end of it."""
+
+    width = 40
+
+    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        outcomes = list(super().evaluate(rules, seed=seed))
+        if len(rules) >= self.width:
+            outcomes[-1] = replace(outcomes[-1], examples=outcomes[-1].examples + 1)
+        return outcomes
+
+    def shift(self, rule: Rule) -> float:  # noqa: ARG002
+        return 0.0
+
+
+class LikesNothing(Sound):
+    width = 0
+
+
+class LikesHalves(Sound):
+    width = 1.5
+
+
 class DependsOnString(Varied):
     def shift(self, rule: Rule) -> float:
         return derive_seed(0, str(rule)) % 997 / 997

@@ -37,6 +37,9 @@ BREACHES = [
     (task.statuses, broken.FailsAll, "gradient descent is error no"),
     (task.repetition, broken.Unseeded, "outcome 0 was"),
     (task.grouping, broken.DependsOnCompany, "outcome"),
+    (task.stacks, broken.DependsOnStack, "outcome in a full stack, 39 was"),
+    (task.stacks, broken.LikesNothing, "likes 0 rules at once, where a whole number from 1 was due"),
+    (task.stacks, broken.LikesHalves, "likes 1.5 rules at once"),
     (task.twins, broken.DependsOnString, "g m id id add gave"),
     (task.seeds, broken.OneSeed, "so no seed is used"),
     (task.elsewhere, broken.DependsOnHash, "outcome"),
@@ -119,6 +122,11 @@ def test_every_breach_is_caught(promise, factory, said) -> None:
     (check,) = run_checks(titled([promise], subject(factory)))
     assert not check.passed, check.detail
     assert said in check.detail
+
+
+def test_a_breach_in_full_stacks_alone_is_no_other_checks_business() -> None:
+    (check,) = run_checks(titled([task.grouping], subject(broken.DependsOnStack)))
+    assert check.passed
 
 
 def test_no_promise_is_without_its_breach() -> None:

@@ -57,8 +57,9 @@ class FakeTask:
 
     The environment steers it, as that reaches worker processes: ``FAKE_SECONDS`` is the time a child takes,
     ``FAKE_JOURNAL`` a file that gets a line for every child trained, ``FAKE_DEATHS`` a folder in which every file named
-    ``1``, ``2``, … has one child kill its process half-way, and ``FAKE_LEAVES`` a folder of which every child takes a
-    file before it trains: it waits for one, for ever if none comes.
+    ``1``, ``2``, … has one child kill its process half-way, ``FAKE_LEAVES`` a folder of which every child takes a
+    file before it trains: it waits for one, for ever if none comes, and ``FAKE_STACKS`` a file that gets a line for
+    every call: how many rules it was given.
     """
 
     def __init__(self, protocol: ChildProtocol, data: Dataset | None) -> None:
@@ -70,6 +71,9 @@ class FakeTask:
         return {"fake": os.environ.get("FAKE_VERSION", "1")}
 
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        if stacks := os.environ.get("FAKE_STACKS"):
+            with open(stacks, "a", encoding="utf-8") as file:
+                file.write(f"{len(rules)}\n")
         return [self._outcome(rule, seed) for rule in rules]
 
     def _outcome(self, rule: Rule, seed: int) -> Outcome:
@@ -86,6 +90,12 @@ class FakeTask:
             with open(journal, "a", encoding="utf-8") as file:
                 file.write(f"{rule.key}\n")
         return fake_outcome(rule.key, seed, seconds=time.perf_counter() - started)
+
+
+class WideTask(FakeTask):
+    """Likes three rules at once."""
+
+    width = 3
 
 
 def fake_outcome(key: str, seed: int, *, seconds: float = 0.0) -> Outcome:

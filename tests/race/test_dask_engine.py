@@ -18,7 +18,7 @@ from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 from harness.errors import DataError, EngineError
 from harness.race.engines import dask
 from harness.race.engines.dask import DaskEngine
-from harness.race.engines.opening import environment_at, open_engine
+from harness.race.engines.opening import described_at, open_engine
 from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 
@@ -79,6 +79,97 @@ def test_workers_killed_mid_child_change_nothing(engine, deaths, plain, tmp_path
     run(tmp_path, header(20), engine=engine)
     assert not list(deaths.iterdir()), "all three deaths have happened"
     assert dump(tmp_path, header(20)) == plain
+
+
+@pytest.fixture
+def wide(engine, monkeypatch):
+    """The engine, while its task likes three rules at once."""
+    monkeypatch.setattr(engine, "_spec", dataclasses.replace(spec(), task="racing:WideTask", width=3))
+    return engine
+
+
+@pytest.fixture
+def two(wide, monkeypatch):
+    """That engine, told of two workers: a test before may have killed one that is not back yet."""
+    monkeypatch.setattr(wide, "_threads_now", lambda: 2)
+    return wide
+
+
+def test_slots_are_a_stack_for_each_worker(two):
+    assert two.slots == 6
+
+
+def test_stacks_are_shared_out_by_seed_and_hold_no_more_than_the_task_likes(two):
+    def sent(*seeds: int) -> list[int]:
+        two.drop()
+        for seed in seeds:
+            two.submit(RULES[0], seed=seed)
+        found = [len(stack) for stack in two._stacks()]
+        two.drop()
+        return found
+
+    assert sent(1) == [1]
+    assert sent(1, 1, 1, 1) == [2, 2], "both workers have something to do"
+    assert sent(*[1] * 7) == [3, 3, 1]
+    assert sent(1, 2, 1, 2, 1) == [3, 2], "children of two seeds are no stack"
+    two._awaited = {1: [1], 2: [2]}
+    assert sent(1, 1) == [1, 1], "what is dropped is awaited no more"
+    two._awaited, two._unsent = {1: [1], 2: [2]}, {3: (RULES[0], 1), 4: (RULES[0], 1)}
+    assert two._stacks() == [[3, 4]], "where no worker is free, a stack is as full as it can be"
+    two.drop()
+
+
+def test_stacks_on_workers_leave_the_same_ledger_as_one_child_at_a_time(wide, plain, tmp_path):
+    run(tmp_path, header(20), engine=wide)
+    assert dump(tmp_path, header(20)) == plain
+
+
+def test_async_stacks_use_the_budget_exactly(wide, tmp_path):
+    summary = run(tmp_path, header(20, asynchronous=True), engine=wide)
+    assert (summary.state, summary.children, summary.trained) == (RunState.FINISHED, 20, 20)
+
+
+def test_workers_killed_within_a_stack_change_nothing(wide, deaths, plain, tmp_path):
+    for name in ("1", "2"):
+        (deaths / name).touch()
+    run(tmp_path, header(20), engine=wide)
+    assert not list(deaths.iterdir()), "both deaths have happened"
+    assert dump(tmp_path, header(20)) == plain
+
+
+def test_a_stack_that_comes_back_twice_or_late_is_delivered_once(wide):
+    tickets = {wide.submit(rule, seed=6): fake_outcome(rule.key, 6).score for rule in RULES}
+    assert collect(wide, 4) == tickets
+    late = pickle.dumps([fake_outcome("g", 9)] * 2)
+    wide._hear((0.0, (f"child-{wide._name}-{min(tickets)}", late)))
+    assert wide.next(timeout_seconds=0.2) is None
+    wide.submit(RULES[0], seed=6)
+    wide.submit(RULES[1], seed=6)
+    wide.next(timeout_seconds=0.0)
+    wide.drop()
+    assert not wide.ready or wide.next(timeout_seconds=0.2) is None
+    assert wide.next(timeout_seconds=0.5) is None
+
+
+def test_a_child_that_came_with_another_is_there_at_once(wide):
+    tickets = [wide.submit(rule, seed=5) for rule in RULES[:2]]
+    wide._awaited, wide._unsent = {tickets[0]: tickets}, {}
+    wide._hear((0.0, (f"child-{wide._name}-{tickets[0]}", pickle.dumps([fake_outcome(f"{n}", 5) for n in (1, 2)]))))
+    assert wide.next(timeout_seconds=0.0) == (tickets[0], fake_outcome("1", 5))
+    assert wide.ready
+    assert wide.next(timeout_seconds=0.0) == (tickets[1], fake_outcome("2", 5))
+    assert not wide.ready
+
+
+def test_a_worker_is_given_a_stack_in_one_call(monkeypatch, tmp_path):
+    monkeypatch.setenv("FAKE_STACKS", str(tmp_path / "stacks"))
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+        wide = dataclasses.replace(spec(), task="racing:WideTask", width=3)
+        engine = open_engine(wide, cluster=cluster.scheduler_address)
+        tickets = {engine.submit(rule, seed=7): fake_outcome(rule.key, 7).score for rule in RULES}
+        assert collect(engine, 4) == tickets
+        engine.close()
+    assert sorted((tmp_path / "stacks").read_text().split()) == ["1", "3"]
 
 
 @pytest.fixture
@@ -250,9 +341,10 @@ def test_a_worker_says_what_scores_depend_on(monkeypatch):
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         asked = dataclasses.replace(spec(), environment=())
-        assert environment_at(address, asked) == PINNED | {"fake": "of the worker"}
+        assert described_at(address, asked) == (PINNED | {"fake": "of the worker"}, 1)
+        assert described_at(address, dataclasses.replace(asked, task="racing:WideTask"))[1] == 3
         with pytest.raises(DataError, match="the tests have no data"):
-            environment_at(address, dataclasses.replace(asked, data="racing:no_data"))
+            described_at(address, dataclasses.replace(asked, data="racing:no_data"))
 
 
 def test_workers_without_this_package_are_one_line(monkeypatch):

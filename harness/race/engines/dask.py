@@ -4,9 +4,10 @@ Dask re-runs the children of a dead worker elsewhere; a child is a pure function
 doubled or charged twice by that. Workers build the task themselves, once, and never see the store. TLS and everything
 else about the connection is set in Dask's own configuration (``distributed.comm``).
 
-An outcome travels twice: a worker tells it as an event on the stream that it has with the scheduler anyway, and keeps
-it as the result. The event arrives first, and saves asking for the result, which counts where many children finish at
-once; the result is there if the event got lost.
+Children of one seed travel in stacks, of as many rules as the task likes to train at once: a stack is one of Dask's
+tasks. Its outcomes travel twice: a worker tells them as an event on the stream that it has with the scheduler anyway,
+and keeps them as the result. The event arrives first, and saves asking for the result, which counts where many stacks
+finish at once; the result is there if the event got lost.
 """
 
 from __future__ import annotations
@@ -24,26 +25,29 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import dask
-from distributed import Client, Future, LocalCluster, Security, get_worker
+from distributed import Client, Future, LocalCluster, Security
 from distributed.comm.core import connect
 from distributed.scheduler import KilledWorker
 
-from harness.contracts import Candidate, Outcome, Task
+from harness.contracts import Candidate, Outcome
 from harness.errors import EngineError, message
-from harness.race.engines.engine import TaskSpec, pinned, train
+from harness.race.engines.engine import TaskSpec
+from harness.race.engines.on_worker import OUTCOMES, described_on_worker, train_on_worker
+
+Outcomes = Sequence[Outcome]
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
 _SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
 _STOP_SECONDS = 1.0
-_MESSAGE_CHILDREN = 16  # at most
+_MESSAGE_STACKS = 16  # at most
 _PACKAGE = "harness"
-OUTCOMES = f"{_PACKAGE}-outcomes"  # the topic of the events
 _INSTALL = "Install the same version of it on the scheduler and on every worker"
 _CONFIGURATION = {
     "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
@@ -74,12 +78,14 @@ class DaskEngine:
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
         self._unsent: dict[int, tuple[Candidate, int]] = {}  # ticket → child
-        self._awaited: set[int] = set()  # tickets of what was sent and not yet delivered
-        self._futures: dict[int, Future[Outcome]] = {}  # let go in Dask's thread, where that takes no waking it up
-        self._heard: set[int] = set()  # tickets of outcomes that came as events
-        # Ticket, outcome or what was raised, and the status of the future then.
-        self._finished: queue.SimpleQueue[tuple[int, Outcome | BaseException, str]] = queue.SimpleQueue()
-        self._slots, self._counted = 1, -math.inf  # threads of all workers, and when that was asked
+        # A stack goes by its first ticket from here on.
+        self._awaited: dict[int, list[int]] = {}  # stack → tickets, of what was sent and has not come back
+        self._delivered: deque[tuple[int, Outcome]] = deque()  # what came back with another child
+        self._futures: dict[int, Future[Outcomes]] = {}  # let go in Dask's thread, where that takes no waking it up
+        self._heard: set[int] = set()  # stacks whose outcomes came as events
+        # Stack, outcomes or what was raised, and the status of the future then.
+        self._finished: queue.SimpleQueue[tuple[int, Outcomes | BaseException, str]] = queue.SimpleQueue()
+        self._threads, self._counted = 1, -math.inf  # of all workers, and when that was asked
         client.subscribe_topic(OUTCOMES, self._hear)
 
     @classmethod
@@ -151,16 +157,20 @@ class DaskEngine:
 
     @property
     def slots(self) -> int:
+        """As many children as the task likes at once for each thread of the workers that there are."""
+        return self._spec.width * self._threads_now()
+
+    def _threads_now(self) -> int:
         """Threads of all workers there are now, or were a moment ago."""
         if time.monotonic() - self._counted > _SLOTS_SECONDS:
             threads: dict[str, int] = self._client.nthreads()
-            self._slots, self._counted = max(1, sum(threads.values())), time.monotonic()
-        return self._slots
+            self._threads, self._counted = max(1, sum(threads.values())), time.monotonic()
+        return self._threads
 
     @property
     def ready(self) -> bool:
         """Whether a child has finished and its outcome is here."""
-        return not self._finished.empty()
+        return bool(self._delivered) or not self._finished.empty()
 
     def submit(self, rule: Candidate, *, seed: int) -> int:
         """Take a child; it is sent when one is waited for, with all that were taken by then."""
@@ -176,29 +186,32 @@ class DaskEngine:
                 cannot read what it is sent, or if one child has killed too many workers.
         """
         self._send()
+        if self._delivered:
+            return self._delivered.popleft()
         try:
-            ticket, found, status = self._finished.get(timeout=timeout_seconds)
+            stack, found, status = self._finished.get(timeout=timeout_seconds)
         except queue.Empty:
             if self._client.status != "running":
                 raise self._gone(self._client.status) from None
             self._replace_workers()
             return None
-        if ticket not in self._awaited:
+        tickets = self._awaited.pop(stack, None)
+        if tickets is None:
             return None  # dropped, or trained twice
-        self._awaited.remove(ticket)
-        if not isinstance(found, BaseException):
-            return ticket, found
-        raise self._error(found, status)
+        if isinstance(found, BaseException):
+            raise self._error(found, status)
+        self._delivered.extend(zip(tickets, found, strict=True))
+        return self._delivered.popleft()
 
-    def environment(self) -> dict[str, str]:
-        """What the task is pinned by on some worker, which builds it for that alone.
+    def described(self) -> tuple[dict[str, str], int]:
+        """What the task is pinned by on some worker, which builds it for that alone, and its width there.
 
         Raises:
             HarnessError: as for ``next``.
         """
-        future = self._client.submit(environment_on_worker, self._spec, key=f"environment-{self._name}", pure=False)
+        future = self._client.submit(described_on_worker, self._spec, key=f"described-{self._name}", pure=False)
         try:
-            found: dict[str, str] = future.result()
+            found: tuple[dict[str, str], int] = future.result()
         except Exception as cause:
             raise self._error(cause, future.status or "") from None
         return found
@@ -207,6 +220,7 @@ class DaskEngine:
         """Cancel all children that have not been delivered."""
         self._unsent.clear()
         self._awaited.clear()
+        self._delivered.clear()
         futures = list(self._futures.values())
         if futures and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone has forgotten them
@@ -216,64 +230,78 @@ class DaskEngine:
         """Leave the scheduler; local workers are stopped within a second or so."""
         self._unsent.clear()
         self._awaited.clear()
+        self._delivered.clear()
         self._futures.clear()
         if self._client.status == "running":
             self._client.unsubscribe_topic(OUTCOMES)
         self._resources.close()
 
     def _send(self) -> None:
-        """Send all children taken, several in a message: Dask does as much for a message of one as for one of a few.
+        """Send all children taken, several stacks in a message: Dask does as much for one with one as with a few.
 
         Not all in one, so that the first begin while scheduler and workers still unpack the others.
         """
-        unsent, self._unsent = self._unsent, {}
+        stacks = self._stacks()
         loop = self._client.loop
         assert loop is not None, "a client has its loop until it is collected"
-        tickets = list(unsent)
-        for start in range(0, len(tickets), _MESSAGE_CHILDREN):
-            part = tickets[start : start + _MESSAGE_CHILDREN]
-            rules, seeds = zip(*(unsent[ticket] for ticket in part), strict=True)
-            self._awaited.update(part)
-            keys = [f"child-{self._name}-{ticket}" for ticket in part]
+        for start in range(0, len(stacks), _MESSAGE_STACKS):
+            part = stacks[start : start + _MESSAGE_STACKS]
+            rules = [[self._unsent[ticket][0] for ticket in tickets] for tickets in part]
+            seeds = [self._unsent[tickets[0]][1] for tickets in part]
+            names = [tickets[0] for tickets in part]
+            self._awaited.update(zip(names, part, strict=True))
+            keys = [f"child-{self._name}-{name}" for name in names]
             futures = self._client.map(train_on_worker, rules, seeds, spec=self._spec, key=keys, pure=False)
-            sent = dict(zip(part, futures, strict=True))
+            sent = dict(zip(names, futures, strict=True))
             self._futures |= sent
             loop.add_callback(self._watch, sent)
             del futures, sent  # from now on they are Dask's thread's
+        self._unsent.clear()
 
-    async def _watch(self, sent: dict[int, Future[Outcome]]) -> None:
-        """Wait for children, in Dask's own thread, which is woken up for all of them once."""
-        await asyncio.gather(*(self._collect(ticket, sent.pop(ticket)) for ticket in list(sent)))
+    def _stacks(self) -> list[list[int]]:
+        """The tickets to send, children of one seed together: none idles while another has more than its share."""
+        if self._spec.width == 1 or not self._unsent:
+            return [[ticket] for ticket in self._unsent]
+        of_seed: dict[int, list[int]] = {}
+        for ticket, (_, seed) in self._unsent.items():
+            of_seed.setdefault(seed, []).append(ticket)
+        idle = max(1, self._threads_now() - len(self._awaited))
+        size = min(self._spec.width, math.ceil(len(self._unsent) / idle))
+        return [own[at : at + size] for own in of_seed.values() for at in range(0, len(own), size)]
+
+    async def _watch(self, sent: dict[int, Future[Outcomes]]) -> None:
+        """Wait for stacks, in Dask's own thread, which is woken up for all of them once."""
+        await asyncio.gather(*(self._collect(stack, sent.pop(stack)) for stack in list(sent)))
 
     def _hear(self, event: tuple[float, tuple[str, bytes]]) -> None:
-        """Take the outcome of a child that a worker tells of; every engine of the scheduler hears it."""
+        """Take the outcomes of a stack that a worker tells of; every engine of the scheduler hears it."""
         key, packed = event[1]
-        start, _, ticket = key.rpartition("-")
+        start, _, stack = key.rpartition("-")
         if start != f"child-{self._name}":
             return
         with contextlib.suppress(Exception):  # what cannot be read is asked for, and then complained about
-            self._finished.put((int(ticket), pickle.loads(packed), "finished"))
-            if int(ticket) in self._futures:
-                self._heard.add(int(ticket))
+            self._finished.put((int(stack), pickle.loads(packed), "finished"))
+            if int(stack) in self._futures:
+                self._heard.add(int(stack))
 
-    async def _collect(self, ticket: int, future: Future[Outcome]) -> None:
-        """Wait for a child, and fetch its outcome unless it was heard.
+    async def _collect(self, stack: int, future: Future[Outcomes]) -> None:
+        """Wait for a stack, and fetch its outcomes unless they were heard.
 
-        Where a worker dies with the outcome unread, its child trains again and is waited for again.
+        Where a worker dies with outcomes unread, their children train again and are waited for again.
         """
         try:
-            found: Outcome | BaseException | None = await future.exception(asynchronous=True)
-            if found is None and ticket not in self._heard:
+            found: Outcomes | BaseException | None = await future.exception(asynchronous=True)
+            if found is None and stack not in self._heard:
                 found = await self._client.gather(future, asynchronous=True)
         except asyncio.CancelledError:
             raise  # this very call, as the client closes
         except BaseException as cause:
             found = cause
         finally:
-            self._heard.discard(ticket)
-            self._futures.pop(ticket, None)
+            self._heard.discard(stack)
+            self._futures.pop(stack, None)
         if found is not None:
-            self._finished.put((ticket, found, future.status or ""))
+            self._finished.put((stack, found, future.status or ""))
 
     def _replace_workers(self) -> None:
         """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
@@ -296,35 +324,6 @@ class DaskEngine:
     def _gone(self, finding: str) -> EngineError:
         hint = "Bring the cluster back; the same command then goes on"
         return EngineError(message("cluster", expected="a scheduler that stays", got=finding, hint=hint))
-
-
-_tasks: dict[TaskSpec, Task] = {}
-_building = threading.Lock()
-
-
-def train_on_worker(rule: Candidate, seed: int, *, spec: TaskSpec) -> Outcome:
-    """Score one rule in a worker process, which builds the task the first time.
-
-    Raises:
-        HarnessError: the task cannot be built here.
-    """
-    with _building:
-        if spec not in _tasks:
-            _tasks[spec] = spec.build()
-    (outcome,) = train(_tasks[spec], [rule], seed=seed)
-    with contextlib.suppress(Exception):  # the result is there all the same
-        worker = get_worker()
-        worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcome)))
-    return outcome
-
-
-def environment_on_worker(spec: TaskSpec) -> dict[str, str]:
-    """What the task is pinned by in a worker process.
-
-    Raises:
-        HarnessError: the task cannot be built here.
-    """
-    return pinned(spec.build())
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ class TaskSpec:
         test: whether it scores test examples, too: for confirmations alone.
         candidates: whether it is given other candidates than rules: for confirmations alone.
         device: where it trains, as torch names it.
+        width: how many rules the task likes to be given at once.
     """
 
     task: str
@@ -74,6 +75,7 @@ class TaskSpec:
     test: bool = False
     candidates: bool = False
     device: str = CPU
+    width: int = 1
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
         """Load the data, build the task, and check that both are the ones that were meant.

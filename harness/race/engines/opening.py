@@ -39,8 +39,8 @@ def check_cluster(cluster: str, spec: TaskSpec) -> None:
     DaskEngine.at(spec, cluster).close()
 
 
-def environment_at(cluster: str, spec: TaskSpec) -> dict[str, str]:
-    """What ``pinned`` gives of a task on a worker of a cluster, where it can be built.
+def described_at(cluster: str, spec: TaskSpec) -> tuple[dict[str, str], int]:
+    """What ``pinned`` and ``width`` give of a task on a worker of a cluster, where it can be built.
 
     Raises:
         HarnessError: it cannot be built there, or the cluster cannot be reached.
@@ -49,6 +49,6 @@ def environment_at(cluster: str, spec: TaskSpec) -> dict[str, str]:
 
     engine = DaskEngine.at(spec, cluster)
     try:
-        return engine.environment()
+        return engine.described()
     finally:
         engine.close()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,8 @@ from harness.contracts import ChildProtocol, Outcome
 from harness.race import protocols
 from harness.registry import BUILT_IN, Kind, load
 from harness.space.zoo import resolve
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 Score = Callable[..., Outcome]
 

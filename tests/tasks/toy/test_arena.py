@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import one_at_a_time
 import pytest
 import torch
 
 from harness.conformance import check_task, failures
 from harness.conformance.elsewhere import in_fresh_process
+from harness.conformance.task import trial_rules
 from harness.contracts import ARITHMETIC, Block, ChildProtocol, Outcome, Rule, Status, Task
 from harness.errors import EngineError, ProtocolError
 from harness.registry import Kind, load
+from harness.seeds import derive_seed
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
-from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.arithmetic import SEED, STEPS, digest, rules
+from harness.tasks.optimizer import rounding, stacked
+from harness.tasks.optimizer.stacked import StackedRules
 from harness.tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
 from harness.tasks.toy.arena import Stack, arithmetic, batches, noise_of_batches, progress
 
@@ -45,14 +51,13 @@ def test_the_record_tells_how_it_rounds(arena, monkeypatch: pytest.MonkeyPatch) 
     kind = CLASSES[arena.name]
     found = kind(arena).environment[ARITHMETIC]
     assert in_fresh_process(arithmetic, kind, arena, timeout_seconds=600.0) == found
-    honest = RuleOptimizer.step
+    honest = StackedRules.step
 
-    def other(optimizer: RuleOptimizer) -> None:
-        honest(optimizer)
-        weight = optimizer.param_groups[0]["params"][0]
-        weight.copy_(torch.nextafter(weight, 2 * weight))
+    def other(stack: StackedRules) -> None:
+        honest(stack)
+        stack.weights[0].copy_(torch.nextafter(stack.weights[0], 2 * stack.weights[0]))
 
-    monkeypatch.setattr(RuleOptimizer, "step", other)
+    monkeypatch.setattr(StackedRules, "step", other)
     assert arithmetic.__wrapped__(kind, arena) != found
     assert kind(arena).environment[ARITHMETIC] == found  # computed once a process
 
@@ -116,6 +121,63 @@ def test_rules_that_are_one_function_score_the_same(arena, outcome) -> None:
     assert outcome("g * exp(m)", arena) == outcome("exp(m) * g", arena)
 
 
+RULES = (*map(named, ("sgd", "adam", "powersign", "rmsprop")), *rules(), *trial_rules(40, seed=5))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"dtype": "float64"}, {"learning_rates": (0.1,)}, {"learning_rates": (10.0, 1e-3, 0.1), "epochs": 2}],
+    ids=str,
+)
+def test_stacks_earn_what_rules_earn_one_after_another_to_the_bit(arena, monkeypatch, changes) -> None:
+    protocol = dataclasses.replace(arena, **changes)
+    task = built(protocol)
+    expected = one_at_a_time.outcomes(task, RULES, seed=9)
+    assert len({outcome.score for outcome in expected}) > 10, "or nothing was compared"
+    order = np.random.default_rng(3).permutation(len(RULES)).tolist()
+    for width in (task.width, 7):
+        monkeypatch.setattr(type(task), "width", width)
+        found = task.evaluate([RULES[place] for place in order], seed=9)
+        assert [timeless(each) for each in found] == [timeless(expected[place]) for place in order]
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_where_nothing_but_exact_functions_rounds_alike_scores_are_the_same(arena, monkeypatch, everywhere) -> None:
+    """As on another machine: rules are then computed one by one, and no weight without those at the other λs."""
+    task = built(arena)
+    expected = [timeless(each) for each in task.evaluate(RULES, seed=2)]
+    tried: list[str] = []
+
+    def uniform(name: str, *_: object, scaled: bool = False) -> bool:
+        tried.append(name)
+        return (name in rounding.EXACT and not scaled) or (everywhere and name == "addcmul")
+
+    monkeypatch.setattr(stacked, "uniform", uniform)
+    assert [timeless(each) for each in task.evaluate(RULES, seed=2)] == expected
+    assert {"add", "addcmul", "exp", "log", "mul", "pow"} <= set(tried)
+
+
+def test_the_arithmetic_is_that_of_one_rule_after_another(arena) -> None:
+    """Digests that are stored with runs were taken so."""
+
+    def computed() -> Iterator[torch.Tensor | float]:
+        for place, rule in enumerate(rules()):
+            rows = one_at_a_time.Rows(small, rule, drawn, derive_seed(SEED, "rule", place))
+            rows.train()
+            yield from rows.scores[0]
+            yield from rows.weights
+
+    small = dataclasses.replace(arena, train_examples=STEPS * arena.batch_size, epochs=1)
+    drawn = CLASSES[arena.name](small).arena(SEED)
+    assert digest(computed()) == built(arena).environment[ARITHMETIC]
+
+
+def test_equal_rules_in_a_stack_earn_the_same(arena) -> None:
+    twice = built(arena).evaluate([resolve("drop(m, 0.3) + noise")] * 2 + [named("adam")] * 2, seed=1)
+    assert timeless(twice[0]) == timeless(twice[1])
+    assert timeless(twice[2]) == timeless(twice[3])
+
+
 def test_the_seed_decides_the_problems(arena, outcome) -> None:
     assert len({outcome("adam", arena, seed=seed).score for seed in range(4)}) == 4
 
@@ -152,7 +214,7 @@ def test_a_failure_of_the_machine_is_no_outcome(arena, monkeypatch) -> None:
     def full(*_: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr(Stack, "_train", full)
+    monkeypatch.setattr(Stack, "train_until", full)
     with pytest.raises(EngineError, match="child: expected a machine that can train it, got MemoryError"):
         built(arena).evaluate([named("sgd")], seed=0)
 
@@ -215,20 +277,32 @@ def test_progress_is_measured_from_the_first_loss() -> None:
 class Flat:
     """An arena whose loss is not finite at one step of an epoch alone."""
 
+    separable = False
+
     def stack(self, rates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         return [torch.zeros(len(rates), 2)], rates[:, None]
 
     def gradients(self, weights, _: int, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
-        figure = torch.ones(len(weights[0]))
-        figure[0] = math.inf if step == 1 else 1.0
-        return [torch.zeros_like(weights[0])], figure
+        sizes = torch.ones(weights[0].shape[:2])
+        sizes[:, :2] = math.inf if step == 1 else 1.0
+        return [torch.zeros_like(weights[0])], sizes
+
+    def loss(self, weights, _: int, step: int) -> torch.Tensor:
+        """Finite at the second λ, whatever its terms may add up to in another order."""
+        losses = torch.ones(len(weights[0]))
+        losses[0] = math.inf if step == 1 else 1.0
+        return losses
 
     def scores(self, weights) -> torch.Tensor:
         return torch.full((len(weights[0]),), 0.5)
 
 
-def test_a_loss_that_is_finite_again_does_not_bring_a_rate_back(arena) -> None:
-    stack = Stack(arena, Rule.parse("g"), Flat(), 0)
-    ended, whole = stack.result(0, 0), stack.result(0, 1)
-    assert (ended.finite, ended.examples) == (False, arena.batch_size)
-    assert (whole.finite, whole.examples) == (True, stack.steps * arena.batch_size)
+def test_a_loss_that_is_finite_again_does_not_bring_a_rate_back_and_one_that_seems_infinite_may_not_be(arena) -> None:
+    cells = [(rule, rate) for rule in range(2) for rate in arena.learning_rates[:3]]
+    stack = Stack(arena, [Rule.parse("g"), Rule.parse("m")], Flat(), [0, 0], cells=cells)
+    steps = arena.train_examples // arena.batch_size
+    assert stack.train_until(1.0) == [math.inf, 0.0, 0.0] * 2
+    assert stack.examples == [arena.batch_size, steps * arena.batch_size, steps * arena.batch_size] * 2
+    stack.only([1, 3])
+    assert stack.train_until(1.0) == [0.0, math.inf]
+    assert stack.examples == [2 * steps * arena.batch_size, arena.batch_size]

@@ -18,7 +18,8 @@ def lesson() -> Lesson:
 def test_the_gradient_is_that_of_the_cross_entropy(lesson) -> None:
     weights, _ = lesson.stack(torch.tensor([0.1, 1.0]))
     weights = [layer + 0.1 * torch.randn(layer.shape, generator=torch.Generator().manual_seed(3)) for layer in weights]
-    found, losses = lesson.gradients(weights, 2, 5)
+    (found,) = zip(*lesson.gradients([layer[None] for layer in weights], 2, 5)[0], strict=True)
+    losses = lesson.loss(weights, 2, 5)
     labels = lesson.targets[2, 5].argmax(0)
     for row in range(2):
         hidden, output = (layer[row].clone().requires_grad_() for layer in weights)

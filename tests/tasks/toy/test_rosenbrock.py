@@ -34,10 +34,10 @@ def test_the_function_is_rosenbrocks() -> None:
 def test_problems_do_not_touch_and_their_gradients_are_right() -> None:
     valleys = Valleys.of(TOY_ROSENBROCK, 5)
     weights = (valleys.start + valleys.shift)[None] + torch.linspace(-0.5, 0.5, sum(DIMENSIONS))
-    (gradient,), finite = valleys.gradients([weights], 1, 2)
-    found = gradient - valleys.deviations[1, 2]
+    (gradient,), sizes = valleys.gradients([weights[None]], 1, 2)
+    found = gradient[0] - valleys.deviations[1, 2]
     losses = _terms(weights - valleys.shift, valleys.walls, valleys.floors) @ valleys.members
-    assert finite.isfinite().all()
+    assert sizes.isfinite().all()
     for number, (start, size, steepness) in enumerate(zip(STARTS, DIMENSIONS, STEEPNESS, strict=True)):
         begin, here = valleys.start[start : start + size], (weights - valleys.shift)[0, start : start + size]
         scale = slopes(begin, steepness).square().mean().rsqrt()
@@ -77,8 +77,8 @@ def one_rate_at_a_time(rule: Rule, rate: float, seed: int) -> float:
     weights = valleys.start + valleys.shift
     optimizer = RuleOptimizer([weights], rule, rate)
     for step in range(valleys.deviations.shape[1]):
-        (gradient,), _ = valleys.gradients([weights[None]], 0, step)
-        weights.grad = gradient[0]
+        (gradient,), _ = valleys.gradients([weights[None, None]], 0, step)
+        weights.grad = gradient[0, 0]
         optimizer.step()
     return float(valleys.scores([weights[None]])[0])
 

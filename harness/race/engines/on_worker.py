@@ -1,0 +1,44 @@
+"""What runs in Dask's worker processes. A worker builds the task itself, once, and never sees the store."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import threading
+from collections.abc import Sequence
+
+from distributed import get_worker
+
+from harness.contracts import Candidate, Outcome, Task
+from harness.race.engines.engine import TaskSpec, pinned, train, width
+
+OUTCOMES = "harness-outcomes"  # the topic of the events that tell of them
+
+_tasks: dict[TaskSpec, Task] = {}
+_building = threading.Lock()
+
+
+def train_on_worker(rules: Sequence[Candidate], seed: int, *, spec: TaskSpec) -> Sequence[Outcome]:
+    """Score rules together in a worker process, which builds the task the first time.
+
+    Raises:
+        HarnessError: the task cannot be built here.
+    """
+    with _building:
+        if spec not in _tasks:
+            _tasks[spec] = spec.build()
+    outcomes = train(_tasks[spec], rules, seed=seed)
+    with contextlib.suppress(Exception):  # the result is there all the same
+        worker = get_worker()
+        worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcomes)))
+    return outcomes
+
+
+def described_on_worker(spec: TaskSpec) -> tuple[dict[str, str], int]:
+    """What the task is pinned by in a worker process, and how many rules it likes at once there.
+
+    Raises:
+        HarnessError: the task cannot be built here.
+    """
+    task = spec.build()
+    return pinned(task), width(task)

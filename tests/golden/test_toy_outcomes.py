@@ -1,0 +1,60 @@
+"""What fixed rules earn in the cheap arenas, as it was before rules were trained in stacks.
+
+Another machine may round otherwise: where the digest in the environment differs, nothing is compared. Where it is
+equal, a difference means that published runs and new ones are not one task's. If it is meant, raise the task's
+``version``, say so in the changelog, and write the file anew from the repository's root:
+``PYTHONPATH=. python tests/golden/test_toy_outcomes.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.contracts import ARITHMETIC
+from harness.race import protocols
+from harness.registry import BUILT_IN, Kind, load
+from harness.space.zoo import ZOO, resolve
+
+FILE = Path(__file__).parent / "toy_outcomes.json"
+NAMES = [name for name in BUILT_IN[Kind.PROTOCOL] if name.startswith("toy-")]
+TEXTS = (
+    *ZOO,
+    "drop(rmsprop, 0.3) + noise",
+    "drop(m, 0.1) / exp(g2)",
+    "(log(v) - sqrt(m)) * rmsprop ^ v",
+    "gamma - exp(1e-1w)",
+    "clip(m, 1e-3) + sign(g3 * g3 * (g3 * g3))",
+    "exp(exp(1e-1w)) * g",
+    "1 / g",
+)
+
+
+def earned(name: str) -> dict[str, object]:
+    """What the golden file should hold of an arena."""
+    protocol = protocols.named(name)
+    task = load(Kind.TASK, protocol.task)(protocol, None)
+    outcomes = task.evaluate([resolve(text) for text in TEXTS], seed=2017)
+    return {
+        "version": protocol.version,
+        "arithmetic": task.environment[ARITHMETIC],
+        "outcomes": {
+            text: repr(dataclasses.replace(outcome, seconds=0.0)) for text, outcome in zip(TEXTS, outcomes, strict=True)
+        },
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outcomes_are_unchanged(name) -> None:
+    golden, found = json.loads(FILE.read_text(encoding="utf-8"))[name], earned(name)
+    assert found["version"] == golden["version"]
+    if found["arithmetic"] != golden["arithmetic"]:
+        pytest.skip(f"this machine rounds otherwise: {found['arithmetic']}, not {golden['arithmetic']}")
+    assert found == golden
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps({name: earned(name) for name in NAMES}, indent=1) + "\n", encoding="utf-8")
