@@ -44,11 +44,11 @@ def test_a_confirmation_that_was_stopped_goes_on(tmp_path: Path) -> None:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt, match="nothing is lost"):
-        harness.confirm(tmp_path, "exp(g)", seeds=1, protocol="toy-quadratic", progress=press)
-    assert harness.load(tmp_path).runs["state"].tolist() == ["stopped"]
-    board = harness.confirm(tmp_path, "exp(g)", seeds=1, **TOY)
+        harness.confirm(tmp_path, "exp(g)", seeds=2, protocol="toy-quadratic", progress=press)
+    assert harness.load(tmp_path).runs["state"].tolist() == ["finished"]  # those in training at once are a whole run
+    board = harness.confirm(tmp_path, "exp(g)", seeds=2, **TOY)
     assert not board.unfinished
-    assert harness.load(tmp_path).runs.rows == 1
+    assert harness.load(tmp_path).runs.rows == 2
 
 
 @pytest.mark.parametrize(
