@@ -268,14 +268,15 @@ def check(
     options.check_device(device)
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     table, out = opened(name), console()
-    out.print(f"table {table.name}: all {len(table.header['checksums'])} checksums agree", soft_wrap=True)
     folder = FOLDER if parts is None else parts
     if parts is None and not any((folder / run).exists() for run in table.header["runs"]):
-        out.print(f"not rebuilt: {folder} has none of its runs; name their folder with --parts", soft_wrap=True)
+        rebuilt = f"not rebuilt: {folder} has none of its runs; name their folder with --parts"
     else:
         with counting(f"rebuilding table {table.name}"):
             check_rebuilt(table, path_of(name), folder)
-        out.print(f"rebuilt from {len(table.header['runs'])} runs in {folder}: the same bytes", soft_wrap=True)
+        rebuilt = f"rebuilt from {len(table.header['runs'])} runs in {folder}: the same bytes"
+    out.print(f"table {table.name}: all {len(table.header['checksums'])} checksums agree", soft_wrap=True)
+    out.print(rebuilt, soft_wrap=True)
     out.print(pages.told_environments(environments(figures(table))), soft_wrap=True)
     if not retrain:
         return

@@ -33,7 +33,10 @@ SUFFIX = ".npz"
 MOST_BYTES = 1 << 30  # of all arrays together, unpacked
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 HINT = "Fetch another copy of it, or pack it again with `harness table pack`"
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError),
+    *(TypeError, AttributeError),
+)
 
 Array = NDArray[Any]
 Json = dict[str, Any]
@@ -82,10 +85,10 @@ def decode(path: Path) -> tuple[Json, dict[str, Array]]:
                 raise DataError(message(what, expected=f"at most {MOST_BYTES:,} bytes", got=got, hint=HINT))
             header = _header(what, file)
             arrays = {name: _array(file, name) for name in header["checksums"]}
-    except OSError as cause:
-        got = cause.strerror or str(cause)
-        raise DataError(message(what, expected="a file that can be read", got=got, hint="Check the path")) from cause
-    except DAMAGE as cause:
+    except (OSError, *DAMAGE) as cause:
+        if isinstance(cause, OSError) and cause.strerror:  # bzip2 says by an OSError, too, that something is damaged
+            hint = "Check the path"
+            raise DataError(message(what, expected="a file to read", got=cause.strerror, hint=hint)) from cause
         got = str(cause).strip("'\"") or type(cause).__name__
         raise DataError(message(what, expected="an undamaged file", got=got, hint=HINT)) from cause
     for name, array in arrays.items():

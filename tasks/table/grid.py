@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +76,10 @@ class Grid:
     Attributes:
         scale: how scores are held.
         messages: those of failed children and others, the empty one first.
-        arrays: ``key`` and ``rule`` (token strings), as UTF-8, of shape (n,); the others of shape (n, r): ``environment``
-            (which, by number), ``status`` (``STATUSES``), ``score`` and ``test``, ``learning_rate`` (its place in the
-            sweep, −1 for none), ``examples``, ``message`` (by number); but ``sweep`` (n, r, rates) and ``curve``
-            (n, r, epochs).
+        arrays: ``key`` and ``rule`` (token strings), as UTF-8, of shape (n,); the others of shape (n, r):
+            ``environment`` (which, by number), ``status`` (``STATUSES``), ``score`` and ``test``, ``learning_rate``
+            (its place in the sweep, −1 for none), ``examples``, ``message`` (by number); but ``sweep`` (n, r, rates)
+            and ``curve`` (n, r, epochs).
     """
 
     scale: Scale
@@ -110,7 +110,7 @@ class Grid:
         arrays = {
             "key": np.array([rule.key.encode() for rule, _ in rows]),
             "rule": np.array([str(rule).encode() for rule, _ in rows]),
-            "environment": environments.astype("|u1"),
+            "environment": environments.astype("<u2"),
             "status": filled((STATUSES.index(outcome.status) for _, outcome in flat), "|u1"),
             "score": filled((each.score for each in held), kind),
             "learning_rate": filled((each.rate for each in held), "|i1"),
@@ -232,12 +232,12 @@ class _Held:
         if self._scale.validation is None:
             return share
         if examples is None:
-            return self._wrong("no test score, as no number of test examples is known", share)
+            self._wrong("no test score, as no number of test examples is known", share)
         count = round(share * examples)
         if count / examples != share:
             self._wrong(f"a share of {examples:,} examples", share)
         return count
 
-    def _wrong(self, expected: str, got: object) -> Any:
+    def _wrong(self, expected: str, got: object) -> NoReturn:
         hint = "This format cannot hold it"
         raise DataError(message(f"outcome of {self._rule.infix}", expected=expected, got=got, hint=hint))

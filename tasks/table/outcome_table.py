@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.errors import DataError, HarnessError, SpaceError, check_choice, check_range, message
+from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
 from harness.tasks.table import archive
 from harness.tasks.table.archive import SUFFIX, Json
@@ -90,9 +91,25 @@ class OutcomeTable:
         scale = Scale.of(protocol, header["test_examples"])
         own = Grid(scale, messages, {name: arrays[name] for name in NAMES})
         fresh = Grid(scale, messages, {name: arrays[TRUTH + name] for name in NAMES})
+        cls._check(header, protocol)
         own.check("outcomes")
         fresh.check("truth")
         return cls(header["name"], Space.from_spec(header["space"]), protocol, own, fresh, header)
+
+    @staticmethod
+    def _check(header: Json, protocol: ChildProtocol) -> None:
+        """Raise unless a table was scored by what its header says, in our language.
+
+        Raises:
+            DataError: it was not.
+        """
+        if header["protocol_hash"] != protocol.hash:
+            what, hint = "protocol", "Use the version of this program that packed it"
+            raise DataError(message(what, expected=f"hash {header['protocol_hash']}", got=protocol.hash, hint=hint))
+        for language in {each.get("language", FIRST_LANGUAGE) for each in header["environments"]}:
+            if language != str(LANGUAGE_VERSION):
+                hint = "Other versions have other keys: build and pack it again"
+                raise DataError(message("language", expected=str(LANGUAGE_VERSION), got=language, hint=hint))
 
     @staticmethod
     def pack(

@@ -202,7 +202,7 @@ def compared(entries: Sequence[Retrained], *, spread: float) -> Retraining:
 def _picked(table: Table, count: int, seed: int) -> list[tuple[int, list[int]]]:
     """Random entries: of each replicate that has some, the places of the rules."""
     rules, seeds = table.own.scores.shape
-    rng = np.random.default_rng(derive_seed(seed, "check", table.fingerprint))
+    rng = np.random.default_rng(derive_seed(seed, "check", table.name))
     chosen = sorted(rng.choice(rules * seeds, size=min(count, rules * seeds), replace=False).tolist())
     of = {replicate: [each // seeds for each in chosen if each % seeds == replicate] for replicate in range(seeds)}
     return [(replicate, places) for replicate, places in of.items() if places]

@@ -237,5 +237,5 @@ def _known(table: Table, rules: tuple[TrueRule, ...]) -> tuple[Known, ...]:
         own = retrained.get(key)
         truth = own.truth if own else table.truth(key)
         place = 1 + sum(each > truth for each in truths)
-        found.append(Known(name, key, truth, place, inside=own is not None, tied=own and own.tied))
+        found.append(Known(name, key, truth, place, inside=own is not None, tied=own.tied if own else None))
     return tuple(sorted(found, key=lambda each: -each.truth))

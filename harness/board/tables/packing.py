@@ -94,7 +94,7 @@ class _Records:
             self._commits.append(commit)
         number = list(self._environments).index(header.environment_hash)
         with opened(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(file.read()).hexdigest()
         self._runs[path.name] = {"sha256": digest, "environment": number, "commit": self._commits.index(commit)}
         return number
 
