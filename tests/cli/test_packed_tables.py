@@ -90,6 +90,9 @@ def test_the_same_runs_give_the_same_bytes(packed: Path, copy: Path) -> None:
     told = invoke("table", "pack", "toy", "--parts", str(copy), "--to", str(copy / "new"))
     assert (copy / "new" / "toy.npz").read_bytes() == packed.read_bytes()
     assert f"table toy: {len(TOY.rules)} functions" in told
+    with zipfile.ZipFile(packed) as file:
+        assert {member.date_time for member in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {member.create_system for member in file.infolist()} == {3}
 
 
 def test_a_file_is_read_by_numpy_alone(packed: Path) -> None:
