@@ -1,6 +1,16 @@
 """The harness: where methods that discover neural-network optimizers compete.
 
-``from harness import Rule, RuleOptimizer`` is what a training script needs; each is loaded when it is first used.
+What the ``harness`` command does, as calls; whatever they take or return is in their docstrings::
+
+    import harness
+
+    board = harness.race(["gp", "random"], protocol="toy-quadratic", children=20, seeds=3, results="results")
+    print(board)                                     # in a notebook, ``board`` alone
+    confirmed = harness.confirm(board, seeds=6)      # the best rules again, on fresh seeds
+    trials = harness.load("results").trials.frame()  # everything, as arrays or pandas DataFrames
+    optimizer = harness.RuleOptimizer(model.parameters(), harness.Rule.parse("g * exp(sign(g) * sign(m))"), lr=0.1)
+
+Each name is loaded when it is first used, so importing this costs nothing.
 """
 
 import importlib
@@ -8,24 +18,75 @@ import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.contracts import Rule
+    from harness.contracts import Outcome, Rule
+    from harness.errors import HarnessError
+    from harness.library.boards import Board, RulesBoard
+    from harness.library.confirming import confirm
+    from harness.library.exporting import export, import_runs
+    from harness.library.loading import load
+    from harness.library.racing import race, run
+    from harness.library.reporting import report
+    from harness.library.rules import export_rule
+    from harness.library.scoring import Scorer, score
+    from harness.registry import register
+    from harness.space.grammar import Space
     from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 __version__ = "0.1.0"
-__all__ = ["Rule", "RuleOptimizer", "__version__"]
+__all__ = [
+    "Board",
+    "HarnessError",
+    "Outcome",
+    "Rule",
+    "RuleOptimizer",
+    "RulesBoard",
+    "Scorer",
+    "Space",
+    "__version__",
+    "confirm",
+    "export",
+    "export_rule",
+    "import_runs",
+    "load",
+    "race",
+    "register",
+    "report",
+    "run",
+    "score",
+]
 
 _FOLDER = os.path.dirname(__file__)
 if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searchers/ and tasks/ lie beside this folder
     __path__.append(os.path.dirname(_FOLDER))
 
-_MODULES = {"Rule": "harness.contracts", "RuleOptimizer": "harness.tasks.optimizer.update_rule"}
+_MODULES = {
+    "Board": "library.boards",
+    "HarnessError": "errors",
+    "Outcome": "contracts",
+    "Rule": "contracts",
+    "RuleOptimizer": "tasks.optimizer.update_rule",
+    "RulesBoard": "library.boards",
+    "Scorer": "library.scoring",
+    "Space": "space.grammar",
+    "confirm": "library.confirming",
+    "export": "library.exporting",
+    "export_rule": "library.rules",
+    "import_runs": "library.exporting",
+    "load": "library.loading",
+    "register": "registry",
+    "report": "library.reporting",
+    "run": "library.racing",
+    "score": "library.scoring",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load what is offered here: the command line needs neither, and torch takes seconds to load."""
+    """Load what is offered here: the command line needs next to nothing of it, and torch takes seconds to load."""
+    if name == "race":  # a package, which can be called
+        return importlib.import_module("harness.race")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    return getattr(importlib.import_module(f"harness.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

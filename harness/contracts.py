@@ -32,6 +32,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from harness.metrics import ACCURACY as ACCURACY
+from harness.metrics import SCORE as SCORE
+from harness.metrics import Metric as Metric
+
 CPU = "cpu"  # where children train unless something else is asked for
 ARITHMETIC = "arithmetic"  # the name in an environment of a digest that tells machines that round differently apart
 
@@ -58,6 +62,14 @@ class Rule:
 
     ``str(rule)`` is the token string, which ``Rule.parse`` reads back exactly; ``rule.infix`` is what a person writes,
     which ``Rule.parse`` reads back as the same function.
+
+    Example:
+        >>> from harness import Rule
+        >>> rule = Rule.parse("g * exp(sign(g) * sign(m))")
+        >>> rule.infix, len(rule.blocks)
+        ('g * exp(sign(g) * sign(m))', 2)
+        >>> rule.key == Rule.parse("exp(sign(m) * sign(g)) * g").key
+        True
     """
 
     blocks: tuple[Block, ...]
@@ -111,7 +123,7 @@ class Outcome:
 
     Attributes:
         status: how it ended.
-        score: the reward, validation accuracy in [0, 1]; the protocol's chance unless status is OK.
+        score: the reward in [0, 1], such as validation accuracy; the protocol's chance unless status is OK.
         learning_rate: the λ that the sweep chose; None if every λ diverged.
         examples: training examples consumed, the sweep included.
         seconds: wall time; reported, never ranked, never compared.
@@ -119,7 +131,7 @@ class Outcome:
             rungs dropped.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
-        test: accuracy on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
+        test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
             and has such examples.
     """
 
@@ -168,8 +180,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildProtocol:
-    """How a rule is scored, with every number that its reward depends on (protocol §2).
+class TaskProtocol:
+    """How a rule is scored, with every number that its reward depends on: the head that all protocols have.
+
+    A task that has more numbers declares a dataclass of its own, with a field for each::
+
+        @dataclass(frozen=True, kw_only=True)
+        class WalkProtocol(TaskProtocol):
+            steps: int
 
     Frozen under ``name`` and ``version``; a change to any field changes ``hash``, and results with different hashes are
     never ranked together. Named instances lie beside their tasks.
@@ -177,16 +195,12 @@ class ChildProtocol:
     Attributes:
         name: what ``--protocol`` takes.
         version: rises whenever any number, or the code behind them, moves a score.
-        task: registry name of the task that reads this protocol.
-        inputs: the kind of data the task wants, ``images`` or ``none``.
-        train_examples: training examples an epoch.
-        validation_examples: size of the fixed held-out set that scores are measured on.
-        batch_size: examples a step; divides ``train_examples``.
-        epochs: epochs trained at the chosen λ, the sweep's epoch included.
+        task: of the task that reads this protocol, its registry name or ``module:attribute``.
+        inputs: the kind of data the task wants, such as ``images``; ``none`` for no data.
+        metric: what the scores measure; None for the usual, which ``measured`` says.
         learning_rates: the sweep, one epoch each.
+        epochs: epochs trained at the chosen λ, the sweep's epoch included.
         chance: the score of a child that failed.
-        noise_sigma: standard deviation of the ``noise`` operand (**D**).
-        dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
         rungs: an inexact saving: shares of the sweep's epoch, rising, after each of which the worse half of the λs is
             dropped; none to train every λ to its end.
         stops_below: an inexact saving: a child whose best λ scores less than that after the sweep is not trained on.
@@ -195,28 +209,58 @@ class ChildProtocol:
     name: str
     version: int
     task: str
-    inputs: str = "images"
-    train_examples: int
-    validation_examples: int
-    batch_size: int
-    epochs: int
+    inputs: str = "none"
+    metric: Metric | None = None
     learning_rates: tuple[float, ...]
+    epochs: int = 1
     chance: float
-    noise_sigma: float = 0.01
-    dtype: str = "float32"
     rungs: tuple[float, ...] = ()
     stops_below: float = 0.0
 
+    @property
+    def measured(self) -> Metric:
+        """What the scores measure."""
+        return self.metric or (ACCURACY if self.inputs == "images" else SCORE)
+
     def spec(self) -> dict[str, object]:
-        """The fields as JSON takes them; ``rungs`` and ``stops_below``, younger than stored hashes, only where used."""
+        """The fields as JSON takes them; those younger than stored hashes only where used."""
         fields = dataclasses.asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in ("rungs", "stops_below")}
+        return {name: value for name, value in fields.items() if value or name not in _YOUNGER}
 
     @property
     def hash(self) -> str:
         """First 16 hexadecimal digits of SHA-256 over ``spec`` as canonical JSON."""
         text = json.dumps(self.spec(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def count(self, name: str) -> int | None:
+        """The task's own number of that name, where it has one that counts something, such as ``train_examples``."""
+        found = self.spec().get(name)
+        return found if type(found) is int else None
+
+
+_YOUNGER = ("metric", "rungs", "stops_below")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildProtocol(TaskProtocol):
+    """How the child on images is scored (protocol §2), and whatever else has the same numbers.
+
+    Attributes:
+        train_examples: training examples an epoch.
+        validation_examples: size of the fixed held-out set that scores are measured on.
+        batch_size: examples a step; divides ``train_examples``.
+        noise_sigma: standard deviation of the ``noise`` operand (**D**).
+        dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
+    """
+
+    inputs: str = "images"
+    epochs: int
+    train_examples: int
+    validation_examples: int
+    batch_size: int
+    noise_sigma: float = 0.01
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +269,11 @@ class NamedProtocol:
 
     Attributes:
         protocol: registered under its own name.
-        summary: one line for listings.
+        summary: one line for listings; empty for one made from the protocol's head.
         targets: scores, rising, whose first reaching a board reports; none for quarters of the way from chance to 1.
     """
 
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     summary: str = ""
     targets: tuple[float, ...] = ()
 

@@ -1,7 +1,8 @@
 """Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers and tasks.
 
 Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``
-and ``harness.protocols``; anything importable can be named as ``module:attribute`` without registration.
+and ``harness.protocols``; anything importable can be named as ``module:attribute`` without registration; and
+``register`` names what a process has at hand, for that process.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.contracts import NamedProtocol, TaskProtocol
 from harness.errors import RegistryError, check_choice, message
 
 
@@ -135,6 +138,8 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
     },
 }
 
+_HERE: dict[Kind, dict[str, object]] = {kind: {} for kind in Kind}  # what ``register`` was given
+
 # What could be named while our searchers and tasks were top-level packages. Stores still hold these names; they mean
 # ours. The list is closed: a new module of ours takes no name from anybody.
 FORMER = frozenset(
@@ -160,8 +165,55 @@ FORMER = frozenset(
 )
 
 
+def register(kind: str, name: str, found: object) -> None:
+    """Give a name to a searcher, task, data set or protocol, for this process; wherever a name is taken, it will do.
+
+    A package that others install registers by entry points instead. Worker processes do not know the name: they import
+    what it stands for, so with more than one worker a task or data set has to be a module's.
+
+    Args:
+        kind: ``searcher``, ``task``, ``data`` or ``protocol``.
+        name: not yet taken; one that was given here before may be given anew, as a notebook does.
+        found: a factory, as ``harness.contracts`` says; or of their kinds a protocol or a data set itself.
+
+    Raises:
+        RegistryError: the kind is none, the name is taken or cannot be written, or what it names cannot be called.
+
+    Example:
+        >>> import harness
+        >>> from harness.searchers.random_search import RandomSearch
+        >>> class Doubtful(RandomSearch):
+        ...     "Draws at random, two at a time."
+        ...     batch = 2
+        >>> harness.register("searcher", "doubtful", Doubtful)
+        >>> board = harness.run("doubtful", protocol="toy-quadratic", children=3, seeds=1, progress=False)
+        >>> board.rows[0].label
+        'doubtful'
+    """
+    kinds = {each.value.removesuffix("s"): each for each in Kind}
+    chosen = kinds[check_choice("kind", kind, kinds, error=RegistryError)]
+    what = f"{kind} {name!r}"
+    if not re.fullmatch(r"[\w.+-]+", name):
+        hint = "Choose another name"
+        raise RegistryError(message(what, expected="letters, digits, and - + . _", got=repr(name), hint=hint))
+    if name not in _HERE[chosen] and name in entries(chosen):
+        taken = entries(chosen)[name].target
+        raise RegistryError(message(what, expected="a name that is free", got=taken, hint="Choose another name"))
+    if chosen is Kind.DATA and hasattr(found, "fingerprint"):
+        _HERE[chosen][name] = lambda _root, _announce: found
+        return
+    if chosen is Kind.PROTOCOL:
+        as_protocol(name, found)
+    elif not callable(found):
+        got = type(found).__name__
+        raise RegistryError(
+            message(what, expected=f"{CALLS[chosen]} to call", got=got, hint="Name a class or function")
+        )
+    _HERE[chosen][name] = found
+
+
 def entries(kind: Kind) -> dict[str, Registered]:
-    """Every registered name of a kind: ours first, then outside packages' in alphabetical order.
+    """Every registered name of a kind: ours first, then outside packages' in alphabetical order, then this process's.
 
     An outside package cannot replace a built-in name: a run recorded under ``random`` must mean ours.
     """
@@ -169,7 +221,62 @@ def entries(kind: Kind) -> dict[str, Registered]:
     outside = sorted(metadata.entry_points(group=f"harness.{kind.value}"), key=lambda point: point.name)
     for point in outside:
         found.setdefault(point.name, Registered(point.value, source=point.dist.name if point.dist else ""))
+    for name, each in _HERE[kind].items():
+        found.setdefault(name, Registered(_path(each), _first_line(each), "this process"))
     return found
+
+
+def name_of(kind: Kind, found: object) -> str:
+    """The name by which what a caller has at hand goes: its registered one, else its ``module:attribute``.
+
+    Raises:
+        RegistryError: it has neither.
+    """
+    for name, each in _HERE[kind].items():
+        if each is found:
+            return name
+    path = _path(found)
+    for name, entry in entries(kind).items():
+        if entry.target == path:
+            return name
+    if _importable(path, found):
+        return path
+    what = kind.value.removesuffix("s")
+    hint = f'Name it first: harness.register("{what}", "my-name", …)'
+    raise RegistryError(message(what, expected="a name, or what is defined in a module", got=repr(found), hint=hint))
+
+
+def portable(kind: Kind, name: str) -> str:
+    """A name that other processes know, too, for what a name stands for here.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    if name not in _HERE[kind] and (":" in name or name in entries(kind)):
+        return name
+    found = _HERE[kind].get(name)
+    path = _path(found)
+    if path.startswith("__main__:") or not _importable(path, found):
+        what, hint = f"{kind.value.removesuffix('s')} {name!r}", "Put it into a module, or train with one worker"
+        got = "one of this process alone"
+        raise RegistryError(message(what, expected="one that worker processes can import", got=got, hint=hint))
+    return path
+
+
+def _path(found: object) -> str:
+    """Where something says that it is defined."""
+    named = found if hasattr(found, "__qualname__") else type(found)
+    return f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', '')}"
+
+
+def _importable(path: str, found: object) -> bool:
+    module, _, attribute = path.partition(":")
+    return found is not None and getattr(sys.modules.get(module), attribute, None) is found
+
+
+def _first_line(found: object) -> str:
+    lines = (getattr(found, "__doc__", None) or "").strip().splitlines()
+    return lines[0] if lines else ""
 
 
 def target(kind: Kind, name: str) -> str:
@@ -233,6 +340,8 @@ def load(kind: Kind, name: str) -> Any:
     Raises:
         RegistryError: the name is unknown, its module or attribute cannot be loaded, or it is none that can be called.
     """
+    if name in _HERE[kind]:
+        return _HERE[kind][name]
     path = target(kind, name)
     module_name, _, attribute = path.partition(":")
     what = f"{kind.value.removesuffix('s')} {name!r}"
@@ -251,6 +360,22 @@ def load(kind: Kind, name: str) -> Any:
         got = f"{path}, of type {type(loaded).__name__}"
         raise RegistryError(message(what, expected="a factory to call", got=got, hint="Name a class or function"))
     return loaded
+
+
+def as_protocol(name: str, found: object) -> NamedProtocol:
+    """What has a protocol's name, with what no score depends on.
+
+    Raises:
+        RegistryError: it is no protocol, or has another name.
+    """
+    whole = NamedProtocol(found) if isinstance(found, TaskProtocol) else found
+    what, hint = f"protocol {name!r}", "Name a TaskProtocol, or a NamedProtocol with one"
+    if not isinstance(whole, NamedProtocol):
+        raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
+    if ":" not in name and whole.protocol.name != name:
+        hint = "Register it by the name that it has"
+        raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
+    return whole
 
 
 def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments: object, **named: object) -> None:

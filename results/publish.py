@@ -7,30 +7,25 @@ is not what the runs and the code of today give. The pictures need matplotlib: `
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import harness
 from harness.board.comparison import Comparison
 from harness.board.markdown import Format
 from harness.board.report.colours import COLOURS, marks
 from harness.board.rules import formats as rules_formats
 from harness.board.rules.board import ConfirmedRule, RulesBoard
-from harness.board.rules.judging import rules_boards
 from harness.board.searches import formats as search_formats
 from harness.board.searches.board import Board
-from harness.board.searches.judging import boards
-from harness.race.store.archive import SUFFIX
-from harness.race.store.archive_reading import decode
-from harness.race.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import LineStyleType
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE / "published"
@@ -50,11 +45,11 @@ def main() -> None:
     with store() as folder:
         searches, confirmed = read(folder)
         LEADERBOARD.write_text(document(searches, confirmed), encoding="utf-8")
-        command = [sys.executable, "-m", "harness", "report", "--results", str(folder)]
-        subprocess.run([*command, "--to", str(PUBLISHED / "report.html")], check=True)
+        harness.report(folder, PUBLISHED / "report.html")
     for number, board in enumerate(searches, 1):
         if not board.rows:
             continue
+        _save(overview(board), f"overview-{number}.svg")
         _save(curves(board), f"curves-{number}.svg")
         _save(differences(board), f"differences-{number}.svg")
     for number, verdict in enumerate(confirmed, 1):
@@ -65,17 +60,15 @@ def main() -> None:
 def store(runs: Path = RUNS) -> Iterator[Path]:
     """A store of its own with the published runs in it, for a while."""
     with tempfile.TemporaryDirectory() as folder:
-        with Ledger.open(Path(folder)) as ledger:
-            for path in sorted(runs.glob(f"*{SUFFIX}")):
-                ledger.adopt(decode(path))
+        done = harness.import_runs(runs, folder)
+        assert not done.refused, done.refused
         yield Path(folder)
 
 
 def read(folder: Path) -> tuple[tuple[Board, ...], tuple[RulesBoard, ...]]:
     """The boards of a store: of searchers, and of confirmed rules."""
-    with Ledger.read(folder) as ledger:
-        results = ledger.results()
-        return boards(results), rules_boards(results, ledger.confirmations())
+    found = harness.load(folder)
+    return found.boards, found.rules_boards
 
 
 def document(searches: Sequence[Board], confirmed: Sequence[RulesBoard]) -> str:
@@ -88,16 +81,36 @@ def curves(board: Board) -> Figure:
     """Best reward so far against children charged: medians over seeds. The report adds bands, one at a time."""
     figure, axes = _canvas(7.0, 4.0)
     children = range(1, board.budget.children + 1)
-    drawn = marks({row.label: row.searcher for row in board.rows})
-    for row in board.rows:
-        mark = drawn[row.label]
-        style = (0, [int(length) / 2 for length in mark.dashes.split()]) if mark.dashes else "-"  # in points
-        axes.step(children, row.curve, where="post", color=COLOURS[mark.colour].light, linestyle=style, label=row.label)
+    for row, (colour, style) in zip(board.rows, _drawn(board), strict=True):
+        axes.step(children, row.curve, where="post", color=colour, linestyle=style, label=row.label)
     axes.set_xlabel("children trained")
     axes.set_ylabel("best reward so far")
     axes.set_ylim(bottom=min((row.curve[min(4, len(row.curve) - 1)] for row in board.rows), default=0.0) - 0.02)
     axes.set_title(f"Median over {len(board.rows[0].seeds)} seeds ({board.protocol.name})")
     axes.legend(frameon=False)
+    return figure
+
+
+def overview(board: Board) -> Figure:
+    """The race at a glance: median best so far, and beside it each searcher's area by seed with its interval."""
+    figure, (curve, area) = _panels(8.0, 2.9, (5, 4))
+    drawn = list(zip(board.rows, _drawn(board), strict=True))[::-1]
+    for place, (row, (colour, style)) in enumerate(drawn):
+        children = range(1, board.budget.children + 1)
+        curve.step(children, row.curve, where="post", color=colour, linestyle=style, linewidth=1.8)
+        area.plot(row.areas, [place] * len(row.areas), "|", color=colour, alpha=0.6, ms=8)
+        if row.area.low is not None and row.area.high is not None:
+            area.plot([row.area.low, row.area.high], [place, place], color=colour, linewidth=1.8)
+        area.plot(row.area.mean, place, "o", color=colour, ms=5)
+    curve.set_xlabel("children trained")
+    curve.set_ylabel("best reward so far")
+    curve.set_ylim(bottom=min(row.curve[min(4, len(row.curve) - 1)] for row in board.rows) - 0.02)
+    curve.set_title(f"Best so far, median of {len(board.rows[0].seeds)} seeds", loc="left", fontsize=9)
+    area.set_title("Area: each seed, mean, 95% interval", loc="left", fontsize=9)
+    area.set_yticks(range(len(drawn)), [row.label for row, _ in drawn])
+    for label, (_, (colour, _)) in zip(area.get_yticklabels(), drawn, strict=True):
+        label.set_color(colour)
+    area.set_ylim(-0.6, len(drawn) - 0.4)
     return figure
 
 
@@ -146,16 +159,35 @@ def _named(each: ConfirmedRule) -> str:
     return f"{each.known}: {each.infix}" if each.known and each.known != each.infix else each.infix
 
 
+def _drawn(board: Board) -> Iterator[tuple[str, LineStyleType]]:
+    """The colour and the line of each row, as in the report."""
+    drawn = marks({row.label: row.searcher for row in board.rows})
+    for row in board.rows:
+        mark = drawn[row.label]
+        dashes = [int(length) / 2 for length in mark.dashes.split()]  # in points
+        yield COLOURS[mark.colour].light, (0, dashes) if dashes else "-"
+
+
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, (axes,) = _panels(width, height, (1,))
+    return figure, axes
+
+
+def _panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure, Sequence[Axes]]:
+    """A figure, and axes beside each other that take these shares of its width."""
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "harness", "svg.fonttype": "path", "font.size": 9})
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    size, widths = (width, height), tuple(shares)
+    figure, (row,) = pyplot.subplots(
+        1, len(widths), figsize=size, layout="constrained", width_ratios=widths, squeeze=False
+    )
+    for axes in row:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, list(row)
 
 
 def _save(figure: Figure, name: str) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
-from harness.contracts import ChildProtocol, Outcome, Status
+from harness.contracts import Outcome, Status, TaskProtocol
 
 SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 
@@ -50,7 +50,7 @@ Started = TypeVar("Started", bound=Run)
 
 
 def sweep_then_train(
-    protocol: ChildProtocol, start: Callable[[float], Started], *, test: Callable[[Started], float] | None = None
+    protocol: TaskProtocol, start: Callable[[float], Started], *, test: Callable[[Started], float] | None = None
 ) -> Outcome:
     """Sweep the learning rates, train on with the best one, and report what the child earned.
 
@@ -117,7 +117,7 @@ class Stack(Protocol):
 
 
 def sweep_together(
-    protocol: ChildProtocol, rules: int, start: Callable[[Sequence[tuple[int, float]]], Stack], *, test: bool = False
+    protocol: TaskProtocol, rules: int, start: Callable[[Sequence[tuple[int, float]]], Stack], *, test: bool = False
 ) -> list[Outcome]:
     """The same schedule for many rules, all of whose λs train side by side.
 
@@ -177,7 +177,7 @@ def sweep_together(
 class _Record:
     """What has come of one child so far."""
 
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     tested: float | None
     examples: int = 0
     sweep: dict[float, float] = field(default_factory=dict)
@@ -222,7 +222,7 @@ class _Record:
         )
 
 
-def epochs_of(protocol: ChildProtocol) -> float:
+def epochs_of(protocol: TaskProtocol) -> float:
     """How many epochs a child trains that neither diverges nor stops."""
     alive, before, epochs = len(protocol.learning_rates), 0.0, 0.0
     for share in protocol.rungs:
@@ -232,7 +232,7 @@ def epochs_of(protocol: ChildProtocol) -> float:
 
 
 def _halve(
-    protocol: ChildProtocol, start: Callable[[float], Started]
+    protocol: TaskProtocol, start: Callable[[float], Started]
 ) -> tuple[list[tuple[float, Started]], list[float], int]:
     """Train all λs side by side, and drop the worse half at each rung (successive halving, Jamieson, Talwalkar 2016).
 

@@ -8,9 +8,10 @@ from types import ModuleType
 
 import pytest
 
+from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
 from harness.race.runs import RunState
 from harness.race.store.archive_reading import decode
-from harness.race.store.tables import TABLES, parts
+from harness.race.store.tables import TABLES, TableSpec, parts
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -67,7 +68,7 @@ def test_no_published_run_names_a_folder_of_somebody(publish: ModuleType) -> Non
 
 
 def test_every_part_of_a_table_is_the_run_that_its_name_says() -> None:
-    found = {path.name: path for path in (RESULTS / "tables").glob("*.jsonl.gz")}
+    found = {path.name: path for path in (RESULTS / "tables").glob("*-r*-p*.jsonl.gz")}
     every = {part.file_name: part for table in TABLES.values() for part in parts([table], range(table.replicates))}
     assert found.keys() <= every.keys()
     fingerprints = set()
@@ -82,3 +83,22 @@ def test_every_part_of_a_table_is_the_run_that_its_name_says() -> None:
         assert not any(PurePosixPath(word).is_absolute() for word in header.provenance["command"].split())
         fingerprints.add(header.data_fingerprint)
     assert len(fingerprints) <= 1  # one copy of the data
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_table_is_complete_and_has_its_truth(table: TableSpec) -> None:
+    folder = RESULTS / "tables"
+    plan = plan_of(folder, table, data="cifar10")
+    for seed in SEEDS:
+        path = folder / file_of(table, seed)
+        assert is_known(path, plan, seed)
+        archive = decode(path)
+        assert archive.state is RunState.FINISHED
+        assert all(entry.outcome is not None and entry.outcome.test is not None for entry in archive.entries)
+        assert not any(PurePosixPath(word).is_absolute() for word in archive.header.provenance["command"].split())
+
+
+def test_the_folder_of_tables_holds_parts_and_truths_alone() -> None:
+    parts_of = {part.file_name for table in TABLES.values() for part in parts([table], range(table.replicates))}
+    truths = {file_of(table, seed) for table in TABLES.values() for seed in SEEDS}
+    assert {path.name for path in (RESULTS / "tables").iterdir() if path.is_file()} == parts_of | truths

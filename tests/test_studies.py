@@ -1,4 +1,4 @@
-"""The study of savings tells apart what was measured under different conditions."""
+"""The studies use the library, and that of savings tells apart what was measured under different conditions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+import harness
+from harness import registry
 from harness.contracts import Rule
 from harness.race.header import Confirmation, RunHeader
 from harness.race.protocols import NO_DATA, Budget
@@ -18,7 +20,8 @@ from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
 from harness.tasks.toy.protocols import TOY_QUADRATIC
 
-SAVINGS = Path(__file__).parent.parent / "results" / "studies" / "savings"
+STUDIES = Path(__file__).parent.parent / "results" / "studies"
+SAVINGS = STUDIES / "savings"
 ABOUT = {"protocol": "a", "torch": "2"}
 
 
@@ -33,6 +36,33 @@ def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     finally:
         sys.modules.pop("rules", None)
     return module
+
+
+def test_no_study_opens_the_store_or_rewrites_the_loop() -> None:
+    """They call what anybody can call."""
+    for path in STUDIES.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for word in ("sqlite3", "race.store", "race.loop", ".evaluate(", "searcher.ask("):
+            assert word not in source, f"{path}: {word}"
+
+
+def test_a_search_of_the_controller_study_is_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(registry, "_HERE", {kind: {} for kind in registry.Kind})
+    monkeypatch.syspath_prepend(str(STUDIES / "controller"))
+    try:
+        run = importlib.import_module("run")
+        stages = importlib.import_module("stages")
+        monkeypatch.setattr(run, "CHILDREN", 4)
+        line = run.search("sketch:toy-quadratic", stages.RANDOM, 7, tmp_path)
+        protocol = run.protocol_of("sketch:toy-quadratic")
+    finally:
+        for name in ("run", "stages"):
+            sys.modules.pop(name, None)
+    board = harness.run("random", protocol=protocol, children=4, seeds=[7], results=tmp_path, progress=False)
+    row = next(row for row in board.rows if row.searcher == "random")
+    assert line["area"] == round(row.areas[0], 5)
+    assert (line["arm"], line["seed"], line["proposals"]) == ("random", 7, row.proposals)
+    assert harness.load(tmp_path).evaluations.rows == 4, "one evaluation serves both runs"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.contracts import CPU
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunState
 from harness.settings import Value
@@ -77,6 +78,15 @@ def environment_marks(headers: Sequence[RunHeader]) -> dict[Environment, str]:
 def told(records: Sequence[Judged], name: str) -> tuple[str, ...]:
     """What the runs' provenance says under a name, each answer once."""
     return tuple(dict.fromkeys(record.header.provenance.get(name, "unknown") for record in records))
+
+
+def hardware(records: Sequence[Judged]) -> tuple[str, ...]:
+    """What the runs' children trained on, each once: the processor, or the GPU that did it for one."""
+    found = []
+    for record in records:
+        device = record.header.environment.get("device", CPU)
+        found.append(record.header.provenance.get("processor", "unknown") if device == CPU else device)
+    return tuple(dict.fromkeys(found))
 
 
 def _not_pooled(entrants: Sequence[Entrant], environments: Sequence[Mapping[str, str]]) -> list[str]:

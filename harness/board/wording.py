@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate
-from harness.contracts import Rule
+from harness.contracts import Rule, TaskProtocol
 from harness.errors import HarnessError
 from harness.space.notation import rules as notation
 
@@ -33,6 +34,23 @@ def formula(rule: Rule) -> str:
         return plain(notation.readable(rule))
     except HarnessError:
         return plain(str(rule))
+
+
+def measured(protocol: TaskProtocol) -> tuple[tuple[str, str], ...]:
+    """What scores measure, as a fact of a board; nothing where the protocol says no more than that they are scores."""
+    return () if protocol.metric is None else (("metric", plain(protocol.metric.described)),)
+
+
+def translated(protocol: TaskProtocol) -> Mapping[str, Callable[[float], str]]:
+    """What writes a score as a figure of the metric, by the metric's title; nothing where the two are the same."""
+    metric = protocol.measured
+    if metric.score == "x" or metric.figure(1.0) is None:
+        return {}
+    return {plain(metric.titled): lambda score: _figure(metric.figure(score))}
+
+
+def _figure(figure: float | None) -> str:
+    return "" if figure is None else "∞" if figure == math.inf else f"{figure:.4g}"
 
 
 def seed_list(seeds: Sequence[int]) -> str:

@@ -93,10 +93,11 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
     from harness.board.rules import pages as rules_pages
     from harness.board.rules.formats import render
     from harness.board.terminal import show_page
-    from harness.cli.terminal.live import counting
+    from harness.library.boards import rules_boards
+    from harness.library.live import counting
 
     with counting("judging the rules"):
-        found = _rules_boards(results, only=only)
+        found = rules_boards(results, only=only)
     if format is not BoardFormat.TEXT:
         document(render(found, Format(format.value)))
         return
@@ -127,44 +128,30 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
     from harness.board.markdown import Format
     from harness.board.searches.formats import render
     from harness.board.terminal import show
-    from harness.cli.terminal.live import counting
+    from harness.library.boards import boards
+    from harness.library.live import counting
 
     with counting("judging the runs"):
-        found = _boards(results, top=top, only=only)
+        found = boards(results, top=top, only=only)
     if format is BoardFormat.TEXT:
         show(found, console())
     else:
         document(render(found, Format(format.value)))
 
 
-def _boards(results: Path, *, top: int, only: str = "") -> tuple[Board, ...]:
-    from harness.board.searches.judging import boards
-    from harness.race.store.ledger import Ledger
-
-    with Ledger.read(results) as ledger:
-        records = ledger.results()
-    return boards(records, top=top, only=only)
-
-
-def _rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
-    from harness.board.rules.judging import rules_boards
-    from harness.race.store.ledger import Ledger
-
-    with Ledger.read(results) as ledger:
-        return rules_boards(ledger.results(), ledger.confirmations(), only=only)
-
-
 def _view(results: Path, *, top: int) -> watching.View:
     from harness.board.searches import pages as search_pages
+    from harness.library.boards import boards
 
-    found = _boards(results, top=top)
+    found = boards(results, top=top)
     return _at_work(search_pages.pages(found), found)
 
 
 def _rules_view(results: Path) -> watching.View:
     from harness.board.rules import pages as rules_pages
+    from harness.library.boards import rules_boards
 
-    found = _rules_boards(results)
+    found = rules_boards(results)
     return _at_work(rules_pages.pages(found), found)
 
 

@@ -113,11 +113,23 @@ def loaded(name: str) -> Any:
     """A command as Typer makes it of its function, or of the app of its group."""
     module, _, attribute = COMMANDS[name].target.partition(":")
     target = getattr(importlib.import_module(module), attribute)
-    if isinstance(target, typer.Typer):
-        return typer.main.get_command(target)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(target)
-    return typer.main.get_command(alone)
+    if not isinstance(target, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(target)
+        target = alone
+    command = typer.main.get_command(target)
+    _illustrate(command, (name,))
+    return command
+
+
+def _illustrate(command: Any, path: tuple[str, ...]) -> None:
+    """Show examples below the help of a command and of those in its group, which is to list them in whole lines."""
+    from harness.cli.terminal.examples import examples
+
+    command.short_help = (command.help or "").partition("\n")[0]
+    command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in examples(path))])  # \b: never wrapped
+    for name, each in getattr(command, "commands", {}).items():
+        _illustrate(each, (*path, name))
 
 
 app = typer.Typer(
@@ -125,7 +137,6 @@ app = typer.Typer(
     name="harness",
     help="Where methods that discover neural-network optimizers compete.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,12 +11,9 @@ from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
-from harness.errors import ProtocolError, check_range
+from harness.library.defaults import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
 
-if TYPE_CHECKING:
-    from harness.contracts import Rule
-
-TOP, SEEDS, MOST_SEEDS = 5, "0-9", 20  # the exact test goes through all 2ⁿ signs of n seeds
+SEEDS = f"0-{FRESH_SEEDS - 1}"
 
 
 def confirm(
@@ -32,7 +28,7 @@ def confirm(
         bool, typer.Option("--finals", help="The final best of every run; the leaderboard then shows what they earn.")
     ] = False,
     seeds: Annotated[
-        str, typer.Option(help=f"Fresh seeds to retrain on, {MOST_SEEDS} at most, as 0-9 or 100-119.")
+        str, typer.Option(help=f"Fresh seeds to retrain on, {MOST_FRESH_SEEDS} at most, as 0-9 or 100-119.")
     ] = SEEDS,
     rules: Annotated[
         list[str] | None,
@@ -58,66 +54,44 @@ def confirm(
 
     If interrupted, run the same command again to resume. Every completed child is kept.
     """
-    from harness.board.rules.confirming import retrain
     from harness.board.rules.judging import group_of
-    from harness.board.rules.plan import planned
+    from harness.library.confirming import nominated_of_each, retrained
     from harness.race.protocols import named
-    from harness.race.store.ledger import Ledger
-    from harness.space.zoo import resolve
 
-    chosen_seeds = options.seeds(seeds)
-    check_range("seeds: how many", len(chosen_seeds), least=1, most=MOST_SEEDS, error=ProtocolError)
-    check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
-    check_range("board", 1 if board is None else board, least=1, error=ProtocolError)
-    own = [resolve(text) for text in rules or []]
-    top = (0 if own or finals else TOP) if top is None else top
+    chosen_seeds, own = options.seeds(seeds), rules or []
     options.check_device(device)
-    if not top and not finals and own:
+    if own and not nominated_of_each(own, top=top, finals=finals) and not finals:
         given = {"--board": board is not None, "--unfinished": unfinished}
         options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those of --rule")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
-    chosen = None if protocol is None else named(protocol)
-    _tell_repeated(own, rules or [])
+    scoring = None if protocol is None else named(protocol)
     if cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
-    if top or finals or not own:
-        Ledger.read(results).close()  # where there is no store, none is to be made
     _tell_one_seed(seeds)
-    with Ledger.open(results) as ledger, stoppable():
-        plan = planned(
-            ledger, own, top=top, finals=finals, board=board, unfinished=unfinished, protocol=chosen, data=data
-        )
-        options.tell_unread(plan.protocol, data, data_root, default=None)
-        headers = retrain(
-            plan,
-            ledger,
+    with stoppable():
+        headers = retrained(
+            results,
+            own,
+            top=top,
+            finals=finals,
             seeds=chosen_seeds,
+            protocol=scoring,
+            reference=protocol if protocol is not None and ":" in protocol else "",
+            board=board,
+            unfinished=unfinished,
+            data=data,
             data_root=data_root,
-            device=device,
             workers=slots,
             cluster=cluster,
+            device=device,
             announce=announce,
             follow=followed(quiet=quiet),
         )
     print_rules_boards(results, BoardFormat.TEXT, only=group_of(headers[0]))
 
 
-def _tell_repeated(own: Sequence[Rule], texts: Sequence[str]) -> None:
-    """Say which rules of ``--rule`` are no function of their own: every function is retrained once."""
-    from harness.board.rules.known import known_optimizers
-
-    known = {rule.key: name for name, rule in known_optimizers().items()}
-    given: dict[str, str] = {}
-    for rule, text in zip(own, texts, strict=True):
-        if rule.key in known:
-            announce(f"--rule {text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
-        elif rule.key in given:
-            announce(f"--rule {text!r} is the same function as {given[rule.key]!r}, and is retrained once")
-        given.setdefault(rule.key, text)
-
-
 def _tell_one_seed(text: str) -> None:
     """Say what a lone number means: it was a number of seeds once, and commands of those days are still about."""
-    if text.isdecimal() and 1 < int(text) <= MOST_SEEDS:
+    if text.isdecimal() and 1 < int(text) <= MOST_FRESH_SEEDS:
         many = f"--seeds 0-{int(text) - 1}"
         announce(f"--seeds {text} is the one seed {text}, as for every command; {text} seeds are {many}")

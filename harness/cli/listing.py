@@ -78,7 +78,6 @@ def _print(table: _Table) -> None:
 
 
 def _protocols(_what: Listed, _name: str) -> _Table:
-    from harness.errors import RegistryError
     from harness.race.protocols import registered
     from harness.registry import Kind, entries
 
@@ -86,11 +85,12 @@ def _protocols(_what: Listed, _name: str) -> _Table:
     for name, entry in entries(Kind.PROTOCOL).items():
         try:
             found = registered(name)
-        except RegistryError:  # one that somebody's package registers badly hides no other
+        except HarnessError:  # one that somebody's package registers badly hides no other
             table.add_row(name, "", "", "", "", f"cannot be loaded from {entry.target}")
             continue
         protocol = found.protocol
-        examples = f"{protocol.train_examples:,} + {protocol.validation_examples:,}"
+        counts = [protocol.count(each) for each in ("train_examples", "validation_examples")]
+        examples = " + ".join(f"{each:,}" for each in counts if each is not None)
         table.add_row(name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), found.summary)
     table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
     return table
@@ -99,13 +99,17 @@ def _protocols(_what: Listed, _name: str) -> _Table:
 def _protocol(_what: Listed, name: str) -> _Table:
     from dataclasses import fields
 
-    from harness.race.protocols import named
+    from harness.race.protocols import registered, targets
 
-    protocol, table = named(name), _Table(["field", "value"])
+    found = registered(name)
+    protocol, table = found.protocol, _Table(["field", "value"])
     for one in fields(protocol):
-        value = getattr(protocol, one.name)
-        table.add_row(one.name, " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value))
+        value = protocol.measured.described if one.name == "metric" else getattr(protocol, one.name)
+        parts = value if isinstance(value, tuple) else (value,)
+        table.add_row(one.name, " ".join(f"{each:g}" if type(each) is float else str(each) for each in parts))
     table.add_row("hash", protocol.hash)
+    table.add_row("targets", " ".join(f"{each:.3g}" for each in found.targets or targets(protocol)))
+    table.caption = found.summary
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,12 @@ import typer
 
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
-from harness.errors import ProtocolError, SettingError, SpaceError, check_choice, check_range, message
+from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
+from harness.machine import check_device as check_device  # which the commands take from here
+from harness.machine import cores
 
 if TYPE_CHECKING:
-    from harness.contracts import ChildProtocol
+    from harness.contracts import TaskProtocol
     from harness.space.grammar import Space
 
 Named = TypeVar("Named", int, str)
@@ -107,18 +108,6 @@ def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
     return distinct(found, option)
 
 
-def check_device(text: str) -> None:
-    """Raise unless a text names a device, whether or not it is there.
-
-    Raises:
-        SettingError: it is none.
-    """
-    kind, colon, index = text.partition(":")
-    if text != CPU and (kind != "cuda" or (colon and not _whole(index))):
-        expected = "cpu, or cuda where there is a GPU"
-        raise SettingError(message("device", expected=expected, got=repr(text), hint="Change --device"))
-
-
 def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False, used: bool = True) -> int:
     """Read ``auto`` (one worker a core, or one for a GPU) or a number, of which no more than the cores are taken.
 
@@ -143,13 +132,6 @@ def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False, u
     if used:
         announce(f"--workers {wanted}: only {most} for {most} core{'s' * (most > 1)}; --oversubscribe takes more")
     return most
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _whole(text: str) -> bool:
@@ -191,7 +173,7 @@ def tell_unused(given: Mapping[str, bool], why: str) -> None:
         announce(f"{' and '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used: {why}")
 
 
-def tell_unread(protocol: ChildProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
+def tell_unread(protocol: TaskProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
     """Say so where a data set was chosen and the protocol reads none.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 from dataclasses import asdict
 from enum import StrEnum
@@ -94,22 +92,19 @@ def score(
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
     """Train one child and print its reward, the sweep and the curve."""
-    from harness.cli.terminal.live import counting
-    from harness.race.conditions import task_and_data
-    from harness.race.engines.engine import build_task
-    from harness.race.protocols import child_seed, named
+    from harness.library.live import counting
+    from harness.library.scoring import Scorer
+    from harness.race.protocols import named
     from harness.space.notation import rules as notation
 
     parsed, chosen = _resolved(rule), named(protocol)
     formula = notation.readable(parsed)
     options.check_device(device)
     options.tell_unread(chosen, data, data_root)
-    factory, examples = task_and_data(chosen, data, data_root, device=device, announce=announce)
+    scorer = Scorer(chosen, data=data, data_root=data_root, device=device, announce=announce)
     with counting(f"training {formula}, examples") as watch:
-        if "watch" in inspect.signature(factory).parameters:
-            factory = functools.partial(factory, watch=watch)
-        task = build_task(factory, chosen, examples, device=device)
-        (outcome,) = task.evaluate([parsed], seed=child_seed(seed, chosen))
+        outcome = scorer(parsed, seed=seed, watch=watch)
+    examples = scorer.data
     if format is ScoreFormat.JSON:
         scored = _scored(parsed, outcome) | _context(chosen.name, chosen.hash, examples, seed)
         document(json.dumps(scored, indent=2) + "\n")
@@ -137,37 +132,14 @@ def export(
     name: Annotated[str, typer.Option(help="Name of the optimizer's class, for torch.")] = "",
 ) -> None:
     """Write a rule for use without this program: PyTorch source, LaTeX, Graphviz, or SVG."""
-    from harness.errors import SettingError, message
     from harness.files import write_whole
+    from harness.library.rules import export_rule
 
-    parsed = _resolved(rule)
-    if name and format is not ExportFormat.TORCH:
-        raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
-    text = _exported(parsed, format, name)
+    text = export_rule(rule, format.value, name=name)
     if to is None:
         document(text)
     else:
         write_whole(to, text.encode())
-
-
-def _exported(rule: Rule, format: ExportFormat, name: str) -> str:
-    match format:
-        case ExportFormat.TORCH:
-            from harness.space.torch_source.optimizer import optimizer_source
-
-            return optimizer_source(rule, name=name)
-        case ExportFormat.LATEX:
-            from harness.space.notation import rules as notation
-
-            return notation.equation(rule)
-        case ExportFormat.DOT:
-            from harness.space.notation.diagram import dot
-
-            return dot(rule)
-        case ExportFormat.SVG:
-            from harness.space.notation.diagram import svg
-
-            return svg(rule)
 
 
 def _resolved(text: str) -> Rule:

@@ -17,12 +17,13 @@ from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import RegistryError, SettingError, check_choice, message
+from harness.library.defaults import CHILDREN, SEEDS
 
 if TYPE_CHECKING:
     from harness.race.racing import Racer, Setup
 
 RACERS = "rl,gp,evolution,tpe,random"
-CHILDREN, SEEDS = 12, "0-1"  # a search that ends in about two minutes on two cores
+SEED_LIST = f"0-{SEEDS - 1}"
 
 
 class Evaluator(StrEnum):
@@ -63,7 +64,7 @@ def stated(
     protocol: options.ProtocolName = "quick",
     children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
     proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
-    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEEDS,
+    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEED_LIST,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,
@@ -114,6 +115,7 @@ def stated(
         data_root=data_root,
         replay=evaluator is Evaluator.REPLAY,
         results=results,
+        reference=protocol if ":" in protocol else "",
     )
 
 

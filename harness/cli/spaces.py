@@ -44,7 +44,7 @@ def count(
     seed: Annotated[int, typer.Option(help="Seed of the numeric probe.", min=0)] = 0,
 ) -> None:
     """Count a space's distinct functions by algebra (keys) and by an independent numeric probe."""
-    from harness.cli.terminal.live import counting
+    from harness.library.live import counting
     from harness.space.counting.count import count_functions, count_keys
 
     counted = options.space(space, blocks, operands, unary, binary, constraints)

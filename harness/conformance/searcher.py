@@ -183,6 +183,8 @@ def order(subject: Subject) -> str:
     space, searcher, history = subject.space, subject.fresh(subject.space), History()
     while len(history.rules) < _enough(searcher):
         rules = driving.asked(searcher, space, max(4, searcher.batch), history)
+        if not rules:
+            break
         waiting = driving.latest(history, rules, driving.pretended)[::-1]
         searcher.tell(waiting[:1])
         early = driving.asked(searcher, space, 1, history)
@@ -197,6 +199,8 @@ def duplicates(subject: Subject) -> str:
     space, searcher, history = subject.space, subject.fresh(subject.space), History()
     while len(history.rules) < _enough(searcher):
         rules = driving.asked(searcher, space, searcher.batch, history)
+        if not rules:
+            break
         searcher.tell(driving.latest(history, rules, driving.equal, charged=False))
     return f"{len(history.rules)} proposals"
 

@@ -14,8 +14,8 @@ from harness.conformance.checks import Check, require, run_checks, same, titled
 from harness.conformance.driving import unconstrained
 from harness.conformance.elsewhere import find, importable, in_fresh_process
 from harness.conformance.surroundings import snapshot, stirred, untouched
-from harness.contracts import Block, ChildProtocol, Dataset, Outcome, Rule, Status, Task
-from harness.race.protocols import NO_DATA
+from harness.contracts import Block, Dataset, Outcome, Rule, Status, Task, TaskProtocol
+from harness.race.protocols import NO_DATA, check_protocol
 from harness.registry import Kind, load
 from harness.seeds import derive_seed
 
@@ -40,7 +40,7 @@ class Subject:
     """The task under test, with what it is built from and the rules it is tried on."""
 
     factory: Callable[..., Task]
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: Dataset
     rules: tuple[Rule, ...]
     seed: int
@@ -59,7 +59,7 @@ class Subject:
 def check_task(
     factory: str | Callable[..., Task],
     *,
-    protocol: ChildProtocol,
+    protocol: TaskProtocol,
     data: Dataset = NO_DATA,
     rules: int = 24,
     seed: int = 0,
@@ -79,7 +79,9 @@ def check_task(
 
     Raises:
         RegistryError: the name is unknown or cannot be loaded.
+        ProtocolError: a run's record cannot hold the protocol.
     """
+    check_protocol(protocol)
     loaded: Callable[..., Task] = load(Kind.TASK, factory) if isinstance(factory, str) else factory
     subject = Subject(loaded, protocol, data, trial_rules(rules, seed=seed), seed, timeout_seconds)
     return run_checks(titled(PROMISES, subject), report)
@@ -232,7 +234,7 @@ def lasting(outcomes: Sequence[Outcome]) -> list[str]:
     return [repr(replace(outcome, seconds=0.0)) for outcome in outcomes]
 
 
-def evaluated(target: str, protocol: ChildProtocol, data: Dataset, rules: Sequence[Rule], seed: int) -> list[str]:
+def evaluated(target: str, protocol: TaskProtocol, data: Dataset, rules: Sequence[Rule], seed: int) -> list[str]:
     """Evaluate by a task found by its import path: what a check asks of a fresh process."""
     task: Task = find(target)(protocol, data)
     return lasting(task.evaluate(rules, seed=seed))

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts import CPU, ChildProtocol, Dataset, Task
-from harness.errors import LedgerError, message
+from harness.contracts import CPU, Dataset, Task, TaskProtocol
+from harness.errors import DataError, LedgerError, message
 from harness.race.engines.engine import Engine, TaskSpec, build_task, check_device, pinned
 from harness.race.engines.opening import check_cluster, environment_at, open_engine
 from harness.race.engines.replay import ReplayEngine
 from harness.race.header import RunHeader
-from harness.race.protocols import NO_DATA
+from harness.race.protocols import NO_DATA, check_protocol
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import Kind, check_call, load
+from harness.registry import BUILT_IN, Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
 """Told in one line what a user should know of, such as that a download takes long."""
@@ -38,7 +38,7 @@ class Conditions:
         environment: the task's version, library versions, device, as it is pinned in the headers of runs.
     """
 
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     environment: Mapping[str, str]
@@ -90,8 +90,8 @@ class Replaying:
 
 
 def prepared(
-    protocol: ChildProtocol,
-    name: str,
+    protocol: TaskProtocol,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,
@@ -106,7 +106,7 @@ def prepared(
 
     Args:
         protocol: how rules are scored.
-        name: of the data set.
+        name: of the data set, or the data set itself.
         root: the folder that holds it, or None.
         device: where children train.
         workers: children trained at once, at most; ignored with a cluster.
@@ -117,8 +117,10 @@ def prepared(
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
+        ProtocolError: a run's record cannot hold the protocol.
         HarnessError: the task cannot be built, or the cluster cannot be reached.
     """
+    check_protocol(protocol)
     task = None
     spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, device=device)
     if cluster is None:
@@ -128,6 +130,9 @@ def prepared(
         check_cluster(cluster, spec)
         data = dataset(name, root, protocol, announce=announce)
     named = None if protocol.inputs == "none" else data.name
+    if workers > 1 or cluster is not None:  # others build the task, too
+        spec = dataclasses.replace(spec, task=portable(Kind.TASK, protocol.task))
+        named = None if named is None else portable(Kind.DATA, named)
     spec = dataclasses.replace(spec, data=named, fingerprint=data.fingerprint)
     if task is not None:
         environment = pinned(task)
@@ -139,15 +144,22 @@ def prepared(
     return Training(conditions, whole, task, workers, cluster)
 
 
-def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: Announce = lambda _: None) -> Dataset:
+def dataset(
+    name: str | Dataset, root: Path | None, protocol: TaskProtocol, *, announce: Announce = lambda _: None
+) -> Dataset:
     """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
 
     Raises:
-        DataError: it is missing or damaged; the message says how to get it.
+        DataError: it is missing or damaged, or of another kind; the message says how to get it.
         RegistryError: no data set has that name, or it cannot be called as one.
     """
     if protocol.inputs == "none":
         return NO_DATA
+    if not isinstance(name, str):
+        return name
+    if protocol.inputs != "images" and name in BUILT_IN[Kind.DATA]:
+        what, hint = f"data of protocol {protocol.name!r}", "Name such a data set with --data module:attribute"
+        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds images", hint=hint))
     factory = load(Kind.DATA, name)
     check_call(Kind.DATA, name, factory, root, announce)
     found: Dataset = factory(root, announce)
@@ -155,8 +167,8 @@ def dataset(name: str, root: Path | None, protocol: ChildProtocol, *, announce: 
 
 
 def task_and_data(
-    protocol: ChildProtocol,
-    name: str,
+    protocol: TaskProtocol,
+    name: str | Dataset,
     root: Path | None,
     *,
     device: str = CPU,
@@ -176,7 +188,7 @@ def task_and_data(
 
 
 def conditions_held(
-    records: Sequence[Judged], protocol: ChildProtocol, *, seeds: Sequence[int], data: str = "auto"
+    records: Sequence[Judged], protocol: TaskProtocol, *, seeds: Sequence[int], data: str = "auto"
 ) -> list[Conditions]:
     """What the store's evaluations by a protocol were made on: one data set, in one or more environments.
 

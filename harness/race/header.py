@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
-from harness.race.protocols import Budget, child_seed
+from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
@@ -65,7 +65,7 @@ class RunHeader:
     searcher_version: int
     settings: Mapping[str, Value]
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     data_fingerprint: str
     budget: Budget
@@ -188,12 +188,9 @@ class RunHeader:
         """
         try:
             fields = json.loads(text)
-            protocol = fields["protocol"]
-            protocol["learning_rates"] = tuple(protocol["learning_rates"])
-            protocol["rungs"] = tuple(protocol.get("rungs", ()))
             fields |= {
                 "space": Space.from_spec(fields["space"]),
-                "protocol": ChildProtocol(**protocol),
+                "protocol": stored(fields["protocol"]),
                 "budget": Budget(**fields["budget"]),
             }
             if "confirmation" in fields:

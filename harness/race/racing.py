@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts import CPU, ChildProtocol, Searcher
+from harness.contracts import CPU, Dataset, Searcher, TaskProtocol
 from harness.race.active_run import Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
@@ -26,7 +26,7 @@ from harness.race.engines.engine import Engine
 from harness.race.header import RunHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
-from harness.race.protocols import Budget
+from harness.race.protocols import REFERENCE, Budget
 from harness.race.provenance import provenance
 from harness.race.runs import RunState
 from harness.race.startup import RECORD, count, fitted, stated
@@ -46,27 +46,29 @@ class Setup:
         budget: for each run.
         seeds: one run each, for every entrant.
         results: the folder of the ledger.
-        data: registry name of the data set.
+        data: registry name of the data set, or the data set itself.
         data_root: the folder that holds it, or None.
         workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None.
         device: where a child trains, as torch names it.
         asynchronous: tell results as they finish.
         replay: look scores up in the store instead of training children.
+        reference: what ``--protocol`` took where that is not the protocol's own name: a run's record keeps it.
     """
 
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     budget: Budget
     seeds: tuple[int, ...]
     results: Path
-    data: str = "auto"
+    data: str | Dataset = "auto"
     data_root: Path | None = None
     workers: int = 1
     cluster: str | None = None
     device: str = CPU
     asynchronous: bool = False
     replay: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Racer:
             environment=dict(conditions.environment),
             provenance=provenance()
             | {"evaluator": "replay" if setup.replay else "train"}
+            | ({REFERENCE: setup.reference} if setup.reference else {})
             | ({} if startup is None else {RECORD: str(startup)}),
         )
 
@@ -260,7 +263,8 @@ def _training(setup: Setup, announce: Announce) -> Training:
 def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: Announce) -> Replaying:
     """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
     records = ledger.results()
-    held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=setup.data)
+    data = setup.data if isinstance(setup.data, str) else setup.data.fingerprint
+    held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=data)
     wanted = {header.identity for header, _ in _runs(racers, setup, held[0])}
     begun = [record.header.environment for record in records if record.header.identity in wanted]
     chosen = next((each for each in held if each.environment in begun), held[0])

@@ -1,16 +1,89 @@
-"""What a task hands in, checked before it counts."""
+"""What tasks hand in and records hold, checked before it counts: outcomes, and the numbers of protocols."""
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Annotated, Literal
 
-from harness.contracts import ChildProtocol, Outcome, Status
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from harness.contracts import Outcome, Status, TaskProtocol
 from harness.files import unicode_text
+from harness.metrics import FORMULAS
 
 MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
+Score = Annotated[float, Field(ge=0, le=1)]
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
+Short = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029|]{1,40}$")]  # the head of a column
 
-def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
+
+def _finite(value: JsonValue) -> JsonValue:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as cause:
+        raise ValueError("finite numbers") from cause
+    return value
+
+
+class Part(BaseModel):
+    """A part of a record: no more and no less than its fields, of exactly their kinds."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class MetricSpec(Part):
+    """``Metric``."""
+
+    name: Short
+    unit: Short | Literal[""]
+    score: Literal["", *FORMULAS]  # type: ignore[valid-type]
+
+
+class ProtocolSpec(Part):
+    """``TaskProtocol.spec()``: the head, and whatever numbers the task has.
+
+    The counts that a task need not have mean the same wherever it has them: boards read the first two.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[JsonValue, AfterValidator(_finite)]]
+
+    name: Label
+    version: int
+    task: Label
+    inputs: Label
+    metric: MetricSpec | None = None
+    learning_rates: Annotated[list[float], Field(min_length=1)]
+    epochs: Positive
+    chance: Score
+    rungs: list[float] = []
+    stops_below: Score = 0.0
+    train_examples: Count = 0
+    validation_examples: Count = 0
+    batch_size: Positive = 1
+
+
+def told(error: ValidationError) -> tuple[str, str]:
+    """What was expected, and what was there instead, of the first thing that is wrong."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    match first["type"]:
+        case "json_invalid":
+            got = first["msg"].removeprefix("Invalid JSON: ").replace(" at line 1 column", " in column")
+            return "a line of JSON", got
+        case "missing":
+            return f"a field {where}", "none"
+        case "extra_forbidden":
+            return f"no field {where}", "one"
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{expected} in {where}", repr(first["input"])
+
+
+def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
     """Return the outcome in plain finite numbers, as the ledger takes it.
 
     A failure scores chance, whatever it says. An outcome is a failure if it is malformed, if a score is NaN or outside
@@ -46,13 +119,13 @@ def checked(outcome: Outcome, protocol: ChildProtocol) -> Outcome:
     return plain
 
 
-def _tested(outcome: Outcome, protocol: ChildProtocol) -> float | None:
+def _tested(outcome: Outcome, protocol: TaskProtocol) -> float | None:
     if outcome.test is None:
         return None
     return float(outcome.test) if outcome.status == Status.OK else protocol.chance
 
 
-def _failure(protocol: ChildProtocol, note: str) -> Outcome:
+def _failure(protocol: TaskProtocol, note: str) -> Outcome:
     return Outcome(
         status=Status.ERROR, score=protocol.chance, learning_rate=None, examples=0, seconds=0.0, message=note
     )

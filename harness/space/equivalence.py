@@ -9,9 +9,9 @@ gradients hold exact zeros.
 
 What decides at the edges (**D**):
 
-- ε in x/(y+ε) and log(|x|+ε) is added to what is below 1 in size only (``vocabulary.with_epsilon``). Float32 cannot add
-  it elsewhere, so children train by this rule already; in float64 ``RuleOptimizer`` adds it everywhere. So g/1 is g,
-  and m/sign(m) is m · sign(m): where m is 0, both are. But 1/sign(m) is 1/ε there, and stays.
+- ε in ``x/(y+ε)`` and ``log(|x|+ε)`` is added to what is below 1 in size only (``vocabulary.with_epsilon``). Float32
+  cannot add it elsewhere, so children train by this rule already; in float64 ``RuleOptimizer`` adds it everywhere. So
+  g/1 is g, and m/sign(m) is m · sign(m): where m is 0, both are. But 1/sign(m) is 1/ε there, and stays.
 - sign(NaN) is 0, as torch has it on every path; any other function of NaN is NaN, save for a drop, 1 to the NaN, which
   is 1, and NaN to the 0, which is 0, its sign.
 

@@ -47,6 +47,12 @@ class Space:
 
     Raises:
         SpaceError: a word is not the edition's, a count is out of range, or no rule satisfies the constraints.
+
+    Example:
+        >>> from harness import Rule, Space
+        >>> space = Space.of(blocks=1, operands=["g", "m", "v"], unary=["id", "exp"])
+        >>> space.size(), space.contains(Rule.parse("g * exp(m)"))
+        (96, True)
     """
 
     edition: str

@@ -77,6 +77,16 @@ class RuleOptimizer(Optimizer):
     Raises:
         SettingError: a setting is out of range, or a parameter is not real floating point.
         RuleSyntaxError: ``rule`` is a text that is no rule.
+
+    Example:
+        >>> import torch
+        >>> from harness import RuleOptimizer
+        >>> weight = torch.nn.Parameter(torch.ones(2))
+        >>> optimizer = RuleOptimizer([weight], "g", lr=0.5)
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> weight.tolist()
+        [0.0, 0.0]
     """
 
     def __init__(

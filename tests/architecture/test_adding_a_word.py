@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from as_installed import ROOT, lay_out
 from harness.space import words
 from harness.space.vocabulary import BY_NAME
 
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-CUBE = CONTRIBUTING[CONTRIBUTING.index('    Word(\n        "cube",') :].partition("\n\n")[0].strip()
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+CUBE = textwrap.indent(PAGE[PAGE.index('Word(\n    "cube",') :].partition("\n```")[0], "    ").strip() + ","
 RECORDS = {  # the kind whose list a record ends
     "OPERANDS": 'Word("g4", "operand", Node("mul", (SQUARE, SQUARE)), edition="cubes", zero_where=("g", "v")),',
     "UNARY": f"""{CUBE}

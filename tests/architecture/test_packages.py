@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 from as_installed import ROOT, package_folders
 
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-SHIPPED = (*SETUPTOOLS["package-dir"].values(), "LICENSE", "README.md", "pyproject.toml")
+SHIPPED = (*SETUPTOOLS["package-dir"].values(), "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml")
+DOCUMENTED = ("docs", "results", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "constraints.txt", "tox.ini")
+LEFT_OUT = ("__pycache__", "reference", "*.jsonl", "*.gz", "*.html", "*.sqlite*")
 BUILD = """
 import sys
 from setuptools import build_meta
@@ -48,9 +51,10 @@ def build(what: str, source: Path, destination: Path) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source tree: building writes into it."""
     folder = tmp_path_factory.mktemp("source")
-    for name in SHIPPED:
+    for name in (*SHIPPED, *DOCUMENTED):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            left_out = LEFT_OUT if name in DOCUMENTED else LEFT_OUT[:1]
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*left_out))
         else:
             shutil.copy(ROOT / name, folder)
     return folder
@@ -85,9 +89,23 @@ def test_the_sdist_builds_the_same_wheel(source: Path, tmp_path: Path) -> None:
     assert files_of(build("wheel", unpacked, tmp_path / "again")) == direct
 
 
+def test_the_sdist_holds_what_the_documentation_is_built_from(source: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(build("sdist", source, tmp_path / "sdist"), tmp_path / "unpacked")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert {*DOCUMENTED, *SHIPPED} <= {path.name for path in unpacked.iterdir()}
+    assert not (unpacked / "docs" / "reference").exists()
+    pages = [path.relative_to(unpacked) for path in unpacked.rglob("*.md")]
+    assert {Path("docs/index.md"), Path("results/LEADERBOARD.md")} <= set(pages)
+    for page in pages:
+        links = re.findall(r"\]\(([^)\s#]+)", re.sub(r"`[^`\n]*`", "", (unpacked / page).read_text(encoding="utf-8")))
+        missing = [link for link in links if "://" not in link and not (unpacked / page.parent / link).exists()]
+        assert [link for link in missing if "reference/" not in link] == [], page
+
+
 def test_the_lowest_versions_that_are_tested_are_those_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["test"], *extras["publish"]]
+    declared = [*project["dependencies"], *extras["frames"], *extras["test"], *extras["publish"]]
+    declared.remove("optimizer-harness[frames]")
     tested = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()[1:]
     assert sorted(tested) == sorted(each.replace(">=", "==") for each in declared)

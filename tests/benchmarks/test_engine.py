@@ -27,8 +27,8 @@ from figures import COUNTERS, FIGURES, RATIOS, Turns, record
 from processes import pool, train_here
 from sleeping import SleepingTask, spec, threads
 
-from harness.cli.terminal.live import Live
 from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Task, Trial
+from harness.library.live import Live
 from harness.race.engines.engine import Engine, TaskSpec
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from harness.board.report import document
 from harness.cli.main import app
-from harness.cli.terminal import live
+from harness.library import live
 
 PATIENCE_SECONDS = 60
 Calls = dict[str, list[tuple[int, int]]]

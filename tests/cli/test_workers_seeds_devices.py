@@ -113,7 +113,7 @@ def test_no_data_is_loaded_for_a_device_that_is_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = complaint(capsys, monkeypatch, *arguments, "--device", device)
-    assert line == f"harness: device: expected cpu, or cuda where there is a GPU, got {device!r}. Change --device.\n"
+    assert line == f"harness: device: expected cpu, or cuda where there is a GPU, got {device!r}. Change the device.\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from harness.contracts import ChildProtocol, Dataset, Outcome, Rule, Status
+from harness.contracts import Dataset, Outcome, Rule, Status, TaskProtocol
 from harness.seeds import derive_seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnProtocol(TaskProtocol):
+    """With a number of its own."""
+
+    steps: int
+
+
+OWN = OwnProtocol(name="own", version=1, task="broken_tasks:Sound", learning_rates=(0.1, 1.0), chance=0.0, steps=3)
 
 
 class Sound:
     """Keeps every promise: a made-up score from the rule's key and the seed, and failure for exp of exp."""
 
-    def __init__(self, protocol: ChildProtocol, data: Dataset) -> None:
+    def __init__(self, protocol: TaskProtocol, data: Dataset) -> None:
         self.protocol, self.data = protocol, data
 
     @property

@@ -109,6 +109,18 @@ def test_a_broken_constructor_fails_checks_and_not_the_suite() -> None:
     assert "ZeroDivisionError" in failures(checks)[1]
 
 
+@pytest.mark.parametrize("promise", [searcher.order, searcher.duplicates])
+def test_a_searcher_that_proposes_nothing_does_not_keep_a_check_going(promise) -> None:
+    class Silent(broken.Sound):
+        batch = 0
+
+        def ask(self, count: int):  # noqa: ARG002
+            return []
+
+    (check,) = run_checks(titled([promise], subject(Silent)))
+    assert check.detail == "0 proposals"
+
+
 def test_settings_reach_the_searcher() -> None:
     def factory(space, *, seed: int, size: int):
         assert size == 3

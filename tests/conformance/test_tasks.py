@@ -14,6 +14,7 @@ from harness.conformance import check_task, failures, task
 from harness.conformance.checks import Check, run_checks, titled
 from harness.conformance.task import PROMISES, Subject, trial_rules
 from harness.contracts import Dataset
+from harness.errors import ProtocolError
 from harness.race.protocols import NO_DATA
 from harness.registry import Kind, load
 from harness.tasks.child.protocols import QUICK
@@ -102,6 +103,15 @@ def test_a_sound_task_conforms() -> None:
     checks = check_task("broken_tasks:Sound", protocol=TOY_QUADRATIC, rules=40)
     assert failures(checks) == []
     assert len({check.name for check in checks}) == len(PROMISES)
+
+
+def test_a_task_whose_protocol_is_like_no_child_conforms() -> None:
+    assert failures(check_task("broken_tasks:Sound", protocol=broken.OWN, rules=12)) == []
+
+
+def test_a_protocol_that_no_record_can_hold_is_refused_before_anything_is_scored() -> None:
+    with pytest.raises(ProtocolError, match="expected greater than or equal to 1 in epochs, got 0"):
+        check_task(broken.Raises, protocol=replace(broken.OWN, epochs=0))
 
 
 @pytest.mark.parametrize(("promise", "factory", "said"), BREACHES)

@@ -16,8 +16,10 @@ from racing import PINNED, completed, dump, entry, header, run
 
 from harness.board.rules.known import CONFIRMER
 from harness.board.searches.judging import boards
+from harness.contracts import Metric
 from harness.errors import LedgerError
 from harness.race.header import Confirmation, RunHeader
+from harness.race.protocols import StoredProtocol
 from harness.race.runs import RunState
 from harness.race.store import archive_reading
 from harness.race.store.archive import Archive, encode, line
@@ -138,6 +140,52 @@ def test_a_file_is_the_very_same_even_once_other_runs_make_its_outcomes_serve(tm
         assert not ledger.adopt(unsure)
         assert ledger.adopt(equal)
         assert not ledger.adopt(unsure)
+
+
+OWN = StoredProtocol(
+    name="own",
+    version=1,
+    task="nowhere:Own",
+    learning_rates=(0.1, 1),
+    chance=0.1,
+    metric=Metric("loss", score="1 / (1 + x)"),
+    numbers={"steps": 7, "ends": [1, 2.5, None], "deep": {"a": True}},
+)
+
+
+def test_a_run_by_a_protocol_with_numbers_of_its_own_is_taken_elsewhere_whole(tmp_path: Path) -> None:
+    made = header(6, protocol=OWN)
+    run(tmp_path / "a", made)
+    ours = archived(tmp_path / "a", made)
+    theirs = carried(ours, tmp_path / "b")
+    assert theirs == ours
+    assert encode(theirs) == encode(ours)
+    assert b'"learning_rates": [0.1, 1]' in encode(theirs)  # numbers as they were written
+    assert theirs.header.protocol == OWN
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"steps": 8}, r"line 1: expected name"),
+        ({"steps": [1, float("nan")]}, r"line 1: expected finite numbers in header.protocol.steps, got \[1, nan\]"),
+        ({"more": 1}, r"line 1: expected name"),
+        ({"metric": {"name": "loss", "unit": "", "score": "x\n"}}, r"line 1: .*metric.score"),
+        ({"train_examples": -1}, r"line 1: .*protocol.train_examples"),
+    ],
+)
+def test_numbers_of_its_own_that_were_changed_are_refused(
+    tmp_path: Path, change: dict[str, object], expected: str
+) -> None:
+    made = header(3, protocol=OWN)
+    run(tmp_path / "a", made)
+    lines = [json.loads(each) for each in encode(archived(tmp_path / "a", made)).splitlines()]
+    lines[0]["header"]["protocol"] |= change
+    body = b"".join(json.dumps(each).encode("ascii") + b"\n" for each in lines[:-1])
+    foot = line(lines[-1] | {"sha256": hashlib.sha256(body).hexdigest()})
+    (tmp_path / "run.jsonl").write_bytes(body + foot)
+    with pytest.raises(LedgerError, match=expected):
+        decode(tmp_path / "run.jsonl")
 
 
 def test_a_hostile_searcher_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:

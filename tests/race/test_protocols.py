@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
+import pickle
 import re
 import sys
 from collections.abc import Callable
@@ -14,9 +17,10 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.main import app
-from harness.contracts import NamedProtocol
-from harness.errors import RegistryError
-from harness.race.protocols import guessing, named, registered, targets
+from harness.contracts import ACCURACY, SCORE, ChildProtocol, Metric, NamedProtocol, TaskProtocol
+from harness.errors import DataError, ProtocolError, RegistryError
+from harness.race.conditions import dataset
+from harness.race.protocols import StoredProtocol, check_protocol, guessing, named, registered, stored, targets
 from harness.registry import BUILT_IN, Kind
 from harness.tasks.child.protocols import QUICK
 
@@ -35,6 +39,144 @@ STORED = {
 
 def test_hashes_in_stored_runs_stay_what_they_were() -> None:
     assert {name: protocol.hash for name, protocol in PROTOCOLS.items()} == STORED
+
+
+def test_specs_in_stored_runs_stay_what_they_were() -> None:
+    assert json.dumps(PROTOCOLS["toy-classifier"].spec(), sort_keys=True) == (
+        '{"batch_size": 32, "chance": 0.1, "dtype": "float32", "epochs": 5, "inputs": "none", "learning_rates": '
+        '[1e-05, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0], "name": "toy-classifier", "noise_sigma": 0.01, '
+        '"task": "toy-classifier", "train_examples": 384, "validation_examples": 500, "version": 1}'
+    )
+    assert PROTOCOLS["quick-halving"].spec().keys() - PROTOCOLS["quick"].spec().keys() == {"rungs", "stops_below"}
+
+
+def test_our_own_are_read_back_as_what_they_are() -> None:
+    for protocol in PROTOCOLS.values():
+        again = stored(recorded(protocol))
+        assert type(again) is ChildProtocol
+        assert again == protocol
+
+
+def test_what_our_own_measure_is_said_without_a_record_of_it() -> None:
+    assert {name: protocol.measured for name, protocol in PROTOCOLS.items()} == {
+        name: SCORE if name.startswith("toy-") else ACCURACY for name in PROTOCOLS
+    }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WalkProtocol(TaskProtocol):
+    """Of a task that is like no child."""
+
+    steps: int
+    start: tuple[float, ...] = (-1.5, 2)
+    words: str = "λ"
+
+
+WALK = WalkProtocol(
+    name="walk",
+    version=3,
+    task="walks:Walk",
+    metric=Metric("height", "m", "1 / (1 + x)"),
+    learning_rates=(1, 0.1),
+    chance=0,
+    steps=4_000,
+)
+
+
+def recorded(protocol: TaskProtocol) -> dict[str, object]:
+    """The protocol as a run's record holds it."""
+    found: dict[str, object] = json.loads(json.dumps(protocol.spec()))
+    return found
+
+
+def test_a_protocol_with_numbers_of_its_own_is_read_back_without_its_class() -> None:
+    check_protocol(WALK)
+    again = stored(recorded(WALK))
+    assert isinstance(again, StoredProtocol)
+    assert again.numbers == {"steps": 4_000, "start": [-1.5, 2], "words": "λ"}
+    assert (again.name, again.version, again.task, again.measured) == ("walk", 3, "walks:Walk", WALK.metric)
+    assert (again.learning_rates, again.epochs, again.chance) == ((1, 0.1), 1, 0)
+    assert again.hash == WALK.hash
+    assert again == WALK == stored(recorded(again))
+    assert pickle.loads(pickle.dumps(again)) == again
+    assert again != dataclasses.replace(WALK, steps=4_001)
+    assert again.count("steps") == 4_000
+    assert again.count("words") is again.count("train_examples") is None
+
+
+def test_every_number_of_ones_own_counts() -> None:
+    changed = [
+        dataclasses.replace(WALK, steps=1),
+        dataclasses.replace(WALK, start=(0.0, 0.0)),
+        dataclasses.replace(WALK, metric=None),
+        dataclasses.replace(WALK, epochs=2),
+    ]
+    assert len({WALK.hash, *(each.hash for each in changed)}) == len(changed) + 1
+
+
+def test_numbers_that_look_like_some_of_the_childs_are_kept_as_they_are() -> None:
+    few = {"train_examples": 10, "validation_examples": 5, "batch_size": 5}  # and no dtype, which a child's would get
+    spec = {name: value for name, value in recorded(WALK).items() if name not in ("steps", "start", "words")} | few
+    assert stored(spec).spec() | {"learning_rates": [1, 0.1]} == spec
+    assert isinstance(stored(spec), StoredProtocol)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Loose(TaskProtocol):
+    """Takes anything."""
+
+    thing: object = None
+
+
+class Undecorated(Loose):
+    """Its number would be no field."""
+
+    steps: int = 5
+
+
+def loose(kind: type[Loose] = Loose, **changes: object) -> TaskProtocol:
+    fields: dict[str, object] = {"name": "loose", "version": 1, "task": "a:b", "learning_rates": (0.1,), "chance": 0.0}
+    return kind(**fields | changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "line"),
+    [
+        (loose(Undecorated), "expected Undecorated to be a dataclass, got none. Put @dataclass(frozen=True"),
+        (loose(thing={1, 2}), "expected fields that JSON holds, got Object of type set is not JSON serializable."),
+        (loose(thing=math.nan), "expected fields that JSON holds, got Out of range float values"),
+        (loose(thing={10: 1, 9: 2}), "expected fields that JSON gives back, got others."),
+        (loose(learning_rates=()), "in learning_rates, got []."),
+        (loose(learning_rates=("fast",)), "expected a valid number in learning_rates.0, got 'fast'."),
+        (loose(chance=1.5), "expected less than or equal to 1 in chance, got 1.5."),
+        (loose(epochs=0), "expected greater than or equal to 1 in epochs, got 0."),
+        (loose(version="1"), "expected a valid integer in version, got '1'."),
+        (loose(metric=Metric("loss", score="-x")), "in metric.score, got '-x'."),
+        (loose(metric=Metric("a | b")), "in metric.name, got 'a | b'."),
+    ],
+)
+def test_what_no_record_can_hold_is_one_line(outside: Callable[..., None], protocol: TaskProtocol, line: str) -> None:
+    outside(protocol, "loose")
+    with pytest.raises(ProtocolError, match=re.escape(line)) as caught:
+        named("loose")
+    assert str(caught.value).startswith("protocol 'loose': ")
+    assert "\n" not in str(caught.value)
+    result = CliRunner().invoke(app, ["ls", "protocols"], catch_exceptions=False)
+    assert "quick" in result.output  # it hides no other
+
+
+def test_a_summary_is_made_where_none_is_given(outside: Callable[..., None]) -> None:
+    outside(WALK, "walk")
+    assert registered("walk").summary == "height of walks:Walk, 2 λs, 1 epoch"
+    shown = CliRunner().invoke(app, ["ls", "protocols", "walk"], catch_exceptions=False).output
+    assert "height (m); score 1 / (1 + x), less of it is better" in shown
+    assert re.search(r"^steps +4000 *$", shown, re.MULTILINE)
+
+
+def test_data_of_images_is_not_given_to_a_task_that_reads_something_else() -> None:
+    line = "data of protocol 'walk': expected text, got auto, which holds images."
+    with pytest.raises(DataError, match=re.escape(line)):
+        dataset("auto", None, dataclasses.replace(WALK, inputs="text"))
 
 
 def test_every_number_counts() -> None:
@@ -120,6 +262,12 @@ def test_an_unknown_protocol_names_the_nearest() -> None:
 
 def test_a_protocol_from_outside_has_quarters_of_the_way() -> None:
     assert targets(dataclasses.replace(QUICK, name="theirs", chance=0.2)) == pytest.approx((0.4, 0.6, 0.8))
+
+
+def test_guessing_explains_chance_alone_of_what_is_no_share_of_examples() -> None:
+    assert guessing(WALK) == 0
+    odds = Metric("perplexity", score="1 / x")
+    assert guessing(dataclasses.replace(QUICK, metric=odds)) == QUICK.chance < guessing(QUICK)
 
 
 def test_guessing_explains_three_standard_errors_above_chance() -> None:

@@ -113,9 +113,8 @@ def rules_verdict(board: RulesBoard) -> Verdict:
         return Verdict("No rule is confirmed yet.", "The first seed is still to be finished.")
     reference = next((rule for rule in board.rules if rule.key == board.best_known), None)
     first = board.rules[0]
-    figure = "test accuracy" if board.tested else "validation score"
     earned = f"{first.figure.mean:.3f}, over {first.figure.count} seeds"
-    top = f"The highest mean {figure} is that of {_rule_name(first)}, {earned}"
+    top = f"The highest mean {board.figure} is that of {_rule_name(first)}, {earned}"
     if reference is None:
         return Verdict("No known optimizer to compare with.", f"{top}.")
     others = [rule for rule in board.rules if not rule.known]

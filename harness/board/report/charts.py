@@ -94,14 +94,13 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
 
 def _of_rules(section: RulesSection) -> dict[str, Json]:
     name, board = f"r{section.number}", section.board
-    figure = "test accuracy" if board.tested else "validation score"
     found: dict[str, Json] = {
         f"{name}-size": {
             "kind": "confirmed",
-            "alt": f"Mean {figure} on fresh seeds against the size of the formula: "
+            "alt": f"Mean {board.figure} on fresh seeds against the size of the formula: "
             + "; ".join(f"{each.infix} {each.figure.mean:.3f} with {each.complexity} nodes" for each in board.rules)
             + ".",
-            "figure": figure,
+            "figure": board.figure,
             "points": [
                 {
                     "x": each.complexity,

@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from harness.board.wording import seed_list
-from harness.contracts import ChildProtocol
 from harness.race.header import RunHeader
-from harness.race.protocols import Budget
+from harness.race.protocols import REFERENCE, Budget
 from harness.race.startup import implied
 from harness.space.grammar import Space
 from harness.space.vocabulary import EDITIONS
@@ -30,7 +29,7 @@ def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
     parts = ["harness", "run", "--searcher", header.searcher]
     for name, value in sorted({**header.settings, **implied(header)}.items()):
         parts += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
-    parts += [*_space(header.space), *_scoring(header.protocol, header.data), *_budget(header.budget)]
+    parts += [*_space(header.space), *_scoring(header), *_budget(header.budget)]
     parts += ["--seeds", seed_list(sorted(seeds))]
     if header.asynchronous:
         parts.append("--async")
@@ -45,7 +44,7 @@ def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
     """
     assert header.confirmation is not None, "a search confirms nothing"
     parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]
-    parts += _scoring(header.protocol, header.data)
+    parts += _scoring(header)
     for rule in header.confirmation.rules:
         parts += ["--rule", rule]
     return shlex.join([*parts, *_device(header)])
@@ -66,8 +65,10 @@ def _space(space: Space) -> list[str]:
     return [*parts, "--constraints", told]
 
 
-def _scoring(protocol: ChildProtocol, data: str) -> list[str]:
-    return ["--protocol", protocol.name, *(["--data", data] if protocol.inputs != "none" else [])]
+def _scoring(header: RunHeader) -> list[str]:
+    protocol = header.protocol
+    name = header.provenance.get(REFERENCE, protocol.name)
+    return ["--protocol", name, *(["--data", header.data] if protocol.inputs != "none" else [])]
 
 
 def _device(header: RunHeader) -> list[str]:

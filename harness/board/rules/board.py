@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.board.comparison import pairs_needed
 from harness.board.statistics import LEAST_PAIRS, Estimate
-from harness.contracts import ChildProtocol, Rule, Status
+from harness.board.wording import plain
+from harness.contracts import Rule, Status, TaskProtocol
 from harness.race.protocols import Budget
 from harness.space.grammar import Space
 
@@ -37,7 +38,8 @@ class Retraining:
         validation: its validation score; chance unless ``status`` is OK.
         test: its test score; chance unless ``status`` is OK, None where the task has no test examples.
         learning_rate: the λ that the sweep chose; None if every λ diverged.
-        target_examples: training examples at that λ until the first epoch that reached the target; None if none did.
+        target_examples: training examples at that λ until the first epoch that reached the target; None if none did,
+            and where the protocol does not say how many an epoch has.
         examples: training examples consumed, the sweep included.
         seconds: wall time; never compared.
         sweep: (λ, validation score after the sweep's epoch).
@@ -101,7 +103,7 @@ class ConfirmedRule:
         errors: retrainings that could not be trained.
         reached: retrainings that reached the target.
         target_examples: median over seeds of the examples needed, counting those that never reached the target as
-            needing infinitely many; None where that median is infinite.
+            needing infinitely many; None where that median is infinite, or examples are not counted.
         means: the running means it needs, of ``m``, ``v``, ``gamma``: each a vector as long as the weights.
         complexity: nodes of its canonical expression, repeats included.
         drop: search score less mean validation score; None where no search found it or the two scores were not
@@ -152,7 +154,7 @@ class Searched:
 
     comparable: str
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     budget: Budget
@@ -191,7 +193,7 @@ class RulesBoard:
         environment: what else the scores depend on.
         seeds: fresh seeds that are finished, ascending.
         commits: of the code that retrained, each once.
-        hardware: processors that it ran on, each once.
+        hardware: processors or GPUs that children trained on, each once.
         tested: whether the figure is the test score; else it is the validation score.
         best_known: key of the known optimizer with the highest mean validation score; empty if there is none.
         target: the validation score whose examples are counted; None without a best known optimizer.
@@ -203,7 +205,7 @@ class RulesBoard:
     group: str
     searched: Searched | None
     nominated: str
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     environment: Mapping[str, str]
@@ -216,6 +218,11 @@ class RulesBoard:
     rules: tuple[ConfirmedRule, ...]
     unfinished: tuple[UnfinishedSeed, ...]
     notes: tuple[str, ...]
+
+    @property
+    def figure(self) -> str:
+        """What rules are ranked by, in words."""
+        return f"test {plain(self.protocol.measured.scale)}" if self.tested else "validation score"
 
     @property
     def compared(self) -> int:

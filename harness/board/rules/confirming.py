@@ -14,7 +14,7 @@ from harness.contracts import CPU
 from harness.errors import DataError, message
 from harness.race.conditions import Announce, Conditions, prepared
 from harness.race.header import Confirmation, RunHeader
-from harness.race.protocols import Budget
+from harness.race.protocols import REFERENCE, Budget
 from harness.race.provenance import provenance
 from harness.race.racing import Follow, announce_finished, carry_out, due_of, unfollowed
 from harness.race.store.ledger import Ledger
@@ -110,7 +110,7 @@ def _header(plan: Plan, conditions: Conditions, seed: int) -> RunHeader:
         seed=seed,
         asynchronous=False,
         environment=conditions.environment,
-        provenance=provenance(),
+        provenance=provenance() | ({REFERENCE: plan.reference} if plan.reference else {}),
         confirmation=Confirmation(tuple(map(str, plan.rules)), searched, plan.nominated),
     )
 

@@ -3,7 +3,8 @@
 **JSON** (``"schema": 1``; a change that could break a reader raises it, a new key does not)::
 
     {"schema": 1, "rules_boards": [{
-      "protocol": {"name", "version", "hash"}, "data": {"name", "fingerprint"}, "environment": {...},
+      "protocol": {"name", "version", "hash", "metric": {...}},       # the metric if it states one
+      "data": {"name", "fingerprint"}, "environment": {...},
       "searched": null or {"comparable", "space": {...}, "protocol", "data", "budget": {"children", "proposals"}},
       "nominated": str,                      # how the rules were chosen; empty where that was not recorded
       "seeds": [int], "commits": [str], "hardware": [str],
@@ -34,8 +35,7 @@ from harness.board import wording
 from harness.board.markdown import Format, markdown
 from harness.board.rules import pages as rules_pages
 from harness.board.rules.board import ConfirmedRule, RulesBoard, Searched
-from harness.board.searches.formats import interval
-from harness.contracts import ChildProtocol
+from harness.board.searches.formats import interval, protocol
 
 SCHEMA = 1
 
@@ -56,7 +56,7 @@ def render(boards: Sequence[RulesBoard], format: Format) -> str:
 
 def _board(board: RulesBoard) -> Json:
     return {
-        "protocol": _protocol(board.protocol),
+        "protocol": protocol(board.protocol),
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "environment": dict(board.environment),
         "searched": None if board.searched is None else _searched(board.searched),
@@ -77,14 +77,10 @@ def _searched(each: Searched) -> Json:
     return {
         "comparable": each.comparable,
         "space": each.space.spec(),
-        "protocol": _protocol(each.protocol),
+        "protocol": protocol(each.protocol),
         "data": {"name": each.data, "fingerprint": each.fingerprint},
         "budget": dataclasses.asdict(each.budget),
     }
-
-
-def _protocol(each: ChildProtocol) -> Json:
-    return {"name": each.name, "version": each.version, "hash": each.hash}
 
 
 def _figure(board: RulesBoard) -> str:

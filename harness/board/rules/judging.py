@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.board import statistics
 from harness.board.comparison import holm
-from harness.board.entrants import told
+from harness.board.entrants import hardware, told
 from harness.board.rules.board import ConfirmedRule, Finder, Paired, Retraining, RulesBoard, Searched, UnfinishedSeed
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.nominating import finders
 from harness.board.wording import formula
-from harness.contracts import ChildProtocol, Outcome, Rule, Status, Trial
+from harness.contracts import Outcome, Rule, Status, TaskProtocol, Trial
 from harness.race.header import RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
 from harness.race.store.rows import rule_from
@@ -83,7 +83,15 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
     fair = searched is not None and _one_scale(searched, header)
     paired = _compared(retrained, best)
     rules = [
-        _rule(_first(own).rule, key, retrained[key], found=found.get(key, ()), paired=paired.get(key), fair=fair)
+        _rule(
+            _first(own).rule,
+            key,
+            retrained[key],
+            target=target,
+            found=found.get(key, ()),
+            paired=paired.get(key),
+            fair=fair,
+        )
         for key, own in trials.items()
     ]
     finished = [record for record in records if record.state is RunState.FINISHED]
@@ -97,7 +105,7 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
         environment=header.environment,
         seeds=tuple(sorted({record.header.seed for record in finished})),
         commits=told(records, "commit"),
-        hardware=told(records, "processor"),
+        hardware=hardware(records),
         tested=tested,
         best_known=best,
         target=target,
@@ -151,18 +159,19 @@ def _best_known(trials: Trials) -> str:
     return max(known, key=lambda key: averages.fmean(known[key][seed].outcome.score for seed in sorted(common)))
 
 
-def _target(trials: Iterable[Trial], protocol: ChildProtocol) -> float:
+def _target(trials: Iterable[Trial], protocol: TaskProtocol) -> float:
     """Nine tenths of the way from chance to the best known optimizer's median validation score (**D**)."""
     median = averages.median(trial.outcome.score for trial in trials)
     return protocol.chance + TARGET_SHARE * (median - protocol.chance)
 
 
 def _retraining(
-    seed: int, outcome: Outcome, protocol: ChildProtocol, *, tested: bool, target: float | None
+    seed: int, outcome: Outcome, protocol: TaskProtocol, *, tested: bool, target: float | None
 ) -> Retraining:
     test = outcome.test
     if test is None and tested and outcome.status is not Status.OK:
         test = protocol.chance  # it was not even looked at: a failure scores chance
+    examples = protocol.count("train_examples")
     reached = [] if target is None else [epoch for epoch, score in enumerate(outcome.curve, 1) if score >= target]
     return Retraining(
         seed=seed,
@@ -170,7 +179,7 @@ def _retraining(
         validation=outcome.score,
         test=test,
         learning_rate=outcome.learning_rate,
-        target_examples=reached[0] * protocol.train_examples if reached else None,
+        target_examples=reached[0] * examples if reached and examples is not None else None,
         examples=outcome.examples,
         seconds=outcome.seconds,
         sweep=outcome.sweep,
@@ -183,6 +192,7 @@ def _rule(
     key: str,
     retrainings: tuple[Retraining, ...],
     *,
+    target: float | None,
     found: tuple[Finder, ...],
     paired: Paired | None,
     fair: bool,
@@ -212,7 +222,7 @@ def _rule(
         paired=paired,
         diverged=sum(each.status is Status.DIVERGED for each in retrainings),
         errors=sum(each.status is Status.ERROR for each in retrainings),
-        reached=sum(math.isfinite(each) for each in needed),
+        reached=sum(target is not None and max(each.curve, default=-math.inf) >= target for each in retrainings),
         target_examples=median if math.isfinite(median) else None,
         means=state(node),
         complexity=sum(1 for _ in node.walk()),

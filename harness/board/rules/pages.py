@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics as averages
 from collections.abc import Sequence
 
 from harness.board.page import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
 from harness.board.rules.board import ConfirmedRule, Paired, RulesBoard
 from harness.board.statistics import CONFIDENCE
-from harness.board.wording import chance, estimated, formula, plain, seed_list
+from harness.board.wording import chance, estimated, formula, measured, plain, seed_list, translated
 
 EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fresh seeds."
 
@@ -28,6 +29,7 @@ def facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
     protocol, searched = board.protocol, board.searched
     facts = [
         ("protocol", f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})"),
+        *measured(protocol),
         ("data", f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})"),
         ("seeds", f"{seed_list(board.seeds)}, fresh: no search has seen them" if board.seeds else "none finished"),
     ]
@@ -49,12 +51,20 @@ def facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
 def _figures(board: RulesBoard) -> TableText:
     columns = [Column("", right=True)]
     columns += [Column("test", right=True)] if board.tested else []
-    columns += [Column("validation", right=True), Column("rule", code=True)]
+    figures = translated(board.protocol)
+    columns += [Column("validation", right=True), *(Column(title, right=True) for title in figures)]
+    columns += [Column("rule", code=True)]
     rows = []
     for number, each in enumerate(board.rules, 1):
         test = [] if not board.tested else ["none" if each.test is None else estimated(each.test)]
-        rows.append((str(number), *test, estimated(each.validation), _name(each)))
+        medians = (told(_median(each)) for told in figures.values())
+        rows.append((str(number), *test, estimated(each.validation), *medians, _name(each)))
     return TableText("What they earn", tuple(columns), tuple(rows))
+
+
+def _median(each: ConfirmedRule) -> float:
+    """The median over seeds of the score that it is ranked by: a mean of figures could be infinite."""
+    return averages.median(one.validation if each.test is None else one.test or 0.0 for one in each.retrainings)
 
 
 def _differences(board: RulesBoard) -> TableText:
@@ -85,19 +95,21 @@ def paired_chance(paired: Paired) -> str:
 
 def _costs(board: RulesBoard) -> TableText:
     """What a user of the rule pays, and how steadily it trains; failures only where there were any."""
-    to_target = "examples" if board.target is None else f"to {board.target:.3f}"
+    counted = board.protocol.count("train_examples") is not None
+    to_target = [] if not counted else ["examples" if board.target is None else f"to {board.target:.3f}"]
+    reached = "reached" if counted or board.target is None else f"reached {board.target:.3f}"
     failures = {
         "diverged": [each.diverged / len(each.seeds) for each in board.rules],
         "errors": [each.errors / len(each.seeds) for each in board.rules],
     }
     failed = {title: shares for title, shares in failures.items() if any(shares)}
-    titles = ("", *failed, "λ", to_target, "reached", "means", "nodes")
+    titles = ("", *failed, "λ", *to_target, reached, "means", "nodes")
     rows = (
         (
             str(number),
             *(f"{shares[number - 1]:.0%}" for shares in failed.values()),
             _rates(each),
-            "never" if each.target_examples is None else f"{each.target_examples:,.0f}",
+            *("never" if each.target_examples is None else f"{each.target_examples:,.0f}" for _ in to_target),
             f"{each.reached} of {len(each.seeds)}",
             str(len(each.means)),
             str(each.complexity),
@@ -155,15 +167,22 @@ def _explained(board: RulesBoard) -> list[str]:
         + ". All rules of a seed train from the same weights on the same batches."
     ]
     if board.tested:
-        told.append("Test: all test images of the data set, which no search sees, scored once, after the last epoch.")
+        kind = "images" if board.protocol.inputs == "images" else "examples"
+        told.append(f"Test: all test {kind} of the data set, which no search sees, scored once, after the last epoch.")
+    for title in translated(board.protocol):
+        told.append(f"{title}: of the median {'test' if board.tested else 'validation'} score over seeds.")
     if board.best_known:
         told.append(_comparison(board))
     if not any(each.diverged or each.errors for each in board.rules):
         told.append("No retraining diverged or ended in an error.")
     if board.target is not None:
+        share = "nine tenths of what the best known optimizer gains over chance"
+        counted = board.protocol.count("train_examples") is not None
         told.append(
-            f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches nine tenths of "
-            "what the best known optimizer gains over chance; their median over seeds."
+            f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches {share}; their "
+            "median over seeds."
+            if counted
+            else f"Reached {board.target:.3f}: retrainings whose validation score reached {share}."
         )
     told.append(
         "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "

@@ -9,11 +9,12 @@ from harness.board.rules.known import to_confirm
 from harness.board.rules.nominating import nominations, way
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import Dataset, Rule, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, message
-from harness.race.protocols import named
+from harness.race.protocols import REFERENCE, named
 from harness.race.runs import RunResults
 from harness.race.store.ledger import Ledger
+from harness.registry import Kind, entries
 from harness.space.grammar import Space
 from harness.space.vocabulary import ARXIV2, edition_with
 
@@ -29,18 +30,20 @@ class Plan:
         searched: the searchers' board that they are from; None if no search did.
         space: the searched one, or the whole language.
         protocol: how rules are retrained.
-        data: registry name of the data set.
+        data: registry name of the data set, or the data set itself.
         as_searched: whether that must be the very data set that was searched on.
         nominated: how the rules were chosen; empty where all were named by hand.
+        reference: what ``--protocol`` took where that is not the protocol's own name.
     """
 
     rules: tuple[Rule, ...]
     searched: Board | None
     space: Space
-    protocol: ChildProtocol
-    data: str
+    protocol: TaskProtocol
+    data: str | Dataset
     as_searched: bool = False
     nominated: str = ""
+    reference: str = ""
 
 
 def planned(
@@ -51,8 +54,9 @@ def planned(
     finals: bool = False,
     board: int | None = None,
     unfinished: bool = False,
-    protocol: ChildProtocol | None = None,
-    data: str | None = None,
+    protocol: TaskProtocol | None = None,
+    reference: str = "",
+    data: str | Dataset | None = None,
 ) -> Plan:
     """Choose the rules.
 
@@ -64,17 +68,19 @@ def planned(
         board: whose rules, by the number of the searchers' board.
         unfinished: let unfinished runs nominate, too.
         protocol: how rules are retrained; None for the searched one.
-        data: registry name of the data set; None for the searched one.
+        reference: what ``--protocol`` took where that is not the protocol's own name.
+        data: registry name of the data set, or the data set itself; None for the searched one.
 
     Raises:
         LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
-        ProtocolError: the searched protocol is another one now.
+        ProtocolError: the searched protocol is another one now, or not registered here.
     """
     if not (top or finals):
         rules = to_confirm(own)
         edition = edition_with((word for rule in rules for word in rule.tokens), least=ARXIV2)
         whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
-        return Plan(rules, None, whole, protocol or named(UNSEARCHED_PROTOCOL), data or UNSEARCHED_DATA)
+        scoring = protocol or named(UNSEARCHED_PROTOCOL)
+        return Plan(rules, None, whole, scoring, data or UNSEARCHED_DATA, reference=reference)
     records = ledger.results()
     searched = _searched(records, board=board, unfinished=unfinished)
     nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
@@ -82,7 +88,7 @@ def planned(
         what = f"rules to confirm, board {board or 1}"
         hint = "Search on, or name rules with --rule"
         raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
-    scoring = protocol or _searched_protocol(searched)
+    scoring = protocol or _searched_protocol(records, searched)
     return Plan(
         to_confirm([*(each.rule for each in nominated), *own]),
         searched,
@@ -91,6 +97,7 @@ def planned(
         data or searched.data,
         as_searched=data is None and scoring.inputs == searched.protocol.inputs,
         nominated=way(top=top, finals=finals, unfinished=unfinished, by_hand=len(own)),
+        reference=reference,
     )
 
 
@@ -119,13 +126,20 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
     return counting[0][1]
 
 
-def _searched_protocol(searched: Board) -> ChildProtocol:
+def _searched_protocol(records: Sequence[RunResults], searched: Board) -> TaskProtocol:
     """The protocol that searches were scored by, as it is today.
 
     Raises:
-        ProtocolError: it is another one now.
+        ProtocolError: it is another one now, or it is not registered: what a record names is not imported unasked.
     """
-    protocol = named(searched.protocol.name)
+    name = searched.protocol.name
+    if name not in entries(Kind.PROTOCOL):
+        alike = (record.header for record in records if record.header.comparable == searched.comparable)
+        own = next((header.provenance[REFERENCE] for header in alike if REFERENCE in header.provenance), "")
+        hint = f"Name it as the searches did, with --protocol {own}" if own else "Name it by --protocol"
+        what = "protocol of the searches"
+        raise ProtocolError(message(what, expected="one that is registered here", got=repr(name), hint=hint))
+    protocol = named(name)
     if protocol.hash != searched.protocol.hash:
         raise ProtocolError(
             message(

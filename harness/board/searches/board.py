@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate, Reached
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import Rule, TaskProtocol
 from harness.race.protocols import Budget
 from harness.settings import Value
 from harness.space.grammar import Space
@@ -207,7 +207,7 @@ class Board:
         fingerprint: hash of its decoded arrays.
         budget: of every run.
         commits: of the code that searched, each once.
-        hardware: processors that it ran on, each once.
+        hardware: processors or GPUs that children trained on, each once.
         rows: finished entrants, by mean area, the best first.
         comparisons: of the areas of every two rows, the upper one first.
         retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
@@ -220,7 +220,7 @@ class Board:
 
     comparable: str
     space: Space
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str
     fingerprint: str
     budget: Budget

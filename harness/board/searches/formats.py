@@ -5,7 +5,7 @@
     {"schema": 2, "boards": [{
       "comparable": str,                     # hash that the board's runs share
       "space": {...},                        # Space.spec()
-      "protocol": {"name", "version", "hash"},
+      "protocol": {"name", "version", "hash", "metric": {"name", "unit", "score"}},   # the metric if it states one
       "data": {"name", "fingerprint"},
       "budget": {"children", "proposals"},
       "commits": [str], "hardware": [str],   # of all its runs, each once
@@ -63,6 +63,7 @@ from harness.board.searches import pages as search_pages
 from harness.board.searches.board import Board, Nomination, Reference, Retrained, Row
 from harness.board.searches.matrix import matrices
 from harness.board.statistics import Estimate, Reached
+from harness.contracts import TaskProtocol
 
 SCHEMA = 2
 
@@ -85,11 +86,7 @@ def _board(board: Board) -> Json:
     return {
         "comparable": board.comparable,
         "space": board.space.spec(),
-        "protocol": {
-            "name": board.protocol.name,
-            "version": board.protocol.version,
-            "hash": board.protocol.hash,
-        },
+        "protocol": protocol(board.protocol),
         "data": {"name": board.data, "fingerprint": board.fingerprint},
         "budget": {"children": board.budget.children, "proposals": board.budget.proposals},
         "commits": list(board.commits),
@@ -200,6 +197,12 @@ def _comparison(each: Comparison) -> Json:
         "verdict": each.verdict,
         "detectable": each.detectable,
     }
+
+
+def protocol(each: TaskProtocol) -> Json:
+    """How children were scored."""
+    metric = {} if each.metric is None else {"metric": dataclasses.asdict(each.metric)}
+    return {"name": each.name, "version": each.version, "hash": each.hash, **metric}
 
 
 def interval(figure: Estimate) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from harness.board import statistics
 from harness.board.comparison import Comparison, compare, places, seeds_needed, to_compare
-from harness.board.entrants import Entrant, distinct, entrant, labels, told
+from harness.board.entrants import Entrant, distinct, entrant, hardware, labels, told
 from harness.board.searches.baseline import UNIFORM, many_draws
 from harness.board.searches.board import Board, Nomination, Row, Unfinished
 from harness.board.searches.finals import retrained
@@ -114,7 +114,7 @@ def _board(
         fingerprint=header.data_fingerprint,
         budget=header.budget,
         commits=told(records, "commit"),
-        hardware=told(records, "processor"),
+        hardware=hardware(records),
         rows=tuple(rows),
         comparisons=comparisons,
         retrained=retrained(searches, header, confirmations),

@@ -14,9 +14,11 @@ from harness.board.wording import (
     estimated,
     formula,
     listed,
+    measured,
     plain,
     seed_list,
     sparkline,
+    translated,
 )
 from harness.race.protocols import guessing
 
@@ -41,6 +43,7 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
     return (
         ("space", plain(board.space.describe())),
         ("protocol", plain(f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})")),
+        *measured(protocol),
         ("data", plain(f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})")),
         ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals, a run"),
         ("seeds", seed_list(seeds) if seeds else "none finished"),
@@ -252,11 +255,20 @@ def _bests(board: Board) -> TableText:
     """The best rule of each; of a lone searcher it would only repeat the head of the list of rules."""
     shown = () if len(board.rows) == 1 and finds(board) else board.rows
     most = guessing(board.protocol)
-    columns = (Column("searcher"), Column("score", right=True), Column("seed", right=True), Column("rule", code=True))
+    figures = translated(board.protocol)
+    columns = (
+        *(Column("searcher"), Column("score", right=True), *(Column(title, right=True) for title in figures)),
+        *(Column("seed", right=True), Column("rule", code=True)),
+    )
     rows = (
-        (plain(row.label), f"{row.best.score:.3f}", str(row.best.seed), formula(row.best.rule))
-        if row.best.score > most
-        else (plain(row.label), f"{row.best.score:.3f}", "", "none better than guessing")
+        (
+            *(plain(row.label), f"{row.best.score:.3f}", *(told(row.best.score) for told in figures.values())),
+            *(
+                (str(row.best.seed), formula(row.best.rule))
+                if row.best.score > most
+                else ("", "none better than guessing")
+            ),
+        )
         for row in shown
         if row.best
     )
@@ -268,11 +280,13 @@ def _rules(board: Board) -> TableText:
     shown = finds(board)
     shared = any(each.children > 1 for each in shown)
     contested = len({name for each in shown for name in each.searchers}) > 1
-    columns = [Column(title, right=True) for title in ("", "score", "seed", "found", "λ")]
+    figures = translated(board.protocol)
+    columns = [Column(title, right=True) for title in ("", "score", *figures, "seed", "found", "λ")]
     cells = [
         [
             str(number),
             f"{each.score:.3f}",
+            *(told(each.score) for told in figures.values()),
             str(each.seed),
             f"{each.found}×",
             "none" if each.learning_rate is None else f"{each.learning_rate:g}",

@@ -1,1 +1,1 @@
-"""The command's side of the terminal: what it prints, what it shows while it works, and how it is stopped."""
+"""The command's side of the terminal: what it prints and shows, how it is stopped, and examples for its help."""

@@ -1,4 +1,4 @@
-"""Where words go: results to standard output, remarks and complaints to standard error, so that pipes stay clean."""
+"""How commands print: complaints of one line, documents for other programs, and lines that fit the terminal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from harness.output import announce, console
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+__all__ = ["announce", "complain", "console", "document", "hanging"]
 
 
 def complain(text: str) -> None:
     """Print one line of complaint to standard error."""
     print(f"harness: {' '.join(text.splitlines())}", file=sys.stderr)
-
-
-def announce(text: str) -> None:
-    """Print one plain line that the user should know of to standard error."""
-    print(" ".join(text.splitlines()), file=sys.stderr, flush=True)
 
 
 def document(text: str) -> None:
@@ -28,20 +27,6 @@ def document(text: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
-
-    NO_COLOR and pipes are respected by rich itself. A reader who leaves is the whole command's business.
-    """
-    from rich.console import Console
-
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # rich would leave with status 1
-
-    return Plain(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def hanging(out: Console, label: str, parts: Iterable[str], *, gap: str = " ") -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contracts import ARITHMETIC, CPU, ChildProtocol, Dataset, Outcome, Rule, Task
+from harness.contracts import ARITHMETIC, CPU, Dataset, Outcome, Rule, Task, TaskProtocol
 from harness.errors import DataError, EngineError, message
 from harness.registry import Kind, load
 from harness.space.expression import LANGUAGE_VERSION
@@ -65,7 +65,7 @@ class TaskSpec:
     """
 
     task: str
-    protocol: ChildProtocol
+    protocol: TaskProtocol
     data: str | None = None
     root: Path | None = None
     fingerprint: str = ""
@@ -125,7 +125,7 @@ def pinned(task: Task) -> dict[str, str]:
 
 def build_task(
     factory: Callable[..., Task],
-    protocol: ChildProtocol,
+    protocol: TaskProtocol,
     data: Dataset | None,
     *,
     test: bool = False,
@@ -145,7 +145,7 @@ def build_task(
     return factory(protocol, data, **wanted)
 
 
-def check_device(factory: Callable[..., Task], protocol: ChildProtocol, device: str) -> None:
+def check_device(factory: Callable[..., Task], protocol: TaskProtocol, device: str) -> None:
     """Raise unless a task can train on a device of this machine, before any data is loaded for it.
 
     Raises:

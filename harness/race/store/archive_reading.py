@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, NoReturn, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from harness.contracts import Outcome, Status
 from harness.errors import HarnessError, LedgerError, message
@@ -30,27 +30,19 @@ from harness.race.store.archive import (
     line,
 )
 from harness.race.store.rows import rule_from
-from harness.race.validation import checked
+from harness.race.validation import Count, Label, Part, ProtocolSpec, Score, checked, told
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20
 HINT = "Export the run again, or fetch another copy of the file"
 UNREADABLE = (OSError, EOFError, zlib.error)
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Moment = Annotated[float, Field(ge=0, lt=253_370_764_800)]  # before the year 9999, which ends calendars
 Duration = Annotated[float, Field(ge=0)]
-Score = Annotated[float, Field(ge=0, le=1)]
 Words = list[Annotated[str, Field(max_length=100)]]
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-
-
-class _Space(_Part):
+class _Space(Part):
     edition: str
     blocks: int
     operands: Words
@@ -61,40 +53,23 @@ class _Space(_Part):
     connected: bool
 
 
-class _Protocol(_Part):
-    name: Label
-    version: int
-    task: Label
-    inputs: Label
-    train_examples: Count
-    validation_examples: Count
-    batch_size: Positive
-    epochs: Positive
-    learning_rates: Annotated[list[float], Field(min_length=1)]
-    chance: Score
-    noise_sigma: float
-    dtype: Label
-    rungs: list[float] = []
-    stops_below: Score = 0.0
-
-
-class _Budget(_Part):
+class _Budget(Part):
     children: Count
     proposals: Count
 
 
-class _Confirmation(_Part):
+class _Confirmation(Part):
     rules: list[Annotated[str, Field(min_length=1, max_length=10_000)]]
     searched: str
     nominated: Label = ""  # files of before there were several ways to nominate have none
 
 
-class _Header(_Part):
+class _Header(Part):
     searcher: Label
     searcher_version: int
     settings: dict[str, str | int | float | bool]
     space: _Space
-    protocol: _Protocol
+    protocol: ProtocolSpec
     data: Label
     data_fingerprint: Label
     budget: _Budget
@@ -106,7 +81,7 @@ class _Header(_Part):
     table: Label | None = None
 
 
-class _Head(_Part):
+class _Head(Part):
     format: Literal["harness run"]
     schema_: Literal[1] = Field(alias="schema")
     name: str
@@ -122,7 +97,7 @@ class _Head(_Part):
     header: _Header
 
 
-class _Outcome(_Part):
+class _Outcome(Part):
     status: Literal["ok", "diverged", "error"]
     score: Score
     learning_rate: float | None
@@ -134,7 +109,7 @@ class _Outcome(_Part):
     test: Score | None
 
 
-class _Proposal(_Part):
+class _Proposal(Part):
     index: Count
     rule: Annotated[str, Field(min_length=1, max_length=10_000)]
     key: str
@@ -248,7 +223,7 @@ class _Reader:
         self._check_format(text)
         fields = self._parsed(_Head, text)
         try:
-            header = RunHeader.from_json(json.dumps(fields["header"]))
+            header = RunHeader.from_json(json.dumps(json.loads(text)["header"]))  # as written: 1 is not 1.0
         except HarnessError as cause:
             self._wrong("a run header", cause)
         archive = Archive(
@@ -354,20 +329,11 @@ class _Reader:
         if text != line(foot_fields(archive, self._digest.hexdigest())):
             self._wrong("the checksum and the counts of the lines before", text.decode(errors="replace").strip())
 
-    def _parsed(self, model: type[_Part], text: bytes) -> dict[str, Any]:
+    def _parsed(self, model: type[Part], text: bytes) -> dict[str, Any]:
         try:
             return model.model_validate_json(text).model_dump(by_alias=True, exclude_unset=True)
         except ValidationError as cause:
-            first = cause.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            expected = first["msg"].removeprefix("Input should be ")
-            if first["type"] == "json_invalid":
-                got = first["msg"].removeprefix("Invalid JSON: ").replace(" at line 1 column", " in column")
-                self._wrong("a line of JSON", got)
-            if first["type"] in ("missing", "extra_forbidden"):
-                told = {"missing": ("a field", "none"), "extra_forbidden": ("no field", "one")}[first["type"]]
-                self._wrong(f"{told[0]} {where}", told[1])
-            self._wrong(f"{expected} in {where}", repr(first["input"]))
+            self._wrong(*told(cause))
 
     def _check_encoding(self, text: bytes, fields: Json) -> None:
         if text != line(fields):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness.contracts import ChildProtocol, Outcome, Rule
+from harness.contracts import Outcome, Rule, TaskProtocol
 from harness.errors import LedgerError, check_choice, message
 from harness.race import protocols
 from harness.race.header import RunHeader
@@ -41,7 +41,7 @@ class TableSpec:
     name: str
     summary: str
     space: Space
-    protocol: ChildProtocol = field(default_factory=lambda: protocols.named("quick"))
+    protocol: TaskProtocol = field(default_factory=lambda: protocols.named("quick"))
     replicates: int = 3
 
     @property

@@ -11,7 +11,7 @@ The grammar, loosest first; each level may be enclosed in parentheses::
 
 Names, operators and other spellings are those of the words' records. ``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and
 ``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w`` reads as ``1e-3w``, and ``e^a`` as ``exp(a)``.
-``g^2`` is |g|²·sign(g), by the protocol's definition of a power; the square of g is the operand ``g2``.
+``g^2`` is ``|g|²·sign(g)``, by the protocol's definition of a power; the square of g is the operand ``g2``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Search the cheap arenas with the settings of each stage; a second start goes on where the first one stopped.
 
-    python results/studies/controller/run.py screen|refine|check [--scores SCRATCH.jsonl]
+    python results/studies/controller/run.py screen|refine|check [--store FOLDER]
 
-Each search is one line of ``searches.csv``. ``--scores`` keeps the rewards on disk, so that stages share them.
+Each search is one line of ``searches.csv``. ``--store`` keeps the runs on disk, so that stages share their rewards.
 """
 
 from __future__ import annotations
@@ -10,57 +10,45 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from stages import STAGES, Arm, Stage
 
-from harness.contracts import ChildProtocol, Outcome, Rule, Searcher, Status, Task, Trial
-from harness.race.protocols import PROPOSALS_PER_CHILD, child_seed, named
-from harness.registry import Kind, load
+import harness
+from harness import Rule
+from harness.contracts import ChildProtocol, Trial
+from harness.race.protocols import named
 from harness.searchers.random_search import RandomSearch
 from harness.searchers.rl.agent import ReinforcementLearning
-from harness.space.grammar import Space
 
 TABLE = Path(__file__).with_name("searches.csv")
 COLUMNS = ("stage", "arena", "arm", "seed", "area", "best", "mean_last_100", "proposals", "searcher_ms_a_rule")
-SPACE = Space.of("icml2017", blocks=2)
 CHILDREN = 300
 # a sketch is the arena with fewer steps, about a fifth of its cost: (training examples, epochs)
 SKETCHES = {"toy-quadratic": (50, 2), "toy-rosenbrock": (60, 2), "toy-classifier": (150, 2)}
 
-Key = tuple[str, int, str]
 
+def timed(searcher: type[Any], spent: list[float]) -> type[Any]:
+    """The searcher, its processor time added up."""
 
-class Scores:
-    """Rewards by arena, seed and function, computed once.
+    class Timed(searcher):
+        """Does what the searcher does."""
 
-    Args:
-        path: where they are kept between starts; nowhere if None.
-    """
+        def ask(self, count: int) -> Sequence[Rule]:
+            began = time.process_time()
+            rules: Sequence[Rule] = super().ask(count)
+            spent.append(time.process_time() - began)
+            return rules
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._known: dict[Key, float] = {}
-        if path is not None and path.exists():
-            for arena, seed, key, score in map(json.loads, path.read_text().splitlines()):
-                self._known[arena, seed, key] = score
+        def tell(self, trials: Sequence[Trial]) -> None:
+            began = time.process_time()
+            super().tell(trials)
+            spent.append(time.process_time() - began)
 
-    def of(self, arena: str, task: Task, protocol: ChildProtocol, rules: Sequence[Rule], seed: int) -> list[float]:
-        """The rewards of some rules."""
-        new = {rule.key: rule for rule in rules if (arena, seed, rule.key) not in self._known}
-        outcomes = task.evaluate(list(new.values()), seed=child_seed(seed, protocol)) if new else []
-        for key, outcome in zip(new, outcomes, strict=True):
-            self._known[arena, seed, key] = outcome.score
-        if self._path is not None and new:
-            with self._path.open("a") as file:
-                file.writelines(
-                    json.dumps([arena, seed, key, outcome.score]) + "\n"
-                    for key, outcome in zip(new, outcomes, strict=True)
-                )
-        return [self._known[arena, seed, rule.key] for rule in rules]
+    return Timed
 
 
 def protocol_of(arena: str) -> ChildProtocol:
@@ -73,51 +61,30 @@ def protocol_of(arena: str) -> ChildProtocol:
     return dataclasses.replace(protocol, train_examples=examples, epochs=epochs)
 
 
-def built(arm: Arm, seed: int) -> Searcher:
-    """The searcher of an arm."""
-    if arm.settings is None:
-        return RandomSearch(SPACE, seed=seed)
-    return ReinforcementLearning(SPACE, seed=seed, **arm.settings)
-
-
-def search(arena: str, arm: Arm, seed: int, scores: Scores) -> dict[str, object]:
-    """Race one arm for one seed as the loop would: charged once a function, told a batch at a time."""
-    protocol, searcher, spent = protocol_of(arena), built(arm, seed), 0.0
-    task: Task = load(Kind.TASK, protocol.task)(protocol, None)
-    charged: dict[str, float] = {}
-    proposals, best, curve = 0, 0.0, list[float]()
-
-    def timed(call: Callable[[], object]) -> object:
-        nonlocal spent
-        began = time.process_time()
-        result = call()
-        spent += time.process_time() - began
-        return result
-
-    while len(charged) < CHILDREN and proposals < PROPOSALS_PER_CHILD * CHILDREN:
-        rules = timed(lambda: searcher.ask(min(searcher.batch, CHILDREN - len(charged))))
-        assert isinstance(rules, list)
-        trials = []
-        for rule, score in zip(rules, scores.of(arena, task, protocol, rules, seed), strict=True):
-            new = rule.key not in charged
-            if new:
-                charged[rule.key] = score
-                best = max(best, score)
-                curve.append(best)
-            outcome = Outcome(status=Status.OK, score=score, learning_rate=None, examples=0, seconds=0.0)
-            trials.append(Trial(proposals, rule, outcome, new))
-            proposals += 1
-        timed(lambda: searcher.tell(trials))  # noqa: B023 - called at once
-    late = list(charged.values())[-100:]
+def search(arena: str, arm: Arm, seed: int, store: Path | None) -> dict[str, object]:
+    """Run one arm for one seed, and return its line."""
+    spent: list[float] = []
+    own = RandomSearch if arm.settings is None else ReinforcementLearning
+    harness.register("searcher", f"timed-{own.__name__}", searcher := timed(own, spent))
+    board = harness.run(
+        (searcher, arm.settings or {}),
+        protocol=protocol_of(arena),
+        children=CHILDREN,
+        seeds=[seed],
+        results=store,
+        progress=False,
+    )
+    trials = harness.load(board).trials.where(run=board.runs[-1])
+    charged = trials.where(charged=True)
     return {
         "arena": arena,
         "arm": arm.name,
         "seed": seed,
-        "area": round(sum(curve) / len(curve), 5),
-        "best": round(best, 5),
-        "mean_last_100": round(sum(late) / len(late), 5),
-        "proposals": proposals,
-        "searcher_ms_a_rule": round(1000 * spent / proposals, 2),
+        "area": round(float(charged["best"].mean()), 5),
+        "best": round(float(charged["best"][-1]), 5),
+        "mean_last_100": round(float(charged["score"][-100:].mean()), 5),
+        "proposals": trials.rows,
+        "searcher_ms_a_rule": round(1000 * sum(spent) / trials.rows, 2),
     }
 
 
@@ -133,9 +100,9 @@ def main() -> None:
     """Run the searches of the stage asked for that have no line yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("--scores", type=Path, help="a scratch file of rewards")
+    parser.add_argument("--store", type=Path, help="a results folder for the runs")
     arguments = parser.parse_args()
-    stage, scores = STAGES[arguments.stage], Scores(arguments.scores)
+    stage = STAGES[arguments.stage]
     done = set()
     if TABLE.exists():
         with TABLE.open(newline="") as file:
@@ -145,7 +112,7 @@ def main() -> None:
     for arena, arm, seed in wanted(stage):
         if (arguments.stage, arena, arm.name, str(seed)) in done:
             continue
-        row = {"stage": arguments.stage, **search(arena, arm, seed, scores)}
+        row = {"stage": arguments.stage, **search(arena, arm, seed, arguments.store)}
         with TABLE.open("a", newline="") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
         print(f"{arena} {arm.name} {seed}: area {row['area']}, best {row['best']}", flush=True)

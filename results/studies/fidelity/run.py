@@ -15,9 +15,7 @@ from pathlib import Path
 
 from rules import chosen, paper_order
 
-from harness.race.protocols import child_seed, named
-from harness.tasks.child.scoring import ChildTask
-from harness.tasks.data import cifar10, synthetic
+import harness
 
 PARTS = ("quick-synthetic", "quick-cifar10", "paper-cifar10")
 REWARDS = Path(__file__).with_name("rewards.jsonl")
@@ -36,19 +34,19 @@ def main() -> None:
 
 def score(part: str, data_root: Path | None) -> None:
     """Score one part's rules in order, each line on disk before the next child starts."""
-    protocol_name, _, data_name = part.partition("-")
-    load = {"cifar10": cifar10.load, "synthetic": synthetic.load}[data_name]
-    protocol, data = named(protocol_name), load(data_root, lambda line: print(line, file=sys.stderr))
+    protocol, _, data = part.partition("-")
+    scorer = harness.Scorer(
+        protocol, data=data, data_root=data_root, announce=lambda line: print(line, file=sys.stderr)
+    )
     rules = chosen()
-    names = paper_order() if protocol_name == "paper" else tuple(rules)
-    task = ChildTask(protocol, data)
-    about = {"protocol": protocol.hash, "data": data.fingerprint, "seed": RUN_SEED}
+    names = paper_order() if protocol == "paper" else tuple(rules)
+    about = {"protocol": scorer.protocol.hash, "data": scorer.data.fingerprint, "seed": RUN_SEED}
     lines = REWARDS.read_text().splitlines() if REWARDS.exists() else []
     done = {line["name"] for line in map(json.loads, lines) if line["part"] == part and line["about"] == about}
     for name in names:
         if name in done:
             continue
-        (outcome,) = task.evaluate([rules[name]], seed=child_seed(RUN_SEED, protocol))
+        outcome = scorer(rules[name], seed=RUN_SEED)
         line = {"part": part, "name": name, "rule": str(rules[name]), "about": about}
         with REWARDS.open("a") as file:
             file.write(json.dumps(line | {"outcome": dataclasses.asdict(outcome)}) + "\n")

@@ -13,11 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from harness.race.protocols import child_seed
-from harness.space.zoo import named
-from harness.tasks.child.protocols import QUICK
-from harness.tasks.child.scoring import ChildTask
-from harness.tasks.data import cifar10
+import harness
 
 RULES = ("sgd", "adam", "powersign")
 SEEDS = 10
@@ -28,10 +24,11 @@ def main() -> None:
     """Train every pair that has no line yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, help="where CIFAR-10 is")
-    data = cifar10.load(parser.parse_args().data_root, lambda line: print(line, file=sys.stderr))
-    tasks = {name: ChildTask(QUICK, data, plain=name == "plain") for name in ("fused", "plain")}
-    about = {"protocol": QUICK.hash, "data": data.fingerprint} | {
-        name: task.environment for name, task in tasks.items()
+    told = {"data_root": parser.parse_args().data_root, "announce": lambda line: print(line, file=sys.stderr)}
+    fused = harness.Scorer("quick", data="cifar10", **told)
+    scorers = {"fused": fused, "plain": harness.Scorer("quick", data=fused.data, plain=True)}
+    about = {"protocol": fused.protocol.hash, "data": fused.data.fingerprint} | {
+        name: scorer.environment for name, scorer in scorers.items()
     }
     lines = PAIRS.read_text().splitlines() if PAIRS.exists() else []
     done = {(line["rule"], line["seed"]) for line in map(json.loads, lines) if line["about"] == about}
@@ -39,9 +36,8 @@ def main() -> None:
         for rule in RULES:
             if (rule, seed) not in done:
                 line = {"rule": rule, "seed": seed, "about": about}
-                for name, task in tasks.items():
-                    (outcome,) = task.evaluate([named(rule)], seed=child_seed(seed, QUICK))
-                    line[name] = dataclasses.asdict(outcome)
+                for name, scorer in scorers.items():
+                    line[name] = dataclasses.asdict(scorer(rule, seed=seed))
                 with PAIRS.open("a") as file:
                     file.write(json.dumps(line) + "\n")
                 print(f"{rule} {seed}: {line['fused']['score']:.3f} {line['plain']['score']:.3f}", flush=True)

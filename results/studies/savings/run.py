@@ -16,14 +16,12 @@ from pathlib import Path
 
 from rules import chosen, fewer
 
+import harness
 from harness.race.protocols import child_seed, named
-from harness.tasks.child.protocols import QUICK
-from harness.tasks.child.scoring import ChildTask
-from harness.tasks.data import cifar10
 
 PARTS = ("quick", "quick-halving", "quick-bf16")
 REWARDS = Path(__file__).with_name("rewards.jsonl")
-SEED = child_seed(0, QUICK)
+SEED = child_seed(0, named("quick"))
 
 
 def main() -> None:
@@ -32,17 +30,16 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, help="where CIFAR-10 is")
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all of them")
     arguments = parser.parse_args()
-    data = cifar10.load(arguments.data_root, lambda line: print(line, file=sys.stderr))
     rules = chosen()
+    told = {"data_root": arguments.data_root, "announce": lambda line: print(line, file=sys.stderr)}
     for part in arguments.part or PARTS:
-        protocol = named(part)
-        task = ChildTask(protocol, data)
-        about = {"protocol": protocol.hash, "data": data.fingerprint, "seed": SEED, **task.environment}
+        scorer = harness.Scorer(part, data="cifar10", **told)
+        about = {"protocol": scorer.protocol.hash, "data": scorer.data.fingerprint, "seed": SEED, **scorer.environment}
         lines = REWARDS.read_text().splitlines() if REWARDS.exists() else []
         done = {line["name"] for line in map(json.loads, lines) if line["part"] == part and line["about"] == about}
         for name in fewer() if part == "quick-bf16" else rules:
             if name not in done:
-                (outcome,) = task.evaluate([rules[name]], seed=SEED)
+                outcome = scorer(rules[name], child_seed=SEED)
                 line = {"part": part, "name": name, "rule": str(rules[name]), "about": about}
                 with REWARDS.open("a") as file:
                     file.write(json.dumps(line | {"outcome": dataclasses.asdict(outcome)}) + "\n")

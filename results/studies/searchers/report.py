@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+import harness
 from harness.board.comparison import holm
-from harness.board.statistics import area, best_so_far, estimate, sign_flip
-from harness.race.runs import RunState
-from harness.race.store.ledger import Ledger
+from harness.board.statistics import estimate, sign_flip
 
 HERE = Path(__file__).parent
 AREAS = HERE / "areas.csv"
@@ -44,28 +43,15 @@ def main(*stores: str) -> None:
 
 def collect(stores: Sequence[Path]) -> None:
     """Copy the figures of all finished runs into ``areas.csv``."""
-    records = []
-    for store in stores:
-        with Ledger.read(store) as ledger:
-            records += [record for record in ledger.results() if record.state is RunState.FINISHED]
+    columns = ("protocol", "protocol_version", "searcher", "version", "seed", "area", "best", "children", "proposals")
     rows = []
-    for record in records:
-        header = record.header
-        scores = record.results.charged_scores
-        curve = best_so_far(scores, children=header.budget.children, chance=header.protocol.chance)
-        rows.append(
-            {
-                "protocol": f"{header.protocol.name} v{header.protocol.version}",
-                "searcher": header.searcher,
-                "version": header.searcher_version,
-                "seed": header.seed,
-                "area": f"{area(curve):.6f}",
-                "final": f"{curve[-1]:.6f}",
-                "children": len(scores),
-                "proposals": len(record.results),
-                "duplicates": len(record.results) - len(scores),
-            }
-        )
+    for store in stores:
+        finished = harness.load(store).runs.where(state="finished", kind="search")
+        for protocol, version, searcher, own, seed, area, final, children, proposals in zip(
+            *(finished[name].tolist() for name in columns), strict=True
+        ):
+            figures = (f"{protocol} v{version}", searcher, own, seed, f"{area:.6f}", f"{final:.6f}")
+            rows.append(dict(zip(FIELDS, (*figures, children, proposals, proposals - children), strict=True)))
     rows.sort(key=lambda row: (row["protocol"], ORDER.index(row["searcher"]), row["seed"]))
     with AREAS.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")

@@ -85,7 +85,8 @@ def update(
     zero = tl.zeros([SIZE], tl.float32)
     r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
     result = zero
-    for step in range(tl.load(lengths + cell)):
+    step, length = 0, tl.load(lengths + cell)
+    while step < length:  # a loaded number bounds no range in Triton's interpreter
         row = rows + (cell * longest + step) * 4
         own = numbers + (cell * longest + step) * 2
         operation, target = tl.load(row), tl.load(row + 1)
@@ -156,6 +157,7 @@ def update(
         r7 = tl.where(target == 9, result, r7)
         r8 = tl.where(target == 10, result, r8)
         r9 = tl.where(target == 11, result, r9)
+        step += 1
     w -= tl.load(rates + cell) * result
     tl.store(weights + at, w, mask=real)
     broken = tl.max(tl.where(real & ~(tl.abs(w) < float("inf")), 1, 0), 0)

@@ -53,6 +53,25 @@ def test_the_command_leads_back_to_the_run(run, change, monkeypatch) -> None:
     assert racer.header(0, setup, conditions).identity == header.identity
 
 
+def test_a_protocol_that_was_named_by_module_and_attribute_is_so_again(tmp_path) -> None:
+    from typer.testing import CliRunner
+
+    own = ("--protocol", "harness.tasks.toy.protocols:TOY_QUADRATIC", "--seeds", "0")
+    elsewhere = ("--workers", "1", "--quiet", "--results", str(tmp_path))
+    commands = {
+        repeating: ("run", "--searcher", "random", "--children", "2"),
+        confirming: ("confirm", "--rule", "g * v"),
+    }
+    for command in commands.values():
+        result = CliRunner().invoke(app, [*command, *own, *elsewhere], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    (search,) = [record.header for record in Ledger.read(tmp_path).results() if record.header.searches]
+    (confirmation,) = [record.header for record in Ledger.read(tmp_path).confirmations()]
+    for header, again in ((search, repeating), (confirmation, confirming)):
+        words = shlex.split(again(header, [0]))
+        assert ("--protocol", own[1]) in itertools.pairwise(words)
+
+
 @pytest.mark.parametrize(("searcher", "kept"), [("rl", {"initial": 10}), ("rl+gp", {"initial": 10}), ("gp", {})])
 def test_a_start_up_that_an_old_record_leaves_open_is_written_out(run, searcher, kept) -> None:
     """A command of today would lower it: the proposals would be others."""

@@ -16,6 +16,8 @@ from harness.board.rules import pages as rules_pages
 from harness.board.rules.formats import render
 from harness.board.rules.judging import rules_boards
 from harness.board.terminal import show_page
+from harness.contracts import Metric
+from harness.race.protocols import StoredProtocol
 from harness.race.runs import RunState
 from harness.tasks.child.protocols import PAPER
 
@@ -133,6 +135,46 @@ def test_failures_are_listed_where_there_were_any(run) -> None:
     titles, told = costs({"g": [0.5] * 6, "m": [0.6] * 6})
     assert titles == ["", "λ", titles[2], "reached", "means", "nodes", "rule"]
     assert "No retraining diverged or ended in an error." in told
+
+
+WALK = StoredProtocol(
+    name="walk",
+    version=1,
+    task="nowhere:Walk",
+    learning_rates=(0.01,),
+    chance=0.1,
+    metric=Metric("height", "m", "1 / x"),
+    numbers={"steps": 7},
+)
+
+
+def test_a_protocol_that_is_like_no_child_is_shown_in_its_metric_without_what_it_does_not_count(run) -> None:
+    records = confirmed(run(0.1).header, SCORES, protocol=WALK)
+    (board,) = found = rules_boards([], records)
+    assert board.figure == "test score"
+    tables = {table.title: table for table in rules_pages.page(board).tables}
+    earned, costs = tables["What they earn"], tables["What they cost"]
+    assert [column.title for column in earned.columns] == ["", "test", "validation", "height (m)", "rule"]
+    (momentum,) = [row for row in earned.rows if row[-1] == "momentum"]
+    assert momentum[3] == f"{1 / 0.60:.4g}"  # of the median test score
+    titles = ["", "diverged", "λ", "reached 0.559", "means", "nodes", "rule"]
+    assert [column.title for column in costs.columns] == titles
+    assert {row[-1]: row[3] for row in costs.rows}["momentum"] == "6 of 6"
+    assert all(one.target_examples is None for rule in board.rules for one in rule.retrainings)
+    told = " ".join(rules_pages.notes(board))
+    assert "Test: all test examples of the data set" in told
+    assert "training examples" not in told
+    assert "Reached 0.559: retrainings whose validation score reached nine tenths" in told
+    assert ("metric", "height (m); score 1 / x, less of it is better") in rules_pages.page(board).facts
+    (read,) = json.loads(render(found, Format.JSON))["rules_boards"]
+    assert read["protocol"]["metric"] == {"name": "height", "unit": "m", "score": "1 / x"}
+
+
+def test_what_a_child_on_images_earns_is_called_accuracy(found) -> None:
+    assert [board.figure for board in found] == ["test accuracy", "test accuracy"]
+    assert "metric" not in printed(found)
+    assert "all test images of the data set" in " ".join(printed(found).split())
+    assert all("metric" not in board["protocol"] for board in json.loads(render(found, Format.JSON))["rules_boards"])
 
 
 def test_no_rules_say_how_to_get_some() -> None:

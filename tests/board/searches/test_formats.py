@@ -10,9 +10,11 @@ import re
 import pytest
 
 from harness.board.markdown import Format
+from harness.board.searches import pages as search_pages
 from harness.board.searches.formats import render
 from harness.board.searches.judging import boards
-from harness.contracts import Status
+from harness.contracts import Metric, Status
+from harness.race.protocols import StoredProtocol
 from harness.race.runs import RunState
 from harness.tasks.child.protocols import PAPER
 
@@ -59,6 +61,32 @@ def test_json_holds_what_its_schema_says(several) -> None:
     assert len(reference["curve"]) == first["budget"]["children"]
     assert second["protocol"]["name"] == "paper"
     assert "Not ranked with board 1: another protocol." in second["notes"]
+
+
+def test_a_board_says_what_it_measures_and_shows_scores_as_figures_of_that(run) -> None:
+    metric = Metric("height", "m", "1 / x")
+    head = {"name": "walk", "version": 1, "task": "nowhere:Walk", "learning_rates": (0.01,), "chance": 0.0}
+    walk = StoredProtocol(**head, metric=metric, numbers={"steps": 7})
+    found = boards([run(0.2, 0.4, 0.5, protocol=walk), run(0.0, 0.25, searcher="gp", protocol=walk)])
+    page = search_pages.page(found[0])
+    assert ("metric", "height (m); score 1 / x, less of it is better") in page.facts
+    tables = {table.title.partition(" (")[0]: table for table in page.tables}
+    for title, figures in {"Best of each searcher": ["2", "4"], "Best distinct rules": ["2", "2.5", "5"]}.items():
+        place = [column.title for column in tables[title].columns].index("height (m)")
+        assert [row[place] for row in tables[title].rows][: len(figures)] == figures
+    (board,) = json.loads(render(found, Format.JSON))["boards"]
+    assert board["protocol"] == {
+        "name": "walk",
+        "version": 1,
+        "hash": walk.hash,
+        "metric": {"name": "height", "unit": "m", "score": "1 / x"},
+    }
+
+
+def test_what_is_a_score_and_no_more_is_shown_as_ever(several) -> None:
+    (page, _) = search_pages.pages(several)
+    assert "metric" not in dict(page.facts)
+    assert set(json.loads(render(several, Format.JSON))["boards"][0]["protocol"]) == {"name", "version", "hash"}
 
 
 def test_csv_has_one_line_an_entrant_that_reads_back(several) -> None:

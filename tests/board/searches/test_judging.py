@@ -61,6 +61,11 @@ def test_it_names_the_code_and_the_processors_once_each(run) -> None:
     assert shown["hardware"] == "slow"
 
 
+def test_it_names_the_gpu_that_children_trained_on(run) -> None:
+    runs = [run(0.1, seed=0, environment={"device": "NVIDIA H100"}, provenance={"processor": "beside it"})]
+    assert only(*runs).hardware == ("NVIDIA H100",)
+
+
 def test_duplicates_and_failures_are_counted(run, trial) -> None:
     trials = (
         trial(0.3, 0),

@@ -1,7 +1,8 @@
-"""Progress as people like to see it: a live bar on a terminal, a plain line now and then elsewhere."""
+"""Progress as people like to see it: a live bar on a terminal or in a notebook, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.cli.terminal.output import announce, console
+from harness.output import announce, console
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -22,13 +23,20 @@ LINES = 10  # plain lines that a run prints where there is no terminal
 LINES_OF_MANY = 2  # that each of several runs prints there
 
 
+def drawable() -> bool:
+    """Whether a bar can be drawn: on a terminal, or in a notebook that has widgets."""
+    if sys.stderr.isatty():
+        return True
+    return "IPython" in sys.modules and console().is_jupyter and importlib.util.find_spec("ipywidgets") is not None
+
+
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far some work has come and the time left: by a bar, or where there is no terminal by lines.
+    """Show how far some work has come and the time left: by a bar, or where none can be drawn by lines.
 
     Call what is yielded with (done, total); until then it is shown that the work goes on.
     """
-    if not sys.stderr.isatty():
+    if not drawable():
         with _Lines(what) as lines:
             yield lines.update
         return
@@ -82,7 +90,7 @@ class Live:
     def __init__(self, *, quiet: bool, runs: Sequence[RunHeader]) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._terminal = sys.stderr.isatty() and not quiet
+        self._drawn = drawable() and not quiet
         self._quiet = quiet
         self._runs = len(runs)
         self._begun = 0
@@ -98,7 +106,7 @@ class Live:
             TextColumn("{task.fields[pace]}"),
             TextColumn("{task.fields[best]}", markup=False),
             console=console(stderr=True),
-            disable=not self._terminal,
+            disable=not self._drawn,
         )
 
     def __enter__(self) -> Live:
@@ -121,7 +129,7 @@ class Live:
             elif self._runs > 1 and self._line is not None:
                 self._bar.remove_task(self._line)  # a long race must not fill the screen
             self._line = self._bar.add_task(name, total=progress.budget.children, pace="", best="")
-        if self._terminal:
+        if self._drawn:
             assert self._line is not None
             self._bar.update(self._line, completed=progress.children, pace=_pace(progress), best=_best(progress))
             if self._whole_line is not None:

@@ -1,0 +1,65 @@
+"""Where the rules of a report came from: the searchers that found them are asked, each led through its history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from harness.board.report.document import Sighting
+from harness.contracts import Origin
+from harness.errors import HarnessError
+from harness.race.origins import origins
+from harness.race.store.ledger import Ledger
+from harness.registry import Kind, entries, load
+from harness.settings import check
+
+
+def lineage(
+    ledger: Ledger, seen: Sequence[Sighting], *, trusted: bool, watch: Callable[[int, int], None]
+) -> tuple[dict[tuple[str, int], Origin], list[str]]:
+    """Where the proposals of interest came from, and a note for each run that could not be asked.
+
+    Args:
+        ledger: the store.
+        seen: the proposals.
+        trusted: import searchers that are not registered, too: a store may name any module.
+        watch: hears how many proposals have been made again, of how many.
+    """
+    runs: dict[str, list[Sighting]] = defaultdict(list)
+    for each in seen:
+        runs[each.header.identity].append(each)
+    found: dict[tuple[str, int], Origin] = {}
+    notes = []
+    lengths = {identity: 1 + max(each.index for each in own) for identity, own in runs.items()}
+    done, total = 0, sum(lengths.values())
+    for identity, own in runs.items():
+
+        def replayed(made: int, before: int = done, most: int = lengths[identity]) -> None:
+            watch(before + min(made, most), total)  # the last batch may go beyond the proposals of interest
+
+        told, note = _told(ledger, own, trusted=trusted, watch=replayed)
+        found |= {(identity, index): origin for index, origin in told.items()}
+        notes += [note] * bool(note)
+        done += lengths[identity]
+        watch(done, total)
+    return found, notes
+
+
+def _told(
+    ledger: Ledger, own: Sequence[Sighting], *, trusted: bool, watch: Callable[[int], None]
+) -> tuple[dict[int, Origin], str]:
+    """Where the proposals of interest of one run came from by their indexes, and why it could not be asked, if so."""
+    header, indexes = own[0].header, {each.index for each in own}
+    if not trusted and header.searcher not in entries(Kind.SEARCHER):
+        return {}, f"{header.name} was not replayed: {header.searcher} is not registered. --replay imports it."
+    try:
+        factory = load(Kind.SEARCHER, header.searcher)
+        version = getattr(factory, "version", 1)
+        if version != header.searcher_version:
+            return {}, f"{header.name} was made by version {header.searcher_version}, and here is {version}."
+        searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
+        history = ledger.archive(header.identity).entries
+        return origins(header, history, searcher, indexes=indexes, watch=watch), ""
+    except Exception as error:  # a searcher may be anyone's, and no report fails for what it raises
+        kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+        return {}, f"{header.name} could not be replayed: {kind}{error}"

@@ -1,0 +1,59 @@
+"""Examples of every command, which its help shows and the documentation lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+RULE = '"g * exp(sign(g) * sign(m))"'
+EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
+    ("run",): (
+        "harness run --searcher rl",
+        "harness run --searcher tpe --children 100 --seeds 0-9 --data cifar10",
+        "harness run --searcher my_module:MySearcher --protocol toy-quadratic",
+    ),
+    ("race",): (
+        "harness race --searchers rl,gp,random --children 50 --seeds 0-9",
+        "harness race --searchers gp,random --set gp.population=50",
+        "harness race --cluster tcp://ADDRESS:8786",
+    ),
+    ("confirm",): (
+        "harness confirm --top 3 --seeds 100-109",
+        "harness confirm --finals --seeds 100-119",
+        f"harness confirm --rule {RULE} --protocol paper",
+    ),
+    ("runs",): ("harness runs", "harness runs --results elsewhere"),
+    ("leaderboard",): (
+        "harness leaderboard --watch",
+        "harness leaderboard --rules",
+        "harness leaderboard --format csv > board.csv",
+    ),
+    ("report",): ("harness report", "harness report --to race.html --board 1"),
+    ("export",): ("harness export --to my-results", "harness export --format csv --to tables"),
+    ("import",): ("harness import my-results --results elsewhere",),
+    ("table", "build"): (
+        "harness table build signs",
+        "harness table build broad signs --replicates 0 --workers 2",
+    ),
+    ("table", "truth"): ("harness table truth signs", "harness table truth broad signs --device cuda"),
+    ("ls",): ("harness ls searchers", "harness ls searchers rl", "harness ls protocols quick"),
+    ("conformance",): (
+        "harness conformance my_module:MySearcher",
+        "harness conformance --task toy-quadratic",
+    ),
+    ("rule", "show"): (f"harness rule show {RULE}", "harness rule show adam --format latex"),
+    ("rule", "score"): (
+        "harness rule score powersign --data synthetic",
+        "harness rule score adam --protocol toy-quadratic --format json",
+    ),
+    ("rule", "export"): (
+        "harness rule export powersign --to powersign.py",
+        f"harness rule export {RULE} --format svg --to rule.svg",
+    ),
+    ("space", "show"): ("harness space show --blocks 2", "harness space show --space arxiv2 --unary clips"),
+    ("space", "count"): ("harness space count --operands g,m --unary id,exp",),
+}
+
+
+def examples(path: tuple[str, ...]) -> Sequence[str]:
+    """Examples of a command by its words; of a group, the first of each command in it."""
+    return EXAMPLES.get(path) or [each[0] for words, each in EXAMPLES.items() if path and words[:-1] == path]

@@ -1,0 +1,257 @@
+"""What callers have at hand, read as the nouns of the harness: each mistake is one line, before anything trains."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, SupportsIndex, TypeVar, runtime_checkable
+
+from harness.contracts import CPU, Dataset, NamedProtocol, Rule, Searcher, TaskProtocol
+from harness.errors import (
+    DataError,
+    LedgerError,
+    ProtocolError,
+    RegistryError,
+    RuleSyntaxError,
+    SettingError,
+    SpaceError,
+    check_range,
+    message,
+)
+from harness.machine import check_device, cores
+from harness.race.protocols import Budget, named
+from harness.race.racing import Racer
+from harness.registry import Kind, name_of
+from harness.settings import Value
+from harness.space.grammar import Space
+from harness.space.zoo import resolve
+
+Factory = Callable[..., Searcher]
+SearcherLike = str | Factory | tuple[str | Factory, Mapping[str, Value]]
+"""A name, ``name:setting=value,…``, a factory, or one of these with settings by name."""
+SpaceLike = Space | str | Mapping[str, object]
+"""A space, an edition's name, or the arguments of ``Space.of`` by name."""
+ProtocolLike = TaskProtocol | NamedProtocol | str
+SeedsLike = int | Iterable[int]
+"""So many seeds from 0, or the seeds themselves."""
+RuleLike = Rule | str
+"""A rule, a name from ``harness ls rules``, infix, or tokens."""
+Given = TypeVar("Given")
+MOST_SEED = 2**62
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """What lies in a results folder, such as a board that a race returned."""
+
+    @property
+    def results(self) -> Path:
+        """The folder."""
+
+
+ResultsLike = str | os.PathLike[str] | Kept
+"""A results folder, or what came out of one."""
+
+
+def racers(given: SearcherLike | Iterable[SearcherLike], *, children: int) -> list[Racer]:
+    """The searchers of a race, checked and with all of their settings.
+
+    Raises:
+        RegistryError: one is unknown or has no name, none is given, or one is given twice.
+        SettingError: a setting is unknown or its value bad.
+    """
+    several = [given] if isinstance(given, str | tuple) or callable(given) else _listed(given, "searchers")
+    found = [_racer(each, children=children) for each in several]
+    hint = 'Name some, such as ["rl", "gp", "random"]'
+    if not found:
+        raise RegistryError(message("searchers", expected="at least one", got="none", hint=hint))
+    for number, racer in enumerate(found):
+        if any((racer.name, racer.settings) == (other.name, other.settings) for other in found[:number]):
+            hint = "Leave one out, or give it other settings"
+            raise RegistryError(message("searchers", expected="each once", got=f"{racer.name} twice", hint=hint))
+    return found
+
+
+def _racer(given: object, *, children: int) -> Racer:
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping):
+        which, settings = given
+        return Racer.of(_searcher_name(which), settings, children=children)
+    if isinstance(given, str):
+        name, texts = _split(given)
+        return Racer.of(name, texts, children=children)
+    return Racer.of(_searcher_name(given), {}, children=children)
+
+
+def _searcher_name(given: object) -> str:
+    if isinstance(given, str):
+        return given
+    if not callable(given):
+        hint = 'Write "gp", "gp:population=50", ("gp", {"population": 50}), or a class'
+        raise RegistryError(message("searcher", expected="a name or a factory", got=repr(given), hint=hint))
+    return name_of(Kind.SEARCHER, given)
+
+
+def _split(text: str) -> tuple[str, Sequence[str]]:
+    """``module:attribute:name=value,…`` as the name and the texts of its settings."""
+    head, equals, _ = text.partition("=")
+    if not equals:
+        return text, ()
+    name, colon, _ = head.rpartition(":")
+    if not colon:
+        hint = "Write name:setting=value, such as gp:population=50"
+        raise SettingError(message("searcher", expected="a name before its settings", got=repr(text), hint=hint))
+    return name, text[len(name) + 1 :].split(",")
+
+
+def space(given: SpaceLike) -> Space:
+    """A space of rules.
+
+    Raises:
+        SpaceError: it is none.
+    """
+    if isinstance(given, Space):
+        return given
+    hint = 'Write "icml2017", {"blocks": 1, "operands": ["g", "m"]}, or a Space'
+    if isinstance(given, str):
+        return Space.of(given)
+    if not isinstance(given, Mapping):
+        raise SpaceError(message("space", expected="a Space, a name or options", got=repr(given), hint=hint))
+    try:
+        return Space.of(**given)  # type: ignore[arg-type]
+    except TypeError as cause:
+        raise SpaceError(message("space", expected="the arguments of Space.of", got=cause, hint=hint)) from cause
+
+
+def protocol(given: ProtocolLike) -> TaskProtocol:
+    """How rules are scored.
+
+    Raises:
+        RegistryError: no protocol has that name.
+        ProtocolError: it is none.
+    """
+    if isinstance(given, str):
+        return named(given)
+    found = given.protocol if isinstance(given, NamedProtocol) else given
+    if not isinstance(found, TaskProtocol):
+        hint = "See `harness ls protocols`"
+        raise ProtocolError(message("protocol", expected="a name or a TaskProtocol", got=repr(given), hint=hint))
+    return found
+
+
+def seeds(given: SeedsLike) -> tuple[int, ...]:
+    """Distinct seeds, in the order given.
+
+    Raises:
+        ProtocolError: there are none, or one is no seed.
+    """
+    what, hint = "seeds", "Write 3 for seeds 0, 1 and 2, or name them: [0, 2, 5]"
+    if isinstance(given, int) and not isinstance(given, bool):
+        check_range("seeds: how many", given, least=1, most=10_000, error=ProtocolError)
+        return tuple(range(given))
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ProtocolError(message(what, expected="a number of seeds, or seeds", got=repr(given), hint=hint))
+    found = [_whole(what, each, hint) for each in given]
+    for each in found:
+        check_range("seeds: a seed", each, least=0, most=MOST_SEED, error=ProtocolError)
+    if not found:
+        raise ProtocolError(message(what, expected="at least one", got="none", hint=hint))
+    return tuple(dict.fromkeys(found))
+
+
+def budget(children: int, proposals: int | None) -> Budget:
+    """What each run may use; None for the default cap on proposals.
+
+    Raises:
+        ProtocolError: a number is none, or out of range.
+    """
+    trained = _whole("children", children, "Write a number, such as 100")
+    if proposals is None:
+        return Budget.of(trained)
+    return Budget(trained, _whole("proposals", proposals, "Write a number, or leave it out"))
+
+
+def _whole(what: str, given: object, hint: str) -> int:
+    if isinstance(given, SupportsIndex) and not isinstance(given, bool):  # numpy's integers, too
+        return given.__index__()
+    raise ProtocolError(message(what, expected="a whole number", got=repr(given), hint=hint))
+
+
+def data(given: str | Dataset) -> str | Dataset:
+    """A data set, or its name.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if isinstance(given, str | Dataset):
+        return given
+    hint = "See `harness ls data`, and Dataset in harness.contracts"
+    expected = "a name, or a data set with `name` and `fingerprint`"
+    raise DataError(message("data", expected=expected, got=type(given).__name__, hint=hint))
+
+
+def workers(given: int | str, *, device: str = CPU) -> int:
+    """How many children train at once: a number, or ``"auto"`` for one a core, or one for a GPU.
+
+    Raises:
+        ProtocolError: it is neither.
+        SettingError: the device is none.
+    """
+    check_device(device)
+    if given == "auto":
+        return 1 if device != CPU else cores()
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        hint = "Change workers"
+        raise ProtocolError(message("workers", expected='"auto" or a number from 1', got=repr(given), hint=hint))
+    return given
+
+
+def listed(given: RuleLike | Iterable[RuleLike]) -> list[RuleLike]:
+    """Rules, however many: not read yet."""
+    return [given] if isinstance(given, str | Rule) else _listed(given, "rules")
+
+
+def rule(given: RuleLike) -> Rule:
+    """One rule.
+
+    Raises:
+        RuleSyntaxError: it is none.
+    """
+    if isinstance(given, Rule):
+        return given
+    if not isinstance(given, str):
+        hint = 'Write "g * exp(v)" or "adam", or give a Rule'
+        raise RuleSyntaxError(message("rule", expected="a Rule or a text", got=repr(given), hint=hint))
+    return resolve(given)
+
+
+def folder(given: ResultsLike) -> Path:
+    """A results folder.
+
+    Raises:
+        LedgerError: it is none.
+    """
+    if isinstance(given, Kept):
+        return given.results
+    if not isinstance(given, str | os.PathLike):
+        hint = "Name the folder, or give the board that a race returned"
+        raise LedgerError(message("results", expected="a folder", got=repr(given), hint=hint))
+    return Path(given)
+
+
+def place(given: ResultsLike | None) -> Path:
+    """A results folder to write to; for None one of its own, which is removed when Python exits."""
+    if given is not None:
+        return folder(given)
+    made = Path(tempfile.mkdtemp(prefix="harness-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def _listed(given: Iterable[Given], what: str) -> list[Given]:
+    if isinstance(given, Iterable):
+        return list(given)
+    raise SettingError(message(what, expected="a list", got=repr(given), hint=f"Give a list of {what}"))

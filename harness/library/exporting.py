@@ -1,0 +1,178 @@
+"""``harness.export`` and ``harness.import_runs``: runs out of a store as files, and files of runs into one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.board.csv_tables import tables
+from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
+from harness.files import write_whole
+from harness.library import arguments
+from harness.library.arguments import ResultsLike
+from harness.library.defaults import EXPORT
+from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
+from harness.race.store.archive_reading import decode
+from harness.race.store.ledger import Ledger
+from harness.race.store.rows import RunRow
+
+FORMATS = ("jsonl", "csv")
+Watch = Callable[[int, int], None]
+
+
+def export(
+    results: ResultsLike,
+    to: str | os.PathLike[str] | None = None,
+    *,
+    runs: Iterable[str] = (),
+    format: str = "jsonl",
+    watch: Watch = lambda _done, _total: None,
+) -> list[Path]:
+    """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.
+
+    Args:
+        results: the results folder, or the board that a race returned, whose folder is then meant.
+        to: folder for the files; None for ``export`` in the results folder.
+        runs: names, as ``harness runs`` lists them; none for all.
+        format: ``jsonl`` for a file a run, which ``import_runs`` and ``load`` read; ``csv`` for four tables.
+        watch: hears how many runs are read, of how many.
+
+    Returns:
+        The files.
+
+    Raises:
+        LedgerError: there is no store, or it has no such run.
+        HarnessError: a file cannot be written.
+
+    Example:
+        >>> import harness
+        >>> board = harness.run("random", protocol="toy-quadratic", children=3, seeds=2, progress=False)
+        >>> files = harness.export(board)
+        >>> [path.name.partition("-toy")[0] for path in files]
+        ['random-s0', 'random-s1']
+        >>> harness.load(files[0].parent).boards[0].rows == board.rows
+        True
+    """
+    folder = arguments.folder(results)
+    check_choice("format", format, FORMATS, error=SettingError)
+    place = folder / EXPORT if to is None else Path(to)
+    with Ledger.read(folder) as ledger:
+        archives = _read(ledger, _chosen(ledger.rows(), tuple(runs), folder), watch)
+        if format == "csv":
+            return [_written(place / name, content) for name, content in tables(archives).items()]
+        found: list[Path] = []
+        names: set[str] = set()
+        for archive in archives:
+            name = archive.file_name
+            if name.lower() in names:  # a shortened or sanitized name can be another run's
+                name = f"{archive.header.identity}-{name}"
+            names.add(name.lower())
+            found.append(_written(place / name, encode(archive)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of files of runs.
+
+    Attributes:
+        taken: runs that the store did not have.
+        held: runs that it had, the very same.
+        refused: why each of the other files was rejected.
+    """
+
+    taken: int
+    held: int
+    refused: tuple[HarnessError, ...]
+
+
+def import_runs(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    results: ResultsLike,
+    *,
+    watch: Watch = lambda _done, _total: None,
+) -> Imported:
+    """Take in runs that ``export`` wrote; damaged or invalid files are rejected one by one.
+
+    Args:
+        sources: files, or folders of them.
+        results: the results folder, made if it is not there.
+        watch: hears how many files are read, of how many.
+
+    Returns:
+        How many runs were taken in, and what was wrong with the others.
+
+    Raises:
+        LedgerError: a folder holds no such files.
+
+    Example:
+        >>> import harness, tempfile
+        >>> board = harness.run("random", protocol="toy-quadratic", children=3, seeds=2, progress=False)
+        >>> done = harness.import_runs(harness.export(board), tempfile.mkdtemp())
+        >>> done.taken, done.held, done.refused
+        (2, 0, ())
+    """
+    several = [sources] if isinstance(sources, str | os.PathLike) else sources
+    paths = list(dict.fromkeys(path for source in several for path in files(Path(source))))
+    place, taken, held = arguments.folder(results), 0, 0
+    refused: list[HarnessError] = []
+    ledger: Ledger | None = None  # not made for files that are refused
+    with ExitStack() as stack:
+        for number, path in enumerate(paths, 1):
+            try:
+                archive = decode(path)
+                ledger = ledger or stack.enter_context(Ledger.open(place))
+                fresh = ledger.adopt(archive)
+                taken, held = taken + fresh, held + (not fresh)
+            except HarnessError as error:
+                refused.append(error)
+            watch(number, len(paths))
+    return Imported(taken, held, tuple(refused))
+
+
+def files(source: Path) -> list[Path]:
+    """A file, or those that a folder holds.
+
+    Raises:
+        LedgerError: the folder has none.
+    """
+    if not os.path.isdir(source):
+        return [source]
+    if not (inside := files_in(source)):
+        hint = "Name the folder that `harness export` wrote"
+        raise LedgerError(message(f"folder {source}", expected=f"*{SUFFIX} files", got="none", hint=hint))
+    return inside
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The exported runs that a folder holds, by name."""
+    return sorted([*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{SUFFIX}{COMPRESSED}")])
+
+
+def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list[RunRow]:
+    """The runs named, or all, in the order they were begun.
+
+    Raises:
+        LedgerError: a name is not a run's, or there are no runs.
+    """
+    if not rows:
+        raise LedgerError(message(f"results folder {results}", expected="runs", got="none", hint="Start one there"))
+    known, identities = {row.header.name for row in rows}, {row.identity for row in rows}
+    for name in names:
+        if name not in identities:
+            check_choice("run", name, known, error=LedgerError, hint="`harness runs` lists all")
+    return [row for row in rows if not names or {row.header.name, row.identity} & set(names)]
+
+
+def _read(ledger: Ledger, rows: Sequence[RunRow], watch: Watch) -> Iterator[Archive]:
+    for number, row in enumerate(rows, 1):
+        yield ledger.archive(row.identity)
+        watch(number, len(rows))
+
+
+def _written(path: Path, content: bytes) -> Path:
+    write_whole(path, content)
+    return path

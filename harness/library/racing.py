@@ -1,0 +1,183 @@
+"""``harness.race`` and ``harness.run``: searchers, a budget, some seeds, and the board that they end with."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from harness.contracts import CPU, Dataset, TaskProtocol
+from harness.library import arguments
+from harness.library.arguments import ProtocolLike, ResultsLike, SearcherLike, SeedsLike, SpaceLike
+from harness.library.boards import Board, boards
+from harness.library.defaults import CHILDREN, SEEDS
+from harness.library.following import followed
+from harness.output import announce
+from harness.race.active_run import Stopped
+from harness.race.conditions import Announce
+from harness.race.progress import Progress
+from harness.race.racing import Follow, Setup, compete
+
+ProgressLike = bool | Callable[[Progress], None]
+"""Whether a display shows how far the runs are; or what hears of it instead, with every completed proposal."""
+
+
+def race(
+    searchers: SearcherLike | Iterable[SearcherLike],
+    *,
+    space: SpaceLike = "icml2017",
+    protocol: ProtocolLike = "quick",
+    children: int = CHILDREN,
+    proposals: int | None = None,
+    seeds: SeedsLike = SEEDS,
+    data: str | Dataset = "auto",
+    data_root: str | os.PathLike[str] | None = None,
+    workers: int | str = 1,
+    cluster: str | None = None,
+    device: str = CPU,
+    asynchronous: bool = False,
+    replay: bool = False,
+    results: ResultsLike | None = None,
+    progress: ProgressLike = True,
+) -> Board:
+    """Run several searchers under one budget with the same seeds, and return their board.
+
+    Every completed child is kept: after Ctrl-C, or a kill, the same call with the same ``results`` resumes the race. A
+    finished race is not run again; the call then returns its board at once.
+
+    Args:
+        searchers: each a name (``"gp"``), a name with settings (``"gp:population=50"`` or ``("gp", {"population":
+            50})``), or a factory; ``harness ls searchers`` lists the names.
+        space: what is searched: a ``Space``, an edition's name, or the arguments of ``Space.of``.
+        protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
+        children: the budget: children trained, for each searcher and seed.
+        proposals: cap on proposals; None for 20 a child.
+        seeds: a number of seeds from 0, or the seeds themselves; one run each.
+        data: name of the data set, or the data set itself; toys read none.
+        data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
+        workers: children trained at once, or ``"auto"`` for one a core. More than one are processes of their own, so a
+            script that asks for them calls this under ``if __name__ == "__main__":``.
+        cluster: address of a Dask scheduler to train on.
+        device: where a child trains: ``cpu``, or ``cuda`` for a GPU.
+        asynchronous: tell results as they finish: more throughput, not repeatable.
+        replay: look scores up in the results folder instead of training children.
+        results: the results folder, or a board from it; None for a temporary folder, removed when Python exits.
+        progress: show how far the runs are; or a function that hears it; False to say nothing.
+
+    Returns:
+        The board of all runs in ``results`` that may be ranked with these.
+
+    Raises:
+        HarnessError: an argument is wrong, or the data, the store, a searcher or the workers are not as they must be.
+        KeyboardInterrupt: after Ctrl-C, once the children in flight here have ended; nothing is lost.
+
+    Example:
+        >>> import harness
+        >>> board = harness.race(
+        ...     ["gp:population=8", "random"], protocol="toy-quadratic", children=8, seeds=3, progress=False
+        ... )
+        >>> [len(row.seeds) for row in board.rows]
+        [3, 3]
+        >>> "space" in str(board)
+        True
+    """
+    budget = arguments.budget(children, proposals)
+    racers = arguments.racers(searchers, children=budget.children)
+    slots = arguments.workers(workers, device=device)
+    setup = Setup(
+        space=arguments.space(space),
+        protocol=arguments.protocol(protocol),
+        budget=budget,
+        seeds=arguments.seeds(seeds),
+        results=arguments.place(results),
+        data=arguments.data(data),
+        data_root=None if data_root is None else Path(data_root),
+        workers=slots,
+        cluster=cluster,
+        device=device,
+        asynchronous=asynchronous,
+        replay=replay,
+        reference=protocol if isinstance(protocol, str) and ":" in protocol else "",
+    )
+    tell, follow = heard(progress)
+    tell_unread(setup.protocol, tell, data=data != "auto", data_root=data_root is not None)
+    try:
+        headers = compete(racers, setup, announce=tell, follow=follow)
+    except Stopped:
+        raise stopped(setup.results) from None
+    (board,) = boards(setup.results, only=headers[0].comparable)
+    return dataclasses.replace(board, runs=tuple(header.name for header in headers))
+
+
+def run(
+    searcher: SearcherLike,
+    *,
+    space: SpaceLike = "icml2017",
+    protocol: ProtocolLike = "quick",
+    children: int = CHILDREN,
+    proposals: int | None = None,
+    seeds: SeedsLike = SEEDS,
+    data: str | Dataset = "auto",
+    data_root: str | os.PathLike[str] | None = None,
+    workers: int | str = 1,
+    cluster: str | None = None,
+    device: str = CPU,
+    asynchronous: bool = False,
+    replay: bool = False,
+    results: ResultsLike | None = None,
+    progress: ProgressLike = True,
+) -> Board:
+    """Search with one searcher, and return its board: ``race`` with one entrant, whose arguments it takes.
+
+    Example:
+        >>> import harness
+        >>> small = {"blocks": 1, "operands": ["g", "m", "v"]}
+        >>> board = harness.run(
+        ...     ("evolution", {"population": 20}),
+        ...     space=small, protocol="toy-quadratic", children=6, seeds=[7], progress=False,
+        ... )
+        >>> board.rows[0].seeds, board.space.blocks
+        ((7,), 1)
+    """
+    return race(
+        [searcher],
+        space=space,
+        protocol=protocol,
+        children=children,
+        proposals=proposals,
+        seeds=seeds,
+        data=data,
+        data_root=data_root,
+        workers=workers,
+        cluster=cluster,
+        device=device,
+        asynchronous=asynchronous,
+        replay=replay,
+        results=results,
+        progress=progress,
+    )
+
+
+def heard(progress: ProgressLike) -> tuple[Announce, Follow]:
+    """Who is told what a user should know, and how runs are followed."""
+    tell: Announce = announce if progress is True else _silent
+    watch = progress if callable(progress) else None
+    return tell, followed(quiet=progress is not True, announce=tell, watch=watch)
+
+
+def tell_unread(protocol: TaskProtocol, announce: Announce, *, data: bool, data_root: bool) -> None:
+    """Say so where a data set was chosen and the protocol reads none."""
+    unread = [name for name, given in (("data", data), ("data_root", data_root)) if given]
+    if unread and protocol.inputs == "none":
+        verb = "is" if len(unread) == 1 else "are"
+        announce(f"{' and '.join(unread)} {verb} not used: protocol {protocol.name} reads no data")
+
+
+def stopped(results: Path) -> KeyboardInterrupt:
+    """What a call raises that Ctrl-C stopped."""
+    return KeyboardInterrupt(f"nothing is lost: call it again with results={str(results)!r} to resume")
+
+
+def _silent(_: str) -> None:
+    """Nobody is told."""

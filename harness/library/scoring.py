@@ -1,0 +1,126 @@
+"""``harness.score``: one rule, one child, outside of any race; nothing is stored."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.contracts import CPU, Dataset, Outcome, TaskProtocol
+from harness.errors import SettingError, check_choice
+from harness.library import arguments
+from harness.library.arguments import ProtocolLike, RuleLike
+from harness.machine import check_device
+from harness.race import protocols
+from harness.race.conditions import Announce, task_and_data
+from harness.race.engines.engine import build_task, pinned, train
+
+Watch = Callable[[int, int], None]
+
+
+def _unwatched(_done: int, _total: int) -> None:
+    """Nobody follows the child."""
+
+
+class Scorer:
+    """Scores rules one after another by one protocol on one data set, which is loaded once.
+
+    Args:
+        protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
+        data: name of the data set, or the data set itself; toys read none.
+        data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
+        device: where a child trains: ``cpu``, or ``cuda`` for a GPU.
+        announce: told in one line what takes long, such as a download.
+        options: what else the protocol's task takes, such as ``test=True``.
+
+    Attributes:
+        protocol: how rules are scored.
+        data: what they are scored on.
+
+    Raises:
+        HarnessError: an argument is wrong, the data is missing, or the task cannot be built.
+
+    Example:
+        >>> from harness import Scorer
+        >>> scorer = Scorer("toy-quadratic")
+        >>> scorer("momentum").score > scorer("-g").score
+        True
+    """
+
+    def __init__(
+        self,
+        protocol: ProtocolLike = "quick",
+        *,
+        data: str | Dataset = "auto",
+        data_root: str | os.PathLike[str] | None = None,
+        device: str = CPU,
+        announce: Announce = lambda _: None,
+        **options: object,
+    ) -> None:
+        check_device(device)
+        self.protocol: TaskProtocol = arguments.protocol(protocol)
+        root = None if data_root is None else Path(data_root)
+        factory, self.data = task_and_data(self.protocol, arguments.data(data), root, device=device, announce=announce)
+        known = inspect.signature(factory).parameters
+        for name in options:
+            check_choice(f"option of task {self.protocol.task}", name, known, error=SettingError)
+        self._watch: Watch = _unwatched
+        if "watch" in known:
+            options["watch"] = lambda done, total: self._watch(done, total)
+        self._task = build_task(functools.partial(factory, **options), self.protocol, self.data, device=device)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What else a score depends on: library versions, device, threads."""
+        return pinned(self._task)
+
+    def __call__(
+        self, rule: RuleLike, *, seed: int = 0, child_seed: int | None = None, watch: Watch = _unwatched
+    ) -> Outcome:
+        """Train one child.
+
+        Args:
+            rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
+            seed: of a run: a run with it trains this very child.
+            child_seed: of the child itself, instead.
+            watch: hears how far the child is, as (examples, of how many), of tasks that tell it.
+        """
+        parsed, (chosen,) = arguments.rule(rule), arguments.seeds([seed])
+        start = protocols.child_seed(chosen, self.protocol) if child_seed is None else child_seed
+        self._watch = watch
+        (outcome,) = train(self._task, [parsed], seed=start)
+        return outcome
+
+
+def score(
+    rule: RuleLike,
+    protocol: ProtocolLike = "quick",
+    *,
+    data: str | Dataset = "auto",
+    data_root: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    device: str = CPU,
+) -> Outcome:
+    """Train one child, and return what it earned: its reward, the sweep and the curve. ``Scorer`` scores many.
+
+    Args:
+        rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
+        protocol: how it is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
+        data: name of the data set, or the data set itself; toys read none.
+        data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
+        seed: the run's: a run with it trains this very child.
+        device: where the child trains: ``cpu``, or ``cuda`` for a GPU.
+
+    Raises:
+        HarnessError: an argument is wrong, the data is missing, or the task cannot be built. A rule that diverges is an
+            outcome.
+
+    Example:
+        >>> import harness
+        >>> outcome = harness.score("g * exp(sign(g) * sign(m))", "toy-quadratic")
+        >>> outcome.status.value, len(outcome.sweep)
+        ('ok', 7)
+    """
+    return Scorer(protocol, data=data, data_root=data_root, device=device)(rule, seed=seed)

@@ -1,0 +1,30 @@
+"""What a machine offers to train on: its cores, and devices by name."""
+
+from __future__ import annotations
+
+import os
+
+from harness.contracts import CPU
+from harness.errors import SettingError, message
+
+_MOST_DIGITS = 4  # of a device's number
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def check_device(name: str) -> None:
+    """Raise unless a text names a device, whether or not it is there.
+
+    Raises:
+        SettingError: it is none.
+    """
+    kind, colon, index = name.partition(":")
+    numbered = index.isdecimal() and len(index) <= _MOST_DIGITS
+    if name != CPU and (kind != "cuda" or (colon and not numbered)):
+        expected = "cpu, or cuda where there is a GPU"
+        raise SettingError(message("device", expected=expected, got=repr(name), hint="Change the device"))
