@@ -199,8 +199,8 @@ def pack(
     The same runs give the same bytes. A missing run is an error: no entry is ever filled in otherwise.
     """
     from harness.board.tables.packing import content_of, file_of
-    from harness.cli.terminal.live import counting
     from harness.files import check_place, write_whole
+    from harness.library.live import counting
     from harness.race.store.tables import named
 
     tables = [named(name) for name in options.distinct(names, "table pack")]
@@ -263,7 +263,7 @@ def check(
     from harness.board.tables.checking import check_rebuilt, environments
     from harness.board.tables.figures import figures
     from harness.board.tables.opening import opened, path_of
-    from harness.cli.terminal.live import counting
+    from harness.library.live import counting
 
     options.check_device(device)
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)

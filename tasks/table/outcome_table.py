@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.contracts import ChildProtocol, Outcome, Rule
+from harness.contracts import ChildProtocol, Metric, Outcome, Rule
 from harness.errors import DataError, HarnessError, SpaceError, check_choice, check_range, message
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
 from harness.space.grammar import Space
@@ -87,6 +87,8 @@ class OutcomeTable:
     def _of(cls, header: Json, arrays: Mapping[str, Array]) -> OutcomeTable:
         fields = dict(header["protocol"])
         fields |= {name: tuple(fields.get(name, ())) for name in ("learning_rates", "rungs")}
+        if fields.get("metric"):
+            fields["metric"] = Metric(**fields["metric"])
         protocol, messages = ChildProtocol(**fields), tuple(header["messages"])
         scale = Scale.of(protocol, header["test_examples"])
         own = Grid(scale, messages, {name: arrays[name] for name in NAMES})

@@ -11,7 +11,7 @@ import numpy as np
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.truth import SEEDS, Scored, plan_of, retrained
 from harness.board.tables.opening import SUFFIX, packed
-from harness.contracts import Outcome
+from harness.contracts import ChildProtocol, Outcome
 from harness.errors import LedgerError, message
 from harness.race.header import RunHeader
 from harness.race.protocols import child_seed
@@ -36,9 +36,15 @@ def content_of(folder: Path, table: TableSpec) -> bytes:
         table: which table.
 
     Raises:
-        LedgerError: a run is missing or damaged, is another one than its name says, or was made on other data.
+        LedgerError: a run is missing or damaged, is another one than its name says, or was made on other data; or the
+            table's protocol has other numbers than a ``ChildProtocol``.
         DataError: an outcome cannot be held exactly.
     """
+    protocol = table.protocol
+    if not isinstance(protocol, ChildProtocol):
+        what, hint = f"protocol {protocol.name} of table {table.name}", "This format holds no other numbers"
+        got = type(protocol).__name__
+        raise LedgerError(message(what, expected="a ChildProtocol", got=got, hint=hint))
     records = _Records(table)
     own: list[list[Outcome]] = [[] for _ in table.rules]
     places: list[list[int]] = [[] for _ in table.rules]
@@ -52,7 +58,7 @@ def content_of(folder: Path, table: TableSpec) -> bytes:
     runs = [(records.take(path, archive), _outcomes(archive)) for path, archive in retrained(folder, table, plan)]
     fresh: Scored = list(zip(plan.rules, zip(*(outcomes for _, outcomes in runs), strict=True), strict=True))
     numbers = np.tile([number for number, _ in runs], (len(fresh), 1))
-    return packed(records.header(), table.protocol, own=(scored, np.array(places)), fresh=(fresh, numbers))
+    return packed(records.header(), protocol, own=(scored, np.array(places)), fresh=(fresh, numbers))
 
 
 def _outcomes(archive: Archive) -> list[Outcome]:
