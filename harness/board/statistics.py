@@ -171,6 +171,25 @@ def paired(differences: Sequence[float], *, seed: int) -> PairedTest:
     return PairedTest(bootstrapped(differences, seed=derive_seed(seed, "interval")), spread, p)
 
 
+def paired_t(differences: Sequence[float]) -> float:
+    """Two-sided p of the paired t test, which takes the differences for independent draws of a normal figure.
+
+    For few pairs and many comparisons, where the smallest p of the sign-flip test, 2/2ⁿ, passes no correction.
+
+    Args:
+        differences: one a pair, at least two, finite.
+
+    Returns:
+        p in [0, 1]; 1 where all differences are 0.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"paired_t: expected at least two differences, all finite, got {list(differences)}")
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return 1.0 if not values.any() else 0.0
+    return float(stats.ttest_1samp(values, 0.0).pvalue)
+
+
 def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:
     """The best score after each charged child.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,12 @@ import typer
 
 from harness.cli import options
 from harness.cli.terminal.following import followed, stoppable
-from harness.cli.terminal.output import announce
+from harness.cli.terminal.output import announce, console, document
 from harness.contracts import CPU
 
 if TYPE_CHECKING:
+    from harness.board.tables.checking import Retraining
+    from harness.board.tables.opening import Table
     from harness.race.header import RunHeader
     from harness.race.store.ledger import Ledger
 
@@ -25,7 +28,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 FOLDER = Path("results/tables")
+SHIPPED = Path("tasks/table")  # in the checkout: what lies there is installed with the harness
+TOP = 10  # best rules that are listed
 UNFINISHED = "unfinished"  # stores of parts under way, in the folder of the tables, one for each environment
+
+
+class TableFormat(StrEnum):
+    """How a table is printed."""
+
+    TEXT = "text"
+    MD = "md"
+    JSON = "json"
+
+
+TableName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A table that ships with the harness, or a path that ends in .npz.")
+]
 
 
 @app.callback()
@@ -139,7 +157,7 @@ def truth(
     from harness.board.rules.confirming import retrain
     from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
     from harness.race.store.ledger import Ledger
-    from harness.race.store.tables import named
+    from harness.race.store.tables import named, outcomes
 
     tables = [named(name) for name in options.distinct(names, "table truth")]
     options.check_device(device)
@@ -147,7 +165,7 @@ def truth(
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     for table in tables:
-        plan = plan_of(to, table, data=data)
+        plan = plan_of(table, outcomes(to, table), data=data)
         options.tell_unread(plan.protocol, data, data_root, default="cifar10")
         left = [seed for seed in SEEDS if not is_known(to / file_of(table, seed), plan, seed)]
         if len(left) < len(SEEDS):
@@ -168,3 +186,129 @@ def truth(
             )
             for header in headers:
                 _keep(ledger, header, to / file_of(table, header.seed))
+
+
+@app.command()
+def pack(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose runs are all there.")],
+    parts: Annotated[Path, typer.Option(help="Folder of the runs that build and truth made.")] = FOLDER,
+    to: Annotated[Path, typer.Option(help="Folder for NAME.npz.")] = SHIPPED,
+) -> None:
+    """Pack the runs of tables as one file each, which ships with the harness.
+
+    The same runs give the same bytes. A missing run is an error: no entry is ever filled in otherwise.
+    """
+    from harness.board.tables.packing import content_of, file_of
+    from harness.files import check_place, write_whole
+    from harness.library.live import counting
+    from harness.race.store.tables import named
+
+    tables = [named(name) for name in options.distinct(names, "table pack")]
+    for table in tables:
+        check_place(to / file_of(table.name))
+    for table in tables:
+        with counting(f"packing table {table.name}"):
+            content = content_of(parts, table)
+        write_whole(to / file_of(table.name), content)
+        announce(
+            f"table {table.name}: {len(table.rules):,} functions, {len(content):,} bytes in {to / file_of(table.name)}"
+        )
+
+
+@app.command()
+def info(
+    name: TableName,
+    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.TEXT,
+    top: Annotated[int, typer.Option(help="Best rules to list; JSON has all.", min=0)] = TOP,
+) -> None:
+    """Show a table: how children ended, how much is noise, the best rules and those that tie with the optimum."""
+    from harness.board.markdown import markdown
+    from harness.board.tables import pages
+    from harness.board.tables.figures import figures
+    from harness.board.tables.opening import opened
+    from harness.board.terminal import show_page
+
+    shown = figures(opened(name))
+    match format:
+        case TableFormat.JSON:
+            options.tell_unused({"--top": top != TOP}, "JSON has all rules that were retrained")
+            document(pages.document(shown))
+        case TableFormat.MD:
+            document(markdown([pages.page(shown, top=top)]))
+        case TableFormat.TEXT:
+            show_page(pages.page(shown, top=top), console())
+
+
+@app.command()
+def check(
+    name: TableName,
+    parts: Annotated[
+        Path | None, typer.Option(help="Folder of the runs it was packed from.", show_default=str(FOLDER))
+    ] = None,
+    retrain: Annotated[int, typer.Option(help="Random entries to train again here.", min=0, metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the choice of entries.", min=0)] = 0,
+    workers: options.Workers = "auto",
+    oversubscribe: options.Oversubscribe = False,
+    cluster: options.Cluster = None,
+    device: options.Device = CPU,
+    data: options.DataName = "cifar10",
+    data_root: options.DataRoot = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check a table: its checksums, whether its runs give the same bytes, and whether training here agrees.
+
+    The exit code is 1 where retrained entries do not agree with the table.
+    """
+    from harness.board.tables import pages
+    from harness.board.tables.checking import check_rebuilt, environments
+    from harness.board.tables.figures import figures
+    from harness.board.tables.opening import opened, path_of
+    from harness.library.live import counting
+
+    options.check_device(device)
+    slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
+    table, out = opened(name), console()
+    folder = FOLDER if parts is None else parts
+    if parts is None and not any((folder / run).exists() for run in table.header["runs"]):
+        rebuilt = f"not rebuilt: {folder} has none of its runs; name their folder with --parts"
+    else:
+        with counting(f"rebuilding table {table.name}"):
+            check_rebuilt(table, path_of(name), folder)
+        rebuilt = f"rebuilt from {len(table.header['runs'])} runs in {folder}: the same bytes"
+    out.print(f"table {table.name}: all {len(table.header['checksums'])} checksums agree", soft_wrap=True)
+    out.print(rebuilt, soft_wrap=True)
+    out.print(pages.told_environments(environments(figures(table))), soft_wrap=True)
+    if not retrain:
+        return
+    options.tell_unread(table.protocol, data, data_root, default="cifar10")
+    found = _retrained(table, retrain, seed, slots, cluster, device, data, data_root, quiet)
+    for line in pages.told_retraining(found):
+        out.print(line, soft_wrap=True)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def _retrained(
+    table: Table,
+    count: int,
+    seed: int,
+    workers: int,
+    cluster: str | None,
+    device: str,
+    data: str,
+    data_root: Path | None,
+    quiet: bool,
+) -> Retraining:
+    """Train random entries of a table again."""
+    from harness.board.tables.checking import retrain
+    from harness.race.active_run import Stopped
+    from harness.race.conditions import prepared
+
+    training = prepared(
+        table.protocol, data, data_root, device=device, workers=workers, cluster=cluster, test=True, announce=announce
+    )
+    try:
+        return retrain(table, training, count=count, seed=seed, follow=followed(quiet=quiet))
+    except Stopped:
+        announce("Stopped: nothing was compared.")
+        raise typer.Exit(130) from None

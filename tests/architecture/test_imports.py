@@ -13,6 +13,7 @@ WRONG = {
     "the modules of the board": ("harness/board/statistics.py", "harness.board.wording"),
     "the boards of searches": ("harness/board/searches/board.py", "harness.board.searches.pages"),
     "the boards of rules": ("harness/board/rules/board.py", "harness.board.rules.judging"),
+    "packed tables": ("harness/board/tables/opening.py", "harness.board.tables.pages"),
     "the modules of the report": ("harness/board/report/usage.py", "harness.board.report.page"),
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
@@ -35,6 +36,7 @@ WRONG = {
     "the optimizer of rules": ("tasks/optimizer/kernels.py", "harness.tasks.optimizer.program"),
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
+    "the tables of outcomes": ("tasks/table/grid.py", "harness.tasks.table.outcome_table"),
     "searchers and tasks do not know the harness beyond its contracts": (
         "searchers/gp.py",
         "harness.race.store.ledger",

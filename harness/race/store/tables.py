@@ -17,7 +17,7 @@ from harness.errors import LedgerError, check_choice, message
 from harness.race import protocols
 from harness.race.header import RunHeader
 from harness.race.protocols import Budget
-from harness.race.store.archive import COMPRESSED, SUFFIX
+from harness.race.store.archive import COMPRESSED, SUFFIX, Archive
 from harness.race.store.archive_reading import decode, header_of
 from harness.space.counting.enumeration import functions
 from harness.space.grammar import Space
@@ -189,21 +189,36 @@ def outcomes(folder: Path, table: TableSpec) -> list[tuple[Rule, list[Outcome]]]
     Raises:
         LedgerError: a part is missing or damaged, or is another run than its name says.
     """
+    found: list[tuple[Rule, list[Outcome]]] = [(rule, []) for rule in table.rules]
+    for part, archive in filled(folder, table):
+        for (_, own), entry in zip(found[part.places], archive.entries, strict=True):
+            assert entry.outcome is not None, "the runs of a full table are whole"
+            own.append(entry.outcome)
+    return found
+
+
+def filled(folder: Path, table: TableSpec) -> Iterator[tuple[Part, Archive]]:
+    """Every part of a full table with its run, whose entries are the part's rules in their order, each with an outcome.
+
+    Args:
+        folder: of the parts' files.
+        table: which table.
+
+    Raises:
+        LedgerError: a part is missing or damaged, or is another run than its name says.
+    """
     wanted = list(parts([table], range(table.replicates)))
     missing = [part.file_name for part in wanted if not (folder / part.file_name).exists()]
     if missing:
         hint = f"Fill it with `harness table build {table.name}`"
         got = f"{len(missing)} missing, {missing[0]} first"
         raise LedgerError(message(f"table {table.name}", expected=f"all {len(wanted)} parts", got=got, hint=hint))
-    found: list[tuple[Rule, list[Outcome]]] = [(rule, []) for rule in table.rules]
     for part in wanted:
-        for (_, own), outcome in zip(found[part.places], _outcomes(folder / part.file_name, part), strict=True):
-            own.append(outcome)
-    return found
+        yield part, _archive(folder / part.file_name, part)
 
 
-def _outcomes(path: Path, part: Part) -> list[Outcome]:
-    """What the rules of a part earned, in its order.
+def _archive(path: Path, part: Part) -> Archive:
+    """The run of a part.
 
     Raises:
         LedgerError: its file is damaged, or holds another run.
@@ -217,11 +232,11 @@ def _outcomes(path: Path, part: Part) -> list[Outcome]:
         environment=header.environment,
         provenance={},
     )
-    whole = [(entry.rule, entry.outcome) for entry in archive.entries if entry.outcome is not None]
-    if header.identity != expected.identity or [rule for rule, _ in whole] != list(part.table.rules_of(part.number)):
+    whole = [entry.rule for entry in archive.entries if entry.outcome is not None]
+    if header.identity != expected.identity or whole != list(part.table.rules_of(part.number)):
         hint = f"Delete it, and build it again with `harness table build {part.table.name}`"
         raise LedgerError(message(f"part {path}", expected=f"the run {expected.name}", got=header.name, hint=hint))
-    return [outcome for _, outcome in whole]
+    return archive
 
 
 def is_final(path: Path, header: RunHeader) -> bool:

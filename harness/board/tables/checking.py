@@ -1,0 +1,244 @@
+"""Whether a packed table is right: rebuilt from its runs, and retrained in part where the reader sits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from harness.board.rules.known import CONFIRMER, InTurn
+from harness.board.statistics import Estimate, estimate, paired_t
+from harness.board.tables.figures import TableFigures, correlations, noise
+from harness.board.tables.opening import Table
+from harness.board.tables.packing import content_of
+from harness.contracts import Outcome, Rule
+from harness.errors import DataError, LedgerError, message
+from harness.race.conditions import Conditions, Training
+from harness.race.header import RunHeader
+from harness.race.protocols import Budget
+from harness.race.provenance import provenance
+from harness.race.racing import Follow, carry_out, unfollowed
+from harness.race.store.ledger import Ledger
+from harness.race.store.tables import named
+from harness.seeds import derive_seed
+
+FALSE_ALARM = 0.01  # odds that right outcomes fail, of each test
+
+
+def check_rebuilt(table: Table, path: Path, folder: Path) -> None:
+    """Raise unless the runs give the table's file, byte by byte.
+
+    Args:
+        table: as read.
+        path: of its file.
+        folder: of its runs.
+
+    Raises:
+        LedgerError: a run is missing, is damaged, or is not the one that the table was packed from.
+    """
+    content = content_of(folder, named(table.name))
+    if content == path.read_bytes():
+        return
+    what, hint = f"table {path}", f"Pack it again with `harness table pack {table.name}`"
+    expected = f"the bytes that the runs in {folder} give"
+    raise LedgerError(message(what, expected=expected, got="others", hint=hint))
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """Whether outcomes of two environments differ more than those of one.
+
+    Attributes:
+        within: root mean square difference between two replicates of one environment, over all rules.
+        across: that between two replicates of two environments.
+        p: of the paired t test of the squares, rule by rule.
+    """
+
+    within: float
+    across: float
+    p: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether they do, beyond noise."""
+        return self.across > self.within and self.p <= FALSE_ALARM
+
+
+def environments(shown: TableFigures) -> Environments | None:
+    """Compare replicates of one environment with those of two; None where there are not both."""
+    scores = shown.table.own.scores - shown.table.own.scores.mean(axis=0)
+    squares: dict[bool, list[np.ndarray[tuple[int], np.dtype[np.float64]]]] = {True: [], False: []}
+    for each in shown.agreements:
+        first, second = each.environments
+        if first == second or not set(first) & set(second):
+            squares[first == second].append((scores[:, each.first] - scores[:, each.second]) ** 2)
+    if not squares[True] or not squares[False]:
+        return None
+    within, across = np.mean(squares[True], axis=0), np.mean(squares[False], axis=0)
+    return Environments(
+        float(np.sqrt(within.mean())), float(np.sqrt(across.mean())), paired_t((across - within).tolist())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """One entry of a table, trained again from its seed.
+
+    Attributes:
+        rule: which rule.
+        replicate: which of its outcomes.
+        held: what the table says.
+        here: what it earned here.
+    """
+
+    rule: Rule
+    replicate: int
+    held: Outcome
+    here: Outcome
+
+    @property
+    def equal(self) -> bool:
+        """Whether status and score are the same, the score exactly."""
+        return (self.held.status, self.held.score) == (self.here.status, self.here.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """How retrained entries agree with the table.
+
+    Attributes:
+        entries: at least one.
+        difference: mean of score here less score in the table, with its interval.
+        p: of the paired t test of that; None for one entry.
+        size: root mean square of the differences.
+        noise: what it would be between two seeds: √2 times the standard deviation of the table's noise.
+        spearman: rank correlation; None where one side has no variance.
+    """
+
+    entries: tuple[Retrained, ...]
+    difference: Estimate
+    p: float | None
+    size: float
+    noise: float
+    spearman: float | None
+
+    @property
+    def equal(self) -> int:
+        """Entries with the same status and score."""
+        return sum(each.equal for each in self.entries)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all are equal, or differ by no more than seeds do, and in no direction.
+
+        Right outcomes fail each of the two tests once in a hundred times at most, where differences are normal.
+        """
+        if self.equal == len(self.entries):
+            return True
+        count = len(self.entries)
+        most = self.noise * float(np.sqrt(stats.chi2.ppf(1 - FALSE_ALARM, count) / count))
+        return self.size <= most and (self.p is None or self.p > FALSE_ALARM)
+
+
+def retrain(table: Table, training: Training, *, count: int, seed: int, follow: Follow = unfollowed) -> Retraining:
+    """Train random entries of a table again, each from the seed of its replicate, and compare.
+
+    Args:
+        table: whose entries.
+        training: where children train, with test scores, on the table's data.
+        count: how many entries, of which there are no fewer.
+        seed: of the choice.
+        follow: begins to follow the runs.
+
+    Raises:
+        DataError: the data set is another one than the table's.
+        HarnessError: children cannot train.
+        Stopped: whoever follows asked for it.
+    """
+    _check_conditions(table, training.conditions)
+    picks = _picked(table, count, seed)
+    entries: list[Retrained] = []
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder)) as ledger:
+        headers = [_header(table, training.conditions, replicate, len(places)) for replicate, places in picks]
+        rules = [[table.own.rules[place] for place in places] for _, places in picks]
+        engine = training.open(headers)
+        try:
+            runs = [(header, partial(InTurn, own)) for header, own in zip(headers, rules, strict=True)]
+            carry_out(runs, engine, ledger, follow=follow)
+        finally:
+            engine.close()
+        for header, (replicate, places) in zip(headers, picks, strict=True):
+            for place, entry in zip(places, ledger.archive(header.identity).entries, strict=True):
+                assert entry.outcome is not None, "a finished run is whole"
+                entries.append(Retrained(entry.rule, replicate, table.own.outcome(place, replicate), entry.outcome))
+    return compared(entries, spread=noise(table.own.scores).spread)
+
+
+def compared(entries: Sequence[Retrained], *, spread: float) -> Retraining:
+    """How retrained entries agree with the table.
+
+    Args:
+        entries: at least one.
+        spread: standard deviation of the table's noise.
+    """
+    held = np.array([each.held.score for each in entries])
+    here = np.array([each.here.score for each in entries])
+    differences = (here - held).tolist()
+    return Retraining(
+        tuple(entries),
+        estimate(differences),
+        paired_t(differences) if len(differences) > 1 else None,
+        float(np.sqrt(np.mean(np.square(differences)))),
+        float(np.sqrt(2)) * spread,
+        correlations(held, here)[1],
+    )
+
+
+def _picked(table: Table, count: int, seed: int) -> list[tuple[int, list[int]]]:
+    """Random entries: of each replicate that has some, the places of the rules."""
+    rules, seeds = table.own.scores.shape
+    rng = np.random.default_rng(derive_seed(seed, "check", table.name))
+    chosen = sorted(rng.choice(rules * seeds, size=min(count, rules * seeds), replace=False).tolist())
+    of = {replicate: [each // seeds for each in chosen if each % seeds == replicate] for replicate in range(seeds)}
+    return [(replicate, places) for replicate, places in of.items() if places]
+
+
+def _header(table: Table, conditions: Conditions, replicate: int, count: int) -> RunHeader:
+    """What pins the retraining of some rules of a replicate.
+
+    Raises:
+        LedgerError: its children would train from other seeds than the table's did.
+    """
+    header = RunHeader(
+        searcher=CONFIRMER,
+        searcher_version=InTurn.version,
+        settings={},
+        space=table.space,
+        protocol=table.protocol,
+        data=conditions.data,
+        data_fingerprint=conditions.fingerprint,
+        budget=Budget(count, count),
+        seed=replicate,
+        asynchronous=False,
+        environment=conditions.environment,
+        provenance=provenance(),
+        table=table.name,
+    )
+    if header.child_seed != table.header["child_seeds"][replicate]:
+        what, hint = f"table {table.name}, replicate {replicate}", "Use the version of this program that packed it"
+        expected = f"children's seed {table.header['child_seeds'][replicate]}"
+        raise LedgerError(message(what, expected=expected, got=header.child_seed, hint=hint))
+    return header
+
+
+def _check_conditions(table: Table, conditions: Conditions) -> None:
+    wanted = table.header["data"]["fingerprint"]
+    if conditions.fingerprint != wanted:
+        what, hint = f"data set {conditions.data}", "Name the folder of that copy with --data-root"
+        expected = f"fingerprint {wanted}, as the table has it"
+        raise DataError(message(what, expected=expected, got=conditions.fingerprint, hint=hint))

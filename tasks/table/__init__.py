@@ -1,0 +1,5 @@
+"""Tables of outcomes, packed: every function of a small space with what it earned (protocol §5)."""
+
+from harness.tasks.table.outcome_table import OutcomeTable
+
+__all__ = ["OutcomeTable"]
