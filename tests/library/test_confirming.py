@@ -45,7 +45,7 @@ def test_a_confirmation_that_was_stopped_goes_on(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt, match="nothing is lost"):
         harness.confirm(tmp_path, "exp(g)", seeds=2, protocol="toy-quadratic", progress=press)
-    assert harness.load(tmp_path).runs["state"].tolist() == ["finished"]  # those in training at once are a whole run
+    assert harness.load(tmp_path).runs["state"].tolist() == ["finished", "stopped"]  # a whole run was in training
     board = harness.confirm(tmp_path, "exp(g)", seeds=2, **TOY)
     assert not board.unfinished
     assert harness.load(tmp_path).runs.rows == 2
