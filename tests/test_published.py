@@ -11,7 +11,7 @@ import pytest
 from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
 from harness.race.runs import RunState
 from harness.race.store.archive_reading import decode
-from harness.race.store.tables import TABLES, TableSpec, parts
+from harness.race.store.tables import TABLES, TableSpec, outcomes, parts
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -88,7 +88,7 @@ def test_every_part_of_a_table_is_the_run_that_its_name_says() -> None:
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_every_table_is_complete_and_has_its_truth(table: TableSpec) -> None:
     folder = RESULTS / "tables"
-    plan = plan_of(folder, table, data="cifar10")
+    plan = plan_of(table, outcomes(folder, table), data="cifar10")
     for seed in SEEDS:
         path = folder / file_of(table, seed)
         assert is_known(path, plan, seed)

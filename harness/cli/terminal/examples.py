@@ -34,6 +34,9 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness table build signs",
         "harness table build broad signs --replicates 0 --workers 2",
     ),
+    ("table", "pack"): ("harness table pack signs", "harness table pack broad signs --to ."),
+    ("table", "info"): ("harness table info signs", "harness table info signs --format json"),
+    ("table", "check"): ("harness table check broad", "harness table check signs --retrain 10"),
     ("table", "truth"): ("harness table truth signs", "harness table truth broad signs --device cuda"),
     ("ls",): ("harness ls searchers", "harness ls searchers rl", "harness ls protocols quick"),
     ("conformance",): (
