@@ -7,11 +7,13 @@ import time
 
 from harness.cli.main import main
 from harness.contracts import Outcome
+from harness.race.engines import inline
 from harness.race.engines.inline import InlineEngine
 
 
 def stand_after(count: int) -> None:
-    """Let this process train so many children; it then waits to be killed."""
+    """Let this process train so many children, one at a time; it then waits to be killed."""
+    inline.width = lambda _: 1  # type: ignore[assignment]
     train, trained = InlineEngine.next, 0
 
     def counted(self: InlineEngine, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
