@@ -65,7 +65,7 @@ COMMANDS = {
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
     "ls": Command(
         "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data sets, rules or spaces; with a NAME, that one in detail.",
+        "List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, that one in detail.",
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",

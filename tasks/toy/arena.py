@@ -25,7 +25,7 @@ from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules
-from harness.tasks.optimizer.stacked import StackedRules
+from harness.tasks.optimizer.stacked.rules import StackedRules
 from harness.tasks.sweep import sweep_together
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -34,6 +34,10 @@ WRONG = {
     "the child on a processor": ("tasks/child/cpu/kernels.py", "harness.tasks.child.cpu.memory_layout"),
     "children side by side": ("tasks/child/stacked/update.py", "harness.tasks.child.stacked.stack"),
     "the optimizer of rules": ("tasks/optimizer/kernels.py", "harness.tasks.optimizer.program"),
+    "the stacks of rules": (
+        "tasks/optimizer/stacked/calls.py",
+        "harness.tasks.optimizer.stacked.rules",
+    ),
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
     "the tables of outcomes": ("tasks/table/grid.py", "harness.tasks.table.outcome_table"),

@@ -175,7 +175,8 @@ def retrain(table: Table, training: Training, *, count: int, seed: int, follow: 
         for header, (replicate, places) in zip(headers, picks, strict=True):
             for place, entry in zip(places, ledger.archive(header.identity).entries, strict=True):
                 assert entry.outcome is not None, "a finished run is whole"
-                entries.append(Retrained(entry.rule, replicate, table.own.outcome(place, replicate), entry.outcome))
+                rule = table.own.rules[place]
+                entries.append(Retrained(rule, replicate, table.own.outcome(place, replicate), entry.outcome))
     return compared(entries, spread=noise(table.own.scores).spread)
 
 

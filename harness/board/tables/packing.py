@@ -11,7 +11,7 @@ import numpy as np
 from harness.board.rules.known import known_optimizers
 from harness.board.rules.truth import SEEDS, Scored, plan_of, retrained
 from harness.board.tables.opening import SUFFIX, packed
-from harness.contracts import ChildProtocol, Outcome
+from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.errors import LedgerError, message
 from harness.race.header import RunHeader
 from harness.race.protocols import child_seed
@@ -56,7 +56,8 @@ def content_of(folder: Path, table: TableSpec) -> bytes:
     scored: Scored = list(zip(table.rules, own, strict=True))
     plan = plan_of(table, scored, data=records.first.data)
     runs = [(records.take(path, archive), _outcomes(archive)) for path, archive in retrained(folder, table, plan)]
-    fresh: Scored = list(zip(plan.rules, zip(*(outcomes for _, outcomes in runs), strict=True), strict=True))
+    rules = [rule for rule in plan.rules if isinstance(rule, Rule)]  # a table holds nothing else
+    fresh: Scored = list(zip(rules, zip(*(outcomes for _, outcomes in runs), strict=True), strict=True))
     numbers = np.tile([number for number, _ in runs], (len(fresh), 1))
     return packed(records.header(), protocol, own=(scored, np.array(places)), fresh=(fresh, numbers))
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.tasks.optimizer import rounding
-from harness.tasks.optimizer.rounding import EXACT, uniform
+from harness.tasks.optimizer.stacked import rounding
+from harness.tasks.optimizer.stacked.rounding import EXACT, uniform
 
 HIDDEN = ("add", "addcmul", "exp", "log", "pow")
 

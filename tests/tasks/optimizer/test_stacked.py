@@ -12,11 +12,12 @@ from harness.conformance.task import trial_rules
 from harness.contracts import Rule
 from harness.space.zoo import ZOO, named
 from harness.tasks.arithmetic import rules
-from harness.tasks.optimizer import rounding, stacked
-from harness.tasks.optimizer.calls import DROP, INTEGERS, NOISE, Place, written_down
 from harness.tasks.optimizer.kernels import WORDS
-from harness.tasks.optimizer.schedule import scheduled
-from harness.tasks.optimizer.stacked import StackedRules
+from harness.tasks.optimizer.stacked import rounding
+from harness.tasks.optimizer.stacked import rules as stacked
+from harness.tasks.optimizer.stacked.calls import DROP, INTEGERS, NOISE, Place, written_down
+from harness.tasks.optimizer.stacked.rules import StackedRules
+from harness.tasks.optimizer.stacked.schedule import scheduled
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 RULES = (*map(named, ZOO), *rules(), *trial_rules(60, seed=8), Rule.parse("noise"), Rule.parse("2"), Rule.parse("g"))

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.tasks.optimizer.calls import DROP, Call, Draw, Due, Place, Step
 from harness.tasks.optimizer.kernels import MEANS
+from harness.tasks.optimizer.stacked.calls import DROP, Call, Draw, Due, Place, Step
 
 BROADCAST = frozenset({"add", "div", "mul", "sub", DROP})  # these take a number for each row
 

@@ -1,8 +1,8 @@
 """Many rules' steps at once: each steps weights of its own, to the very bits of ``RuleOptimizer``.
 
 The weights of each rule are a row of one memory, and so are gradients, running means and all values in between. Of what
-the rules call (``optimizer.calls``), every function is taken at once over all rows that wait for it
-(``optimizer.schedule``). A function that does not round alike wherever a number stands (``optimizer.rounding``) is
+the rules call (``calls``), every function is taken at once over all rows that wait for it (``schedule``). A function
+that does not round alike wherever a number stands (``rounding``) is
 computed rule by rule, on tensors of just the sizes that ``RuleOptimizer`` has; so no rule notices what is beside it::
 
     stepper = StackedRules(rules, seeds, weights, rates, noise_sigma=0.01)
@@ -23,10 +23,10 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.seeds import derive_seed
-from harness.tasks.optimizer.calls import BETAS, DROP, NOISE, Due, Place, written_down
 from harness.tasks.optimizer.kernels import FOREACH, MEANS, WORDS, kept_words
-from harness.tasks.optimizer.rounding import uniform
-from harness.tasks.optimizer.schedule import BROADCAST, Argument, Group, Stream, Table, scheduled
+from harness.tasks.optimizer.stacked.calls import BETAS, DROP, NOISE, Due, Place, written_down
+from harness.tasks.optimizer.stacked.rounding import uniform
+from harness.tasks.optimizer.stacked.schedule import BROADCAST, Argument, Group, Stream, Table, scheduled
 
 ALIGNED = 64  # bytes: torch begins a tensor at their multiples
 Run = Callable[[], object]
