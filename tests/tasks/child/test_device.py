@@ -88,4 +88,4 @@ def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: Image
 def test_the_record_tells_how_a_gpu_rounds_and_the_same_twice(protocol: ChildProtocol, data: ImageData) -> None:
     here, there = ChildTask(protocol, data, plain=True), ChildTask(protocol, data, device="cuda")
     assert here.environment[ARITHMETIC] != there.environment[ARITHMETIC]
-    assert sample.arithmetic.__wrapped__(there._sample) == there.environment[ARITHMETIC]
+    assert sample.arithmetic.__wrapped__(there._sample(there._path)) == there.environment[ARITHMETIC]
