@@ -29,8 +29,8 @@ class Columns(Mapping[str, Values]):
         >>> import numpy as np
         >>> from harness.library.columns import Columns
         >>> table = Columns({"seed": np.array([0, 0, 1]), "score": np.array([0.2, 0.5, 0.4])})
-        >>> table.where(seed=0)["score"].max()
-        np.float64(0.5)
+        >>> float(table.where(seed=0)["score"].max())
+        0.5
     """
 
     def __init__(self, columns: Mapping[str, Values]) -> None:

@@ -22,7 +22,8 @@ from harness.seeds import derive_seed
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, named, resolve
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules
-from harness.tasks.optimizer import rounding, stacked
+from harness.tasks.optimizer.stacked import rounding
+from harness.tasks.optimizer.stacked import rules as stacked
 from harness.tasks.optimizer.stacked.rules import StackedRules
 from harness.tasks.toy import ClassifierTask, QuadraticTask, RosenbrockTask
 from harness.tasks.toy.arena import Stack, arithmetic, batches, noise_of_batches, progress
