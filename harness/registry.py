@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from harness.contracts import NamedProtocol, TaskProtocol
 from harness.errors import RegistryError, check_choice, message
+from harness.former import FORMER, current
 
 
 class Kind(StrEnum):
@@ -149,30 +149,6 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
 
 _HERE: dict[Kind, dict[str, object]] = {kind: {} for kind in Kind}  # what ``register`` was given
 
-# What could be named while our searchers and tasks were top-level packages. Stores still hold these names; they mean
-# ours. The list is closed: a new module of ours takes no name from anybody.
-FORMER = frozenset(
-    {
-        "searchers.evolution:RegularizedEvolution",
-        "searchers.gp:GeneticProgramming",
-        "searchers.random_plain:RandomPlain",
-        "searchers.random_search:RandomSearch",
-        "searchers.rl.agent:ReinforcementLearning",
-        "searchers.rl_gp:ControllerSeededGP",
-        "searchers.tpe:TreeParzen",
-        "tasks.child.scoring:ChildTask",
-        "tasks.data.auto:load",
-        "tasks.data.cifar10:load",
-        "tasks.data.synthetic:load",
-        "tasks.toy:ClassifierTask",
-        "tasks.toy:QuadraticTask",
-        "tasks.toy:RosenbrockTask",
-        "tasks.toy.classifier:ClassifierTask",
-        "tasks.toy.quadratic:QuadraticTask",
-        "tasks.toy.rosenbrock:RosenbrockTask",
-    }
-)
-
 
 def register(kind: str, name: str, found: object) -> None:
     """Give a name to a searcher, task, data set or protocol, for this process; wherever a name is taken, it will do.
@@ -295,7 +271,7 @@ def target(kind: Kind, name: str) -> str:
         RegistryError: the name is not registered, and the message suggests the nearest; or it has two meanings.
     """
     if name in FORMER:
-        return _ours(kind, name)
+        return current(kind.value.removesuffix("s"), name)
     if ":" in name:
         return name
     known = entries(kind)
@@ -307,40 +283,6 @@ def target(kind: Kind, name: str) -> str:
         hint="Choose one of these, or name your own as module:attribute",
     )
     return known[name].target
-
-
-def _ours(kind: Kind, name: str) -> str:
-    """Today's name of what was ours under a former name.
-
-    Raises:
-        RegistryError: somebody else's module has that name here. Which one is meant cannot be known.
-    """
-    current = f"harness.{name}"
-    spec = importlib.util.find_spec(current.partition(":")[0])
-    theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
-    if theirs and ours and not theirs.samefile(ours) and not _in_a_checkout(theirs, name):
-        what = f"{kind.value.removesuffix('s')} {name!r}"
-        hint = f"For the harness's own write {current}; for yours, give the module another name"
-        raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
-    return current
-
-
-def _in_a_checkout(file: Path, name: str) -> bool:
-    """Whether a module of a former name is a checkout's of the harness, where another copy of it is installed."""
-    depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
-    return (file.parents[depth] / "harness" / Path(__file__).name).is_file()
-
-
-def _file_of(module: str) -> Path | None:
-    """The file that a module would be loaded from; nothing is imported to find out."""
-    first, *inner = module.split(".")
-    spec = next(filter(None, (finder.find_spec(first, None) for finder in sys.meta_path)), None)
-    for folder in (spec.submodule_search_locations if spec else None) or []:
-        place = Path(folder, *inner)
-        for file in (place / "__init__.py", place.with_name(place.name + ".py")):
-            if file.is_file():
-                return file
-    return None
 
 
 def load(kind: Kind, name: str) -> Any:

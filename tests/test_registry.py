@@ -10,7 +10,8 @@ import pytest
 
 from harness.contracts import NamedProtocol
 from harness.errors import RegistryError
-from harness.registry import BUILT_IN, FORMER, Kind, load, target
+from harness.former import FORMER
+from harness.registry import BUILT_IN, Kind, load, target
 
 ROOT = Path(__file__).parents[1]
 
