@@ -13,7 +13,8 @@ from harness.race.header import RunHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 
-_WINDOW = 20  # children whose pace is averaged
+_WINDOW = 20  # deliveries of children whose pace is averaged
+_TOGETHER_SECONDS = 0.05  # children that end so soon after one another have trained side by side: one delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ class Meter:
 
     def __init__(self, header: RunHeader) -> None:
         self._header = header
-        self._finished_at: deque[float] = deque([time.monotonic()], maxlen=_WINDOW + 1)
+        # When a delivery came, and how many this process had trained by then.
+        self._delivered: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=_WINDOW + 1)
         self.children = 0
         self.proposals = 0
         self.replayed = 0
@@ -90,7 +92,10 @@ class Meter:
         self.replayed += replayed
         if entry.source is Source.TRAINED and not replayed:
             self.trained += 1
-            self._finished_at.append(time.monotonic())
+            now, (last, before) = time.monotonic(), self._delivered[-1]
+            if before and now - last < _TOGETHER_SECONDS:
+                self._delivered.pop()
+            self._delivered.append((now, self.trained))
         if trial.outcome.status is Status.OK and self._beats_best(trial):
             self.best = trial
 
@@ -98,7 +103,8 @@ class Meter:
         """The run now."""
         pace = None
         if self.trained:
-            pace = (len(self._finished_at) - 1) / max(1e-9, time.monotonic() - self._finished_at[0])
+            since, before = self._delivered[0]
+            pace = (self.trained - before) / max(1e-9, time.monotonic() - since)
         left = self._header.budget.children - self.children
         return Progress(
             header=self._header,
