@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, runtime_checkable
 if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are those of rules
     from typing_extensions import TypeVar
 
+    from harness.space.grammar import Space
+
     Tried = TypeVar("Tried", bound="Candidate", covariant=True, default="Rule")
     Proposed = TypeVar("Proposed", bound="Candidate", default="Rule")
 else:
@@ -247,6 +249,11 @@ class TaskProtocol:
     def measured(self) -> Metric:
         """What the scores measure."""
         return self.metric or (ACCURACY if self.inputs == "images" else SCORE)
+
+    @property
+    def tabled(self) -> Space | None:
+        """The only space that can be searched, where outcomes are looked up in a table; None where children train."""
+        return None
 
     def spec(self) -> dict[str, object]:
         """The fields as JSON takes them; those younger than stored hashes only where used."""

@@ -112,6 +112,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "toy-classifier": Registered(
             "harness.tasks.toy:ClassifierTask", "a one-hidden-layer network on a generated data set", "this project"
         ),
+        "table": Registered(
+            "harness.tasks.table.lookup:TableTask",
+            "outcomes of every function of a small space, trained beforehand and looked up",
+            "protocol §5; Ying et al. 2019 did it for architectures",
+        ),
     },
     Kind.DATA: {
         "auto": Registered(
@@ -137,6 +142,9 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "toy-quadratic": Registered("harness.tasks.toy.protocols:NAMED_TOY_QUADRATIC"),
         "toy-rosenbrock": Registered("harness.tasks.toy.protocols:NAMED_TOY_ROSENBROCK"),
         "toy-classifier": Registered("harness.tasks.toy.protocols:NAMED_TOY_CLASSIFIER"),
+        "table-broad": Registered("harness.tasks.table.protocols:NAMED_TABLE_BROAD"),
+        "table-signs": Registered("harness.tasks.table.protocols:NAMED_TABLE_SIGNS"),
+        "table-adaptive": Registered("harness.tasks.table.protocols:NAMED_TABLE_ADAPTIVE"),
     },
     Kind.CANDIDATE: {
         "torch": Registered(

@@ -28,17 +28,19 @@ CONSTRAINTS = {
 }
 
 
-SpaceName = Annotated[
-    str, typer.Option("--space", help="Edition of the language: icml2017, arxiv2, or another of `harness ls spaces`.")
-]
-Blocks = Annotated[int, typer.Option("--blocks", help="Blocks a rule has, 1 to 4.")]
+SPACE_HELP = "Edition of the language: icml2017, arxiv2, or another of `harness ls spaces`."
+BLOCKS_HELP = "Blocks a rule has, 1 to 4."
+CONSTRAINTS_HELP = "all, none, or a list of distinct-operands, last-not-add, connected."
+SpaceName = Annotated[str, typer.Option("--space", help=SPACE_HELP)]
+Blocks = Annotated[int, typer.Option("--blocks", help=BLOCKS_HELP)]
 Operands = Annotated[str, typer.Option("--operands", help="Only these operands, comma-separated.")]
 Unary = Annotated[str, typer.Option("--unary", help="Only these unary functions, comma-separated.")]
 Binary = Annotated[str, typer.Option("--binary", help="Only these binary functions, comma-separated.")]
-Constraints = Annotated[
-    str,
-    typer.Option("--constraints", help="all, none, or a list of distinct-operands, last-not-add, connected."),
-]
+Constraints = Annotated[str, typer.Option("--constraints", help=CONSTRAINTS_HELP)]
+BY_TABLE = ", or that of the protocol's table"
+SearchedSpaceName = Annotated[str | None, typer.Option("--space", help=SPACE_HELP, show_default=f"icml2017{BY_TABLE}")]
+SearchedBlocks = Annotated[int | None, typer.Option("--blocks", help=BLOCKS_HELP, show_default="2")]
+SearchedConstraints = Annotated[str | None, typer.Option("--constraints", help=CONSTRAINTS_HELP, show_default="all")]
 ProtocolName = Annotated[
     str, typer.Option("--protocol", help="How a rule is scored: see `harness ls protocols`, or module:attribute.")
 ]
@@ -86,6 +88,26 @@ def space(edition: str, blocks: int, operands: str, unary: str, binary: str, con
         binary=listed(binary, "--binary") or None,
         **switches,
     )
+
+
+def searched_space(
+    scoring: TaskProtocol,
+    edition: str | None,
+    blocks: int | None,
+    operands: str,
+    unary: str,
+    binary: str,
+    constraints: str | None,
+) -> Space:
+    """Build the space that a search's options describe; where none is given, the space of the protocol's table.
+
+    Raises:
+        SpaceError: a name is unknown, or the space would be empty.
+    """
+    own = scoring.tabled
+    if own and not any((edition, blocks is not None, operands, unary, binary, constraints)):
+        return own
+    return space(edition or "icml2017", 2 if blocks is None else blocks, operands, unary, binary, constraints or "all")
 
 
 def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:

@@ -55,12 +55,12 @@ def with_setup(command: Callable[..., None]) -> Callable[..., None]:
 
 def stated(
     *,
-    space: options.SpaceName = "icml2017",
-    blocks: options.Blocks = 2,
+    space: options.SearchedSpaceName = None,
+    blocks: options.SearchedBlocks = None,
     operands: options.Operands = "",
     unary: options.Unary = "",
     binary: options.Binary = "",
-    constraints: options.Constraints = "all",
+    constraints: options.SearchedConstraints = None,
     protocol: options.ProtocolName = "quick",
     children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
     proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
@@ -97,8 +97,10 @@ def stated(
         options.tell_unused(given, "--evaluator replay trains nothing")
     elif cluster is not None:
         options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+    if scoring.tabled and workers == "auto":
+        workers = "1"  # a look-up takes less than its way to another process
     return Setup(
-        space=options.space(space, blocks, operands, unary, binary, constraints),
+        space=options.searched_space(scoring, space, blocks, operands, unary, binary, constraints),
         protocol=scoring,
         budget=Budget.of(children) if proposals is None else Budget(children, proposals),
         seeds=options.seeds(seeds),

@@ -110,12 +110,14 @@ def _split(text: str) -> tuple[str, Sequence[str]]:
     return name, text[len(name) + 1 :].split(",")
 
 
-def space(given: SpaceLike) -> Space:
-    """A space of rules.
+def space(given: SpaceLike | None, scoring: TaskProtocol) -> Space:
+    """A space of rules; for None that of the protocol's table, or two blocks of ``icml2017`` where it has no table.
 
     Raises:
         SpaceError: it is none.
     """
+    if given is None:
+        return scoring.tabled or Space.of()
     if isinstance(given, Space):
         return given
     hint = 'Write "icml2017", {"blocks": 1, "operands": ["g", "m"]}, or a Space'

@@ -159,6 +159,10 @@ def retrained(
             reference=reference,
             data=data,
         )
+        if plan.protocol.tabled:
+            what, hint = f"protocol {plan.protocol.name}", "Choose another with --protocol, such as quick"
+            got = "one that looks up the outcomes that the searches met"
+            raise ProtocolError(message(what, expected="one that trains children", got=got, hint=hint))
         tell_unread(plan.protocol, announce, data=data is not None, data_root=data_root is not None)
         return retrain(
             plan,

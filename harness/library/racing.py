@@ -26,7 +26,7 @@ ProgressLike = bool | Callable[[Progress], None]
 def race(
     searchers: SearcherLike | Iterable[SearcherLike],
     *,
-    space: SpaceLike = "icml2017",
+    space: SpaceLike | None = None,
     protocol: ProtocolLike = "quick",
     children: int = CHILDREN,
     proposals: int | None = None,
@@ -49,7 +49,8 @@ def race(
     Args:
         searchers: each a name (``"gp"``), a name with settings (``"gp:population=50"`` or ``("gp", {"population":
             50})``), or a factory; ``harness ls searchers`` lists the names.
-        space: what is searched: a ``Space``, an edition's name, or the arguments of ``Space.of``.
+        space: what is searched: a ``Space``, an edition's name, or the arguments of ``Space.of``; None for the space of
+            the protocol's table, or for two blocks of ``icml2017`` where it has no table.
         protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
         children: the budget: children trained, for each searcher and seed.
         proposals: cap on proposals; None for 20 a child.
@@ -85,9 +86,10 @@ def race(
     budget = arguments.budget(children, proposals)
     racers = arguments.racers(searchers, children=budget.children)
     slots = arguments.workers(workers, device=device)
+    scoring = arguments.protocol(protocol)
     setup = Setup(
-        space=arguments.space(space),
-        protocol=arguments.protocol(protocol),
+        space=arguments.space(space, scoring),
+        protocol=scoring,
         budget=budget,
         seeds=arguments.seeds(seeds),
         results=arguments.place(results),
@@ -113,7 +115,7 @@ def race(
 def run(
     searcher: SearcherLike,
     *,
-    space: SpaceLike = "icml2017",
+    space: SpaceLike | None = None,
     protocol: ProtocolLike = "quick",
     children: int = CHILDREN,
     proposals: int | None = None,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Searcher, TaskProtocol
+from harness.errors import SpaceError, message
 from harness.race.active_run import Proposing, Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
@@ -54,6 +55,9 @@ class Setup:
         asynchronous: tell results as they finish.
         replay: look scores up in the store instead of training children.
         reference: what ``--protocol`` took where that is not the protocol's own name: a run's record keeps it.
+
+    Raises:
+        SpaceError: the protocol's outcomes are those of a table, whose space is another.
     """
 
     space: Space
@@ -69,6 +73,12 @@ class Setup:
     asynchronous: bool = False
     replay: bool = False
     reference: str = ""
+
+    def __post_init__(self) -> None:
+        own = self.protocol.tabled
+        if own is not None and own != self.space:
+            what, hint = f"space of protocol {self.protocol.name}", "Name no space: the table's is taken then"
+            raise SpaceError(message(what, expected=own.describe(), got=self.space.describe(), hint=hint))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,1 @@
-"""Tables of outcomes, packed: every function of a small space with what it earned (protocol §5)."""
-
-from harness.tasks.table.outcome_table import OutcomeTable
-
-__all__ = ["OutcomeTable"]
+"""Tables of outcomes, packed: every function of a small space with what it earned, to be looked up (protocol §5)."""

@@ -3,7 +3,7 @@
 ``numpy.load(path, allow_pickle=False)`` reads it, too. Texts are bytes in UTF-8. The member ``header`` is JSON with
 sorted names::
 
-    {"format": "harness table", "version": 1, "checksums": {array: SHA-256}, ...}
+    {"format": "harness table", "version": 2, "checksums": {array: SHA-256}, ...}
 
 A checksum is over the array's type, its shape and its values in C order. Members have no time of day and lie in the
 order given, and bzip2 packs alike on every machine, as zlib does not: equal content makes equal bytes. A new array or
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DataError, message
 
-FORMAT, VERSION = "harness table", 1
+FORMAT, VERSION = "harness table", 2
 HEADER = "header"
 SUFFIX = ".npz"
 MOST_BYTES = 1 << 30  # of all arrays together, unpacked
@@ -119,7 +119,10 @@ def _header(what: str, file: zipfile.ZipFile) -> Json:
         raise DataError(message(what, expected=expected, got="another header", hint=hint))
     if header["version"] > VERSION:
         got = f"version {header['version']}, written by a newer harness"
-        raise DataError(message(what, expected=f"version {VERSION} or older", got=got, hint="Upgrade this program"))
+        raise DataError(message(what, expected=f"version {VERSION}", got=got, hint="Upgrade this program"))
+    if header["version"] < VERSION:
+        got, hint = f"version {header['version']}, which lacks arrays", "Pack it again with `harness table pack`"
+        raise DataError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
     if not isinstance(header.get("checksums"), dict):
         raise DataError(message(what, expected="checksums in its header", got="none", hint=HINT))
     return header

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.contracts import ChildProtocol, Metric, Outcome, Rule
 from harness.errors import DataError, HarnessError, SpaceError, check_choice, check_range, message
@@ -20,6 +22,7 @@ from harness.tasks.table.archive import SUFFIX, Json
 from harness.tasks.table.grid import NAMES, Array, Grid, Rows, Scale
 
 FOLDER = Path(__file__).parent  # of the tables that ship with the harness
+STRINGS = "strings"
 TRUTH = "truth_"  # before the names of the arrays of fresh seeds
 
 
@@ -32,6 +35,7 @@ class OutcomeTable:
         space: whose functions it holds.
         protocol: by which they were scored.
         own: the functions with their outcomes, a replicate in each column.
+        strings: how many strings of the space each function is, shape (n,): a uniform draw meets it so often.
         fresh: the best of them and the known optimizers, retrained on fresh seeds; a seed in each column. Known
             optimizers may lie outside the space.
         header: where all of it comes from: ``data`` (``name``, ``fingerprint``), ``environments``, ``commits``,
@@ -43,6 +47,7 @@ class OutcomeTable:
     space: Space
     protocol: ChildProtocol
     own: Grid
+    strings: Array
     fresh: Grid
     header: Mapping[str, Any]
 
@@ -96,7 +101,11 @@ class OutcomeTable:
         cls._check(header, protocol)
         own.check("outcomes")
         fresh.check("truth")
-        return cls(header["name"], Space.from_spec(header["space"]), protocol, own, fresh, header)
+        space, counts = Space.from_spec(header["space"]), arrays[STRINGS]
+        if counts.shape != (len(own.keys),) or int(counts.sum()) != space.size():
+            expected, hint = f"{space.size():,} strings in {len(own.keys):,} functions", archive.HINT
+            raise DataError(message("strings", expected=expected, got=f"{int(counts.sum()):,}", hint=hint))
+        return cls(header["name"], space, protocol, own, counts, fresh, header)
 
     @staticmethod
     def _check(header: Json, protocol: ChildProtocol) -> None:
@@ -119,6 +128,7 @@ class OutcomeTable:
         protocol: ChildProtocol,
         *,
         own: tuple[Rows, Array],
+        strings: Sequence[int],
         fresh: tuple[Rows, Array],
     ) -> bytes:
         """The bytes of a table's file: equal content, equal bytes.
@@ -127,6 +137,7 @@ class OutcomeTable:
             header: the fields that the class lists, with ``name``, ``space`` and ``test_examples``.
             protocol: by which the outcomes were scored.
             own: each function with its outcomes, and the number of each outcome's environment.
+            strings: how many strings of the space each function is.
             fresh: likewise of the fresh seeds.
 
         Raises:
@@ -138,6 +149,7 @@ class OutcomeTable:
         messages = tuple(sorted({""} | {each.message for rows, _ in (own, fresh) for _, one in rows for each in one}))
         grids = {"": Grid.of(*own, scale, messages), TRUTH: Grid.of(*fresh, scale, messages)}
         arrays = {before + name: grid.arrays[name] for before, grid in grids.items() for name in NAMES}
+        arrays[STRINGS] = np.array(strings, dtype="<u4")
         return archive.encode(dict(header) | {"protocol": protocol.spec(), "messages": messages}, arrays)
 
     @cached_property

@@ -23,7 +23,7 @@ from harness.race.store.archive import compressed, encode
 from harness.race.store.archive_reading import decode
 from harness.race.store.tables import TableSpec
 from harness.space.grammar import Space
-from harness.tasks.table import OutcomeTable, archive
+from harness.tasks.table.outcome_table import OutcomeTable, archive
 from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 TOY = TableSpec(
@@ -195,11 +195,14 @@ def test_a_newer_or_another_file_is_one_clear_line(
         return complaint(capsys, monkeypatch, "table", "info", str(file))
 
     with monkeypatch.context() as later:
-        later.setattr(archive, "VERSION", 2)
+        later.setattr(archive, "VERSION", archive.VERSION + 1)
         newer = repacked(packed, tmp_path / "newer.npz", lambda _, __: None)
-    assert "expected version 1 or older, got version 2, written by a newer harness. Upgrade this program." in info(
-        newer
-    )
+    assert "expected version 2, got version 3, written by a newer harness. Upgrade this program." in info(newer)
+    with monkeypatch.context() as later:
+        later.setattr(archive, "VERSION", archive.VERSION + 1)
+        assert "got version 2, which lacks arrays. Pack it again with `harness table pack`." in info(packed)
+    uncounted = repacked(packed, tmp_path / "n.npz", lambda arrays, _: arrays.update(strings=arrays["strings"] * 2))
+    assert "strings: expected" in info(uncounted)
     np.savez(tmp_path / "other.npz", score=np.zeros(3))
     assert "expected a table that `harness table pack` wrote, got another .npz." in info(tmp_path / "other.npz")
     np.savez(tmp_path / "header.npz", header=np.array(b"{}"))
@@ -258,7 +261,7 @@ def test_info_shows_what_the_outcomes_say(packed: Path, runs: Path) -> None:
 
 def test_a_right_table_passes_its_check(packed: Path, runs: Path) -> None:
     told = invoke("table", "check", str(packed), "--parts", str(runs))
-    assert "table toy: all 22 checksums agree" in told
+    assert "table toy: all 23 checksums agree" in told
     assert "rebuilt from 14 runs in" in told
 
 

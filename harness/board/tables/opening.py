@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.contracts import ChildProtocol, Outcome, Rule
 from harness.space.grammar import Space
 
-MODULE, CLASS = "harness.tasks.table", "OutcomeTable"
+MODULE, CLASS = "harness.tasks.table.outcome_table", "OutcomeTable"
 SUFFIX = ".npz"
 
 
@@ -57,6 +57,7 @@ class Table(Protocol):
     space: Space
     protocol: ChildProtocol
     own: Grid
+    strings: NDArray[Any]
     fresh: Grid
     header: Mapping[str, Any]
 
@@ -97,6 +98,7 @@ def packed(
     protocol: ChildProtocol,
     *,
     own: tuple[Sequence[tuple[Rule, Sequence[Outcome]]], NDArray[Any]],
+    strings: Sequence[int],
     fresh: tuple[Sequence[tuple[Rule, Sequence[Outcome]]], NDArray[Any]],
 ) -> bytes:
     """The bytes of a table's file: see ``OutcomeTable.pack``.
@@ -104,7 +106,7 @@ def packed(
     Raises:
         DataError: an outcome cannot be held exactly.
     """
-    content: bytes = _class().pack(header, protocol, own=own, fresh=fresh)
+    content: bytes = _class().pack(header, protocol, own=own, strings=strings, fresh=fresh)
     return content
 
 

@@ -59,7 +59,8 @@ def content_of(folder: Path, table: TableSpec) -> bytes:
     rules = [rule for rule in plan.rules if isinstance(rule, Rule)]  # a table holds nothing else
     fresh: Scored = list(zip(rules, zip(*(outcomes for _, outcomes in runs), strict=True), strict=True))
     numbers = np.tile([number for number, _ in runs], (len(fresh), 1))
-    return packed(records.header(), protocol, own=(scored, np.array(places)), fresh=(fresh, numbers))
+    outcomes, truth = (scored, np.array(places)), (fresh, numbers)
+    return packed(records.header(), protocol, own=outcomes, strings=table.strings, fresh=truth)
 
 
 def _outcomes(archive: Archive) -> list[Outcome]:

@@ -19,7 +19,8 @@ from harness.race.header import RunHeader
 from harness.race.protocols import Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive
 from harness.race.store.archive_reading import decode, header_of
-from harness.space.counting.enumeration import functions
+from harness.space.counting.enumeration import functions, strings_of_functions
+from harness.space.counting.small_spaces import small_space
 from harness.space.grammar import Space
 
 FILLER = "exhaustive"
@@ -49,6 +50,11 @@ class TableSpec:
         """One rule for each function, in the order of the table."""
         return functions(self.space)
 
+    @property
+    def strings(self) -> Sequence[int]:
+        """How many strings of the space each function is, in the order of the table."""
+        return tuple(strings_of_functions(self.space).values())
+
     @cached_property
     def parts(self) -> int:
         """How many runs fill one replicate."""
@@ -63,27 +69,13 @@ class TableSpec:
         return self.rules[self.places_of(part)]
 
 
-_SIGNS = Space.of(
-    operands=("g", "m", "sign(g)", "sign(m)"), unary=("id", "exp"), binary=("add", "sub", "mul", "left"), blocks=2
-)
-_BROAD = Space.of(
-    operands=("g", "m", "v", "sign(g)", "sign(m)", "1", "1e-3w", "adam", "rmsprop"),
-    unary=("id", "exp", "log", "sign"),
-    blocks=1,
-    distinct_operands=False,
-    last_not_add=False,
-    connected=False,
-)
-_ADAPTIVE = Space.of(
-    operands=("m", "1", "adam", "rmsprop"), unary=("id", "exp"), binary=("sub", "mul", "div"), blocks=2
-)
 TABLES = {
-    spec.name: spec
-    for spec in (
-        TableSpec("broad", "one block of adaptive and plain words: few rules are good", _BROAD),
-        TableSpec("signs", "two blocks of gradients, momentum and their signs: many rules are good", _SIGNS),
-        TableSpec("adaptive", "two blocks of momentum and the adaptive steps, for an accelerator", _ADAPTIVE),
-    )
+    name: TableSpec(name, summary, small_space(name))
+    for name, summary in {
+        "broad": "one block of adaptive and plain words: few rules are good",
+        "signs": "two blocks of gradients, momentum and their signs: many rules are good",
+        "adaptive": "two blocks of momentum and the adaptive steps, for an accelerator",
+    }.items()
 }
 
 

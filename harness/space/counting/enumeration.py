@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 
@@ -19,7 +20,6 @@ def strings(space: Space) -> Iterator[Rule]:
         yield Rule(blocks)
 
 
-@lru_cache(maxsize=4)
 def functions(space: Space) -> tuple[Rule, ...]:
     """One rule for each distinct function (key) of a space: its shortest string.
 
@@ -30,15 +30,32 @@ def functions(space: Space) -> tuple[Rule, ...]:
     Raises:
         SpaceError: the space has more than a million strings.
     """
+    return _gone_through(space)[0]
+
+
+def strings_of_functions(space: Space) -> Mapping[str, int]:
+    """How many strings of a space are each function, by key, in the order of ``functions``: they sum to its size.
+
+    Raises:
+        SpaceError: the space has more than a million strings.
+    """
+    return _gone_through(space)[1]
+
+
+@lru_cache(maxsize=4)
+def _gone_through(space: Space) -> tuple[tuple[Rule, ...], Mapping[str, int]]:
+    """Each function's shortest string, and how many strings it has."""
     check_enumerable(space)
     best: dict[str, tuple[int, int, Rule]] = {}
+    counts: Counter[str] = Counter()
     for rule in strings(space):
         key = rule.key
+        counts[key] += 1
         found = best.get(key)
         length = (len(rule.infix), len(str(rule)))
         if found is None or length < found[:2]:
             best[key] = (*length, rule)
-    return tuple(rule for *_, rule in best.values())
+    return tuple(rule for *_, rule in best.values()), counts
 
 
 def check_enumerable(space: Space) -> None:
