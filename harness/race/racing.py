@@ -32,7 +32,7 @@ from harness.race.provenance import provenance
 from harness.race.runs import RunState
 from harness.race.startup import RECORD, count, fitted, stated
 from harness.race.store.ledger import Ledger
-from harness.registry import Kind, check_call, load
+from harness.registry import Kind, check_call, entries, load
 from harness.settings import Value, check, parse
 from harness.space.grammar import Space
 
@@ -113,6 +113,14 @@ class Racer:
         whole = fitted(factory, given, children=children)
         check_call(Kind.SEARCHER, name, factory, None, seed=0, **whole)
         return cls(name, factory, whole)
+
+    @staticmethod
+    def every(space: Space) -> list[str]:
+        """The names of all registered searchers that take a space of that size."""
+        size = space.size()
+        return [
+            name for name in entries(Kind.SEARCHER) if size <= getattr(load(Kind.SEARCHER, name), "most_strings", size)
+        ]
 
     def startup(self, children: int) -> int | None:
         """How many children of a budget its start-up takes; None if it does not say."""
