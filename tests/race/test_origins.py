@@ -16,7 +16,7 @@ from harness.registry import Kind, load
 from harness.space.grammar import Space
 
 CHILDREN = 30
-LEARNERS = ("rl", "gp", "evolution", "tpe", "rl+gp")
+LEARNERS = ("rl", "gp", "evolution", "hill-climbing", "tpe", "rl+gp")
 
 
 def raced(name: str) -> tuple[RunHeader, list[Entry], list[object]]:
@@ -77,7 +77,7 @@ def test_parents_were_proposed_before_their_child_and_probabilities_are_probabil
             assert set(origin.parents) <= earlier
             assert origin.log_probability is None or origin.log_probability < 0
         bred = [origin for origin in found.values() if origin.parents]
-        assert bool(bred) == (name in ("gp", "evolution", "rl+gp"))
+        assert bool(bred) == (name in ("gp", "evolution", "hill-climbing", "rl+gp"))
         assert any(origin.log_probability is not None for origin in found.values()) == (name in ("rl", "rl+gp"))
 
 

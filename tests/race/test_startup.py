@@ -17,7 +17,7 @@ from harness.settings import Range, complete
 from harness.space.grammar import Space
 from harness.tasks.child.protocols import QUICK
 
-LEARNERS = ("rl", "gp", "evolution", "tpe", "rl+gp")
+LEARNERS = ("rl", "gp", "evolution", "hill-climbing", "tpe", "rl+gp")
 SPACE = Space.of(blocks=2)
 
 
