@@ -17,7 +17,7 @@ from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import RegistryError, SettingError, check_choice, message
-from harness.library.defaults import CHILDREN, SEEDS
+from harness.library import CHILDREN, SEEDS
 
 if TYPE_CHECKING:
     from harness.race.racing import Racer, Setup

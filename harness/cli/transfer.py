@@ -11,7 +11,7 @@ import typer
 from harness.cli import options
 from harness.cli.terminal.output import announce, complain
 from harness.errors import LedgerError
-from harness.library.defaults import EXPORT
+from harness.library import EXPORT
 
 
 class TransferFormat(StrEnum):

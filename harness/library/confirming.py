@@ -13,10 +13,9 @@ from harness.board.rules.plan import planned
 from harness.board.searches.judging import comparables
 from harness.contracts import CPU, Candidate, Dataset, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, check_range, message
-from harness.library import arguments
+from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments
 from harness.library.arguments import CandidateLike, ProtocolLike, ResultsLike, SeedsLike
 from harness.library.boards import Board, RulesBoard, rules_boards
-from harness.library.defaults import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce

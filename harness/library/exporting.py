@@ -11,9 +11,8 @@ from pathlib import Path
 from harness.board.csv_tables import tables
 from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
 from harness.files import write_whole
-from harness.library import arguments
+from harness.library import EXPORT, arguments
 from harness.library.arguments import ResultsLike
-from harness.library.defaults import EXPORT
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
 from harness.race.store.archive_reading import decode
 from harness.race.store.ledger import Ledger

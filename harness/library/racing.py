@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, TaskProtocol
-from harness.library import arguments
+from harness.library import CHILDREN, SEEDS, arguments
 from harness.library.arguments import ProtocolLike, ResultsLike, SearcherLike, SeedsLike, SpaceLike
 from harness.library.boards import Board, boards
-from harness.library.defaults import CHILDREN, SEEDS
 from harness.library.following import followed
 from harness.output import announce
 from harness.race.active_run import Stopped
