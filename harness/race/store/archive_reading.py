@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, NoReturn, cast
 
@@ -148,6 +148,15 @@ def header_of(path: Path) -> RunHeader:
         return _Reader(path).header()
     except UNREADABLE as cause:
         raise _unreadable(path, cause) from cause
+
+
+def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
+    """A run without its entries, from the fields of its first line but ``format``, wherever they were read.
+
+    Raises:
+        LedgerError: they are not what a run wrote.
+    """
+    return _Reader(path).head(line({"format": FORMAT, **fields}))
 
 
 def opened(path: Path) -> IO[bytes]:
