@@ -85,5 +85,5 @@ def test_a_table_opens(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(opening, rounds=ROUNDS)  # type: ignore[no-untyped-call]
     if not benchmark.disabled:
         figures = {f"seconds to open table {name}": median(own) for name, own in seconds.items()}
-        bounds = {label: (None, MOST_OPENING_SECONDS) for label in figures}
+        bounds = dict.fromkeys(figures, (None, MOST_OPENING_SECONDS))
         record(benchmark, FIGURES, figures, bounds=bounds)
