@@ -21,6 +21,7 @@ from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import TOP, comparables
 from harness.board.searches.judging import boards as judged_searches
+from harness.board.tables.truths import truth_of
 from harness.errors import check_choice
 from harness.race.runs import Judged, RunRecord
 from harness.race.store.ledger import Ledger
@@ -139,7 +140,7 @@ def boards_of(records: Sequence[Judged], results: Path, *, top: int = TOP, only:
     groups = comparables(records)
     return tuple(
         Board(**_fields(each), results=results, runs=tuple(run.header.name for run in groups[each.comparable]))
-        for each in judged_searches(records, top=top, only=only)
+        for each in judged_searches(records, top=top, only=only, truths=truth_of)
     )
 
 

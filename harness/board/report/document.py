@@ -16,6 +16,7 @@ from harness.board.rules.board import ConfirmedRule, RulesBoard
 from harness.board.rules.judging import group_of, rules_boards
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards, comparables
+from harness.board.tables.truths import truth_of
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
 from harness.race.header import RunHeader
@@ -226,16 +227,17 @@ def report(
     whole = records if store is None else list(map(_brief, store))
     wanted = {record.header.comparable for record in records if record.header.searches}
     groups = comparables(records)
-    numbered = [(number, each) for number, each in enumerate(boards(whole), 1) if each.comparable in wanted]
+    judged = enumerate(boards(whole, truths=truth_of), 1)
+    numbered = [(number, each) for number, each in judged if each.comparable in wanted]
     confirmations = [record for record in records if isinstance(record, RunRecord)]
     seen: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for each in sightings(records):
         seen[each.header.comparable, each.key].append(each)
-    judged = rules_boards(whole, confirmations)
+    confirmed = rules_boards(whole, confirmations)
     return Report(
         searches=tuple(_search(number, board, groups[board.comparable]) for number, board in numbered),
         rules=tuple(
-            _rules(number, board, confirmations, seen, lineage or {}) for number, board in enumerate(judged, 1)
+            _rules(number, board, confirmations, seen, lineage or {}) for number, board in enumerate(confirmed, 1)
         ),
         records=tuple(records),
         retraced=lineage is not None,

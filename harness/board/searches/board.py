@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.board.comparison import Comparison
 from harness.board.statistics import Estimate, Reached
 from harness.contracts import Rule, TaskProtocol
@@ -40,6 +43,106 @@ class Nomination:
     searchers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Truth:
+    """What a table knows of every rule that a search on it can find (protocol §5).
+
+    Attributes:
+        table: its name.
+        fingerprint: of its content.
+        worth: what each rule is worth, by key: its truth.
+        optimum: the retrained rule with the highest truth.
+        optimum_key: its canonical form.
+        ties: keys of the rules that are not shown worse than it, its own among them.
+        retrained: how many rules have a truth from fresh seeds.
+        fresh_seeds: how many these are; the truth of the other rules is the mean of their replicates.
+        strings: how many strings of the space each rule is, in the order of ``worth``, shape (rules,).
+        scores: what each rule earned in each replicate, likewise, shape (rules, replicates).
+        sound: whether that child was OK, likewise.
+    """
+
+    table: str
+    fingerprint: str
+    worth: Mapping[str, float]
+    optimum: Rule
+    optimum_key: str
+    ties: frozenset[str]
+    retrained: int
+    fresh_seeds: int
+    strings: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    sound: NDArray[np.bool_]
+
+    @property
+    def highest(self) -> float:
+        """The truth of the optimum."""
+        return self.worth[self.optimum_key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regret:
+    """How far one entrant's incumbents are from the best rule of the table.
+
+    The incumbent after c children is the OK child with the highest search score so far, the earliest of equals. Regret
+    is the optimum's truth less the incumbent's; a run without an incumbent has chance in its place.
+
+    Attributes:
+        finals: regret at the end of the budget, by seed.
+        final: mean of ``finals``.
+        curve: median over seeds of regret, after each child of the budget.
+        band: lower and upper quartile over seeds, likewise.
+        share: what share of seeds has an incumbent in the tie set, likewise.
+        held: how many seeds have one at the end.
+        reached: by which child each seed first had one; a seed may lose it again to a luckier rule.
+        against_random: its final regret less random search's, so less is better; None for that itself, and where it has
+            not raced.
+    """
+
+    finals: tuple[float, ...]
+    final: Estimate
+    curve: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]]
+    share: tuple[float, ...]
+    held: int
+    reached: Reached
+    against_random: Comparison | None
+
+    @property
+    def ever(self) -> float:
+        """What share of seeds ever had an incumbent in the tie set."""
+        return self.reached.count / len(self.finals)
+
+    @property
+    def median(self) -> float | None:
+        """The median over all seeds of the children to the first such incumbent; None where it is later than that."""
+        return self.reached.median
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomRegret:
+    """Regret of uniform random search on a table, from simulated searches; intervals are of the simulation alone.
+
+    Attributes:
+        searches: how many were simulated.
+        final: mean regret at the end of the budget.
+        curve: median regret, after each child of the budget.
+        band: its lower and upper quartile, likewise.
+        mean: mean regret, likewise.
+        share: what share of searches has an incumbent in the tie set, likewise.
+        ever: what share of them ever had one within the budget.
+        median: of the children it took over all searches; None where half of them or more did not get there.
+    """
+
+    searches: int
+    final: Estimate
+    curve: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]]
+    mean: tuple[float, ...]
+    share: tuple[float, ...]
+    ever: float
+    median: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One entrant: a searcher with its settings, over the seeds it has finished.
@@ -72,6 +175,7 @@ class Row:
         diverged: charged children that diverged.
         errors: charged children that could not be trained.
         seconds: wall time of its runs together; never ranked.
+        regret: how far its incumbents are from the best rule of the table; None on boards over no table.
     """
 
     label: str
@@ -99,6 +203,7 @@ class Row:
     diverged: int
     errors: int
     seconds: float
+    regret: Regret | None = None
 
     @property
     def begun(self) -> str:
@@ -111,18 +216,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What uniform random search earns on average, from many draws: a yardstick without a place.
+    """What uniform random search earns on average, from many draws or from a whole table: a yardstick without a place.
 
     Attributes:
         label: its name on this board.
-        environment: what else its scores depend on.
-        evaluations: draws that it rests on, over all seeds.
-        seeds: of the runs that they are from, ascending.
+        environment: what else its scores depend on; nothing where a table is known.
+        evaluations: draws that it rests on, over all seeds, or outcomes of the table.
+        seeds: of the runs that they are from, ascending; of a table none, nor areas and finals by seed.
         areas: normalised area under the expected best-so-far, by seed.
         finals: expected final best, by seed.
         area: mean of ``areas``.
         final: mean of ``finals``.
         curve: mean over seeds of the expected best-so-far, after each child of the budget.
+        regret: how far its incumbents are from the best rule of the table; None on boards over no table.
     """
 
     label: str
@@ -134,6 +240,7 @@ class Reference:
     area: Estimate
     final: Estimate
     curve: tuple[float, ...]
+    regret: RandomRegret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +318,14 @@ class Board:
         rows: finished entrants, by mean area, the best first.
         comparisons: of the areas of every two rows, the upper one first.
         retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
-        references: random search by many draws, one for each environment that the store holds enough draws of.
+        references: random search by many draws, one for each environment that the store holds enough draws of; over a
+            table the one that the table itself gives.
         unfinished: runs without a place.
         rules: the best distinct rules of all these runs, unfinished ones too.
         apart: why this board is not merged with each of the boards before it.
         notes: what must be known to read the rows rightly.
+        truth: of the table that was searched; None where children were trained, or the table cannot be read.
+        regrets: comparisons of the final regret of every two rows, the upper one first; none without a table.
     """
 
     comparable: str
@@ -234,3 +344,5 @@ class Board:
     rules: tuple[Nomination, ...]
     apart: tuple[str, ...]
     notes: tuple[str, ...]
+    truth: Truth | None = None
+    regrets: tuple[Comparison, ...] = ()

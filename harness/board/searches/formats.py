@@ -43,8 +43,24 @@
       "unfinished": [{"run", "label", "seed", "state", "children", "best"}],
       "notes": [str]}]}
 
+A board over a table, whose truth is known, has more (protocol §5)::
+
+    board["table"]: {"name", "fingerprint", "optimum": {"rule", "tokens", "key", "truth"}, "tie_set": [key],
+      "retrained", "fresh_seeds", "replicates"}
+    board["regrets"]: [comparison]           # of every two entrants, in final regret: less is better
+    entrant["regret"]: {
+      "finals": [float], "final": {"mean", "low", "high"},          # at the end of the budget, by seed
+      "curve": [float], "band": {"low", "high"},                    # median and quartiles over seeds, after each child
+      "tie_set": {"share": [float],          # of seeds whose incumbent is in it, after each child
+        "held", "reached", "seeds",          # seeds that hold one of it at the end, that ever did, of so many
+        "median": float or null, "children": [int or null]},        # to the first, as for targets
+      "against_random": comparison or null}
+    reference["regret"]: {"searches", "final", "curve", "band", "mean": [float],        # simulated; the mean beside
+      "tie_set": {"share": [float], "held", "reached", "median"}}                       # the median; shares of them
+
 **CSV** has one line an entrant, led by its board's columns, and after a board's entrants one line a reference, whose
-places are empty; settings, environment and targets are JSON in their cells. Schema 1 took places from overlapping
+places are empty; settings, environment and targets are JSON in their cells. The columns of regret are there if a board
+is over a table; ``ties_held`` and ``ties_reached`` are shares of seeds. Schema 1 took places from overlapping
 intervals of Student's t; everything else in it is as it was.
 """
 
@@ -60,7 +76,7 @@ from harness.board import wording
 from harness.board.comparison import Comparison
 from harness.board.markdown import Format, markdown
 from harness.board.searches import pages as search_pages
-from harness.board.searches.board import Board, Nomination, Reference, Retrained, Row
+from harness.board.searches.board import Board, Nomination, RandomRegret, Reference, Regret, Retrained, Row, Truth
 from harness.board.searches.matrix import matrices
 from harness.board.statistics import Estimate, Reached
 from harness.contracts import TaskProtocol
@@ -108,7 +124,30 @@ def _board(board: Board) -> Json:
             for each in board.unfinished
         ],
         "notes": [*board.apart, *board.notes],
+        **({} if board.truth is None else _over(board.truth, board.regrets)),
     }
+
+
+def _over(truth: Truth, regrets: Sequence[Comparison]) -> Json:
+    optimum = {"rule": wording.formula(truth.optimum), "tokens": str(truth.optimum), "key": truth.optimum_key}
+    table: Json = {"name": truth.table, "fingerprint": truth.fingerprint, "optimum": optimum | {"truth": truth.highest}}
+    table |= {"tie_set": sorted(truth.ties), "retrained": truth.retrained, "fresh_seeds": truth.fresh_seeds}
+    table |= {"replicates": truth.scores.shape[1]}
+    return {"table": table, "regrets": [_comparison(each) for each in regrets]}
+
+
+def _regret(found: Regret | RandomRegret) -> Json:
+    low, high = found.band
+    told: Json = {"final": interval(found.final), "curve": list(found.curve)}
+    told |= {"band": {"low": list(low), "high": list(high)}}
+    share = list(found.share)
+    if isinstance(found, RandomRegret):
+        ties: Json = {"share": share, "held": share[-1], "reached": found.ever, "median": found.median}
+        return told | {"searches": found.searches, "mean": list(found.mean), "tie_set": ties}
+    ties = {"share": share, "held": found.held} | _target(found.reached)
+    del ties["target"]
+    against = _comparison(found.against_random) if found.against_random else None
+    return told | {"finals": list(found.finals), "tie_set": ties, "against_random": against}
 
 
 def _entrant(row: Row) -> Json:
@@ -138,6 +177,7 @@ def _entrant(row: Row) -> Json:
         "diverged": row.diverged,
         "errors": row.errors,
         "seconds": row.seconds,
+        **({"regret": _regret(row.regret)} if row.regret else {}),
     }
 
 
@@ -171,6 +211,7 @@ def _reference(each: Reference) -> Json:
         "area": interval(each.area),
         "final": interval(each.final),
         "curve": list(each.curve),
+        **({"regret": _regret(each.regret)} if each.regret else {}),
     }
 
 
@@ -231,7 +272,8 @@ def _csv(boards: Sequence[Board]) -> str:
         lines += [_line(number, board, row) for row in board.rows]
         lines += [_reference_line(number, board, each) for each in board.references]
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = COLUMNS + (OVER_TABLES if any(board.truth for board in boards) else ())
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
@@ -248,6 +290,11 @@ COLUMNS = (
     "random_pairs", "random_difference", "random_low", "random_high", "random_p_holm", "random_verdict",
     "random_detectable", "startup", "searched",
     "retrained", "retrained_low", "retrained_high", "retrained_seeds",
+)
+OVER_TABLES = (
+    "optimum", "regret", "regret_low", "regret_high", "ties_held", "ties_reached", "ties_children",
+    "regret_random_pairs", "regret_random_difference", "regret_random_low", "regret_random_high",
+    "regret_random_p_holm", "regret_random_verdict", "regret_random_detectable",
 )
 # fmt: on
 
@@ -270,16 +317,9 @@ def _line(number: int, board: Board, row: Row) -> Json:
         "startup": row.startup,
         "searched": str(row.searched).lower(),
     }
-    if (against := row.against_random) and (test := against.test):
-        line |= {
-            "random_pairs": against.pairs,
-            "random_difference": test.difference.mean,
-            "random_low": test.difference.low,
-            "random_high": test.difference.high,
-            "random_p_holm": against.adjusted,
-            "random_verdict": against.verdict,
-            "random_detectable": against.detectable,
-        }
+    line |= _against("random", row.against_random)
+    if row.regret:
+        line |= _against("regret_random", row.regret.against_random)
     found = board.retrained
     for each in () if found is None else found.rows:
         if found and each.label == row.label:
@@ -294,6 +334,15 @@ def _line(number: int, board: Board, row: Row) -> Json:
             "best_learning_rate": row.best.learning_rate,
         }
     return line
+
+
+def _against(name: str, against: Comparison | None) -> Json:
+    if against is None or against.test is None:
+        return {}
+    told = against.test.difference
+    cells: Json = {"pairs": against.pairs, "difference": told.mean, "low": told.low, "high": told.high}
+    cells |= {"p_holm": against.adjusted, "verdict": against.verdict, "detectable": against.detectable}
+    return {f"{name}_{cell}": value for cell, value in cells.items()}
 
 
 def _reference_line(number: int, board: Board, each: Reference) -> Json:
@@ -321,6 +370,11 @@ def _head(number: int, board: Board, each: Row | Reference) -> Json:
     }
     for name, figure in (("area", each.area), ("final", each.final)):
         line |= {name: figure.mean, f"{name}_low": figure.low, f"{name}_high": figure.high}
+    if (found := each.regret) and board.truth:
+        final = found.final
+        line |= {"regret": final.mean, "regret_low": final.low, "regret_high": final.high}
+        line |= {"optimum": board.truth.highest, "ties_held": found.share[-1]}
+        line |= {"ties_reached": found.ever, "ties_children": found.median}
     return line
 
 

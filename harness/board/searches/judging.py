@@ -14,6 +14,8 @@ from harness.board.entrants import Entrant, distinct, entrant, hardware, labels,
 from harness.board.searches.baseline import UNIFORM, many_draws
 from harness.board.searches.board import Board, Nomination, Row, Unfinished
 from harness.board.searches.finals import retrained
+from harness.board.searches.regret import Truths, no_truth, regrets
+from harness.board.searches.table_draws import from_table
 from harness.board.wording import listed
 from harness.contracts import Status
 from harness.race.header import RunHeader
@@ -49,7 +51,9 @@ class _Find:
     learning_rate: float | None
 
 
-def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
+def boards(
+    records: Iterable[Judged], *, top: int = TOP, only: str = "", truths: Truths = no_truth
+) -> tuple[Board, ...]:
     """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
 
     Args:
@@ -57,6 +61,8 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
         top: best rules to list on each board.
         only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
             reference. Empty for all.
+        truths: what is known of the tables that runs searched, as ``board.tables.truths.truth_of`` reads it. Without,
+            boards have no regret.
     """
     records = list(records)
     confirmations = [record for record in records if record.header.confirmation is not None]
@@ -64,7 +70,7 @@ def boards(records: Iterable[Judged], *, top: int = TOP, only: str = "") -> tupl
     groups = [group for comparable, group in comparables(searches).items() if only in ("", comparable)]
     headers = [group[0].header for group in groups]
     return tuple(
-        _board(group, top=top, earlier=headers[:index], store=searches, confirmations=confirmations)
+        _board(group, top=top, earlier=headers[:index], store=searches, confirmations=confirmations, truths=truths)
         for index, group in enumerate(groups)
     )
 
@@ -87,6 +93,7 @@ def _board(
     earlier: Sequence[RunHeader],
     store: Sequence[Judged],
     confirmations: Sequence[Judged],
+    truths: Truths,
 ) -> Board:
     header = records[0].header
     records, notes = distinct(records)
@@ -99,6 +106,7 @@ def _board(
         if record.state is RunState.FINISHED:
             finished[who].append(record)
     rows, comparisons = _compared([_row(named[who], runs) for who, runs in finished.items()])
+    known = regrets(header.protocol, rows, {named[who]: runs for who, runs in finished.items()}, truths)
     searched = {row.label for row in rows if row.searched}  # the others have no place, here neither
     searches = {named[who]: runs for who, runs in finished.items() if named[who] in searched}
     unfinished = [
@@ -106,6 +114,10 @@ def _board(
         for record in records
         if record.state is not RunState.FINISHED
     ]
+    if known.truth is None:
+        references = many_draws([record.header for record in records], store)
+    else:
+        references = (from_table(known.truth, header.budget, header.protocol.chance),)
     return Board(
         comparable=header.comparable,
         space=header.space,
@@ -115,14 +127,16 @@ def _board(
         budget=header.budget,
         commits=told(records, "commit"),
         hardware=hardware(records),
-        rows=tuple(rows),
+        rows=known.rows,
         comparisons=comparisons,
         retrained=retrained(searches, header, confirmations),
-        references=many_draws([record.header for record in records], store),
+        references=references,
         unfinished=tuple(sorted(unfinished, key=lambda each: (each.label, each.seed))),
         rules=_nominations(list(itertools.chain.from_iterable(found.values())), top),
         apart=tuple(_difference(header, other, number) for number, other in enumerate(earlier, 1)),
-        notes=(*_cautions(rows, comparisons), *explained, *notes),
+        notes=(*_cautions(rows, comparisons), *explained, *notes, *known.notes),
+        truth=known.truth,
+        regrets=known.comparisons,
     )
 
 

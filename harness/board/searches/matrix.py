@@ -11,8 +11,10 @@ from harness.board.wording import adjusted_chance, plain
 
 
 def matrices(board: Board) -> tuple[TableText, ...]:
-    """The differences in area and, where there is one, in retrained score; none for a lone entrant."""
+    """The differences in area and, where there are any, in final regret and retrained score; none of a lone entrant."""
     found = [_matrix("area", [row.label for row in board.rows], board.comparisons)]
+    if board.regrets:
+        found.append(_matrix("final regret", [row.label for row in board.rows], board.regrets))
     if board.retrained is not None:
         labels = [row.label for row in board.retrained.rows]
         found.append(_matrix("retrained score", labels, board.retrained.comparisons))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from harness.board.comparison import LEVEL, POWER, Comparison
 from harness.board.page import BIASED, FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
+from harness.board.searches import regret_pages
 from harness.board.searches.board import Board, Nomination, Reference, Row
 from harness.board.statistics import Reached
 from harness.board.wording import (
-    adjusted_chance,
     duration,
     estimated,
     formula,
@@ -44,6 +44,7 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
         ("space", plain(board.space.describe())),
         ("protocol", plain(f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})")),
         *measured(protocol),
+        *regret_pages.facts(board),
         ("data", plain(f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})")),
         ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals, a run"),
         ("seeds", seed_list(seeds) if seeds else "none finished"),
@@ -60,6 +61,7 @@ def tables(board: Board) -> tuple[TableText, ...]:
     """The tables of a board, those without rows left out."""
     every = (
         *(_searchers(board), _retrained(board), _progress(board), _startups(board), _against_random(board)),
+        *regret_pages.tables(board),
         *(_work(board), _bests(board), _rules(board), _unfinished(board)),
     )
     return tuple(table for table in every if table.rows)
@@ -67,12 +69,18 @@ def tables(board: Board) -> tuple[TableText, ...]:
 
 def notes(board: Board) -> tuple[str, ...]:
     """What must be known to read the tables rightly, a sentence or two each."""
-    own = (*board.apart, *board.notes, *(_explained(each) for each in board.references))
+    own = (*board.apart, *board.notes, *(_explained(board, each) for each in board.references))
     if board.rows:
         told = "Area is the mean of best-so-far over the children of the budget, with its 95% interval (BCa bootstrap"
         few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
         narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
-        own = (f"{told} over seeds{narrow}).", *_method(board.comparisons, "area"), *_fresh(board), *own)
+        own = (
+            f"{told} over seeds{narrow}).",
+            *_method(board.comparisons, "area"),
+            *_fresh(board),
+            *regret_pages.notes(board),
+            *own,
+        )
     if len(finds(board)) < len(board.rules):
         least = f"{guessing(board.protocol):.3f}"
         own += (f"Rules no better than guessing, which explains scores up to {least}, are not listed.",)
@@ -207,25 +215,13 @@ def placed(row: Row) -> str:
 
 
 def _against_random(board: Board) -> TableText:
-    columns = (
-        *(Column("searcher"), Column("pairs", right=True), Column("difference in area", right=True)),
-        *(Column("p (Holm)", right=True), Column("detectable", right=True)),
-    )
-    rows = (
-        (
-            plain(each.first),
-            str(each.pairs),
-            estimated(each.test.difference, sign="+") if each.test else "",
-            adjusted_chance(each),
-            "none" if each.detectable is None else f"{each.detectable:.3f}",
-        )
-        for each in (row.against_random for row in board.rows)
-        if each
-    )
-    return TableText("Against random search, by seed", columns, tuple(rows))
+    pairs = (row.against_random for row in board.rows)
+    return regret_pages.against("Against random search, by seed", "area", pairs)
 
 
-def _explained(each: Reference) -> str:
+def _explained(board: Board, each: Reference) -> str:
+    if board.truth is not None and each.regret is not None:
+        return regret_pages.explained(board.truth, each, each.regret)
     return (
         f"{each.label}: the expected best-so-far of uniform random search, in closed form from the "
         f"{each.evaluations:,} evaluations that its runs of any budget left in the store; "
