@@ -23,7 +23,7 @@ from harness.race.conditions import (
     prepared,
 )
 from harness.race.engines.engine import Engine
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocols import REFERENCE, Budget
@@ -116,10 +116,10 @@ class Racer:
         """
         return self.factory(space, seed=seed, **self.settings)
 
-    def header(self, seed: int, setup: Setup, conditions: Conditions) -> RunHeader:
+    def header(self, seed: int, setup: Setup, conditions: Conditions) -> SearchHeader:
         """What pins its run on a seed."""
         startup = self.startup(setup.budget.children)
-        return RunHeader(
+        return SearchHeader(
             searcher=self.name,
             searcher_version=getattr(self.factory, "version", 1),
             settings=self.settings,

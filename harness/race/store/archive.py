@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
@@ -120,7 +120,7 @@ def head_fields(archive: Archive) -> Json:
 
 def schema_of(header: RunHeader) -> int:
     """The schema of a run's file: the oldest that can hold it."""
-    return 2 if header.confirmation is not None and header.confirmation.noun != "rules" else 1
+    return 2 if isinstance(header, ConfirmationHeader) and header.confirmation.noun != "rules" else 1
 
 
 def entry_fields(entry: Entry) -> Json:
