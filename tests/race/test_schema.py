@@ -160,7 +160,7 @@ def test_version_2_opens_as_a_store_of_searches_without_tests(second, opened):
         FINISHED_TRIALS[1],
         Trial(2, rule_from("g m id id left"), OK),
     )
-    assert finished.header.confirmation is None
+    assert finished.header.searches
     assert finished.header.identity == header(3, seed=0).identity
 
 
