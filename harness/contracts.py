@@ -31,7 +31,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Generic, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are those of rules
     from typing_extensions import TypeVar
@@ -43,6 +43,7 @@ else:
 
     Tried, Proposed = TypeVar("Tried", covariant=True), TypeVar("Proposed")
 
+from harness.limits import Count, Label, Length, Positive, Score
 from harness.metrics import ACCURACY as ACCURACY
 from harness.metrics import SCORE as SCORE
 from harness.metrics import Metric as Metric
@@ -162,14 +163,14 @@ class Outcome:
     """
 
     status: Status
-    score: float
+    score: Score
     learning_rate: float | None
-    examples: int
+    examples: Count
     seconds: float
-    sweep: tuple[tuple[float, float], ...] = ()
-    curve: tuple[float, ...] = ()
+    sweep: tuple[tuple[float, Score], ...] = ()
+    curve: tuple[Score, ...] = ()
     message: str = ""
-    test: float | None = None
+    test: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +233,16 @@ class TaskProtocol:
         stops_below: an inexact saving: a child whose best λ scores less than that after the sweep is not trained on.
     """
 
-    name: str
+    name: Label
     version: int
-    task: str
-    inputs: str = "none"
+    task: Label
+    inputs: Label = "none"
     metric: Metric | None = None
-    learning_rates: tuple[float, ...]
-    epochs: int = 1
-    chance: float
+    learning_rates: Annotated[tuple[float, ...], Length(1)]
+    epochs: Positive = 1
+    chance: Score
     rungs: tuple[float, ...] = ()
-    stops_below: float = 0.0
+    stops_below: Score = 0.0
 
     @property
     def measured(self) -> Metric:
@@ -251,7 +252,7 @@ class TaskProtocol:
     def spec(self) -> dict[str, object]:
         """The fields as JSON takes them; those younger than stored hashes only where used."""
         fields = dataclasses.asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in _YOUNGER}
+        return {name: value for name, value in fields.items() if value or name not in YOUNGER}
 
     @property
     def hash(self) -> str:
@@ -265,7 +266,7 @@ class TaskProtocol:
         return found if type(found) is int else None
 
 
-_YOUNGER = ("metric", "rungs", "stops_below")
+YOUNGER = ("metric", "rungs", "stops_below")  # fields than stored hashes: written down only where used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,11 +281,11 @@ class ChildProtocol(TaskProtocol):
         dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
     """
 
-    inputs: str = "images"
-    epochs: int
-    train_examples: int
-    validation_examples: int
-    batch_size: int
+    inputs: Label = "images"
+    epochs: Positive
+    train_examples: Count
+    validation_examples: Count
+    batch_size: Positive
     noise_sigma: float = 0.01
     dtype: str = "float32"
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.board.page import Page
     from harness.board.rules.board import RulesBoard
     from harness.board.searches.board import Board
+    from harness.race.header import RunHeader
 
 
 TOP = 10  # best rules that a board lists
@@ -55,7 +56,7 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
         charged = record.results.charged_scores
         best = f"{max(charged):.3f}" if charged else ""
         children = f"{len(charged)} of {header.budget.children}"
-        rows.append((header.name, record.standing, children, best, f"{header.data}, {header.purpose}"))
+        rows.append((header.name, record.standing, children, best, f"{header.data}, {_purpose(header)}"))
     out = console()
     out.print(fitted(columns, rows, out.width))
 
@@ -104,6 +105,17 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
         show_page(page, console())
     if not found:
         console().print(rules_pages.EMPTY, soft_wrap=True)
+
+
+def _purpose(header: RunHeader) -> str:
+    """The space that a run searches, or what it does instead."""
+    from harness.race.header import ConfirmationHeader, TableHeader
+
+    if isinstance(header, ConfirmationHeader):
+        return f"confirms {len(header.confirmation.rules)} {header.confirmation.noun}"
+    if isinstance(header, TableHeader):
+        return f"fills table {header.table}, part {header.settings.get('part', '')}"
+    return f"{header.space.edition} n={header.space.blocks}"
 
 
 def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str = "") -> None:

@@ -14,6 +14,7 @@ from typing import ClassVar
 from harness.candidates import NamedOptimizer, names_optimizer
 from harness.contracts import Candidate, Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
+from harness.limits import Count, Label
 from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
@@ -36,7 +37,7 @@ class Confirmation:
 
     rules: tuple[str, ...]
     searched: str = ""
-    nominated: str = ""
+    nominated: Label = ""
 
     @property
     def noun(self) -> str:
@@ -69,15 +70,15 @@ class RunHeader(ABC):
     """
 
     kind: ClassVar[str]
-    searcher: str
+    searcher: Label
     searcher_version: int
     settings: Mapping[str, Value]
     space: Space
     protocol: TaskProtocol
-    data: str
-    data_fingerprint: str
+    data: Label
+    data_fingerprint: Label
     budget: Budget
-    seed: int
+    seed: Count
     asynchronous: bool
     environment: Mapping[str, str]
     provenance: Mapping[str, str]
@@ -122,11 +123,6 @@ class RunHeader(ABC):
     def searches(self) -> bool:
         """Whether it is a search: boards rank nothing else."""
         return isinstance(self, SearchHeader)
-
-    @property
-    @abstractmethod
-    def purpose(self) -> str:
-        """What the run is for, as people are told."""
 
     @property
     @abstractmethod
@@ -206,11 +202,6 @@ class SearchHeader(RunHeader):
     kind = "search"
 
     @property
-    def purpose(self) -> str:
-        """The space that it searches, as people are told."""
-        return f"{self.space.edition} n={self.space.blocks}"
-
-    @property
     def _own(self) -> dict[str, object]:
         return {}  # a search's record stays what it was before there were other kinds of run
 
@@ -230,11 +221,6 @@ class ConfirmationHeader(RunHeader):
     def child_seed(self) -> int:
         """The seed that every child of the run trains from, which no search has seen."""
         return child_seed(self.seed, self.protocol, fresh=True)
-
-    @property
-    def purpose(self) -> str:
-        """What it retrains, as people are told."""
-        return f"confirms {len(self.confirmation.rules)} {self.confirmation.noun}"
 
     @property
     def _own(self) -> dict[str, object]:
@@ -266,17 +252,12 @@ class TableHeader(RunHeader):
     """
 
     kind = "table"
-    table: str
+    table: Label
 
     @cached_property
     def child_seed(self) -> int:
         """The seed that every child of the run trains from, of the table's replicate."""
         return child_seed(self.seed, self.protocol, table=self.table)
-
-    @property
-    def purpose(self) -> str:
-        """What it fills, as people are told."""
-        return f"fills table {self.table}, part {self.settings.get('part', '')}"
 
     @property
     def _own(self) -> dict[str, object]:

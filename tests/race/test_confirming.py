@@ -87,6 +87,16 @@ def test_a_header_is_read_back_and_a_search_has_nothing_more_in_it() -> None:
         RunHeader.from_json(json.dumps(broken))
 
 
+def test_a_header_is_of_one_kind_alone() -> None:
+    both = json.loads(confirming(FEW).to_json()) | {"table": "T"}
+    with pytest.raises(LedgerError, match="run header"):
+        RunHeader.from_json(json.dumps(both))
+    pins = {pin.name: getattr(header(), pin.name) for pin in dataclasses.fields(RunHeader)}
+    with pytest.raises(TypeError, match="abstract"):
+        RunHeader(**pins)
+    assert (SearchHeader(**pins), SearchHeader(**pins).kind) == (header(), "search")
+
+
 def test_who_nominated_and_which_rules_say_which_run_it_is() -> None:
     made = confirming(FEW)
     others = [confirming(FEW[:3]), confirming(FEW[::-1]), confirming(FEW, searched="abc"), confirming(FEW, seed=1)]

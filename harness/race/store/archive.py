@@ -32,14 +32,17 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from harness.errors import LedgerError, message
+from harness.limits import Count, Range
 from harness.race.entry import Entry
 from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
 SCHEMA = 2  # the newest
+LAST_MOMENT = 253_370_764_799  # in the year 9998, for calendars end with 9999
 SUFFIX = ".jsonl"
 COMPRESSED = ".gz"  # behind SUFFIX, of files that gzip packed
 
@@ -62,9 +65,9 @@ class Archive:
 
     header: RunHeader
     state: RunState
-    started: float
-    seconds: float
-    exhausted: int | None
+    started: Annotated[float, Range(0, LAST_MOMENT)]
+    seconds: Annotated[float, Range(0)]
+    exhausted: Count | None
     serves: bool
     entries: tuple[Entry, ...]
 
