@@ -9,7 +9,7 @@ Searchers propose rules, tasks score them, the harness charges a budget, writes 
     searcher.tell([Trial(i, r, o) for i, (r, o) in enumerate(zip(rules, outcomes))])
 
 Nobody but the loop (``harness.race.loop``) makes these calls in earnest: it owns the budget, the deduplication and the
-store, and a searcher never sees a clock, a store or a worker.
+ledger, and a searcher never sees a clock, a ledger or a worker.
 
 Laws, each with a test:
 
@@ -17,7 +17,7 @@ Laws, each with a test:
    it. A confirmation compares trained optimizers: its currency is a ``Candidate``, a rule or another optimizer.
 2. ``Task.evaluate`` never raises for a bad rule: failure is an ``Outcome``. The same rule, protocol, data and seed give
    the same outcome, bit for bit, on one machine.
-3. The loop owns the budget, the deduplication and the store.
+3. The loop owns the budget, the deduplication and the ledger.
 4. ``(space, seed, settings, history of asks and tells)`` determines the next ask, so a run resumes by replay.
 5. A run's header pins all that its scores depend on; only equals are ranked together.
 6. A trial is on disk before the searcher hears of it.
@@ -266,7 +266,7 @@ class TaskProtocol:
         return found if type(found) is int else None
 
 
-YOUNGER = ("metric", "rungs", "stops_below")  # fields than stored hashes: written down only where used
+YOUNGER = ("metric", "rungs", "stops_below")  # than stored hashes: written down only where used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ class RunHeader(ABC):
             return kind_of(fields)(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(
-                message("run header", expected="the JSON that a run wrote", got=text, hint="The store may be damaged")
+                message("run header", expected="the JSON that a run wrote", got=text, hint="The ledger may be damaged")
             ) from cause
 
 

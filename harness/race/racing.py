@@ -270,7 +270,7 @@ def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: 
     chosen = next((each for each in held if each.environment in begun), held[0])
     if len(held) > 1:
         names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
-        announce(f"The store has evaluations of {len(held)} environments; those of {names} are replayed")
+        announce(f"The ledger has evaluations of {len(held)} environments; those of {names} are replayed")
     return Replaying(chosen, ledger)
 
 

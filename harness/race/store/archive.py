@@ -14,7 +14,8 @@ The first line is the run, then comes one line a proposal in the order proposed,
 ``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``): a file has
 that schema only if its run confirms some, so that older programs read all others.
 
-``header`` has the fields of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and are checked.
+``header`` has the fields of its kind of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and
+are checked.
 ``serves`` says whether the outcomes may serve other runs as evaluations, which they do in an equal environment alone:
 it is false where the store does not know under which one they were earned, as of a run that an old version wrote.
 
@@ -86,7 +87,7 @@ def encode(archive: Archive) -> bytes:
     try:
         body = line(head_fields(archive)) + b"".join(line(entry_fields(entry)) for entry in archive.entries)
     except ValueError as cause:
-        what, hint = f"run {archive.header.name}", "The store is damaged: restore a copy"
+        what, hint = f"run {archive.header.name}", "The ledger is damaged: restore a copy"
         raise LedgerError(message(what, expected="finite numbers", got=cause, hint=hint)) from cause
     return body + line(foot_fields(archive, hashlib.sha256(body).hexdigest()))
 
