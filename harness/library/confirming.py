@@ -19,7 +19,7 @@ from harness.library.boards import Board, RulesBoard, rules_boards
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader
 from harness.race.racing import Follow
 from harness.race.store.ledger import Ledger
 
@@ -128,7 +128,7 @@ def retrained(
     device: str,
     announce: Announce,
     follow: Follow,
-) -> list[RunHeader]:
+) -> list[ConfirmationHeader]:
     """Retrain, as ``confirm`` does, going on with what the store holds; its arguments are ``confirm``'s.
 
     Returns:

@@ -19,7 +19,7 @@ from harness.library.boards import Board, RulesBoard, boards, boards_of, rules_b
 from harness.library.columns import Columns
 from harness.library.exporting import archives_in, files_in
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import Judged, RunRecord
 from harness.race.store.archive import Archive
 from harness.race.store.ledger import Ledger
@@ -132,7 +132,11 @@ class Loaded:
         """The boards of confirmed rules, as ``harness leaderboard --rules`` numbers them."""
         if self._files is None:
             return rules_boards(self.results)
-        confirmations = [each for each in self._records if isinstance(each, RunRecord) and each.header.confirmation]
+        confirmations = [
+            each
+            for each in self._records
+            if isinstance(each, RunRecord) and isinstance(each.header, ConfirmationHeader)
+        ]
         return rules_boards_of(self._records, confirmations, self.results)
 
     @cached_property
@@ -176,20 +180,13 @@ def _run(each: Archive) -> Sequence[object]:
         curve = best_so_far(scores, children=header.budget.children, chance=header.protocol.chance)
         best, below = float(curve[-1]), area(curve)
     return (
-        *(header.name, header.identity, header.comparable, kind_of(header), header.searcher, header.searcher_version),
+        *(header.name, header.identity, header.comparable, header.kind, header.searcher, header.searcher_version),
         *(json.dumps(dict(header.settings), sort_keys=True), header.seed, header.space.describe()),
         *(header.protocol.name, header.protocol.version, header.protocol.hash, header.data, header.data_fingerprint),
         *(header.environment_hash, header.child_seed, header.budget.children),
         *(each.state.value, each.started, each.seconds),
         *(len(done), len(scores), len(done) - len(scores), best, below),
     )
-
-
-def kind_of(header: RunHeader) -> str:
-    """What a run is for."""
-    if header.confirmation is not None:
-        return "confirmation"
-    return "search" if header.table is None else "table"
 
 
 def _trials(each: Archive) -> Iterator[Sequence[object]]:

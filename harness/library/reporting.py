@@ -78,7 +78,7 @@ def report(
     path = folder / REPORT if to is None else Path(to)
     with Ledger.read(folder) as ledger:
         check_place(path)
-        with counting("reading the store"):
+        with counting("reading the ledger"):
             store = ledger.judged()
             records = chosen(store, board=board)
             seen = sightings(records)

@@ -24,7 +24,7 @@ from harness.race.conditions import (
     prepared,
 )
 from harness.race.engines.engine import Engine
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocols import REFERENCE, Budget
@@ -134,10 +134,10 @@ class Racer:
         """
         return self.factory(space, seed=seed, **self.settings)
 
-    def header(self, seed: int, setup: Setup, conditions: Conditions) -> RunHeader:
+    def header(self, seed: int, setup: Setup, conditions: Conditions) -> SearchHeader:
         """What pins its run on a seed."""
         startup = self.startup(setup.budget.children)
-        return RunHeader(
+        return SearchHeader(
             searcher=self.name,
             searcher_version=getattr(self.factory, "version", 1),
             settings=self.settings,
@@ -288,7 +288,7 @@ def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: 
     chosen = next((each for each in held if each.environment in begun), held[0])
     if len(held) > 1:
         names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
-        announce(f"The store has evaluations of {len(held)} environments; those of {names} are replayed")
+        announce(f"The ledger has evaluations of {len(held)} environments; those of {names} are replayed")
     return Replaying(chosen, ledger)
 
 

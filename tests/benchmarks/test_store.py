@@ -26,7 +26,7 @@ from harness.board.statistics import expected_best
 from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.race.store import sqlite
 from harness.race.store.ledger import FILE_NAME, Ledger
@@ -50,7 +50,7 @@ COMMITS_A_TRIAL = 1.0 + 2.0 / BATCH  # one for each child that ends, one for a b
 
 
 def header(searcher: str, seed: int, children: int) -> RunHeader:
-    return RunHeader(
+    return SearchHeader(
         searcher=searcher,
         searcher_version=1,
         settings={},

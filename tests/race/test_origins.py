@@ -9,7 +9,7 @@ import pytest
 from harness.contracts import Explaining, Outcome, Status
 from harness.errors import ReplayError
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.origins import origins
 from harness.race.protocols import Budget, named
 from harness.registry import Kind, load
@@ -21,7 +21,7 @@ LEARNERS = ("rl", "gp", "evolution", "hill-climbing", "tpe", "rl+gp")
 
 def raced(name: str) -> tuple[RunHeader, list[Entry], list[object]]:
     """A made-up run in which a rule's score is decided by its text, with the origins told at the time."""
-    header = RunHeader(
+    header = SearchHeader(
         searcher=name,
         searcher_version=1,
         settings={},

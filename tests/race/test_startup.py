@@ -10,7 +10,7 @@ import pytest
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError
 from harness.race import startup
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.registry import BUILT_IN, Kind, load
 from harness.settings import Range, complete
@@ -36,7 +36,7 @@ class Silent:
 
 
 def header(**changes: object) -> RunHeader:
-    plain = RunHeader(
+    plain = SearchHeader(
         searcher="evolution",
         searcher_version=2,
         settings={},
