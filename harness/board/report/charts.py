@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
-from harness.board.report.usage import PARTS, Curves, Steps
-from harness.board.searches.board import Reference
+from harness.board.report.usage import PARTS, Curves, Steps, regret_curves, share_curves
+from harness.board.searches.board import RandomRegret, Regret
 from harness.board.wording import plain
 
 Json = dict[str, object]
@@ -40,10 +40,13 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
             "alt": "Best reward so far against children trained. At the end of the budget, median over seeds: "
             + "; ".join(f"{plain(each.label)} {each.median.values[-1]:.3f}" for each in ordered)
             + ".",
+            "figure": "best reward so far",
+            "format": ".3f",
             "budget": section.board.budget.children,
             "series": [_curve(each, marks[each.label]) for each in ordered],
-            "references": [_reference(each) for each in section.board.references],
+            "references": [_line(each.label, each.curve) for each in section.board.references],
         }
+    found |= _of_regret(name, section)
     found[f"{name}-rewards"] = {
         "kind": "rewards",
         "alt": "Rewards of the children trained, by searcher. Median: "
@@ -90,6 +93,36 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         ],
     }
     return found
+
+
+def _of_regret(name: str, section: SearchSection) -> dict[str, Json]:
+    """Regret and the share of seeds in the tie set, child by child; nothing where no table is known."""
+    board, marks = section.board, section.marks
+    rows = [(row.label, row.regret) for row in board.rows if row.regret]
+    random = [(each.label, each.regret) for each in board.references if each.regret]
+    if not rows:
+        return {}
+    shared: Json = {"kind": "curves", "budget": board.budget.children, "log": True}
+    everyone: list[tuple[str, Regret | RandomRegret]] = [*rows, *random]
+    ends = "; ".join(f"{plain(label)} {each.curve[-1]:.3f}" for label, each in everyone)
+    regret: Json = {
+        "alt": f"Regret against children trained. At the end of the budget, median over seeds: {ends}.",
+        "figure": "regret",
+        "format": ".4f",
+        "falls": True,
+        "series": [_curve(regret_curves(label, each), marks[label]) for label, each in rows],
+        "references": [_line(label, each.curve) for label, each in random],
+    }
+    ends = "; ".join(f"{plain(label)} {each.share[-1]:.0%}" for label, each in everyone)
+    share: Json = {
+        "alt": f"Share of seeds that hold a rule of the tie set against children trained. At the end: {ends}.",
+        "figure": "seeds that hold a rule of the tie set",
+        "format": ".0%",
+        "share": True,
+        "series": [_curve(share_curves(label, each), marks[label]) for label, each in rows],
+        "references": [_line(label, each.share) for label, each in random],
+    }
+    return {f"{name}-regret": shared | regret, f"{name}-ties": shared | share}
 
 
 def _of_rules(section: RulesSection) -> dict[str, Json]:
@@ -166,19 +199,20 @@ def _curve(each: Curves, mark: Mark) -> Json:
         "colour": mark.colour,
         "dashes": mark.dashes,
         "median": _xy(each.median),
+        "many": each.many,
         "low": [round(value, DIGITS) for value in each.low],
         "high": [round(value, DIGITS) for value in each.high],
         "seeds": [{"seed": seed} | _xy(curve) for seed, curve in each.seeds],
     }
 
 
-def _reference(each: Reference) -> Json:
-    size = len(each.curve)
+def _line(label: str, curve: Sequence[float]) -> Json:
+    size = len(curve)
     kept = sorted({round(part * (size - 1) / min(200, max(1, size - 1))) for part in range(min(201, size))})
     return {
-        "label": plain(each.label),
+        "label": plain(label),
         "x": [place + 1 for place in kept],
-        "y": [round(each.curve[place], DIGITS) for place in kept],
+        "y": [round(curve[place], DIGITS) for place in kept],
     }
 
 

@@ -28,6 +28,7 @@ from harness.board.rules import formats as rules_formats
 from harness.board.rules import pages as rules_pages
 from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
+from harness.board.searches import regret_pages
 from harness.board.statistics import Estimate
 from harness.contracts import Rule
 from harness.errors import HarnessError
@@ -68,6 +69,7 @@ def render(report: Report) -> str:
         "facts": search_pages.facts,
         "rules_facts": rules_pages.facts,
         "drops": search_pages.drops,
+        "reach": regret_pages.reach,
         "paired_chance": rules_pages.paired_chance,
         "signed": lambda value: _score(value, signed=True),
         "interval": _interval,

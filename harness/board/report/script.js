@@ -43,6 +43,7 @@
 
   // All searches climb from chance within a few children; what tells them apart is higher up.
   function close(chart, chosen) {
+    if (chart.falls) return low(chart, chosen);
     const from = chart.budget * 0.15, early = [], all = [];
     chart.series.forEach((each, key) => {
       let last = 0;
@@ -54,23 +55,34 @@
     return [low - room, high + room];
   }
 
+  // Regret falls steeply at first; what tells searches apart is what is left after a twentieth of the budget.
+  function low(chart, chosen) {
+    const from = chart.budget * 0.05, late = [0];
+    chart.series.forEach((each, key) => each.median.x.forEach((x, place) => {
+      const next = each.median.x[place + 1];
+      if (next === undefined || next > from) late.push(chosen.has(key) ? each.high[place] : each.median.y[place]);
+    }));
+    const high = Math.max(...late), room = 0.06 * (high || 0.1);
+    return [-room, high + room];
+  }
+
   // A median a searcher; those brought out lie on top with their bands, and the others step back.
-  function entrant(each, key, state, out) {
+  function entrant(chart, each, key, state, out) {
     const tint = css(`--s${each.colour}`), label = text(each.label), back = out.size > 0 && !out.has(key), traces = [];
     const [x, middle] = stairs(each.median.x, each.median.y);
     const common = { meta: key, mode: "lines", showlegend: false };
-    if (out.has(key) && each.seeds.length > 1) {
+    if (out.has(key) && each.many) {
       const [, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
       traces.push({ ...common, x: [...x, ...[...x].reverse()], y: [...high, ...low.reverse()], fill: "toself", fillcolor: faded(tint, 0.16), line: { width: 0 }, hoverinfo: "skip" });
     }
     if (state.seeds && !back) {
       for (const one of each.seeds) {
         const [xs, ys] = stairs(one.x, one.y);
-        traces.push({ ...common, x: xs, y: ys, line: { color: faded(tint, 0.55), width: 1 }, hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:.3f}<extra></extra>` });
+        traces.push({ ...common, x: xs, y: ys, line: { color: faded(tint, 0.55), width: 1 }, hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:${chart.format}}<extra></extra>` });
       }
     }
     traces.push({ ...common, x, y: middle, name: label, opacity: back ? 0.28 : 1, line: { color: tint, width: out.has(key) ? 3.2 : 2.2, dash: dashes(each.dashes) },
-      hovertemplate: `${label}<br>child %{x}: %{y:.3f}<extra></extra>` });
+      hovertemplate: `${label}<br>child %{x}: %{y:${chart.format}}<extra></extra>` });
     return traces;
   }
 
@@ -79,11 +91,12 @@
       const out = new Set(state.hover === null ? state.out : [...state.out, state.hover]), alone = chart.series.length === 1;
       if (alone) out.add(0);
       const traces = chart.references.map((each, place) => ({ x: each.x, y: each.y, name: text(each.label), mode: "lines", meta: chart.series.length + place, showlegend: false,
-        opacity: out.size && !alone && !out.has(chart.series.length + place) ? 0.28 : 1, line: { color: css("--muted"), width: 1.4, dash: dashes(REFERENCE) }, hovertemplate: `${text(each.label)}<br>child %{x}: %{y:.3f}<extra></extra>` }));
+        opacity: out.size && !alone && !out.has(chart.series.length + place) ? 0.28 : 1, line: { color: css("--muted"), width: 1.4, dash: dashes(REFERENCE) }, hovertemplate: `${text(each.label)}<br>child %{x}: %{y:${chart.format}}<extra></extra>` }));
       const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
-      for (const key of order) traces.push(...entrant(chart.series[key], key, state, out));
-      const shown = state.whole ? {} : { range: close(chart, alone ? out : state.out) };
-      return [traces, layout({ xaxis: { title: "children trained", range: [1, chart.budget] }, yaxis: { title: narrow() ? "" : "best reward so far", ...shown }, height: narrow() ? 340 : 470 })];
+      for (const key of order) traces.push(...entrant(chart, chart.series[key], key, state, out));
+      const shown = chart.share ? { range: [-0.03, 1.03], tickformat: ".0%" } : state.whole ? {} : { range: close(chart, alone ? out : state.out) };
+      const along = chart.log ? { title: "children trained (log scale)", type: "log", dtick: "D2", range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: "children trained", range: [1, chart.budget] };
+      return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {
       const traces = chart.series.map((each) => ({
@@ -175,7 +188,7 @@
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
     }
     if (chart.kind === "curves") {
-      controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
+      if (!chart.share) controls.append(button("Whole range", false, (now) => { state.whole = now; paint(figure); }));
       const lines = [...chart.series.map((each) => [each.label, `--s${each.colour}`, each.dashes]), ...chart.references.map((each) => [each.label, "--muted", REFERENCE])];
       lines.forEach(([label, tint, lengths], key) => { // the names are the legend
         const name = button(label, false, (now) => { if (now) state.out.add(key); else state.out.delete(key); paint(figure); });

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.board import statistics
 from harness.board.entrants import entrant, labels
+from harness.board.searches.board import Regret
 from harness.board.wording import formula
 from harness.contracts import Rule, Status
 from harness.errors import HarnessError
@@ -39,17 +40,19 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """Best-so-far of one searcher.
+    """A figure of one searcher after each child: best-so-far, unless said otherwise.
 
     Attributes:
         label: whose.
+        many: whether it is over several seeds, so that its quartiles say something.
         median: over seeds.
         low: lower quartile over seeds, at the same children.
         high: the upper one.
-        seeds: of each seed, by its number.
+        seeds: of each seed, by its number; none of regret, whose band says enough.
     """
 
     label: str
+    many: bool
     median: Steps
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -182,15 +185,38 @@ def _curves(label: str, runs: Sequence[Judged]) -> Curves:
         for run in finished
     ]
     low, high = statistics.quartile_curves(every)
-    middle = statistics.median_curve(every)
-    kept = _changes([middle.tolist(), low.tolist(), high.tolist()])
-    return Curves(
-        label=label,
-        median=Steps(tuple(place + 1 for place in kept), tuple(float(middle[place]) for place in kept)),
-        low=tuple(float(low[place]) for place in kept),
-        high=tuple(float(high[place]) for place in kept),
+    return _banded(
+        label,
+        statistics.median_curve(every).tolist(),
+        (low.tolist(), high.tolist()),
         seeds=tuple((run.header.seed, steps(curve.tolist())) for run, curve in zip(finished, every, strict=True)),
+        many=len(every) > 1,
     )
+
+
+def regret_curves(label: str, found: Regret) -> Curves:
+    """The regret of one searcher."""
+    return _banded(label, found.curve, found.band, many=len(found.finals) > 1)
+
+
+def share_curves(label: str, found: Regret) -> Curves:
+    """The share of one searcher's seeds that hold a rule of the tie set, which has no band."""
+    return _banded(label, found.share, (found.share, found.share), many=False)
+
+
+def _banded(
+    label: str,
+    middle: Sequence[float],
+    band: tuple[Sequence[float], Sequence[float]],
+    *,
+    many: bool,
+    seeds: tuple[tuple[int, Steps], ...] = (),
+) -> Curves:
+    """A curve with its band by their changes."""
+    kept = _changes([middle, *band])
+    low, high = (tuple(end[place] for place in kept) for end in band)
+    median = Steps(tuple(place + 1 for place in kept), tuple(middle[place] for place in kept))
+    return Curves(label=label, many=many, median=median, low=low, high=high, seeds=seeds)
 
 
 def _words(label: str, runs: Sequence[Judged], vocabulary: Sequence[str]) -> Words:
