@@ -1,1 +1,1 @@
-"""What ``import harness`` offers: races, confirmations and scores as calls, and stores as arrays, frames and boards."""
+"""What ``import harness`` offers: functions to race, confirm and score, and stores as arrays, frames and boards."""
