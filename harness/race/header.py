@@ -1,4 +1,4 @@
-"""The header of a run: all that its scores depend on, and what it may be ranked with."""
+"""The header of a run: everything that its scores depend on, and what it may be ranked with."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _LABEL_DIGITS = 8  # of a fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a run retrains that does not search (protocol §3).
+    """What a run retrains if it does not search (protocol §3).
 
     Attributes:
-        rules: their token strings, or the records of other candidates, in the order of training, each another function.
-        searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
-        nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
-            where they were named by hand, and in records of before there were several ways.
+        rules: their token strings, or the records of other candidates, in the order of training, all different
+            functions.
+        searched: ``comparable`` of the searches that nominated them; empty if they were named by hand.
+        nominated: how they were chosen among those found, ``nominating.way``, fixed before any is retrained; empty if
+            they were named by hand, and in old records from when there was only one way.
     """
 
     rules: tuple[str, ...]
@@ -38,17 +39,17 @@ class Confirmation:
 
     @property
     def noun(self) -> str:
-        """What people are told that they are."""
+        """What messages call them: ``rules`` or ``candidates``."""
         return "candidates" if any(map(names_optimizer, self.rules)) else "rules"
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
+@dataclass(frozen=True, kw_only=True)  # no slots: they would prevent caching the hashes
 class RunHeader:
     """Everything that a run's scores depend on (law 5).
 
-    ``identity`` says which run it is: the same command gives the same identity and so goes on with the same run.
-    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed under
-    another one. ``provenance`` is written down for the reader alone.
+    ``identity`` says which run it is: the same command gives the same identity and so resumes the same run.
+    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed in
+    another environment. ``provenance`` is only for readers.
 
     Attributes:
         searcher: registry name, or ``module:attribute``.
@@ -60,11 +61,12 @@ class RunHeader:
         data_fingerprint: hash of its decoded arrays.
         budget: what the run may use.
         seed: decides the searcher's randomness and, with the protocol, the child's.
-        asynchronous: results told as they finish, not as asked.
+        asynchronous: whether results are told as they finish instead of in the order asked.
         environment: task version, library versions, device, threads.
         provenance: versions of harness, Python and libraries, commit, hardware, command line.
         confirmation: the rules to retrain; None for a search.
-        table: name of the table of outcomes that the run fills, its seed being the replicate; None for all others.
+        table: name of the table of outcomes that the run fills, with its seed as the replicate; None for all other
+            runs.
     """
 
     searcher: str
@@ -96,7 +98,7 @@ class RunHeader:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of ``comparable``, the searcher with its settings, seed, order of telling, and rules to confirm."""
+        """Hash of ``comparable``, the searcher, its settings, the seed, the order of telling, and rules to confirm."""
         return _digest(
             {
                 "comparable": self.comparable,
@@ -110,7 +112,7 @@ class RunHeader:
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from, fresh in a confirmation and in a table."""
+        """The seed from which every child of the run trains; fresh in a confirmation and in a table."""
         return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None, table=self.table)
 
     @cached_property
@@ -120,27 +122,28 @@ class RunHeader:
 
     @property
     def searches(self) -> bool:
-        """Whether it is a search: boards rank nothing else."""
+        """Whether it is a search; boards rank only searches."""
         return self.confirmation is None and self.table is None
 
     @property
     def _kind(self) -> dict[str, object]:
-        """What a search's header lacks, which stays what it was before there were other kinds of run."""
+        """The fields that a search's header lacks, so that it stays as it was before other kinds of run existed."""
         if self.table is not None:
             return {"table": self.table}
         if self.confirmation is None:
             return {}
         fields = dataclasses.asdict(self.confirmation)
         if not self.confirmation.nominated:
-            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+            del fields["nominated"]  # a confirmation's record stays as it was before there were several ways
         return {"confirmation": fields}
 
     def check(self, rule: Candidate) -> None:
         """Raise unless the run may train a candidate: a rule of its space, or one of those that it confirms.
 
         Raises:
-            SpaceError: it may not.
-            RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
+            SpaceError: it may not train the candidate.
+            RuleSyntaxError: the candidate is to be confirmed, but is not even shaped like a rule of another language
+                version.
         """
         if self.confirmation is None:
             if not isinstance(rule, Rule):
@@ -149,7 +152,7 @@ class RunHeader:
             self.space.check(rule)
             return
         if str(rule) not in self.confirmation.rules:
-            hint = "Propose these alone"
+            hint = "Propose only these"
             raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
         if not isinstance(rule, Rule):
             NamedOptimizer.read(str(rule))
@@ -161,7 +164,7 @@ class RunHeader:
 
     @property
     def in_our_language(self) -> bool:
-        """Whether its rules are of this version of the language."""
+        """Whether its rules are from this version of the language."""
         return self.environment.get("language", FIRST_LANGUAGE) == str(LANGUAGE_VERSION)
 
     @property
@@ -172,11 +175,11 @@ class RunHeader:
 
     @property
     def data_label(self) -> str:
-        """The data set as people are told of it: its name and the first digits of its fingerprint."""
+        """The data set's label in messages: its name and the first digits of its fingerprint."""
         return f"{self.data} ({self.data_fingerprint[:_LABEL_DIGITS]})"
 
     def to_json(self) -> str:
-        """The header as canonical JSON."""
+        """Return the header as canonical JSON."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields |= {
             "settings": dict(self.settings),
@@ -192,7 +195,7 @@ class RunHeader:
 
     @classmethod
     def from_json(cls, text: str) -> RunHeader:
-        """Read what ``to_json`` wrote.
+        """Return the header that ``to_json`` wrote.
 
         Raises:
             LedgerError: the text is not a header.

@@ -1,4 +1,4 @@
-"""What tasks hand in and records hold, checked before it counts: outcomes, and the numbers of protocols."""
+"""Checks of what tasks return and records hold, before it counts: outcomes, and the numbers of protocols."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Score = Annotated[float, Field(ge=0, le=1)]
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one printable line
 Short = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029|]{1,40}$")]  # the head of a column
 
 
@@ -30,7 +30,7 @@ def _finite(value: JsonValue) -> JsonValue:
 
 
 class Part(BaseModel):
-    """A part of a record: no more and no less than its fields, of exactly their kinds."""
+    """A part of a record: exactly its fields, with exactly their types."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -44,9 +44,9 @@ class MetricSpec(Part):
 
 
 class ProtocolSpec(Part):
-    """``TaskProtocol.spec()``: the head, and whatever numbers the task has.
+    """``TaskProtocol.spec()``: the common fields, and any numbers of the task.
 
-    The counts that a task need not have mean the same wherever it has them: boards read the first two.
+    The optional counts have the same meaning for every task that has them; boards read the first two.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -68,7 +68,7 @@ class ProtocolSpec(Part):
 
 
 def told(error: ValidationError) -> tuple[str, str]:
-    """What was expected, and what was there instead, of the first thing that is wrong."""
+    """Return what was expected and what was there instead, for the first error."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     match first["type"]:
@@ -84,10 +84,10 @@ def told(error: ValidationError) -> tuple[str, str]:
 
 
 def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
-    """Return the outcome in plain finite numbers, as the ledger takes it.
+    """Return the outcome in plain finite numbers, as the ledger accepts it.
 
-    A failure scores chance, whatever it says. An outcome is a failure if it is malformed, if a score is NaN or outside
-    [0, 1], if its count of examples is none that the ledger takes, or if it is OK without a λ of the protocol.
+    A failure scores chance, whatever score it reports. An outcome is a failure if it is malformed, if a score is NaN or
+    outside [0, 1], if the ledger cannot hold its count of examples, or if it is OK without a λ of the protocol.
     """
     try:
         plain = Outcome(
