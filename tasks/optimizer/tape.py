@@ -1,9 +1,9 @@
-"""A rule's step written down as calls of torch, and played over a large parameter piece by piece.
+"""A rule's step recorded as calls of torch, and played over a large parameter piece by piece.
 
-A rule is element-wise. A step of a large network waits for memory, so it is taken piece by piece, and every operation
-finds in the processor's cache what the one before has left there. There are hundreds of pieces then, and a piece must
-cost little besides its arithmetic: the kernels of ``optimizer.kernels`` run once, on stand-ins, and what they
-call is called for every piece, with all results in the same memory. The step is the same to the bit::
+A rule is element-wise. A step of a large network is limited by memory, so it is done piece by piece, and every
+operation finds the results of the one before in the processor's cache. With hundreds of pieces, a piece must cost
+little besides its arithmetic. So the kernels of ``optimizer.kernels`` run once, on stand-ins, and their calls are
+repeated for every piece, with all results in the same memory. The step is the same bit for bit::
 
     tape = record(program, bucket.only([place]), rate=0.01)
     tape.play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=1 << 16)
@@ -22,9 +22,9 @@ from harness.tasks.optimizer.kernels import Bucket, descend
 from harness.tasks.optimizer.program import Program
 from harness.tasks.optimizer.tensors import plain
 
-LEAST_ENTRIES = 1 << 12  # of a parameter: for fewer, a call costs more than its arithmetic
-BROADCAST = frozenset({"add", "div", "mul", "sub"})  # these take a tensor of one number sooner than the number,
-EXACT = (torch.float32, torch.float64)  # and in these types with the same result
+LEAST_ENTRIES = 1 << 12  # of a parameter: for smaller ones, a call costs more than its arithmetic
+BROADCAST = frozenset({"add", "div", "mul", "sub"})  # faster with a tensor of one number than with the number,
+EXACT = (torch.float32, torch.float64)  # and in these dtypes the result is the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Call:
     """One call of torch.
 
     Attributes:
-        function: of tensors, in place or with ``out``.
+        function: a function of tensors, in place or with ``out``.
         reads: places of its arguments.
-        out: the place of its result, maybe one of those read; None where it works in place.
-        scales: its arguments by name.
+        out: place of its result, possibly one of those read; None if it works in place.
+        scales: its keyword arguments.
     """
 
     function: Callable[..., Any]
@@ -46,15 +46,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """A step of one parameter, its λ and all numbers included.
+    """A step of one parameter, including its λ and all numbers.
 
-    The places that calls name are the parameter, its gradient and its running means, then numbers; temporaries are
-    counted from the end, from -1 down.
+    The places in calls are the parameter, its gradient and its running means, then numbers; temporaries count from -1
+    downward.
 
     Attributes:
-        calls: in order.
-        numbers: as torch takes them soonest.
-        temporaries: how many results need memory of their own.
+        calls: the calls in order.
+        numbers: the numbers, in the form that is fastest for torch.
+        temporaries: how many results need their own memory.
     """
 
     calls: tuple[Call, ...]
@@ -66,7 +66,7 @@ class Tape:
 
         Args:
             tensors: the parameter, its gradient and its running means, each as a vector.
-            entries: of a piece, at most.
+            entries: most entries of a piece.
         """
         memory = [torch.empty_like(tensors[0][:entries]) for _ in range(self.temporaries)]
         for piece in zip(*(torch.split(tensor, entries) for tensor in tensors), strict=True):
@@ -81,11 +81,11 @@ class Tape:
 
 
 def playable(bucket: Bucket, *, entries: int) -> list[int]:
-    """The places of the parameters to step by a tape: on a processor, those that are worth it, unless all fit a piece.
+    """Return the places of the parameters worth stepping by a tape on a processor; none if all fit one piece.
 
     Args:
-        bucket: any.
-        entries: of a piece.
+        bucket: any bucket.
+        entries: entries of a piece.
     """
     sizes = [param.numel() for param in bucket.params]
     if bucket.params[0].device.type != "cpu" or sum(sizes) <= entries:
@@ -94,17 +94,17 @@ def playable(bucket: Bucket, *, entries: int) -> list[int]:
 
 
 def _alike(tensors: Sequence[Tensor]) -> bool:
-    """Whether all can be cut as one vector is, and computed with in one dtype."""
+    """Whether all tensors can be cut into pieces like one vector, and have one dtype."""
     same = all(tensor.is_contiguous() and tensor.dtype is tensors[0].dtype for tensor in tensors)
     return same and plain(tensors)
 
 
 def record(program: Program, bucket: Bucket, *, rate: float) -> Tape:
-    """Write down the step ``w ← w − λΔ``.
+    """Record the step ``w ← w − λΔ``, and return the tape.
 
     Args:
-        program: the rule; it draws nothing at random.
-        bucket: one parameter.
+        program: the program of a rule that draws nothing at random.
+        bucket: a bucket of one parameter.
         rate: λ.
     """
     recorder = _Recorder(bucket.params[0].dtype)
@@ -121,7 +121,7 @@ def record(program: Program, bucket: Bucket, *, rate: float) -> Tape:
 
 @dataclass(slots=True)
 class _Recorder:
-    """Takes functions for computed, and writes them down.
+    """Records functions instead of computing them.
 
     Tensors without entries stand in for the real ones.
     """
@@ -135,17 +135,17 @@ class _Recorder:
     def write_down(
         self, name: str, first: list[Tensor] | float, *rest: list[Tensor] | float, owned: bool, **scales: float
     ) -> list[Tensor]:
-        """As ``kernels.together``."""
+        """Record a call like ``kernels.together``."""
         result = first if owned and isinstance(first, list) else [self.stand_in()]
         arguments = [arg[0] if isinstance(arg, list) else float(arg) for arg in (first, *rest)]
         self.calls.append((name, arguments, result[0], scales))
         return result
 
     def tape(self, given: Sequence[Tensor]) -> Tape:
-        """What was written down, with places for stand-ins.
+        """Return what was recorded, with places for stand-ins.
 
         Args:
-            given: those of the parameter, its gradient and its means.
+            given: the stand-ins of the parameter, its gradient and its means.
         """
         places = {id(tensor): place for place, tensor in enumerate(given)}
         last = {id(arg): turn for turn, call in enumerate(self.calls) for arg in call[1]}
@@ -172,7 +172,7 @@ class _Recorder:
         return Tape(tuple(calls), tuple(numbers), temporaries)
 
     def _number(self, number: float, name: str, *, inplace: bool) -> Tensor | float:
-        """A number as torch takes it soonest with the result that ``torch._foreach`` has."""
+        """Return a number in the form that is fastest for torch with the same result as ``torch._foreach``."""
         own = torch.tensor(number, dtype=self.dtype, device="cpu")
         if name in BROADCAST and self.dtype in EXACT:
             return own
