@@ -63,7 +63,7 @@ def test_it_says_what_matters(found, rules) -> None:
         "biased upward: confirm before believing",
         "Not a strict ranking",
         "Unfinished, so not ranked",
-        "Not ranked with board 1: another protocol.",
+        "Not ranked with board 1: different protocol.",
         rules[2].infix,
     ):
         assert wanted in text

@@ -197,7 +197,7 @@ def test_a_lone_searcher_is_compared_with_nobody(run) -> None:
 def test_one_seed_takes_every_place_and_a_note_says_so(run) -> None:
     board = only(run(0.9), *(run(0.1 + seed / 1000, seed=seed, searcher="evolution") for seed in range(3)))
     assert [row.places for row in board.rows] == [(1, 2), (1, 2)]
-    assert "One seed or two give no interval: run random" in told(board)
+    assert "One or two seeds give no interval: run random" in told(board)
 
 
 def test_places_rest_on_common_seeds_only(run) -> None:
