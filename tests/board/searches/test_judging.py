@@ -93,11 +93,11 @@ def test_a_failed_rule_is_never_nominated(run, trial) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"space": Space.of(blocks=3)}, "another space"),
-        ({"protocol": PAPER}, "another protocol"),
-        ({"data_fingerprint": "e" * 64}, "another data"),
-        ({"budget": Budget(5, 100)}, "another budget"),
-        ({"budget": Budget(5, 100), "protocol": PAPER}, "another protocol and budget"),
+        ({"space": Space.of(blocks=3)}, "different space"),
+        ({"protocol": PAPER}, "different protocol"),
+        ({"data_fingerprint": "e" * 64}, "different data"),
+        ({"budget": Budget(5, 100)}, "different budget"),
+        ({"budget": Budget(5, 100), "protocol": PAPER}, "different protocol and budget"),
     ],
 )
 def test_what_may_not_be_compared_is_not_and_it_says_why(run, change, reason) -> None:

@@ -211,7 +211,7 @@ def test_latex_brackets_and_functions(formula: str, latex: str) -> None:
         ("clip(g)", "column 7: expected ',' and the level of clip"),
         ("drop(g, )", "column 9: expected one of 0.1, 0.3, 0.5"),
         ("exp g * m", r"column 5: expected '\(' after exp, got 'g'"),
-        ("g / (m + eps)", "column 10: .* x / y is x/"),
+        ("g / (m + eps)", "column 10: .* x / y already means x/"),
         ("#1 * g", "column 1: .* Only token strings have earlier results"),
         ("g & m", "column 3: expected an operand, a function, an operator or a parenthesis, got '&'"),
         ("g m id id mull", "column 11: expected the binary of block 1, got 'mull'. Did you mean 'mul'"),
