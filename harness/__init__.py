@@ -1,12 +1,12 @@
 """The harness: where methods that discover neural-network optimizers compete.
 
-What the ``harness`` command does, as calls; whatever they take or return is in their docstrings::
+The functions below do what the ``harness`` command does; their docstrings say what they take and return::
 
     import harness
 
     board = harness.race(["gp", "random"], protocol="toy-quadratic", children=20, seeds=3, results="results")
-    print(board)                                     # in a notebook, ``board`` alone
-    confirmed = harness.confirm(board, seeds=6)      # the best rules again, on fresh seeds
+    print(board)                                     # in a notebook, just ``board``
+    confirmed = harness.confirm(board, seeds=6)      # retrain the best rules on fresh seeds
     trials = harness.load("results").trials.frame()  # everything, as arrays or pandas DataFrames
     optimizer = harness.RuleOptimizer(model.parameters(), harness.Rule.parse("g * exp(sign(g) * sign(m))"), lr=0.1)
 
@@ -84,7 +84,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load what is offered here: the command line needs next to nothing of it, and torch takes seconds to load."""
+    """Load a name when it is first used: the command line needs few of them, and torch takes seconds to load."""
     if name == "race":  # a package, which can be called
         return importlib.import_module("harness.race")
     if name not in _MODULES:
@@ -93,5 +93,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """What is offered, loaded or not."""
+    """List the names offered here, whether loaded or not."""
     return sorted({*globals(), *__all__})

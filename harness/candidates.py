@@ -1,14 +1,14 @@
-"""Candidates that are no rules: optimizers by family, name and options, such as ``torch:AdamW(weight_decay=0.01)``.
+"""Candidates that are not rules: optimizers by family, name and options, such as ``torch:AdamW(weight_decay=0.01)``.
 
-A rule's record is its tokens; the record of such an optimizer has every option spelt out, those that were given before
-the defaults that they were filled up with, so that a default that changes is another record::
+A rule's record is its tokens. The record of such an optimizer spells out every option, first those that were given and
+then the defaults, so that the record changes when a default does::
 
     torch:AdamW(weight_decay=0.1;amsgrad=False,betas=(0.9,0.999),capturable=False,eps=1e-08,...)
 
-It is a single word, so that nothing that reads five words a block takes it for a rule.
+It is a single word, so it cannot be mistaken for a rule, which has five words per block.
 
-Whoever builds optimizers of a family subclasses ``NamedOptimizer`` beside what it builds them from, and is registered
-under the family's name (``harness.registry``). To read a record, as boards do, takes nothing but this module.
+A family subclasses ``NamedOptimizer`` where it builds its optimizers, and is registered under the family's name
+(``harness.registry``). Reading a record, as boards do, needs nothing but this module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Option = bool | int | float | str | tuple["Option", ...] | None
 """What an option can be: a number, a truth value, None, a word, or a tuple of these."""
 Options = tuple[tuple[str, Option], ...]
 
-MOST_CHARACTERS = 2_000  # of a text that names an optimizer
+MOST_CHARACTERS = 2_000  # in a text that names an optimizer
 RECORD = re.compile(r"([A-Za-z][\w.-]*):([A-Za-z_]\w*)\((\S*);(\S*)\)", re.ASCII)
 WORD = re.compile(r"[\w.-]*", re.ASCII)
 
@@ -36,7 +36,7 @@ class NamedOptimizer:
     """An optimizer by its name within a family, and its options; a ``harness.contracts.Candidate``.
 
     Attributes:
-        family: registered name of what builds it.
+        family: registered name of the family that builds it.
         name: the family's name for it.
         given: the options that were chosen, sorted by name.
         defaults: all others, sorted by name.
@@ -52,7 +52,7 @@ class NamedOptimizer:
         """Read what ``str`` wrote.
 
         Raises:
-            LedgerError: the text is no such record.
+            LedgerError: the text is not such a record.
         """
         found = RECORD.fullmatch(record)
         try:
@@ -78,12 +78,12 @@ class NamedOptimizer:
 
     @property
     def infix(self) -> str:
-        """As boards name it: with the options that were given."""
+        """Its name on boards: with the options that were given."""
         return f"{self.family} {self._short}"
 
     @property
     def text(self) -> str:
-        """As ``--candidate`` takes it: with the options that were given."""
+        """Its name as ``--candidate`` takes it: with the options that were given."""
         return f"{self.family}:{self._short}"
 
     @property
@@ -96,12 +96,12 @@ class NamedOptimizer:
 
 
 def names_optimizer(record: str) -> bool:
-    """Whether a record is that of an optimizer; if not, of a rule."""
+    """Whether a record is that of an optimizer; otherwise it is that of a rule."""
     return ":" in record and RECORD.fullmatch(record) is not None
 
 
 def sorted_options(options: Mapping[str, Option]) -> Options:
-    """The options by name, in its order."""
+    """Return the options sorted by name."""
     return tuple(sorted(options.items()))
 
 
@@ -109,11 +109,11 @@ def call(text: str) -> tuple[str, dict[str, Option]]:
     """Read ``NAME(option=value, …)`` or ``NAME``. Values are read as literals; nothing is evaluated.
 
     Raises:
-        SettingError: the text is something else, or an option is given twice or is no such literal.
+        SettingError: the text has another form, or an option is given twice or is not such a literal.
     """
     shape = "NAME(option=value, ...)"
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a backslash in a string, which is refused anyway
+        with warnings.catch_warnings(action="ignore"):  # about a backslash in a string, which is rejected anyway
             node = ast.parse(text.strip() if len(text) <= MOST_CHARACTERS else "", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         node = ast.Constant(None)
@@ -121,13 +121,13 @@ def call(text: str) -> tuple[str, dict[str, Option]]:
     words = node.keywords if isinstance(node, ast.Call) else []
     plain = not (isinstance(node, ast.Call) and node.args) and all(word.arg for word in words)
     if not isinstance(function, ast.Name) or not plain:
-        hint = "Write such as torch:AdamW(weight_decay=0.01)"
+        hint = "Write it like torch:AdamW(weight_decay=0.01)"
         raise SettingError(message("candidate", expected=f"an optimizer as {shape}", got=repr(text), hint=hint))
     options: dict[str, Option] = {}
     for word in words:
         name = str(word.arg)
         if name in options:
-            hint = "Leave all but one of them out"
+            hint = "Give it once"
             raise SettingError(message(f"option {name} of {function.id}", expected="one", got="several", hint=hint))
         options[name] = _literal(word.value, f"option {name} of {function.id}")
     return function.id, options
@@ -143,11 +143,11 @@ def _literal(node: ast.expr, what: str) -> Option:
 
 
 def _option(value: object) -> Option:
-    """A literal as an option.
+    """Return a literal as an option.
 
     Raises:
-        ValueError: it is none.
-        OverflowError: it is a whole number that no float holds.
+        ValueError: it is not an option.
+        OverflowError: it is an integer that is too large for a float.
     """
     if isinstance(value, list | tuple):
         return tuple(map(_option, value))
@@ -157,9 +157,9 @@ def _option(value: object) -> Option:
         return value
     if isinstance(value, str) and WORD.fullmatch(value):
         return value
-    raise ValueError(f"{value!r} is no option")
+    raise ValueError(f"{value!r} is not an option")
 
 
 def _recorded(options: Iterable[tuple[str, Option]]) -> str:
-    """Options without blanks, which none of their values has."""
+    """Write options without blanks; none of their values contains one."""
     return ",".join(f"{name}={value!r}".replace(" ", "") for name, value in options)

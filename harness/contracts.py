@@ -5,11 +5,11 @@ Searchers propose rules, tasks score them, the harness charges a budget, writes 
     searcher = RandomSearch(space, seed=0)              # a Searcher: factory(space, *, seed, **settings)
     task = ChildTask(protocol, data)                    # a Task: factory(protocol, data)
     rules = searcher.ask(5)                             # up to five proposals
-    outcomes = task.evaluate(rules, seed=7)             # one Outcome a rule, never an exception
+    outcomes = task.evaluate(rules, seed=7)             # one Outcome per rule, never an exception
     searcher.tell([Trial(i, r, o) for i, (r, o) in enumerate(zip(rules, outcomes))])
 
-Nobody but the loop (``harness.race.loop``) makes these calls in earnest: it owns the budget, the deduplication and the
-ledger, and a searcher never sees a clock, a ledger or a worker.
+In a race, only the loop (``harness.race.loop``) makes these calls. It owns the budget, the deduplication and the
+ledger; a searcher never sees a clock, a ledger or a worker.
 
 Laws, each with a test:
 
@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Generic, Protocol, runtime_checkable
 
-if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are those of rules
+if TYPE_CHECKING:  # for type checkers only: for them, `Trial` and `Searcher` default to rules
     from typing_extensions import TypeVar
 
     from harness.space.grammar import Space
@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are
     Tried = TypeVar("Tried", bound="Candidate", covariant=True, default="Rule")
     Proposed = TypeVar("Proposed", bound="Candidate", default="Rule")
 else:
-    from typing import TypeVar  # which knows defaults from Python 3.13 on
+    from typing import TypeVar  # it supports defaults from Python 3.13 on
 
     Tried, Proposed = TypeVar("Tried", covariant=True), TypeVar("Proposed")
 
@@ -50,8 +50,8 @@ from harness.metrics import ACCURACY as ACCURACY
 from harness.metrics import SCORE as SCORE
 from harness.metrics import Metric as Metric
 
-CPU = "cpu"  # where children train unless something else is asked for
-ARITHMETIC = "arithmetic"  # the name in an environment of a digest that tells machines that round differently apart
+CPU = "cpu"  # where children train by default
+ARITHMETIC = "arithmetic"  # the key in an environment of a digest that differs between machines that round differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Block:
 class Rule:
     """An update rule: the last block's value is Δ, and a step is ``w ← w − λΔ`` ([NOS] §3.1).
 
-    ``str(rule)`` is the token string, which ``Rule.parse`` reads back exactly; ``rule.infix`` is what a person writes,
-    which ``Rule.parse`` reads back as the same function.
+    ``str(rule)`` is the token string, which ``Rule.parse`` reads back exactly. ``rule.infix`` is the formula, which
+    ``Rule.parse`` reads back as the same function.
 
     Example:
         >>> from harness import Rule
@@ -93,28 +93,28 @@ class Rule:
         """Read a token string or an infix formula.
 
         Raises:
-            RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
+            RuleSyntaxError: ``text`` is neither; the message says where the mistake is.
         """
-        # Upward, and the only two such arrows: Rule is the language's front door.
+        # The only imports that point upward: Rule is the language's front door.
         from harness.space.notation import rules as notation
 
         return notation.parse(text)
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The 5n names, n the number of blocks."""
+        """The 5n names, where n is the number of blocks."""
         return tuple(token for block in self.blocks for token in block.tokens)
 
     @property
     def infix(self) -> str:
-        """The formula as a person writes it."""
+        """The rule as a formula."""
         from harness.space.notation import rules as notation
 
         return notation.infix(self)
 
     @property
     def key(self) -> str:
-        """The canonical form: equal for rules that are one function for reasons of algebra, different otherwise."""
+        """The canonical form: equal for rules that algebra shows to be the same function, different otherwise."""
         from harness.space import equivalence
 
         return equivalence.key(self)
@@ -124,18 +124,18 @@ class Rule:
 
 
 class Candidate(Protocol):
-    """What trains a child and can be confirmed: a ``Rule``, or a ``harness.candidates.NamedOptimizer``.
+    """Something that trains a child and can be confirmed: a ``Rule``, or a ``harness.candidates.NamedOptimizer``.
 
     ``str(candidate)`` is its record, from which it can be built again.
     """
 
     @property
     def key(self) -> str:
-        """Equal for candidates that are one function; what it earned is stored under it."""
+        """Equal for candidates that are the same function; outcomes are stored under it."""
 
     @property
     def infix(self) -> str:
-        """What a person reads: a rule's formula, or another optimizer's name with its options."""
+        """The readable form: a rule's formula, or another optimizer's name with its options."""
 
 
 class Status(StrEnum):
@@ -156,11 +156,11 @@ class Outcome:
         learning_rate: the λ that the sweep chose; None if every λ diverged.
         examples: training examples consumed, the sweep included.
         seconds: wall time; reported, never ranked, never compared.
-        sweep: (λ, score after the sweep's epoch) in the protocol's order, chance where λ diverged; without those that
-            rungs dropped.
+        sweep: (λ, score after the sweep's epoch) in the protocol's order, chance if λ diverged; rates that rungs
+            dropped are left out.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
-        test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm,
+        test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm
             and has such examples.
     """
 
@@ -177,7 +177,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Trial(Generic[Tried]):
-    """One proposal with its outcome; a search's proposal is a rule, a confirmation's any candidate.
+    """One proposal with its outcome; a search proposes rules, a confirmation any candidates.
 
     Attributes:
         index: its place among the run's proposals, from 0.
@@ -199,8 +199,8 @@ class Origin:
     Attributes:
         how: a few words, such as ``drawn at random`` or ``bred: crossover``.
         parents: the rules it was made from, the main one first.
-        log_probability: of the rule, in nats, under the distribution that the searcher proposes from, just before; None
-            where it has none.
+        log_probability: log probability of the rule, in nats, under the distribution that the searcher proposed it
+            from; None if there is none.
     """
 
     how: str
@@ -210,9 +210,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskProtocol:
-    """How a rule is scored, with every number that its reward depends on: the head that all protocols have.
+    """How a rule is scored, with every number that its reward depends on: the fields that all protocols share.
 
-    A task that has more numbers declares a dataclass of its own, with a field for each::
+    A task that has more numbers declares its own dataclass, with a field for each::
 
         @dataclass(frozen=True, kw_only=True)
         class WalkProtocol(TaskProtocol):
@@ -224,15 +224,16 @@ class TaskProtocol:
     Attributes:
         name: what ``--protocol`` takes.
         version: rises whenever any number, or the code behind them, moves a score.
-        task: of the task that reads this protocol, its registry name or ``module:attribute``.
+        task: registry name or ``module:attribute`` of the task that reads this protocol.
         inputs: the kind of data the task wants, such as ``images``; ``none`` for no data.
-        metric: what the scores measure; None for the usual, which ``measured`` says.
+        metric: what the scores measure; None for the default, which ``measured`` returns.
         learning_rates: the sweep, one epoch each.
         epochs: epochs trained at the chosen λ, the sweep's epoch included.
         chance: the score of a child that failed.
-        rungs: an inexact saving: shares of the sweep's epoch, rising, after each of which the worse half of the λs is
-            dropped; none to train every λ to its end.
-        stops_below: an inexact saving: a child whose best λ scores less than that after the sweep is not trained on.
+        rungs: an inexact saving: ascending shares of the sweep's epoch, after each of which the worse half of the λs is
+            dropped; empty to train every λ to its end.
+        stops_below: an inexact saving: a child whose best λ scores less than this after the sweep is not trained
+            further.
     """
 
     name: Label
@@ -257,7 +258,7 @@ class TaskProtocol:
         return None
 
     def spec(self) -> dict[str, object]:
-        """The fields as JSON takes them; those younger than stored hashes only where used."""
+        """Return the fields for JSON; fields added after hashes were stored appear only if they are used."""
         fields = dataclasses.asdict(self)
         return {name: value for name, value in fields.items() if value or name not in YOUNGER}
 
@@ -268,7 +269,7 @@ class TaskProtocol:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def count(self, name: str) -> int | None:
-        """The task's own number of that name, where it has one that counts something, such as ``train_examples``."""
+        """Return the task's own count of that name, such as ``train_examples``; None if it has none."""
         found = self.spec().get(name)
         return found if type(found) is int else None
 
@@ -278,14 +279,14 @@ YOUNGER = ("metric", "rungs", "stops_below")  # than stored hashes: written down
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildProtocol(TaskProtocol):
-    """How the child on images is scored (protocol §2), and whatever else has the same numbers.
+    """How the child on images is scored (protocol §2), and other tasks with the same numbers.
 
     Attributes:
-        train_examples: training examples an epoch.
+        train_examples: training examples per epoch.
         validation_examples: size of the fixed held-out set that scores are measured on.
-        batch_size: examples a step; divides ``train_examples``.
+        batch_size: examples per step; divides ``train_examples``.
         noise_sigma: standard deviation of the ``noise`` operand (**D**).
-        dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
+        dtype: name of the torch dtype that the network computes in; ``bfloat16`` applies only to products (**D**).
     """
 
     inputs: Label = "images"
@@ -299,12 +300,13 @@ class ChildProtocol(TaskProtocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedProtocol:
-    """A protocol as it is registered, with what no score depends on (entry points in the group ``harness.protocols``).
+    """A registered protocol, with what no score depends on (entry points in the group ``harness.protocols``).
 
     Attributes:
-        protocol: registered under its own name.
-        summary: one line for listings; empty for one made from the protocol's head.
-        targets: scores, rising, whose first reaching a board reports; none for quarters of the way from chance to 1.
+        protocol: the protocol, registered under its own name.
+        summary: one line for listings; if empty, one is made from the protocol's fields.
+        targets: ascending scores; boards report when each is first reached. If empty, quarters of the way from chance
+            to 1.
     """
 
     protocol: TaskProtocol
@@ -314,7 +316,7 @@ class NamedProtocol:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Whatever a task reads its examples from; the harness knows only what it is called and what it contains."""
+    """The source of a task's examples; the harness knows only its name and a hash of its content."""
 
     @property
     def name(self) -> str:
@@ -329,74 +331,75 @@ class Dataset(Protocol):
 class Searcher(Protocol[Proposed]):
     """A method that discovers rules. Built as ``factory(space, *, seed, **settings)``; a fresh one for each run.
 
-    A factory may carry ``version: int`` (1 if absent), which rises when its proposals change, ``startup``, as
-    ``Beginning`` has it, and ``most_strings: int``, the size of the largest space that it takes, where it does not take
-    every one.
+    A factory may have ``version: int`` (1 if absent), which rises when its proposals change; ``startup``, as in
+    ``Beginning``; and ``most_strings: int``, the size of the largest space that it accepts, unless it accepts every
+    space.
     """
 
     @property
     def batch(self) -> int:
-        """How many proposals it wants scored before it learns: asked for together, told together."""
+        """How many proposals it wants scored before it learns: they are asked for and told together."""
 
     def ask(self, count: int) -> Sequence[Proposed]:
-        """Propose 1 to ``count`` rules of the space; none at all means that it has nothing left to propose."""
+        """Propose 1 to ``count`` rules of the space; an empty answer means that it has nothing left to propose."""
 
     def tell(self, trials: Sequence[Trial[Proposed]]) -> None:
-        """Hear what earlier proposals earned, in the order asked (with ``--async``, in the order finished)."""
+        """Learn what earlier proposals earned, in the order asked (with ``--async``, in the order finished)."""
 
 
 @runtime_checkable
 class Explaining(Protocol):
-    """What a searcher may offer besides: to say where its proposals came from. Reports read it, by replay (law 4)."""
+    """An optional ability of a searcher: to say where its proposals came from. Reports use it, by replay (law 4)."""
 
     def origin(self, rule: Rule) -> Origin | None:
-        """Where the latest proposal of exactly this rule came from; None if it was never proposed."""
+        """Return where the latest proposal of exactly this rule came from; None if it was never proposed."""
 
 
 class Beginning(Protocol):
-    """What a searcher's factory may offer besides: to say how many proposals no result can decide, by its settings."""
+    """An optional ability of a searcher's factory: to say how many proposals no result can decide, by its settings."""
 
     def startup(self, settings: Mapping[str, str | int | float | bool]) -> Mapping[str, int]:
-        """Those settings that say how many proposals it makes before it learns, by name, each with its number.
+        """Return the settings that say how many proposals it makes before it learns, by name, each with its number.
 
-        The largest counts. A search that learns nothing, and so has no mere beginning, names none. Where the user sets
-        none of them, a small budget lowers them (``harness.race.startup``); boards say how many children it took.
+        The largest number counts. A search that learns nothing, and so has no start-up, returns none. Unless the user
+        sets one of them, a small budget lowers them (``harness.race.startup``); boards say how many children the
+        start-up took.
 
         Args:
-            settings: all that have a value, by name.
+            settings: all settings that have a value, by name.
         """
 
 
 @runtime_checkable
 class Task(Protocol):
-    """What scores rules. Built as ``factory(protocol, data)``; pure but for time.
+    """What scores rules. Built as ``factory(protocol, data)``; a pure function except for the time it reports.
 
-    A factory may carry ``version: int`` (1 if absent), which rises when any score moves. One that has test examples
-    takes ``test: bool = False`` besides: with ``test=True``, which only confirmations ask for, it fills
-    ``Outcome.test``, says so in its environment, and changes no other figure. One that can train elsewhere than on the
-    processor takes ``device: str = "cpu"``, and says in its environment which it is; its factory may carry
-    ``check_device(name)``, which raises where that is not there, and is called before any data is loaded. One that
-    trains many rules faster together than one after another has ``width: int`` (1 if absent), how many it likes to be
-    given at once; a rule's outcome does not depend on which rules are beside it.
+    A factory may have ``version: int`` (1 if absent), which rises when any score moves. A task that has test examples
+    also takes ``test: bool = False``. With ``test=True``, which only confirmations use, it fills ``Outcome.test``, says
+    so in its environment, and changes no other figure. A task that can train on other devices than the processor takes
+    ``device: str = "cpu"``, and names the device in its environment. Its factory may have ``check_device(name)``, which
+    raises if that device is missing, and is called before any data is loaded. A task that trains many rules faster
+    together than one after another has ``width: int`` (1 if absent), the number it prefers to get at once. A rule's
+    outcome does not depend on which rules are beside it.
 
-    One that trains other candidates than rules takes ``candidates: bool = False``, too: only a confirmation that has
-    some sets it. The task then says in its environment what else their scores depend on; one without it is given rules
-    alone.
+    A task that trains other candidates than rules takes ``candidates: bool = False``, too, which only a confirmation
+    with such candidates sets. The task then says in its environment what else their scores depend on. A task without
+    this parameter gets only rules.
     """
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What else a score depends on: library versions, device, threads.
 
-        Names alone do not tell all that rounds differently, so a task that trains adds ``ARITHMETIC``, a digest of a
-        small fixed computation by the code that it trains with. Pinned in the run's header, to which the harness adds
+        Names alone do not reveal all differences in rounding, so a task that trains adds ``ARITHMETIC``, a digest of a
+        small fixed computation by the code that it trains with. The run's header pins the environment; the harness adds
         the version of the language.
         """
 
     def evaluate(self, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
-        """Score each rule from the same starting point, decided by ``seed``; never raises for a bad rule.
+        """Score each rule from the same starting point, which ``seed`` decides; never raises for a bad rule.
 
         Raises:
-            HarnessError: the machine failed, such as for want of memory, which is no outcome: the run stops, and the
-                same command trains the child again (protocol §3).
+            HarnessError: the machine failed, for example because it ran out of memory. This is not an outcome: the run
+                stops, and the same command trains the child again (protocol §3).
         """

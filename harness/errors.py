@@ -1,6 +1,6 @@
-"""Every error a user can cause, and the ``check_*`` helpers that give them one voice.
+"""Every error that a user can cause, and the ``check_*`` helpers that word them alike.
 
-The voice is ``<what was broken>: expected <X>, got <Y>. <What to do>.`` The command line prints that one line and exits
+The form is ``<what was broken>: expected <X>, got <Y>. <What to do>.`` The command line prints that one line and exits
 with ``HarnessError.exit_code``; a traceback is a bug of ours.
 """
 
@@ -59,10 +59,10 @@ class EngineError(HarnessError):
 
 
 def message(what: str, *, expected: str, got: object, hint: str) -> str:
-    """Compose one line in the house voice.
+    """Return the one-line message of an error.
 
     Args:
-        what: the thing that was broken, as the user knows it.
+        what: the broken thing, in the user's words.
         expected: what would have been right.
         got: what was there instead; shortened to 80 characters.
         hint: what to do, a sentence without its full stop, or a question that begins with ``Did you mean``.
@@ -78,7 +78,7 @@ def check_choice(
 ) -> str:
     """Return ``got`` if it is one of ``choices``; otherwise raise, naming the nearest choice.
 
-    Of many choices, the message names the nearest alone.
+    If there are many choices, the message names only the nearest.
 
     Raises:
         HarnessError: of class ``error``.
@@ -110,7 +110,7 @@ def check_range(
     most: float | None = None,
     error: type[HarnessError] = SettingError,
 ) -> None:
-    """Raise unless ``least <= got <= most``; a bound of None is open.
+    """Raise unless ``least <= got <= most``; None means no bound.
 
     Raises:
         HarnessError: of class ``error``.

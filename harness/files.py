@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and text that can be written at all."""
+"""Files that are written completely or not at all, and text that can always be written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.errors import HarnessError, message
 
 
 def unicode_text(text: str) -> str:
-    """The text as UTF-8 can hold it: bytes of file names that are not UTF-8 become escapes."""
+    """Return text that UTF-8 can encode: bytes of file names that are not UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put content into a file, over what it holds: readers see the old file or the new one, and never half of one.
+    """Write content to a file, replacing it: readers see the old file or the new one, never a part of one.
 
     Raises:
         HarnessError: it cannot be written; nothing is left behind.
@@ -31,14 +31,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Raise unless a file can be written, as far as can be seen without writing it: before work that ends with it.
+    """Raise unless a file can be written, as far as that can be checked before the work whose result it will hold.
 
     Raises:
         HarnessError: it cannot.
     """
     try:
         place = _place(path)
-        folder = next(each for each in place.parents if each.exists())  # the others would be made
+        folder = next(each for each in place.parents if each.exists())  # the others would be created
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -58,7 +58,7 @@ def _unwritable(path: Path, cause: OSError) -> HarnessError:
     full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     expected, hint = "a place that can be written", "Check the path and its permissions"
     if full:
-        expected, hint = "room on the disk", "Free some space, and give the same command again"
+        expected, hint = "room on the disk", "Free some space and run the same command again"
     return HarnessError(message(f"file {path}", expected=expected, got=cause.strerror or cause, hint=hint))
 
 
@@ -71,7 +71,7 @@ def _replace(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(unborn, 0o666 & ~mask)  # as an ordinary new file, where mkstemp's is the owner's alone
+        os.chmod(unborn, 0o666 & ~mask)  # the mode of an ordinary new file; mkstemp's is private
         os.replace(unborn, path)
     except BaseException:
         with suppress(OSError):

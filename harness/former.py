@@ -1,4 +1,4 @@
-"""Names that stores still hold from when our searchers and tasks were top-level packages, and what they mean now."""
+"""Former names: stores hold them from when our searchers and tasks were top-level packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import RegistryError, message
 
-# They mean ours. The list is closed: a new module of ours takes no name from anybody.
+# They stand for our modules. The list is closed: a new module of ours takes no name from anybody.
 FORMER = frozenset(
     {
         "searchers.evolution:RegularizedEvolution",
@@ -33,33 +33,33 @@ FORMER = frozenset(
 
 
 def current(kind: str, name: str) -> str:
-    """Today's name of what was ours under a former name.
+    """Return today's name of a module of ours that had a former name.
 
     Args:
         kind: what it is, as messages say it.
         name: one of ``FORMER``.
 
     Raises:
-        RegistryError: somebody else's module has that name here. Which one is meant cannot be known.
+        RegistryError: another module has that name here, so it is unclear which one is meant.
     """
     now = f"harness.{name}"
     spec = importlib.util.find_spec(now.partition(":")[0])
     theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
     if theirs and ours and not theirs.samefile(ours) and not _in_a_checkout(theirs, name):
         what = f"{kind} {name!r}"
-        hint = f"For the harness's own write {now}; for yours, give the module another name"
+        hint = f"For the harness's own module write {now}; give your module another name"
         raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
     return now
 
 
 def _in_a_checkout(file: Path, name: str) -> bool:
-    """Whether a module of a former name is a checkout's of the harness, where another copy of it is installed."""
+    """Whether a module with a former name belongs to a checkout of the harness, while another copy is installed."""
     depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
     return (file.parents[depth] / "harness" / "registry.py").is_file()
 
 
 def _file_of(module: str) -> Path | None:
-    """The file that a module would be loaded from; nothing is imported to find out."""
+    """Return the file that a module would be loaded from, without importing anything."""
     first, *inner = module.split(".")
     spec = next(filter(None, (finder.find_spec(first, None) for finder in sys.meta_path)), None)
     for folder in (spec.submodule_search_locations if spec else None) or []:

@@ -1,4 +1,4 @@
-"""What a machine offers to train on: its cores, and devices by name."""
+"""What this machine can train on: its cores, and devices by name."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _MOST_DIGITS = 4  # of a device's number
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 def check_device(name: str) -> None:
-    """Raise unless a text names a device, whether or not it is there.
+    """Raise unless a text names a device, whether or not this machine has it.
 
     Raises:
-        SettingError: it is none.
+        SettingError: it does not name a device.
     """
     kind, colon, index = name.partition(":")
     numbered = index.isdecimal() and len(index) <= _MOST_DIGITS
     if name != CPU and (kind != "cuda" or (colon and not numbered)):
-        expected = "cpu, or cuda where there is a GPU"
-        raise SettingError(message("device", expected=expected, got=repr(name), hint="Change the device"))
+        expected = "cpu, or cuda if there is a GPU"
+        raise SettingError(message("device", expected=expected, got=repr(name), hint="Name one of these"))

@@ -1,10 +1,10 @@
-"""What a score measures: a metric, and how a score in [0, 1], of which more is better, follows from its figure.
+"""What a score measures: a metric, and how a score in [0, 1] follows from its figure. Higher scores are better.
 
 ::
 
     perplexity = Metric("perplexity", score="1 / x")
-    perplexity.scored(80.0)  # 0.0125, what a task hands in
-    perplexity.figure(0.0125)  # 80.0, what a board prints beside it
+    perplexity.scored(80.0)  # 0.0125, the score that a task reports
+    perplexity.figure(0.0125)  # 80.0, which a board prints beside it
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ FORMULAS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] =
         lambda score: -math.log(score) if score else math.inf,
     ),
 }
-"""How a score follows from a figure x, and a figure from a score."""
+"""For each formula, the functions from a figure x to its score and back."""
 
-RISING = ("x", "x / 100")  # more of the figure is better
+RISING = ("x", "x / 100")  # higher figures are better
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ class Metric:
     """What a protocol measures.
 
     Attributes:
-        name: as boards print it, such as ``perplexity``.
-        unit: of its figures, such as ``nats``; empty where they have none.
-        score: how the score follows from a figure x, one of ``FORMULAS``; empty where the task alone can say.
+        name: its name on boards, such as ``perplexity``.
+        unit: the unit of its figures, such as ``nats``; empty if they have none.
+        score: the formula by which the score follows from a figure x, one of ``FORMULAS``; empty if only the task
+            knows.
     """
 
     name: Annotated[str, Line(40, without="|")]  # the head of a column
@@ -53,29 +54,29 @@ class Metric:
 
     @property
     def titled(self) -> str:
-        """Its name, with the unit."""
+        """Its name with the unit."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     @property
     def scale(self) -> str:
-        """What scores are called: the metric's name where a score is its figure, else ``score``."""
+        """The name for scores: the metric's name if a score equals its figure, else ``score``."""
         return self.name if self.score == "x" else "score"
 
     @property
     def described(self) -> str:
-        """In a few words, how scores follow from it."""
+        """A few words on how scores follow from it."""
         if self.score not in FORMULAS:
             return self.titled
         better = "more" if self.score in RISING else "less"
         return f"{self.titled}; score {self.score}, {better} of it is better"
 
     def scored(self, figure: float) -> float:
-        """The score of a figure, kept within [0, 1]; NaN of NaN."""
+        """Return the score of a figure, clipped to [0, 1]; NaN for NaN."""
         score = FORMULAS[self.score][0](figure)
         return score if math.isnan(score) else min(1.0, max(0.0, score))
 
     def figure(self, score: float) -> float | None:
-        """The figure of a score, infinite where 0 stands for all that is bad; None where there is no formula."""
+        """Return the figure of a score; infinite for the score 0 of a reciprocal, None if there is no formula."""
         return FORMULAS[self.score][1](score) if self.score in FORMULAS else None
 
 

@@ -1,4 +1,4 @@
-"""Where words go: results to standard output, remarks to standard error, so that pipes stay clean."""
+"""Where text goes: results to standard output, messages to standard error, so that pipes stay clean."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
 
 def announce(text: str) -> None:
-    """Print one plain line that the user should know of to standard error."""
+    """Print one line for the user to standard error."""
     print(" ".join(text.splitlines()), file=sys.stderr, flush=True)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console that does not reinterpret what it prints: no markup from data, no emoji codes, no highlighting.
+    """Return a rich console that prints text unchanged: no markup, no emoji codes, no highlighting.
 
-    NO_COLOR and pipes are respected by rich itself. A reader who leaves is the whole command's business.
+    Rich itself respects NO_COLOR and pipes. The command as a whole handles a closed pipe.
     """
     from rich.console import Console
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            raise  # rich would leave with status 1
+            raise  # rich would exit with status 1
 
     return Plain(stderr=stderr, markup=False, emoji=False, highlight=False)

@@ -1,8 +1,8 @@
-"""Names → lazily loaded ``module:attribute``: the one place where the harness knows of searchers and tasks.
+"""Names of lazily loaded ``module:attribute``: the only place where the harness knows of searchers and tasks.
 
 Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``,
-``harness.protocols`` and ``harness.candidates``; anything importable but a family of candidates can be named as
-``module:attribute`` without registration; and ``register`` names what a process has at hand, for that process.
+``harness.protocols`` and ``harness.candidates``. Anything importable except a family of candidates can be named as
+``module:attribute`` without registration. ``register`` gives an object a name within the current process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CALLS = {
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One registered name.
+    """What a registered name stands for.
 
     Attributes:
         target: ``module:attribute`` to load.
@@ -85,7 +85,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         ),
         "evolution": Registered(
             "harness.searchers.evolution:RegularizedEvolution",
-            "mutation of tournament winners, the oldest dying first",
+            "regularized evolution: mutates tournament winners; the oldest die first",
             "Real et al. 2019",
         ),
         "hill-climbing": Registered(
@@ -100,7 +100,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         ),
         "rl+gp": Registered(
             "harness.searchers.rl_gp:ControllerSeededGP",
-            "genetic programming whose population the controller seeds, its elites fed back to the controller",
+            "genetic programming seeded by the controller, which learns from its elites",
             "Mundhenk et al. 2021",
         ),
     },
@@ -126,7 +126,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
     Kind.DATA: {
         "auto": Registered(
             "harness.tasks.data.auto:load",
-            "CIFAR-10 where it is on the machine or can be downloaded, else the stand-in",
+            "CIFAR-10 if it is on this machine or can be downloaded, else the stand-in",
             "",
         ),
         "cifar10": Registered(
@@ -154,7 +154,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
     Kind.CANDIDATE: {
         "torch": Registered(
             "harness.tasks.optimizer.torch_optimizers:torch_optimizer",
-            "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01); its lr is the sweep's",
+            "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01), with the sweep's lr",
             "PyTorch",
         ),
     },
@@ -164,18 +164,18 @@ _HERE: dict[Kind, dict[str, object]] = {kind: {} for kind in Kind}  # what ``reg
 
 
 def register(kind: str, name: str, found: object) -> None:
-    """Give a name to a searcher, task, data set or protocol, for this process; wherever a name is taken, it will do.
+    """Give a name to a searcher, task, data set or protocol; within this process it works like any registered name.
 
-    A package that others install registers by entry points instead. Worker processes do not know the name: they import
-    what it stands for, so with more than one worker a task or data set has to be a module's.
+    A package that others install uses entry points instead. Worker processes do not know the name: they import what it
+    stands for, so with more than one worker a task or data set has to be defined in a module.
 
     Args:
         kind: ``searcher``, ``task``, ``data`` or ``protocol``.
-        name: not yet taken; one that was given here before may be given anew, as a notebook does.
-        found: a factory, as ``harness.contracts`` says; or of their kinds a protocol or a data set itself.
+        name: a name that is not taken; a name that was given here before may be given again, as in notebooks.
+        found: a factory, as ``harness.contracts`` describes; or a protocol or data set itself.
 
     Raises:
-        RegistryError: the kind is none, the name is taken or cannot be written, or what it names cannot be called.
+        RegistryError: there is no such kind, the name is taken or malformed, or the object cannot be called.
 
     Example:
         >>> import harness
@@ -211,7 +211,7 @@ def register(kind: str, name: str, found: object) -> None:
 
 
 def entries(kind: Kind) -> dict[str, Registered]:
-    """Every registered name of a kind: ours first, then outside packages' in alphabetical order, then this process's.
+    """Return every registered name of a kind: ours, outside packages' in alphabetical order, then this process's.
 
     An outside package cannot replace a built-in name: a run recorded under ``random`` must mean ours.
     """
@@ -225,7 +225,7 @@ def entries(kind: Kind) -> dict[str, Registered]:
 
 
 def name_of(kind: Kind, found: object) -> str:
-    """The name by which what a caller has at hand goes: its registered one, else its ``module:attribute``.
+    """Return the name of an object: its registered name, else its ``module:attribute``.
 
     Raises:
         RegistryError: it has neither.
@@ -241,11 +241,11 @@ def name_of(kind: Kind, found: object) -> str:
         return path
     what = kind.value.removesuffix("s")
     hint = f'Name it first: harness.register("{what}", "my-name", …)'
-    raise RegistryError(message(what, expected="a name, or what is defined in a module", got=repr(found), hint=hint))
+    raise RegistryError(message(what, expected="a name, or an object defined in a module", got=repr(found), hint=hint))
 
 
 def portable(kind: Kind, name: str) -> str:
-    """A name that other processes know, too, for what a name stands for here.
+    """Return a name that other processes know, too, for what a name stands for here.
 
     Raises:
         RegistryError: there is none.
@@ -256,13 +256,13 @@ def portable(kind: Kind, name: str) -> str:
     path = _path(found)
     if path.startswith("__main__:") or not _importable(path, found):
         what, hint = f"{kind.value.removesuffix('s')} {name!r}", "Put it into a module, or train with one worker"
-        got = "one of this process alone"
+        got = "one that only this process knows"
         raise RegistryError(message(what, expected="one that worker processes can import", got=got, hint=hint))
     return path
 
 
 def _path(found: object) -> str:
-    """Where something says that it is defined."""
+    """Return where an object says that it is defined."""
     named = found if hasattr(found, "__qualname__") else type(found)
     return f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', '')}"
 
@@ -278,7 +278,7 @@ def _first_line(found: object) -> str:
 
 
 def target(kind: Kind, name: str) -> str:
-    """Return the ``module:attribute`` that a name stands for; such a text stands for itself, or for what is ours now.
+    """Return the ``module:attribute`` that a name stands for; such a text stands for itself, or is a former name.
 
     Raises:
         RegistryError: the name is not registered, and the message suggests the nearest; or it has two meanings.
@@ -299,10 +299,10 @@ def target(kind: Kind, name: str) -> str:
 
 
 def load(kind: Kind, name: str) -> Any:
-    """Import what a registered name, or a ``module:attribute``, stands for: a factory, or of its kind a protocol.
+    """Import what a registered name or a ``module:attribute`` stands for: a factory, or for a protocol the protocol.
 
     Raises:
-        RegistryError: the name is unknown, its module or attribute cannot be loaded, or it is none that can be called.
+        RegistryError: the name is unknown, its module or attribute cannot be loaded, or what it names cannot be called.
     """
     if name in _HERE[kind]:
         return _HERE[kind][name]
@@ -327,30 +327,30 @@ def load(kind: Kind, name: str) -> Any:
 
 
 def as_protocol(name: str, found: object) -> NamedProtocol:
-    """What has a protocol's name, with what no score depends on.
+    """Return the protocol that a name stands for, with what no score depends on.
 
     Raises:
-        RegistryError: it is no protocol, or has another name.
+        RegistryError: it is not a protocol, or has another name.
     """
     whole = NamedProtocol(found) if isinstance(found, TaskProtocol) else found
     what, hint = f"protocol {name!r}", "Name a TaskProtocol, or a NamedProtocol with one"
     if not isinstance(whole, NamedProtocol):
         raise RegistryError(message(what, expected="a protocol", got=type(found).__name__, hint=hint))
     if ":" not in name and whole.protocol.name != name:
-        hint = "Register it by the name that it has"
+        hint = "Register it under the name that it has"
         raise RegistryError(message(what, expected="its own name", got=repr(whole.protocol.name), hint=hint))
     return whole
 
 
 def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments: object, **named: object) -> None:
-    """Raise unless a loaded factory takes the arguments that the harness gives its kind; nothing is called.
+    """Raise unless a loaded factory takes the arguments that the harness passes to its kind; nothing is called.
 
     Raises:
-        RegistryError: it takes others, or does not say which it takes.
+        RegistryError: it takes others, or has no readable signature.
     """
     try:
         inspect.signature(factory).bind(*arguments, **named)
     except (TypeError, ValueError) as cause:
         what = f"{kind.value.removesuffix('s')} {name!r}"
-        hint = "Name a factory, or mend its signature"
+        hint = "Name a factory, or fix its signature"
         raise RegistryError(message(what, expected=f"{CALLS[kind]} to call", got=cause, hint=hint)) from cause

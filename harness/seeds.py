@@ -8,12 +8,12 @@ import hashlib
 def derive_seed(root: int, *path: str | int) -> int:
     """Derive the seed of one named stream from a root seed.
 
-    Distinct paths give independent seeds, and neither order of use nor the existence of other streams matters, which
-    ``seed + 1`` does not give.
+    Distinct paths give independent seeds, whatever the order of use and whatever other streams exist. ``seed + 1`` does
+    not ensure that.
 
     Args:
-        root: the seed it all comes from.
-        path: the stream's name, strings and integers; ``("a", 1)`` and ``("a", "1")`` differ.
+        root: the root seed.
+        path: the stream's name, in strings and integers; ``("a", 1)`` and ``("a", "1")`` differ.
 
     Returns:
         An integer in [0, 2**63).

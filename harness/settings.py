@@ -1,4 +1,4 @@
-"""What may be set on a searcher: read from its factory's signature, so that the signature is the only declaration.
+"""The settings of a searcher, read from its factory's signature, which is their only declaration.
 
 A factory is called as ``factory(space, *, seed, **settings)``: each keyword-only parameter besides ``seed`` is a
 setting. Its annotation (``bool``, ``int``, ``float``, ``str`` or ``Literal[...]``) says how ``name=value`` is read, and
@@ -34,11 +34,11 @@ class Setting:
     """One declared setting.
 
     Attributes:
-        name: what ``--set`` takes.
+        name: its name, as ``--set`` takes it.
         type: bool, int, float or str.
-        default: its value if not set; None where a factory's own default is None, and where it must be set.
+        default: its value if not set; None if the factory's own default is None, or if the setting is required.
         required: whether it must be set.
-        limits: what a value must obey beyond its type; None if nothing.
+        limits: what a value must satisfy beyond its type; None for no limits.
         summary: its line in the factory's docstring, if there is one.
     """
 
@@ -55,7 +55,7 @@ class Setting:
         return EXPECTED[self.type] + (f", {self.limits}" if self.limits else "")
 
     def check(self, value: object) -> Value:
-        """Return ``value`` in the setting's type; a whole number will do for a float.
+        """Return ``value`` in the setting's type; a whole number is accepted for a float.
 
         Raises:
             SettingError: it is of another type, not finite, or outside the limits.
@@ -71,10 +71,10 @@ class Setting:
         return value
 
     def parse(self, text: str) -> Value:
-        """Read a value as the command line gives it.
+        """Read and return a value given on the command line.
 
         Raises:
-            SettingError: the text is no such value.
+            SettingError: the text is not such a value.
         """
         text = text.strip()
         if self.type is bool:
@@ -92,11 +92,11 @@ class Setting:
 
 
 def declared(factory: Callable[..., object]) -> dict[str, Setting]:
-    """Every setting of a factory, in the order of its signature.
+    """Return every setting of a factory, in the order of its signature.
 
     Raises:
-        SettingError: the factory has no signature to read, or a setting's type is not one of the four, so that it could
-            be neither given nor written down.
+        SettingError: the factory has no readable signature, or a setting's type is not one of the four, so that it
+            could be neither given nor recorded.
     """
     try:
         parameters = inspect.signature(factory).parameters
@@ -126,10 +126,10 @@ def declared(factory: Callable[..., object]) -> dict[str, Setting]:
 
 
 def check(factory: Callable[..., object], given: Mapping[str, object]) -> dict[str, Value]:
-    """Return the settings given, checked, each in its declared type.
+    """Check the settings given, and return each in its declared type.
 
     Raises:
-        SettingError: one is unknown or bad, or one without a default is missing.
+        SettingError: a setting is unknown or invalid, or one without a default is missing.
     """
     known = declared(factory)
     checked = {name: _known(known, name).check(value) for name, value in given.items()}
@@ -138,10 +138,10 @@ def check(factory: Callable[..., object], given: Mapping[str, object]) -> dict[s
 
 
 def parse(factory: Callable[..., object], texts: Sequence[str]) -> dict[str, Value]:
-    """Read ``name=value`` texts, as ``--set`` gives them; of two for one name the later counts.
+    """Read and return ``name=value`` texts, as ``--set`` takes them; if a name is given twice, the last counts.
 
     Raises:
-        SettingError: a text has no ``=``, its name is unknown, its value bad, or a needed one missing.
+        SettingError: a text has no ``=``, its name is unknown, its value is invalid, or a required setting is missing.
     """
     known, found = declared(factory), {}
     for text in texts:
@@ -156,7 +156,7 @@ def parse(factory: Callable[..., object], texts: Sequence[str]) -> dict[str, Val
 
 
 def complete(factory: Callable[..., object], given: Mapping[str, Value]) -> dict[str, Value]:
-    """The settings given with every default filled in: what a record should hold, since defaults may change."""
+    """Return the settings with every default filled in, as a record needs them, since defaults may change."""
     defaults = {name: each.default for name, each in declared(factory).items() if each.default is not None}
     return {**defaults, **given}
 
@@ -177,13 +177,13 @@ def _complain_of_missing(known: Mapping[str, Setting], found: Mapping[str, Value
 
 
 def _hints(factory: Callable[..., object]) -> dict[str, Any]:
-    """Resolved annotations; those of a class are its constructor's."""
+    """Return resolved annotations; for a class, those of its constructor."""
     while isinstance(factory, functools.partial):
         factory = factory.func
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]  # read, never called
     try:
         return get_type_hints(target, include_extras=True)
-    except (NameError, TypeError):  # a name imported under TYPE_CHECKING only: settle for the types of the defaults
+    except (NameError, TypeError):  # a name imported only under TYPE_CHECKING: use the types of the defaults
         return {}
 
 
@@ -202,7 +202,7 @@ def _read(annotation: object) -> tuple[type[Value] | None, Range | Choice | None
 
 
 def _documented(factory: Callable[..., object]) -> dict[str, str]:
-    """The ``Args`` of a factory's docstrings, each on one line."""
+    """Return the ``Args`` of a factory's docstrings, each in one line."""
     found = {}
     init = getattr(factory, "__init__", None) if isinstance(factory, type) else None
     for doc in (inspect.getdoc(factory), inspect.getdoc(init)):

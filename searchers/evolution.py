@@ -1,11 +1,11 @@
-"""Regularized evolution: a population that ages, tournaments, and mutation alone.
+"""Regularized evolution: an ageing population, tournaments, and mutation only.
 
 Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search" (AAAI 2019), algorithm 1,
-on the blocks of a rule in place of the cells of a network. Ours (**D**) are the mutations, and that no function is
-proposed twice while others can be found. Mutations prefer to leave unary functions out: of all changes to a good rule
-that is the one that most often makes a better one (``results/studies/searchers``). A mutation that leaves the parent's
-function as it was is kept and mutated further: such neutral steps cost nothing here, and they lead to functions that no
-single step does.
+applied to the blocks of a rule instead of the cells of a network. Our own choices (**D**) are the mutations, and that
+no function is proposed twice while others can be found. Mutations prefer to leave out unary functions: of all changes
+to a good rule, this one most often gives a better rule (``results/studies/searchers``). A mutation that does not change
+the parent's function is kept and mutated further: such neutral steps cost nothing here, and they lead to functions that
+no single step reaches.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ from harness.space.draws import IDENTITY, Draws
 from harness.space.embedding import known_rules
 from harness.space.grammar import SLOTS, Space
 
-MUTATIONS = 50  # tried for one child before a random draw takes its place
+MUTATIONS = 50  # tried for one child before a random draw replaces it
 
 
 class RegularizedEvolution:
     """Mutate the best of a few members drawn from the latest results (Real et al. 2019, algorithm 1).
 
     Args:
-        space: what to search.
+        space: the space to search.
         seed: decides every draw.
         population: P, how many of the latest results are alive.
         tournament: S, how many of them compete to be the parent of a child; at most the population.
-        initial: rules that begin the search, drawn at random but for those of warm_start; Real et al. have P of them.
-            If not set, a quarter of the children of a run at most.
-        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and where a
+        initial: how many rules start the search: those of warm_start, then random draws. Real et al. use P. If not set,
+            at most a quarter of the children of a run.
+        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and when a
             mutation changes one.
-        redraw: probability that a mutation draws a whole block anew.
-        swap: probability that a mutation exchanges the two sides of a block; the rest change one pick of one block.
+        redraw: probability that a mutation redraws a whole block.
+        swap: probability that a mutation exchanges the two sides of a block; other mutations change one word of one
+            block.
         again: probability, after each mutation of a child, that it is mutated once more.
-        batch: how many proposals to have scored before learning from them.
-        warm_start: known rules that begin the search, by name, formula or token string, with commas between.
+        batch: how many proposals are scored before the searcher learns from them.
+        warm_start: known rules that start the search, by name, formula or token string, separated by commas.
 
     Raises:
-        SettingError: the tournament is larger than the population, or the probabilities of redraw and swap add up to
-            more than 1, or a rule to start with is unknown or not of the space.
+        SettingError: the tournament is larger than the population, the probabilities of redraw and swap add up to more
+            than 1, or a rule of warm_start is unknown or outside the space.
     """
 
     version = 2
@@ -88,7 +89,7 @@ class RegularizedEvolution:
 
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
-        """The rules that begin the search."""
+        """Return how many rules start the search."""
         return {"initial": int(settings["initial"])}
 
     def ask(self, count: int) -> Sequence[Rule]:
@@ -96,11 +97,11 @@ class RegularizedEvolution:
         return [self._proposal() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Let the trials join the population in the order told; the oldest members beyond its size die."""
+        """Add the trials to the population in the order told; the oldest members beyond its size die."""
         self._alive.extend(trials)
 
     def origin(self, rule: Rule) -> Origin | None:
-        """The parent of a mutant."""
+        """Return where the latest proposal of this rule came from, with the parent of a mutant."""
         return self._origins.get(rule)
 
     def _proposal(self) -> Rule:
@@ -117,7 +118,7 @@ class RegularizedEvolution:
         return rule
 
     def _child(self, parent: Rule) -> Rule | None:
-        """A mutant of a parent, of a function not proposed before; None if the tries run out."""
+        """Return a mutant of a parent that is a function not proposed before; None if the tries run out."""
         rule = parent
         for _ in range(MUTATIONS):
             rule = self._mutant(rule)
@@ -128,19 +129,19 @@ class RegularizedEvolution:
         return None
 
     def _winner(self) -> Rule:
-        """The best of S members drawn without replacement; among equals the first drawn."""
+        """Return the best of S members drawn without replacement; among equals the first drawn."""
         drawn = self._rng.permutation(len(self._alive))[: self._tournament]
         return max((self._alive[place] for place in drawn), key=lambda member: member.outcome.score).rule
 
     def _mutant(self, rule: Rule) -> Rule:
-        """One mutation of one block, and more with the probability ``again``."""
+        """Return a rule with one mutation of one block, and further ones with the probability ``again``."""
         while True:
             number = int(self._rng.integers(self._space.blocks))
             kind, old = self._rng.random(), rule.blocks[number]
             if kind < self._redraw:
                 block = self._draws.draw().blocks[number]  # blocks are independent of each other
             elif kind < self._redraw + self._swap:
-                block = Block(old.op2, old.op1, old.u2, old.u1, old.binary)  # legal, as no constraint knows sides
+                block = Block(old.op2, old.op1, old.u2, old.u1, old.binary)  # legal: constraints ignore sides
             else:
                 block = self._changed(old, number)
             rule = Rule((*rule.blocks[:number], block, *rule.blocks[number + 1 :]))
@@ -148,7 +149,7 @@ class RegularizedEvolution:
                 return rule
 
     def _changed(self, block: Block, number: int) -> Block:
-        """The block with one pick changed, among the slots that have another choice beside the other picks."""
+        """Return the block with one word changed, at a slot where the other words allow another choice."""
         choices = {
             "op1": self._partners[number][block.op2],
             "op2": self._partners[number][block.op1],
@@ -168,7 +169,7 @@ class RegularizedEvolution:
 
 
 def _partners(space: Space, number: int) -> dict[str, tuple[str, ...]]:
-    """What may stand beside each operand of a block; no constraint knows which side is which."""
+    """Return what may stand beside each operand of a block; no constraint distinguishes the sides."""
     found: dict[str, list[str]] = {}
     for op1, op2 in space.pairs(number):
         found.setdefault(op1, []).append(op2)
@@ -178,4 +179,4 @@ def _partners(space: Space, number: int) -> dict[str, tuple[str, ...]]:
 def _check_at_most(name: str, got: float, most: float, whose: str) -> None:
     if got > most:
         expected = f"at most {most:g}, {whose}"
-        raise SettingError(message(f"setting {name}", expected=expected, got=got, hint="Lower it or raise the other"))
+        raise SettingError(message(f"setting {name}", expected=expected, got=got, hint="Lower it, or raise the other"))

@@ -1,10 +1,10 @@
-"""Genetic programming: typed trees that are crossed and mutated, with DEAP.
+"""Genetic programming: typed trees under crossover and mutation, with DEAP.
 
 Koza, "Genetic Programming" (1992); Montana, "Strongly Typed Genetic Programming" (Evolutionary Computation 3, 1995);
 Fortin et al., "DEAP: Evolutionary Algorithms Made Easy" (JMLR 13, 2012). The types make every tree alternate binary,
-unary and operand (``harness.searchers.trees``); what no rule of the space can host is bred again, and so is a function
-that was proposed before. The population changes a batch at a time instead of a generation at a time, (μ+λ) with
-overlapping generations, because a search of hundreds of children has few generations to spend.
+unary and operand (``harness.searchers.trees``). A tree that does not fit the space is bred again, and so is a function
+that was proposed before. The population changes by batches instead of generations, (μ+λ) with overlapping generations,
+because a search of a few hundred children has few generations.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.space.embedding import embed, known_rules
 from harness.space.grammar import Space
 
 INITIAL = 10
-TRIES = 100  # to breed a function not proposed before, and then to draw one; after that a repeat is proposed
+TRIES = 100  # to breed a new function, and then to draw one; after that a repeat is proposed
 
 Probability = Annotated[float, Range(0.0, 1.0)]
 
@@ -36,37 +36,38 @@ class GeneticProgramming:
     """Breed the next rules from the best so far, as trees.
 
     It begins with known rules and random draws. A child is the winner of a tournament, which may be crossed with a
-    second winner, have a subtree grown anew, a word changed, and a subtree lifted in place of what it is part of, each
-    with its own probability. Scores within ``resolution`` of each other are taken for one behaviour, of which the
-    population keeps the better or, of equals, the newer: most mutants of a good rule differ from it by a term that does
-    nothing, and would soon be the whole population.
+    second winner, get a subtree regrown, get a word changed, and get a binary function replaced by one of its operands,
+    each with its own probability. Scores within ``resolution`` of each other count as one behaviour, of which the
+    population keeps the better rule or, among equals, the newer: most mutants of a good rule differ from it by a term
+    without effect, and would soon fill the population.
 
-    The defaults were settled by ``results/studies/searchers``.
+    The defaults come from ``results/studies/searchers``.
 
     Args:
-        space: what to search.
+        space: the space to search.
         seed: decides every draw.
-        population: μ, how many individuals may be parents.
-        initial: random draws to begin with, known rules and what others proposed counted in. If not set, a quarter of
-            the children of a run at most.
-        batch: λ, how many proposals to have scored before learning from them.
+        population: μ, how many individuals can be parents.
+        initial: how many rules start the search: known rules, rules that others proposed, then random draws. If not
+            set, at most a quarter of the children of a run.
+        batch: λ, how many proposals are scored before the searcher learns from them.
         tournament: how many individuals compete to be a parent, drawn with replacement.
-        elites: how many of the best stay whatever their age; of the others the oldest leaves. From population on, it is
-            the worst that leaves.
-        crossover: probability of an exchange of subtrees of one type with a second parent.
-        subtree: probability that a subtree is grown anew.
-        node: probability that one word is exchanged for another of its kind, in every copy of its block.
-        shrink: probability that a binary function gives way to one of its operands.
-        growth: probability that an operand grown anew is a binary function.
-        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws, in what is
-            grown anew and where a word changes.
-        fresh: probability of a random draw in place of a child.
-        resolution: scores that differ by less are one behaviour; 0 for no such judgement.
-        parsimony: 1 for none; to 2, how strongly the smaller of two winners is preferred (Luke and Panait 2002).
-        warm_start: rules to begin with, by name, formula or token string, with commas between.
+        elites: how many of the best stay whatever their age; of the others the oldest leaves. If it is population or
+            more, the worst leaves.
+        crossover: probability that subtrees of one type are exchanged with a second parent.
+        subtree: probability that a subtree is regrown.
+        node: probability that a word is replaced by another of its kind, in every copy of its block.
+        shrink: probability that a binary function is replaced by one of its operands.
+        growth: probability that a regrown operand is a binary function.
+        plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws, regrown
+            subtrees and changed words.
+        fresh: probability of a random draw instead of a child.
+        resolution: scores that differ by less count as one behaviour; 0 to compare none.
+        parsimony: how strongly the smaller of two winners is preferred, from 1 (not at all) to 2 (Luke and Panait
+            2002).
+        warm_start: known rules that start the search, by name, formula or token string, separated by commas.
 
     Raises:
-        SettingError: a rule to begin with is unknown, or the space has no such function.
+        SettingError: a rule of warm_start is unknown, or the space has no such function.
     """
 
     version = 2
@@ -119,29 +120,29 @@ class GeneticProgramming:
 
     @staticmethod
     def startup(settings: Mapping[str, SettingValue]) -> dict[str, int]:
-        """The draws to begin with."""
+        """Return how many rules start the search."""
         return {"initial": int(settings["initial"])}
 
     @property
     def elite(self) -> list[tuple[Rule, float]]:
-        """The population's rules with their scores, best first."""
+        """Return the population's rules with their scores, best first."""
         return [(each.rule, each.score) for each in sorted(self._living, key=_standing, reverse=True)]
 
     def inject(self, rules: Iterable[Rule]) -> None:
-        """Propose these next, but for functions proposed already; scored elsewhere, a rule joins by ``tell`` instead.
+        """Propose these rules next, except functions proposed already; rules scored elsewhere join by ``tell`` instead.
 
         Raises:
-            SpaceError: one of them is no function of the space.
+            SpaceError: one of them is not a function of the space.
         """
         self._waiting.extend([embed(rule, self._space) for rule in rules])
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules: what was injected, then random draws, then children."""
+        """Propose ``count`` rules: injected ones, then random draws, then children."""
         with _python_random(self._stream):
             return [self._proposal() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Let every function not heard of before join the population, whoever proposed it."""
+        """Add every function that is new here to the population, whoever proposed it."""
         for trial in trials:
             key = trial.rule.key
             self._proposed.add(key)
@@ -150,7 +151,7 @@ class GeneticProgramming:
                 self._join(Individual.of(trial, self._words))
 
     def origin(self, rule: Rule) -> Origin | None:
-        """The parents of a child, and what was done to it."""
+        """Return the parents of a child, and how it was made from them."""
         return self._origins.get(rule)
 
     def _proposal(self) -> Rule:
@@ -171,7 +172,7 @@ class GeneticProgramming:
         return None
 
     def _child(self) -> tuple[Rule | None, Origin]:
-        """A child of a function not proposed before, and how it came about; None if the tries run out."""
+        """Return a child that is a function not proposed before (None if the tries run out), and its origin."""
         for _ in range(TRIES):
             self._parents.clear()
             child, done = Individual(self._parent()), []
@@ -193,7 +194,7 @@ class GeneticProgramming:
         return winner  # type: ignore[no-any-return]  # DEAP has no types
 
     def _join(self, born: Individual) -> None:
-        """Take one individual in, and let another one go if there are too many."""
+        """Add an individual, and remove another one if there are too many."""
         if any(0.0 < each.score - born.score < self._resolution for each in self._living):
             return
         self._living = [*(each for each in self._living if abs(each.score - born.score) >= self._resolution), born]
@@ -212,15 +213,15 @@ class _Type(type):
 
 
 class Value(metaclass=_Type):
-    """What a unary function gives and a binary one takes."""
+    """The type of a unary function's result and of a binary function's arguments."""
 
 
 class Operand(metaclass=_Type):
-    """What a unary function takes."""
+    """The type of a unary function's argument."""
 
 
 class Result(Operand):
-    """What a binary function gives, the whole rule among them."""
+    """The type of a binary function's result, and of the whole rule."""
 
 
 class _Score(base.Fitness):  # type: ignore[misc]  # DEAP has no types
@@ -230,7 +231,7 @@ class _Score(base.Fitness):  # type: ignore[misc]  # DEAP has no types
 
 
 class Individual(gp.PrimitiveTree):  # type: ignore[misc]  # DEAP has no types
-    """A tree in DEAP's form, a list of its nodes in prefix order; in the population, with its rule and score."""
+    """A tree in DEAP's form, a list of nodes in prefix order; members of the population have a rule and a score."""
 
     rule: Rule
     score: float
@@ -238,28 +239,28 @@ class Individual(gp.PrimitiveTree):  # type: ignore[misc]  # DEAP has no types
 
     @classmethod
     def of(cls, trial: Trial, words: gp.PrimitiveSetTyped) -> Individual:
-        """The tree of a rule that was scored."""
+        """Return the tree of a rule that was scored."""
         born = cls([words.mapping[word] for word in tree_of(trial.rule)])
         born.rule, born.score, born.fitness = trial.rule, trial.outcome.score, _Score((trial.outcome.score,))
         return born
 
     def span(self, start: int) -> slice:
-        """Where the subtree of a node lies."""
+        """Return where the subtree of a node lies."""
         return self.searchSubtree(start)  # type: ignore[no-any-return]
 
     @property
     def results(self) -> list[int]:
-        """Where the binary functions are, the root first."""
+        """Return where the binary functions are, the root first."""
         return [place for place, node in enumerate(self) if node.ret is Result]
 
 
 def _standing(individual: Individual) -> tuple[float, int]:
-    """What ranks the population: the score, and of equals the smaller tree."""
+    """Return what ranks an individual: its score, and among equals the smaller tree first."""
     return individual.score, -len(individual)
 
 
 def _words(space: Space) -> gp.PrimitiveSetTyped:
-    """The words of a space as DEAP's nodes; they are never executed, so that they all stand for nothing."""
+    """Return the words of a space as DEAP's nodes, which are placeholders, since they are never executed."""
     words = gp.PrimitiveSetTyped("rule", [], Result)
     for word in space.binary:
         words.addPrimitive(None, [Value, Value], Result, name=word)
@@ -271,7 +272,7 @@ def _words(space: Space) -> gp.PrimitiveSetTyped:
 
 
 def _grower(tree: Individual, blocks: int, growth: float, plain: float) -> Callable[..., list[Any]]:
-    """What grows a subtree of a type for DEAP: operands are words, the tree's other results, or grow themselves."""
+    """Return what grows a subtree of a type for DEAP; operands are words, the tree's other results, or new subtrees."""
     shared = [tree[tree.span(place)] for place in tree.results[1:]]
     grown = 0
 
@@ -291,7 +292,7 @@ def _grower(tree: Individual, blocks: int, growth: float, plain: float) -> Calla
 
 
 def _change_word(tree: Individual, words: gp.PrimitiveSetTyped, plain: float) -> None:
-    """Exchange one word, the root's too, for another of its kind; equal subtrees are one block and change as one."""
+    """Replace one word, possibly the root, by another of its kind; equal subtrees are one block and change together."""
     place = random.randrange(len(tree))
     old = tree[place]
     kind = words.primitives[old.ret] if old.arity else words.terminals[Operand]
@@ -309,7 +310,7 @@ def _change_word(tree: Individual, words: gp.PrimitiveSetTyped, plain: float) ->
 
 
 def _lift_operand(tree: Individual) -> None:
-    """Put one of its operands in the place of a binary function; at the root, one that is a binary function too."""
+    """Replace a binary function by one of its operands; at the root, by one that is a binary function, too."""
     place = random.choice(tree.results)
     first = tree.span(place + 2)  # after the binary function and its first unary one
     operands = [first, tree.span(first.stop + 1)]
@@ -320,7 +321,7 @@ def _lift_operand(tree: Individual) -> None:
 
 @contextmanager
 def _python_random(stream: random.Random) -> Iterator[None]:
-    """Lend DEAP, which draws from Python's global generator, a stream of ours, and put the global state back."""
+    """Let DEAP, which draws from Python's global generator, draw from our stream, then restore the global state."""
     before = random.getstate()
     random.setstate(stream.getstate())
     try:

@@ -1,6 +1,6 @@
-"""Random search that prefers plain rules: what a preference for few functions earns by itself, without any learning.
+"""Random search that prefers plain rules: it shows what a preference for few functions earns without any learning.
 
-The searchers that learn have that preference too, so beating this one shows that they have learnt something.
+The searchers that learn have this preference, too, so one that beats this searcher has learnt something.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from harness.space.grammar import Space
 
 
 class RandomPlain:
-    """Draws as random search does, and leaves each unary function out with a fixed probability.
+    """Draws like random search, but leaves out each unary function with a fixed probability.
 
-    With equal seeds it draws the rules of ``random``, but for the functions left out.
+    With the same seed it draws the same rules as ``random``, except for the functions left out.
 
     Args:
-        space: what to draw from.
+        space: the space to draw from.
         seed: decides the draws.
         plain: probability that a unary function is left out; below 1, so that every rule can be drawn.
     """
@@ -33,12 +33,12 @@ class RandomPlain:
 
     @staticmethod
     def startup(_: object) -> dict[str, int]:
-        """Nothing is learnt, so no draw is a mere beginning."""
+        """Return nothing: a searcher that learns nothing has no start-up."""
         return {}
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Draw ``count`` rules; the sequence is the same however the asking is grouped."""
+        """Draw ``count`` rules; the sequence does not depend on how the calls are grouped."""
         return [self._draws.draw() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Nothing is learnt."""
+        """Do nothing: there is nothing to learn."""

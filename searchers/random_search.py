@@ -1,10 +1,10 @@
-"""Uniform random search: the baseline, and the smallest complete searcher. Copy this page to begin your own.
+"""Uniform random search: the baseline, and the smallest complete searcher. Copy this file to begin your own.
 
 A searcher is built as ``factory(space, *, seed, **settings)``; keyword-only parameters besides ``seed`` become settings
-of the command line. It proposes when asked, hears what its proposals earned when told, and knows of nothing else: the
-loop owns the budget, the duplicates and the store. Everything random in it comes from ``derive_seed(seed, ...)``,
-here by way of ``Draws``, so ``(space, seed, settings, history)`` determines the next proposal and a killed run resumes
-by replaying its history. ``harness conformance module:attribute`` says whether your own keeps these promises.
+of the command line. It proposes rules when asked and learns from their scores when told, and knows nothing else: the
+loop owns the budget, the duplicates and the store. All its randomness comes from ``derive_seed(seed, ...)``, here
+through ``Draws``. So ``(space, seed, settings, history)`` determines the next proposal, and a killed run resumes by
+replaying its history. ``harness conformance module:attribute`` checks whether your own searcher keeps these promises.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from harness.space.grammar import Space
 class RandomSearch:
     """Draws every proposal independently and uniformly from the space (Bergstra and Bengio 2012, §2).
 
-    It may propose a rule twice; a repeat costs nothing (protocol §3), and avoiding them would make it another method.
+    It may propose a rule twice. A repeat costs nothing (protocol §3), and avoiding repeats would make it another
+    method.
 
     Args:
-        space: what to draw from.
+        space: the space to draw from.
         seed: decides the draws.
     """
 
@@ -34,12 +35,12 @@ class RandomSearch:
 
     @staticmethod
     def startup(_: object) -> dict[str, int]:
-        """Nothing is learnt, so no draw is a mere beginning; a searcher that learns names its settings here."""
+        """Return nothing: it has no start-up, as it learns nothing; a searcher that learns names its settings here."""
         return {}
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Draw ``count`` rules; the sequence is the same however the asking is grouped."""
+        """Draw ``count`` rules; the sequence does not depend on how the calls are grouped."""
         return [self._draws.draw() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Nothing is learnt."""
+        """Do nothing: there is nothing to learn."""

@@ -1,9 +1,9 @@
-"""``rl+gp``: the controller writes what genetic programming breeds from, and learns from the best that it bred.
+"""``rl+gp``: the controller writes rules from which genetic programming breeds, and learns from the best ones bred.
 
-Mundhenk et al., "Symbolic Regression via Neural-Guided Genetic Programming Population Seeding" (NeurIPS 2021). There
-the population is made anew from the controller's samples in every round of thousands. A budget of hundreds of children
-cannot pay for that, so here (**D**) the first population is the controller's, and later a share of the proposals is;
-they join the population like any other child.
+Mundhenk et al., "Symbolic Regression via Neural-Guided Genetic Programming Population Seeding" (NeurIPS 2021). There,
+every round of thousands of samples starts a new population from the controller. A budget of hundreds of children is too
+small for that. So here (**D**) the controller writes the first population and, later, a share of the proposals, which
+join the population like any other child.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from harness.space.grammar import Space
 
 
 class ControllerSeededGP:
-    """Two searchers that hear of each other's results: ``rl`` and ``gp``.
+    """Two searchers that learn from each other's results: ``rl`` and ``gp``.
 
-    Each has its own defaults, but that the controller makes no random draws to begin with. Everything joins the
-    population. The controller hears of its own proposals, and of those of the others' that are among the best so far:
+    Each has its own defaults, except that the controller starts without random draws. Every result joins the
+    population. The controller learns from its own proposals, and from other proposals that are among the best so far:
     the elites.
 
     Args:
-        space: what to propose rules of.
-        seed: decides every draw of both.
-        samples: proposals that the controller makes before the first is bred; if not set, a quarter of the children of
-            a run at most.
-        initial: proposals before the first is bred, random draws beyond the controller's; if not set 10, or a quarter
-            of the children of a run where that is fewer.
+        space: the space to search.
+        seed: decides every draw of both searchers.
+        samples: proposals that the controller makes before the first rule is bred; if not set, at most a quarter of the
+            children of a run.
+        initial: proposals before the first rule is bred: the controller's, then random draws; if not set, 10 or a
+            quarter of the children of a run, whichever is fewer.
         share: share of the later proposals that the controller makes.
-        elites: how many of the best so far are news to the controller, if it did not propose them.
+        elites: how many of the best so far the controller learns from, if it did not propose them.
         batch: how many proposals are asked for before their results are told.
     """
 
@@ -57,13 +57,13 @@ class ControllerSeededGP:
         bred_from = INITIAL if initial is None else initial
         self._breeder = GeneticProgramming(space, seed=derive_seed(seed, "rl+gp", "gp"), initial=bred_from)
         self._proposed = 0
-        self._owed = 0.0  # proposals that are the controller's by its share, and not made yet
+        self._owed = 0.0  # proposals that the controller's share allows and that it has not made yet
         self._written: set[str] = set()  # functions that the controller proposed
         self._best: dict[str, float] = {}  # the elites: function → score
 
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
-        """What is proposed before the first is bred."""
+        """Return the settings that say how many proposals come before the first rule is bred."""
         return {"samples": int(settings["samples"]), "initial": int(settings.get("initial", INITIAL))}
 
     def ask(self, count: int) -> Sequence[Rule]:
@@ -79,16 +79,16 @@ class ControllerSeededGP:
         return rules
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Let all join the population, and the controller learn from what concerns it."""
+        """Add all results to the population, and let the controller learn from those that concern it."""
         self._breeder.tell(trials)
         self._controller.tell([trial for trial in trials if self._is_news(trial)])
 
     def origin(self, rule: Rule) -> Origin | None:
-        """What the controller says of what it wrote, and the breeder of what it bred."""
+        """Return the origin of a rule, from the searcher that proposed it."""
         return self._controller.origin(rule) if rule.key in self._written else self._breeder.origin(rule)
 
     def _is_news(self, trial: Trial) -> bool:
-        """Whether the controller is to hear of a result; keeps the list of the best."""
+        """Whether the controller learns from a result; updates the list of the best."""
         key, score = trial.rule.key, trial.outcome.score
         before = set(self._best)
         self._best.setdefault(key, score)

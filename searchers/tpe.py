@@ -1,11 +1,11 @@
 """Tree-structured Parzen estimation, and other samplers of Optuna, through its ask-and-tell interface.
 
-Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), §4, as Optuna has it:
-good and bad results each get a density over all choices together, and the proposal is the candidate that is likeliest
-under the good one against the bad one. What is ours (**D**) is how a rule becomes choices, ``Encoding``.
+Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), §4, as implemented by
+Optuna: good and bad results each get a joint density over all choices, and the proposal is the candidate with the
+highest ratio of the good density to the bad one. Our part (**D**) is how a rule becomes choices, ``Encoding``.
 
 Optuna's samplers for numbers (CMA-ES, quasi-Monte Carlo) draw categorical choices at random, and its Gaussian process
-needs torch; so they are not offered.
+needs torch, so they are not offered.
 """
 
 from __future__ import annotations
@@ -24,33 +24,34 @@ from harness.settings import Range, Value
 from harness.space.draws import IDENTITY, Draws
 from harness.space.grammar import Space
 
-if TYPE_CHECKING:  # Optuna takes a second to load, and who asks for the settings needs none of it
+if TYPE_CHECKING:  # Optuna takes a second to load, and reading the settings does not need it
     import optuna
     from optuna.samplers import BaseSampler, TPESampler
 
-ASKS = 20  # of Optuna for one proposal, before a random draw takes its place
-PLAIN = 0.5  # of the first draws; what Optuna draws at random is plain that often, as one of two choices
+ASKS = 20  # how often Optuna is asked for one proposal before a random draw replaces it
+PLAIN = 0.5  # for the first draws; Optuna's own random draws are plain as often, since it is one of two choices
 Choose = Callable[[str, Sequence[str]], str]
 
 
 class TreeParzen:
-    """Let Optuna choose (Bergstra et al. 2011), each rule a string of conditional categorical choices.
+    """Let Optuna choose (Bergstra et al. 2011); each rule is a series of conditional categorical choices.
 
-    A function that was proposed before is not proposed again while others can be found. Optuna is then told that its
-    trial failed, which it ignores, and asked again: to be told the known score would count one child twice and draw the
-    search back to it, to be told of pruning would count a good rule among the bad. The best of many candidates would
-    then often be the same one again; so from the second time on tpe proposes the first that it draws.
+    A function that was proposed before is not proposed again while others can be found. Instead, Optuna is told that
+    its trial failed, which it ignores, and is asked again. Telling it the known score would count one child twice and
+    draw the search back to it; reporting the trial as pruned would count a good rule among the bad ones. The best of
+    many candidates would often be the same one again, so from the second time on tpe proposes the first candidate that
+    it draws.
 
     Args:
-        space: what to search.
+        space: the space to search.
         seed: decides every draw.
         sampler: Optuna's sampler: tpe, random, or nsgaii, a genetic algorithm.
-        startup: random draws to begin with, for every sampler; until they have results, tpe chooses at random. If not
-            set, a quarter of the children of a run at most.
-        candidates: drawn by tpe from the density of good results, to propose the best of.
-        joint: whether tpe sees choices together, as groups that occur together, rather than each alone.
-        population: size of nsgaii's generations; if not set, a quarter of the children of a run at most.
-        batch: how many proposals to have scored before learning from them; pending ones count as bad for tpe.
+        startup: how many random draws start the search, for every sampler; until they have results, tpe chooses at
+            random. If not set, at most a quarter of the children of a run.
+        candidates: how many candidates tpe draws from the density of good results, to propose the best of them.
+        joint: whether tpe models choices that occur together jointly, rather than each on its own.
+        population: size of nsgaii's generations; if not set, at most a quarter of the children of a run.
+        batch: how many proposals are scored before the searcher learns from them; pending ones count as bad for tpe.
     """
 
     version = 2
@@ -77,9 +78,9 @@ class TreeParzen:
         self._proposed: set[str] = set()
         self._pending: dict[Rule, list[optuna.Trial]] = {}
         self._origins: dict[Rule, Origin] = {}
-        state = derive_seed(seed, "tpe", "optuna") % 2**32  # what numpy.random.RandomState takes
+        state = derive_seed(seed, "tpe", "optuna") % 2**32  # the range of numpy.random.RandomState
         with _quiet():
-            self._samplers: tuple[BaseSampler, BaseSampler]  # for the first ask of a proposal, and for those after it
+            self._samplers: tuple[BaseSampler, BaseSampler]  # for the first ask of a proposal, and for later ones
             if sampler == "tpe":
                 again = derive_seed(seed, "tpe", "optuna again") % 2**32
                 self._samplers = (
@@ -95,24 +96,24 @@ class TreeParzen:
 
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
-        """The draws to begin with; nsgaii draws the whole of its first generation, these counted in."""
+        """Return how many draws start the search; nsgaii draws its whole first generation, which includes these."""
         if settings["sampler"] == "random":  # it never learns
             return {}
         numbers = {"startup": int(settings["startup"])}
         return numbers | ({"population": int(settings["population"])} if settings["sampler"] == "nsgaii" else {})
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules, each with a trial of Optuna's that waits for its result."""
+        """Propose ``count`` rules, each with a trial of Optuna that waits for its result."""
         return [self._proposal() for _ in range(count)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Tell Optuna every score: a failed child's too, which is chance, since Optuna ignores trials that failed."""
+        """Tell Optuna every score, including chance for failed children, since Optuna ignores failed trials."""
         for trial in trials:
             pending = self._pending.get(trial.rule)
             self._study.tell(pending.pop(0) if pending else self._trial_of(trial.rule), trial.outcome.score)
 
     def origin(self, rule: Rule) -> Origin | None:
-        """Whether Optuna's sampler chose it."""
+        """Return whether Optuna's sampler chose the rule."""
         return self._origins.get(rule)
 
     def _proposal(self) -> Rule:
@@ -123,7 +124,7 @@ class TreeParzen:
         return rule
 
     def _asked(self) -> tuple[Rule, optuna.Trial]:
-        """What Optuna proposes, a new function if it finds one."""
+        """Return what Optuna proposes, a new function if it finds one."""
         from optuna.trial import TrialState
 
         for attempt in range(ASKS):
@@ -142,7 +143,7 @@ class TreeParzen:
         return rule, self._trial_of(rule)
 
     def _trial_of(self, rule: Rule) -> optuna.Trial:
-        """A trial of Optuna's that makes the choices of a given rule."""
+        """Return a trial of Optuna that makes the choices of a given rule."""
         self._study.enqueue_trial(self._encoding.choices(rule))
         trial = self._study.ask()
         self._encoding.rule(trial.suggest_categorical)
@@ -152,17 +153,17 @@ class TreeParzen:
 class Encoding:
     """A rule as named categorical choices, and back.
 
-    A block that mixes an earlier result with an operand first chooses its ``shape``, which of them stands left; its
-    other choices belong to the result and to the operand, not to a side, so that what is learnt of ``x·#1`` holds for
-    ``#1·x``. A block of two of a kind numbers them. Where both must differ and the second repeats the first, one more
-    choice, conditional on it, replaces the second.
+    A block that combines an earlier result with an operand first chooses its ``shape``: which of them is on the left.
+    Its other choices belong to the result and to the operand, not to a side, so that what is learnt about ``x·#1`` also
+    holds for ``#1·x``. A block with two of one kind numbers them. If they must differ and the second repeats the first,
+    one more choice, conditional on it, replaces the second.
 
-    Whether a unary function is left out (``id``) is a choice of its own, beside the choice among the others: for Optuna
-    all choices are equally likely at first, and a preference for few functions serves a search well.
+    Whether a unary function is left out (``id``) is a separate choice, beside the choice among the others: for Optuna
+    all choices are equally likely at first, and a preference for few functions helps a search.
 
     Args:
-        space: whose rules.
-        rng: makes the choices that a given rule leaves open: which function it would have where it has none.
+        space: the space of the rules.
+        rng: makes the choices that a given rule leaves open, such as the function at a place where it has none.
     """
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
@@ -174,16 +175,16 @@ class Encoding:
         ]
 
     def rule(self, choose: Choose) -> Rule:
-        """The rule of some choices.
+        """Return the rule that some choices make.
 
         Args:
-            choose: called with a choice's name and its options, two or more, as earlier choices left them; gives one
-                of them.
+            choose: called with a choice's name and its options, two or more, which depend on earlier choices; returns
+                one of them.
         """
         return Rule(tuple(self._block(number, choose) for number in range(self._space.blocks)))
 
     def choices(self, rule: Rule) -> dict[str, str]:
-        """Choices that make a rule of the space."""
+        """Return choices that make a rule of the space."""
         wanted: dict[str, str] = {}
         for number, block in enumerate(rule.blocks):
             left, right = _sides(_shape(block.op1, block.op2))
@@ -236,7 +237,7 @@ def _shape(op1: str, op2: str) -> str:
 
 
 def _sides(shape: str) -> tuple[str, str]:
-    """What the choices of the left and right are called: by kind, numbered where both are of one."""
+    """Return the names for the choices on the left and right: by kind, and numbered if both are of one kind."""
     left, right = shape.split()
     return (left, right) if left != right else (f"{left} 1", f"{right} 2")
 
@@ -256,7 +257,7 @@ def _parzen(seed: int, *, startup: int, candidates: int, joint: bool) -> TPESamp
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna from announcing a study, and from warning that grouped sampling is experimental."""
+    """Stop Optuna from announcing a study and from warning that grouped sampling is experimental."""
     from optuna.exceptions import ExperimentalWarning
 
     logger = logging.getLogger("optuna")

@@ -1,13 +1,14 @@
-"""Rules as typed trees: what genetic programming breeds, and the way back into a space.
+"""Rules as typed trees, which genetic programming breeds, and the way back to rules of a space.
 
-A tree is its words in prefix order, and its types alternate strictly: a binary function has two values for arguments, a
-value is a unary function of an operand (``id`` is written out), an operand is a word or another binary function::
+A tree is given by its words in prefix order, and its types alternate strictly: a binary function has two values as
+arguments, a value is a unary function of an operand (``id`` is written out), and an operand is a word or another binary
+function::
 
     tree_of(Rule.parse("g * exp(sign(g) * sign(m))"))
     # mul id g exp mul id sign(g) id sign(m)
 
-Every rule has one tree: earlier results are written out, and blocks that nothing uses vanish. Every tree has one rule:
-equal subtrees are one block. Both ways the function stays the same, and ``tree_of(rule_of(tree)) == tree``.
+Every rule has one tree: earlier results are written out, and unused blocks vanish. Every tree has one rule: equal
+subtrees become one block. The function stays the same in both directions, and ``tree_of(rule_of(tree)) == tree``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Tree = tuple[str, ...]
 
 
 def tree_of(rule: Rule) -> Tree:
-    """Write a rule as its tree; of at most 2**(n + 2) − 3 words for n blocks."""
+    """Return the tree of a rule, which has at most 2**(n + 2) − 3 words for n blocks."""
     results: list[Tree] = []
 
     def operand(token: str) -> Tree:
@@ -33,9 +34,9 @@ def tree_of(rule: Rule) -> Tree:
 
 
 def rule_of(tree: Tree) -> Rule:
-    """Write a tree as blocks, one for each different binary subtree, arguments first; of no particular space."""
+    """Return a tree as blocks, one for each different binary subtree, arguments first; no space limits them."""
     numbers: dict[Block, str] = {}
-    stack: list[str] = []  # read from the right, a word finds its arguments on top, the first one uppermost
+    stack: list[str] = []  # from the right: a word finds its arguments on top, the first one uppermost
     for word in reversed(tree):
         if word not in ALL_BINARY:
             stack.append(word)
@@ -46,10 +47,10 @@ def rule_of(tree: Tree) -> Rule:
 
 
 def fit(tree: Tree, space: Space) -> Rule | None:
-    """Write a tree as a rule of a space: all of its blocks, and spare ones that change nothing.
+    """Return a tree as a rule of a space: all its blocks, and spare ones that change nothing.
 
     Returns:
-        A rule with the tree's function; None if the tree has more binary functions than the space has blocks, or the
-        constraints leave no way to lay them out.
+        A rule with the tree's function; None if the tree has more binary functions than the space has blocks, or if the
+        constraints leave no way to place them.
     """
     return place(rule_of(tree), space)

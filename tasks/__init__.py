@@ -1,1 +1,1 @@
-"""What scores rules: the child on images, and toys."""
+"""The tasks, which score rules: the child on images, and toys."""

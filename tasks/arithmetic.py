@@ -1,8 +1,9 @@
-"""How this process computes, as a digest: equal digests, equal scores, whatever processor and libraries are named.
+"""A digest of how this process computes: equal digests mean equal scores, whatever the processor and libraries.
 
-The names in a record cannot tell all that rounds differently. Processors of one vector width take other branches of a
-BLAS library, and variables such as ``MKL_CBWR`` or ``NUMBA_CPU_NAME`` choose among them in silence. So a task computes
-something small and fixed by the very code that its children train with, and pins the bits of the result.
+The names in a record cannot reveal all differences in rounding. Processors with the same vector width can take
+different branches of a BLAS library, and variables such as ``MKL_CBWR`` or ``NUMBA_CPU_NAME`` choose among them
+silently. So a task does a small fixed computation with the same code that its children train with, and pins the bits of
+the result.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from harness.contracts import Rule
 
-# Every kind of operation and every running mean. The last rule tells, too, whether tiny numbers become zero.
+# Every kind of operation and every running mean. The last rule also reveals whether tiny numbers become zero.
 RULES = (
     "adam * exp(sign(g) * sign(m))",
     "drop(rmsprop, 0.3) + noise",
@@ -24,18 +25,18 @@ RULES = (
     "gamma - exp(1e-1w)",
     "clip(m, 1e-3) + sign(g3 * g3 * (g3 * g3))",
 )
-STEPS = 2  # by each rule: the second one has running means to go on with
+STEPS = 2  # by each rule: the second step starts from running means
 RATE = 0.01
 SEED = 0
 
 
 def rules() -> list[Rule]:
-    """The rules that the fixed computation steps by."""
+    """Return the rules that the fixed computation uses."""
     return [Rule.parse(text) for text in RULES]
 
 
 def digest(results: Iterable[Tensor | float]) -> str:
-    """Hash the bits of what was computed: 16 hexadecimal digits of BLAKE2b."""
+    """Return a hash of the computed bits: 16 hexadecimal digits of BLAKE2b."""
     hashed = hashlib.blake2b(digest_size=8)
     for result in results:
         if isinstance(result, Tensor):

@@ -1,6 +1,6 @@
-"""Failures of the machine, for which no rule is to blame: they end a run, where an outcome would be charged and told.
+"""Failures of the machine, which are not the rule's fault: they end a run, while an outcome would be charged and told.
 
-A child lost to the machine is trained again by the same command (protocol §3).
+The same command trains a child again that the machine has lost (protocol §3).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ TEXTS = (
     "DefaultCPUAllocator",
     "CUDA error",
     "cuDNN error",
-)  # what torch raises as bare RuntimeErrors says one of these
+)  # torch's plain RuntimeErrors about the machine contain one of these
 
 
 def failed(cause: Exception) -> bool:
-    """Whether the machine failed, and not what it was to compute."""
+    """Whether the machine failed, rather than the computation."""
     return isinstance(cause, TYPES) or (isinstance(cause, RuntimeError) and any(text in str(cause) for text in TEXTS))
 
 
 @contextmanager
 def answerable() -> Iterator[None]:
-    """Raise failures of the machine as what they are to the user.
+    """Turn failures of the machine into an error that tells the user what to do.
 
     Raises:
         EngineError: it ran out of memory, or its GPU failed.
@@ -38,5 +38,5 @@ def answerable() -> Iterator[None]:
         if not failed(cause):
             raise
         got = f"{type(cause).__name__}: {cause}"
-        hint = "Free its memory or mend its GPU; the same command then goes on, and the child is not charged"
+        hint = "Free memory or repair the GPU, then run the same command again to resume; the child is not charged"
         raise EngineError(message("child", expected="a machine that can train it", got=got, hint=hint)) from cause

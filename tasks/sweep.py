@@ -1,12 +1,12 @@
-"""The schedule every child follows: one epoch for each learning rate, then the best goes on (protocol §2).
+"""The schedule of every child: one epoch for each learning rate, then the best one trains on (protocol §2).
 
-A task says how to start a child at one λ and how that child trains an epoch; this module decides which epochs are
-trained, when a child is given up, and what the ``Outcome`` says::
+A task says how to start a child at one λ and how the child trains an epoch. This module decides which epochs are
+trained, when a child is stopped, and what the ``Outcome`` says::
 
     outcome = sweep_then_train(protocol, lambda learning_rate: Child(rule, learning_rate, seed=seed))
 
-Where many children fit side by side, a task starts all cells (rule, λ) at once, and the same schedule says which of
-them live::
+If many children can train side by side, a task starts all cells (rule, λ) at once, and the same schedule decides which
+of them continue::
 
     outcomes = sweep_together(protocol, len(rules), lambda cells: Stack(...))
 """
@@ -32,10 +32,10 @@ class Run(Protocol):
         """Training examples consumed so far."""
 
     def train_epoch(self) -> bool:
-        """Train one epoch; False as soon as the loss is not finite, and the run is then never called again."""
+        """Train one epoch; return False as soon as the loss is not finite, after which the run is not called again."""
 
     def score(self) -> float:
-        """Validation score in [0, 1] after the epochs trained so far."""
+        """Return the validation score in [0, 1] after the epochs trained so far."""
 
 
 @runtime_checkable
@@ -43,7 +43,7 @@ class PartialRun(Run, Protocol):
     """A run that can stop within an epoch; ``train_epoch`` then trains the rest of it."""
 
     def train_until(self, share: float) -> float:
-        """Train on to that share of the epoch's batches; their mean loss, not finite as soon as one is not."""
+        """Train up to a share of the epoch's batches; return their mean loss, not finite as soon as one is not."""
 
 
 Started = TypeVar("Started", bound=Run)
@@ -52,26 +52,26 @@ Started = TypeVar("Started", bound=Run)
 def sweep_then_train(
     protocol: TaskProtocol, start: Callable[[float], Started], *, test: Callable[[Started], float] | None = None
 ) -> Outcome:
-    """Sweep the learning rates, train on with the best one, and report what the child earned.
+    """Sweep the learning rates, train on with the best one, and return the child's outcome.
 
     Each λ trains one epoch. The best score among those that stayed finite wins, the smaller λ on a tie (**D**), and its
-    run goes on for the remaining epochs: its first is not trained twice. At most two runs are alive at a time, and one
-    that has lost is released before the next starts; unless the protocol has rungs, which keep all alive
-    to drop some early (``_halve``).
+    run trains the remaining epochs; its first epoch is not trained twice. At most two runs are alive at a time, and a
+    losing run is released before the next starts. If the protocol has rungs, all runs are alive, and some are dropped
+    early (``_halve``).
 
     A λ that diverges scores chance and cannot win, even over a finite λ that scores worse than chance (**D**). When the
     winner diverges later, the child is DIVERGED at chance with that λ, and chance ends its curve.
 
     Args:
         protocol: gives ``learning_rates``, ``epochs`` and ``chance``, and the savings ``rungs`` and ``stops_below``.
-        start: builds the run for one λ, a ``PartialRun`` if the protocol has rungs. Every call must return the same
-            weights facing the same batches.
-        test: scores the winner on the test examples, once, after its last epoch; chance stands for a child that
-            diverged. None leaves the outcome without a test score.
+        start: builds the run for one λ, a ``PartialRun`` if the protocol has rungs. Every call must use the same
+            initial weights and the same batches.
+        test: scores the winner on the test examples, once, after its last epoch; a diverged child gets chance. None
+            leaves the outcome without a test score.
 
     Returns:
-        The outcome; its status is OK or DIVERGED. An exception of ``start`` or of a run passes through: the task
-        decides what is an ERROR.
+        The outcome, with status OK or DIVERGED. An exception from ``start`` or a run passes through: the task decides
+        what is an ERROR.
     """
     began = time.perf_counter()
     record = _Record(protocol, tested=None if test is None else protocol.chance)
@@ -87,7 +87,7 @@ def sweep_then_train(
             best = run
         del run
     if best is not None:
-        record.examples -= best.examples  # counted again, with the epochs that follow, once it ends
+        record.examples -= best.examples  # counted again, with the later epochs, once it ends
         while record.goes_on:
             record.trained(_epoch(best))
         record.examples += best.examples
@@ -97,38 +97,38 @@ def sweep_then_train(
 
 
 class Stack(Protocol):
-    """Cells in training side by side; what one of them earns does not depend on the others."""
+    """Cells that train side by side; the result of one does not depend on the others."""
 
     @property
     def examples(self) -> Sequence[int]:
         """Training examples that each cell has consumed."""
 
     def train_until(self, share: float) -> Sequence[float]:
-        """Train on to that share of an epoch's batches; each cell's mean loss, not finite as soon as one is not."""
+        """Train up to a share of an epoch's batches; return each cell's mean loss, not finite as soon as one is not."""
 
     def score(self) -> Sequence[float]:
-        """Each cell's validation score; anything for one that has diverged."""
+        """Return each cell's validation score; any value for a diverged cell."""
 
     def test(self) -> Sequence[float]:
-        """Each cell's test score; only for a task that has test examples."""
+        """Return each cell's test score; only for a task that has test examples."""
 
     def only(self, places: Sequence[int]) -> None:
-        """Let all cells go but these, at least one, in this order."""
+        """Keep only these cells, at least one, in this order."""
 
 
 def sweep_together(
     protocol: TaskProtocol, rules: int, start: Callable[[Sequence[tuple[int, float]]], Stack], *, test: bool = False
 ) -> list[Outcome]:
-    """The same schedule for many rules, all of whose λs train side by side.
+    """Apply the same schedule to many rules, with all their λs side by side.
 
     Args:
         protocol: as for ``sweep_then_train``.
-        rules: how many, at least one.
-        start: builds the cells, each the place of a rule and a λ.
-        test: score the winners on the test examples.
+        rules: how many rules, at least one.
+        start: builds the cells, each given as the place of a rule and a λ.
+        test: whether to score the winners on the test examples.
 
     Returns:
-        An outcome for each rule; each takes an equal share of the seconds (**D**).
+        An outcome for each rule; each gets an equal share of the seconds (**D**).
     """
     began = time.perf_counter()
     records = [_Record(protocol, tested=protocol.chance if test else None) for _ in range(rules)]
@@ -175,7 +175,7 @@ def sweep_together(
 
 @dataclass(slots=True)
 class _Record:
-    """What has come of one child so far."""
+    """The results of one child so far."""
 
     protocol: TaskProtocol
     tested: float | None
@@ -186,11 +186,11 @@ class _Record:
     finite: bool = True
 
     def diverge(self, rates: Iterable[float]) -> None:
-        """These λs diverged before the sweep's epoch ended."""
+        """Record that these λs diverged before the sweep's epoch ended."""
         self.sweep.update(dict.fromkeys(rates, self.protocol.chance))
 
     def swept(self, rate: float, score: float | None) -> bool:
-        """Enter a λ's score after the sweep's epoch, None if it diverged; whether it is the best so far."""
+        """Record a λ's score after the sweep's epoch, None if it diverged; return whether it is the best so far."""
         self.sweep[rate] = self.protocol.chance if score is None else score
         if score is None or (self.curve and (-score, rate) >= (-self.curve[0], self.rate)):
             return False
@@ -204,12 +204,12 @@ class _Record:
         return worth and len(self.curve) < self.protocol.epochs
 
     def trained(self, score: float | None) -> None:
-        """Enter the best λ's score after another epoch, None if it diverged."""
+        """Record the best λ's score after another epoch, None if it diverged."""
         self.curve.append(self.protocol.chance if score is None else score)
         self.finite = score is not None
 
     def outcome(self, *, seconds: float) -> Outcome:
-        """What the child earned."""
+        """Return the child's outcome."""
         return Outcome(
             status=Status.OK if self.curve and self.finite else Status.DIVERGED,
             score=self.curve[-1] if self.curve else self.protocol.chance,
@@ -223,7 +223,7 @@ class _Record:
 
 
 def epochs_of(protocol: TaskProtocol) -> float:
-    """How many epochs a child trains that neither diverges nor stops."""
+    """Return how many epochs a child trains if it neither diverges nor stops."""
     alive, before, epochs = len(protocol.learning_rates), 0.0, 0.0
     for share in protocol.rungs:
         epochs += alive * (share - before)
@@ -236,11 +236,13 @@ def _halve(
 ) -> tuple[list[tuple[float, Started]], list[float], int]:
     """Train all λs side by side, and drop the worse half at each rung (successive halving, Jamieson, Talwalkar 2016).
 
-    Worse is a higher mean training loss since the last rung (**D**), which costs nothing, where a score costs a third
-    of an epoch; one that is not finite is the worst. The ends of the sweep come first: among equals they are dropped.
+    The worse half has the higher mean training losses since the last rung (**D**). Losses cost nothing, while a score
+    costs a third of an epoch; a loss that is not finite is the worst. The ends of the sweep come first, so among equals
+    they are dropped.
 
     Returns:
-        The λs left with their runs, the ends first; those that diverged; and the examples that all others consumed.
+        The λs that are left with their runs, the ends first; those that diverged; and the examples that all others
+        consumed.
     """
     alive = [(rate, start(rate)) for rate in _from_the_ends(protocol.learning_rates)]
     diverged: list[float] = []
@@ -255,23 +257,23 @@ def _halve(
 
 
 def _from_the_ends(rates: Sequence[float]) -> list[float]:
-    """The λs, the ends of the sweep first."""
+    """Return the λs, the ends of the sweep first."""
     return sorted(rates, key=lambda rate: -abs(2 * rates.index(rate) - len(rates) + 1))
 
 
 def _better_half(losses: Sequence[float]) -> list[int]:
-    """The places of the smaller half of the losses, in order; the later of equals, and none that is not finite."""
+    """Return the places of the smaller half of the losses, in order; the later among equals, only finite ones."""
     finite = [place for place, loss in enumerate(losses) if math.isfinite(loss)]
     return sorted(sorted(finite, key=lambda place: (losses[place], -place))[: math.ceil(len(losses) / 2)])
 
 
 def _train_until(run: Run, share: float) -> float:
-    assert isinstance(run, PartialRun), "a task without such runs refuses protocols with rungs"
+    assert isinstance(run, PartialRun), "a task without such runs rejects protocols with rungs"
     return run.train_until(share)
 
 
 def _epoch(run: Run) -> float | None:
-    """Train one epoch and score it; None if the loss, or the score itself, is not finite."""
+    """Train one epoch, and return its score; None if the loss or the score is not finite."""
     if not run.train_epoch():
         return None
     score = run.score()
@@ -279,7 +281,7 @@ def _epoch(run: Run) -> float | None:
 
 
 def _epochs(stack: Stack) -> list[float | None]:
-    """Train all cells to the end of an epoch and score them; None where ``_epoch`` gives it."""
+    """Train all cells to the end of an epoch, and return their scores; None as for ``_epoch``."""
     losses = stack.train_until(1.0)
     scores = stack.score()
     return [

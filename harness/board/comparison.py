@@ -1,7 +1,7 @@
-"""All pairs of entrants compared at once: who is ahead beyond luck, and what could not have been seen (protocol §3).
+"""Compare all pairs of entrants: who is significantly ahead, and which differences were too small to see (protocol §3).
 
-Each pair is tested over the seeds that both have; Holm's correction over all pairs keeps the odds that any two equals
-are called different at 5%. A searcher's place is the range that these verdicts leave open.
+Each pair is tested over the seeds that both have. Holm's correction over all pairs keeps the probability of calling any
+two equal entrants different at 5%. A searcher's place is the range that these verdicts leave open.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy import optimize, stats
 
 from harness.board.statistics import LEAST_PAIRS, MOST_PAIRS, Estimate, PairedTest, paired
 
-LEVEL = 0.05  # odds of calling any equals different, over all pairs of a board
-POWER = 0.8  # with which the minimum detectable effect is found
+LEVEL = 0.05  # probability of calling any equal entrants different, over all pairs of a board
+POWER = 0.8  # at which the minimum detectable effect is computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +26,11 @@ class Comparison:
     """What is known of the difference between two entrants.
 
     Attributes:
-        first: label of the one.
+        first: label of one entrant.
         second: label of the other.
-        test: of the differences, first less second; None where they share no seed.
-        adjusted: its p after Holm's correction; None where it is underpowered, and so not among those corrected for.
-        detectable: the minimum detectable effect (see ``detectable``); None where no difference is.
+        test: the test of the differences, first minus second; None if they share no seed.
+        adjusted: its p after Holm's correction; None if the pair is underpowered and so left out of the correction.
+        detectable: the minimum detectable effect (see ``detectable``); None if no difference can be detected.
     """
 
     first: str
@@ -41,23 +41,23 @@ class Comparison:
 
     @property
     def pairs(self) -> int:
-        """Seeds that both have."""
+        """How many seeds both have."""
         return self.test.pairs if self.test else 0
 
     @property
     def different(self) -> bool:
-        """Whether one is ahead beyond luck."""
+        """Whether the difference is significant."""
         return self.adjusted is not None and self.adjusted <= LEVEL
 
     @property
     def verdict(self) -> str:
-        """In a word: ``different``, ``not separated``, or ``underpowered`` with too few shared seeds to tell."""
+        """``different``, ``not separated``, or ``underpowered`` if there are too few shared seeds to tell."""
         if self.adjusted is None:
             return "underpowered"
         return "different" if self.different else "not separated"
 
     def turned(self) -> Comparison:
-        """The same with the entrants exchanged."""
+        """Return the same comparison with the two entrants exchanged."""
         test = self.test
         if test:
             was = test.difference
@@ -70,11 +70,11 @@ def compare(figures: Mapping[str, Mapping[int, float]], *, seed: int) -> tuple[C
     """Compare every entrant with every other, pairing by seed.
 
     Args:
-        figures: of each entrant by label, its figure by seed.
-        seed: of the resampling.
+        figures: each entrant's figure by seed, keyed by the entrant's label.
+        seed: seed of the resampling.
 
     Returns:
-        One for each pair, in the order of ``figures``.
+        One comparison for each pair, in the order of ``figures``.
     """
     found = []
     for first, second in itertools.combinations(figures, 2):
@@ -91,7 +91,7 @@ def compare(figures: Mapping[str, Mapping[int, float]], *, seed: int) -> tuple[C
 
 
 def holm(chances: Sequence[float]) -> tuple[float, ...]:
-    """Adjust p values for being several (Holm 1979): the i-th smallest of m counts m − i + 1 fold, and never falls."""
+    """Correct p values for multiple tests (Holm 1979): the i-th smallest of m times m − i + 1, never decreasing."""
     adjusted, floor = [0.0] * len(chances), 0.0
     for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
         floor = max(floor, min(1.0, (len(chances) - rank) * chances[place]))
@@ -100,7 +100,7 @@ def holm(chances: Sequence[float]) -> tuple[float, ...]:
 
 
 def places(labels: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
-    """The best and the worst place of each: behind all that are shown better, ahead of all that are shown worse."""
+    """Return each entrant's best and worst place: behind all shown to be better, ahead of all shown to be worse."""
     better: Counter[str] = Counter()
     worse: Counter[str] = Counter()
     for each in comparisons:
@@ -112,37 +112,37 @@ def places(labels: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str
 
 
 def pairs_needed(comparisons: int) -> int:
-    """The fewest pairs with which any of so many tests can be significant: 2/2ⁿ times their number is at most 5%."""
+    """Return the fewest pairs n at which so many tests can find anything: 2/2ⁿ times their number is at most 5%."""
     return max(LEAST_PAIRS, math.ceil(math.log2(2 * max(1, comparisons) / LEVEL)))
 
 
 def seeds_needed(searchers: int) -> int:
-    """The fewest shared seeds with which every pair of so many searchers can be compared."""
+    """Return the fewest shared seeds at which every pair of so many searchers can be compared."""
     return pairs_needed(math.comb(searchers, 2))
 
 
 def to_compare(searchers: int) -> str:
-    """``seeds_needed`` in words: what a board's note and its report both say."""
+    """Return ``seeds_needed`` in words, as a board's note and its report both say it."""
     return f"with {searchers} searchers it takes {seeds_needed(searchers)} shared seeds to compare every pair"
 
 
 def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | None:
-    """The minimum detectable effect: the mean difference that the test finds four times in five.
+    """Return the minimum detectable effect: the mean difference that the test finds four times in five.
 
-    At the level of Holm's first step, 5% over the number of comparisons, rounded down to a p that the exact test can
-    have; so a difference that is not the first to be found is easier to find. Differences are taken for normal with
-    the spread observed: the power is that of the paired t test, or, where only differences of one sign throughout are
-    significant, Φ(δ/σ)ⁿ. By simulation (``results/studies/statistics``) such differences are found 79 to 82% of the
-    time, and 74% in the worst case, where the steps of p are coarse.
+    The level is that of Holm's first step: 5% divided by the number of comparisons, rounded down to a p that the exact
+    test can give. A difference that is not the first to be found is therefore easier to find. Differences are assumed
+    to be normal with the observed spread. The power is that of the paired t test or, if only differences that all have
+    one sign are significant, Φ(δ/σ)ⁿ. In simulations (``results/studies/statistics``) such differences are found 79 to
+    82% of the time, and 74% in the worst case, where the steps of p are coarse.
 
     Args:
         spread: standard deviation of the differences.
         pairs: their number.
-        comparisons: tests that Holm's correction is over.
+        comparisons: how many tests Holm's correction covers.
 
     Returns:
-        In units of ``spread``'s; None where so few pairs can detect nothing at all, and where there is no spread, as of
-        two searchers that made the same proposals: that says nothing about what could have been seen.
+        The effect in the units of ``spread``. None if so few pairs can detect nothing at all, or if the spread is zero,
+        as for two searchers that made the same proposals: that says nothing about what could be detected.
     """
     if pairs < pairs_needed(comparisons) or not spread:
         return None
@@ -151,7 +151,7 @@ def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | No
 
 @functools.cache
 def _standard_effect(pairs: int, comparisons: int) -> float:
-    """``detectable`` in standard deviations of the differences."""
+    """Return ``detectable`` in standard deviations of the differences."""
     level = LEVEL / comparisons
     if pairs <= MOST_PAIRS:
         steps = 2 ** (pairs - 1)  # p comes in steps of 2/2ⁿ

@@ -1,8 +1,9 @@
-"""Runs as flat tables for pandas, R and their kin: four CSV files that join on ``run`` and ``index``.
+"""Runs as flat tables for pandas, R and similar tools: four CSV files that join on ``run`` and ``index``.
 
-``runs.csv`` has one row a run, ``trials.csv`` one a proposal, ``sweeps.csv`` one a learning rate tried, ``curves.csv``
-one an epoch at the chosen rate. An empty cell is a missing value; numbers are exact, truth values ``true`` and
-``false``. They are for analysis and do not lead back to the store, as the JSON Lines of ``race.store.archive`` do.
+``runs.csv`` has one row per run, ``trials.csv`` one per proposal, ``sweeps.csv`` one per learning rate tried, and
+``curves.csv`` one per epoch at the chosen rate. An empty cell is a missing value, numbers are exact, and truth values
+are ``true`` and ``false``. The files are for analysis and cannot be imported again; the JSON Lines of
+``race.store.archive`` can.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ CURVES = ("run", "index", "epoch", "score")
 
 
 def tables(archives: Iterable[Archive]) -> dict[str, bytes]:
-    """The content of each file, by its name.
+    """Return the content of each file, by its name.
 
     Args:
         archives: read one after another, in the order of the rows.

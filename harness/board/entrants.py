@@ -1,4 +1,4 @@
-"""Who competes: which runs are one entrant's evidence, and what to call it."""
+"""Entrants: which runs are evidence for one entrant, and what to call it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Entrant = tuple[str, int, tuple[tuple[str, Value], ...], bool, Environment]
 
 
 def entrant(header: RunHeader) -> Entrant:
-    """What runs must share to be pooled: another version, setting or environment is another entrant's evidence."""
+    """Return what runs must share to be pooled: another version, setting or environment is another entrant."""
     settings = tuple(sorted(header.settings.items()))
     environment = tuple(sorted(header.environment.items()))
     return (header.searcher, header.searcher_version, settings, header.asynchronous, environment)
 
 
 def distinct(records: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
-    """Keep one copy of each run, as a store and its own export hold two: the finished or else the longest.
+    """Keep one copy of each run, the finished or else the longest one, since a store and its own export hold two.
 
     Returns:
         The copies kept, in the order given, and a note for each one dropped.
@@ -38,10 +38,10 @@ def distinct(records: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
 
 
 def labels(headers: Sequence[RunHeader]) -> tuple[dict[Entrant, str], list[str]]:
-    """Name each entrant by its searcher and what tells it from its namesakes.
+    """Name each entrant by its searcher and by what distinguishes it from other entrants of that searcher.
 
     Returns:
-        The names, different for different entrants, and notes that explain them.
+        A name for each entrant, all different, and notes that explain the names.
     """
     entrants = list(dict.fromkeys(entrant(header) for header in headers))
     marks = environment_marks(headers)
@@ -68,7 +68,7 @@ def labels(headers: Sequence[RunHeader]) -> tuple[dict[Entrant, str], list[str]]
 
 
 def environment_marks(headers: Sequence[RunHeader]) -> dict[Environment, str]:
-    """What to add to a name to tell its environment from the others: nothing where there is only one."""
+    """Return the suffix that marks each environment in a name; empty if there is only one environment."""
     environments = list(dict.fromkeys(entrant(header)[4] for header in headers))
     if len(environments) == 1:
         return {environments[0]: ""}
@@ -76,12 +76,12 @@ def environment_marks(headers: Sequence[RunHeader]) -> dict[Environment, str]:
 
 
 def told(records: Sequence[Judged], name: str) -> tuple[str, ...]:
-    """What the runs' provenance says under a name, each answer once."""
+    """Return the distinct values that the runs' provenance holds under a name."""
     return tuple(dict.fromkeys(record.header.provenance.get(name, "unknown") for record in records))
 
 
 def hardware(records: Sequence[Judged]) -> tuple[str, ...]:
-    """What the runs' children trained on, each once: the processor, or the GPU that did it for one."""
+    """Return the distinct processors or GPUs on which the runs' children trained."""
     found = []
     for record in records:
         device = record.header.environment.get("device", CPU)
@@ -115,7 +115,7 @@ def _differing(environments: Sequence[Mapping[str, str]]) -> str:
 
 
 def _short(searcher: str, entrants: Sequence[Entrant]) -> str:
-    """The attribute of a ``module:attribute``, as in the names of runs, unless another searcher ends alike."""
+    """Shorten ``module:attribute`` to its attribute, as in the names of runs, unless two searchers share it."""
     last = searcher.rpartition(":")[2]
     shared = any(other[0] != searcher and other[0].rpartition(":")[2] == last for other in entrants)
     return last if last.isidentifier() and not shared else searcher

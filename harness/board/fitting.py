@@ -1,7 +1,7 @@
-"""Tables of text that fit a terminal: cells wrap between words, and no word is broken while there is another way.
+"""Tables of text that fit a terminal: cells wrap between words, and a word is broken only as a last resort.
 
-A table that is too wide even so loses the columns that can be spared; where that does not help, each row is printed as
-a list of its fields.
+A table that is still too wide loses its optional columns. If that does not help, each row is printed as a list of its
+fields.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-GAPS = (3, 2)  # columns between two of a table, the wider if there is room
-ROOM, LEAST_ROOM = 16, 12  # columns that a text is left with, if it has so many
-LONG_WORD = 16  # characters from which a word may be broken behind a mark
+GAPS = (3, 2)  # characters between two columns of a table; the wider gap if there is room
+ROOM, LEAST_ROOM = 16, 12  # characters that a column of text keeps, if it has so many
+LONG_WORD = 16  # a word of at least so many characters may be broken after a punctuation mark
 _PARTS = re.compile(r"[^(:./_=–]*[(:./_=–]+|[^(:./_=–]+")
-_WORDS = re.compile(r"\[[^][]*\](?!\S)|\S+")  # an interval, [0.43, 0.46], is one
+_WORDS = re.compile(r"\[[^][]*\](?!\S)|\S+")  # an interval such as [0.43, 0.46] is one word
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class FittedColumn:
 
     Attributes:
         title: its heading.
-        right: whether it holds figures, set flush right and wrapped only where nothing else helps.
+        right: whether it holds figures, which are right-aligned and wrapped only if nothing else helps.
         whole: whether it holds names to copy, which no table wraps.
-        spare: whether it can be left out where there is no room for it.
+        spare: whether it can be left out if there is no room for it.
     """
 
     title: str
@@ -42,12 +42,12 @@ class FittedColumn:
 
 
 def fitted(columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
-    """A table in so many columns of a terminal.
+    """Return a table that fits the width of a terminal.
 
     Args:
-        columns: the first one names the row.
+        columns: the columns; the first one names the row.
         rows: a cell for each column.
-        width: of the terminal.
+        width: width of the terminal in characters.
     """
     spare = [place for place, column in enumerate(columns) if column.spare]
     every = range(len(columns))
@@ -64,7 +64,7 @@ def fitted(columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], width
 
 
 def flowed(parts: Iterable[str], width: int, *, gap: str = " ") -> list[str]:
-    """Lines of parts with gaps between them, no part broken that fits on a line of its own."""
+    """Join parts into lines with gaps between them; a part that fits on a line of its own is not broken."""
     lines: list[str] = []
     for part in parts:
         pieces = [part] if cell_len(part) <= width else list(_broken(part, width))
@@ -75,7 +75,7 @@ def flowed(parts: Iterable[str], width: int, *, gap: str = " ") -> list[str]:
 
 
 def _broken(word: str, width: int) -> Iterator[str]:
-    """A word too long for a line as the pieces of several: behind a mark where there is one, else anywhere."""
+    """Break a word that is too long for a line: after a punctuation mark if there is one, else anywhere."""
     line = ""
     for part in _PARTS.findall(word):
         if line and cell_len(line + part) > width:
@@ -92,13 +92,13 @@ def _broken(word: str, width: int) -> Iterator[str]:
 def _widths(
     columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], room: int, *, text: int, wrapping: bool
 ) -> list[int] | None:
-    """How wide to draw each column; None where there is no room for all.
+    """Return the width of each column; None if there is no room for all.
 
     Args:
         columns: to draw.
         rows: their cells.
-        room: for all together, the gaps between them not counted.
-        text: columns that a text is left with, if it has so many.
+        room: the width for all columns together, without the gaps between them.
+        text: characters that a column of text keeps, if it has so many.
         wrapping: whether figures may wrap.
     """
     wanted, least = [], []
@@ -129,7 +129,7 @@ def _words(cell: str) -> list[str]:
 
 
 def _least(word: str) -> int:
-    """The columns that a word takes at least; one with marks to break behind takes fewer than its length."""
+    """Return the least width of a word; one that can be broken after a mark needs less than its length."""
     if cell_len(word) <= LONG_WORD:
         return cell_len(word)
     return max(map(cell_len, _PARTS.findall(word)))
@@ -158,7 +158,7 @@ def _text(cell: str, width: int) -> Text:
 
 
 def _listed(columns: Sequence[FittedColumn], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
-    """Each row as lines of field and value, the fields that it lacks left out."""
+    """Print each row as lines of field and value, without its empty fields."""
     name = max(cell_len(column.title) for column in columns)
     room = width - name - min(GAPS)
     lines: list[Table | Text] = []

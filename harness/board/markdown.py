@@ -46,7 +46,7 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A code span inside a table: its fence longer than any run of backticks within, its bars escaped."""
+    """Return a code span for a table: its fence is longer than any run of backticks in it, and its bars are escaped."""
     if not text:
         return ""
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))

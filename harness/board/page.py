@@ -1,4 +1,4 @@
-"""A board as short tables of plain text that fit 80 columns: what every printed format shows of it."""
+"""A board as short tables of plain text that fit 80 columns, which every printed format shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.board.wording import plain
 
 BIASED = "search scores, biased upward: confirm before believing"
 SHOWN_DIGITS = 12  # of a hash, fingerprint or commit
-FEW_SEEDS = 10  # below which an interval's own coverage is told (results/studies/statistics)
+FEW_SEEDS = 10  # below which the coverage of an interval is stated (results/studies/statistics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Column:
 
     Attributes:
         title: its heading.
-        right: whether it holds numbers, set flush right.
-        code: whether it holds formulas or names, to be shown letter by letter.
+        right: whether it holds numbers, which are right-aligned.
+        code: whether it holds formulas or names, to be shown verbatim.
     """
 
     title: str
@@ -39,13 +39,13 @@ class TableText:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A board as plain text: what every printed format shows of it, in order.
+    """A board as plain text, in the order in which every printed format shows it.
 
     Attributes:
         title: its heading.
-        facts: what everything on it shares, as (name, text).
-        tables: none of them without rows.
-        notes: what must be known to read the tables rightly.
+        facts: the conditions that everything on it shares, as (name, text).
+        tables: its tables, each with at least one row.
+        notes: how to read the tables.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Page:
 
 
 def made_by(commits: Sequence[str], hardware: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Lines for the code and the processors that results come from, each named once."""
+    """Return lines that name the commits and the hardware behind the results, each once."""
     return (("commit", plain(", ".join(map(_commit, commits)))), ("hardware", plain(", ".join(hardware))))
 
 
@@ -65,7 +65,7 @@ def _commit(text: str) -> str:
 
 
 def sign_flips(pairs: Collection[int]) -> str:
-    """How the signs of tests over so many pairs each were gone through."""
+    """Say whether sign-flip tests over these numbers of pairs are exact or sampled."""
     kinds = {each <= MOST_PAIRS for each in pairs}
     return (
         f"exact or, beyond {MOST_PAIRS} pairs, sampled" if len(kinds) > 1 else "exact" if True in kinds else "sampled"

@@ -1,4 +1,4 @@
-"""How well a search did, and how sure we are: the unit of evidence is one whole search for one seed (protocol §3)."""
+"""How well a search did, and how sure that is: one search with one seed is one piece of evidence (protocol §3)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scipy import stats
 from harness.seeds import derive_seed
 
 CONFIDENCE = 0.95
-RESAMPLES = 9_999  # of a bootstrap
-LEAST_VALUES = 3  # of a bootstrap: two values have three means, whose range covers the true one half of the time
-ROUNDING = 1e-12  # relative to the values; what differs by less is equal
-MOST_PAIRS = 20  # of the exact test, which goes through all 2ⁿ signs
-LEAST_PAIRS = 6  # of a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
-FLIPS = 19_999  # choices of signs drawn where there are too many to go through
+RESAMPLES = 9_999  # in a bootstrap
+LEAST_VALUES = 3  # for a bootstrap: two values have three means, whose range covers the true mean half of the time
+ROUNDING = 1e-12  # relative to the values; values that differ by less are equal
+MOST_PAIRS = 20  # for the exact test, which goes through all 2ⁿ choices of signs
+LEAST_PAIRS = 6  # for a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
+FLIPS = 19_999  # choices of signs drawn when there are too many to go through
 FLIPS_AT_ONCE = 10_000
-DOT_AT_ONCE = 8_192  # numbers multiplied; of 10,000 on, threads share them, which wait for each other on a busy machine
+DOT_AT_ONCE = 8_192  # numbers multiplied; from 10,000 on, threads share the work and slow each other on a busy machine
 NEGLIGIBLE = 1e-40  # a probability that changes no score
 
 
@@ -30,9 +30,9 @@ class Estimate:
 
     Attributes:
         mean: the arithmetic mean.
-        low: lower end of the 95% interval; None where there are too few seeds for one.
+        low: lower end of the 95% interval; None if there are too few seeds for one.
         high: its upper end.
-        count: seeds that it rests on.
+        count: how many seeds it is based on.
     """
 
     mean: float
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean with the 95% interval of Student's t, which takes the seeds for independent draws of a normal figure.
+    """Return the mean with Student's 95% t interval, which assumes independent seeds and a normal distribution.
 
     Args:
         values: one figure a seed, at least one.
@@ -58,10 +58,10 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
-    """Mean with its 95% BCa bootstrap interval (Efron 1987), which assumes no shape; narrow for fewer than ten values.
+    """Return the mean with its 95% BCa bootstrap interval (Efron 1987), which is too narrow below ten values.
 
-    How narrow is measured in ``results/studies/statistics``. One value or two give no interval (**D**), and equal ones,
-    where BCa is undefined, one of no width.
+    It assumes no distribution; ``results/studies/statistics`` measures how narrow it is. One or two values give no
+    interval (**D**). Equal values, for which BCa is undefined, give an interval of width zero.
 
     Args:
         values: one figure a seed, at least one.
@@ -87,16 +87,17 @@ def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
 
 
 def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
-    """Two-sided sign-flip test of paired differences: the share of all 2ⁿ choices of signs with as large a mean.
+    """Two-sided sign-flip test of paired differences: the share of the 2ⁿ choices of signs with as large a mean.
 
     Under the null hypothesis each difference is as likely to have either sign (Fisher 1935, §21). The smallest p that n
-    pairs can give is 2/2ⁿ; a difference of 0 flips to itself. Up to 20 pairs all choices are counted, each sum of one
-    half of the differences against the sorted sums of the other, which takes 2 × 2ⁿᐟ² numbers in place of 2ⁿ. For more
-    19,999 are drawn, and the signs as they are count as one more of them (Phipson & Smyth 2010), so p is never 0.
+    pairs can give is 2/2ⁿ; a difference of 0 flips to itself. Up to 20 pairs, all choices are counted: each sum of one
+    half of the differences is compared with the sorted sums of the other half, which takes 2 × 2ⁿᐟ² numbers instead of
+    2ⁿ. Beyond that, 19,999 choices are drawn, and the observed signs count as one more (Phipson & Smyth 2010), so p is
+    never 0.
 
     Args:
         differences: one a pair, at least one, finite.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         p in (0, 1].
@@ -112,7 +113,7 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
         half = len(values) // 2
         some, others = _signed_sums(values[:half]), np.sort(_signed_sums(values[half:]))
         above = int((len(others) - np.searchsorted(others, size - some)).sum())
-        return above / 2.0 ** (len(values) - 1)  # as many lie below −size: turning all signs round changes no size
+        return above / 2.0 ** (len(values) - 1)  # as many lie below −size: flipping all signs changes no size
     rng, reached = np.random.default_rng(seed), 1
     for first in range(0, FLIPS, FLIPS_AT_ONCE):
         shape = (min(FLIPS_AT_ONCE, FLIPS - first), len(values))
@@ -122,7 +123,7 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
 
 
 def _signed_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sums of the values under each of the 2ⁿ choices of signs."""
+    """Return the sums of the values under each of the 2ⁿ choices of signs."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
@@ -135,8 +136,8 @@ class PairedTest:
 
     Attributes:
         difference: mean of the differences, with its interval; its ``count`` is the number of pairs.
-        spread: their standard deviation; None for one pair.
-        p: of the two-sided sign-flip test, for itself alone.
+        spread: standard deviation of the differences; None for one pair.
+        p: p of the two-sided sign-flip test, not corrected for other tests.
     """
 
     difference: Estimate
@@ -145,12 +146,12 @@ class PairedTest:
 
     @property
     def pairs(self) -> int:
-        """Differences that it rests on."""
+        """How many pairs it is based on."""
         return self.difference.count
 
     @property
     def exact(self) -> bool:
-        """Whether all choices of signs were gone through, not a draw of them."""
+        """Whether all choices of signs were counted, not only a sample."""
         return self.pairs <= MOST_PAIRS
 
     @property
@@ -160,11 +161,11 @@ class PairedTest:
 
 
 def paired(differences: Sequence[float], *, seed: int) -> PairedTest:
-    """Test paired differences against none.
+    """Test paired differences against zero.
 
     Args:
         differences: one a pair, at least one, finite.
-        seed: of the interval's resampling and, beyond 20 pairs, of the drawn signs.
+        seed: seed of the interval's resampling and, beyond 20 pairs, of the drawn signs.
     """
     p = sign_flip(differences, seed=derive_seed(seed, "signs"))
     spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else None
@@ -172,9 +173,9 @@ def paired(differences: Sequence[float], *, seed: int) -> PairedTest:
 
 
 def paired_t(differences: Sequence[float]) -> float:
-    """Two-sided p of the paired t test, which takes the differences for independent draws of a normal figure.
+    """Return the two-sided p of the paired t test, which assumes independent, normally distributed differences.
 
-    For few pairs and many comparisons, where the smallest p of the sign-flip test, 2/2ⁿ, passes no correction.
+    It is for few pairs and many comparisons, where the smallest p of the sign-flip test, 2/2ⁿ, survives no correction.
 
     Args:
         differences: one a pair, at least two, finite.
@@ -191,13 +192,14 @@ def paired_t(differences: Sequence[float]) -> float:
 
 
 def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:
-    """The best score after each charged child.
+    """Return the best score after each charged child.
 
-    A search that ended early, by its cap on proposals or with nothing left to propose, keeps its last best to the end
-    of the budget: children that it could not spend earned it nothing. One that trained none at all has chance (**D**).
+    A search that ended early, because it reached its cap on proposals or had nothing left to propose, keeps its last
+    best score to the end of the budget: children that it did not train earn it nothing. A search that trained no child
+    at all scores chance (**D**).
 
     Args:
-        scores: of the charged children, in the order proposed.
+        scores: scores of the charged children, in the order proposed.
         children: the budget B.
         chance: the protocol's score of a failed child.
 
@@ -213,16 +215,16 @@ def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDA
 
 
 def expected_best(scores: Sequence[float], *, children: int) -> NDArray[np.float64]:
-    """The expected best of k of the scores drawn without replacement, for k = 1 … children.
+    """Return the expected best of k scores drawn without replacement, for k = 1 … children.
 
-    Of N scores in ascending order x₁ … x_N, the best of k lies at or below xᵢ with probability C(i, k)/C(N, k), so its
-    mean is x_N − Σᵢ (xᵢ₊₁ − xᵢ) C(i, k)/C(N, k). Beyond k = N nothing is left to draw, and the curve stays. The more
-    are drawn, the fewer scores are in question, the highest: negligible terms are left out, which keeps the work near
-    N log N.
+    With N scores in ascending order x₁ … x_N, the best of k lies at or below xᵢ with probability C(i, k)/C(N, k), so
+    its mean is x_N − Σᵢ (xᵢ₊₁ − xᵢ) C(i, k)/C(N, k). Beyond k = N nothing is left to draw, and the curve stays
+    constant. The more scores are drawn, the fewer can be the best: negligible terms are left out, which keeps the work
+    near N log N.
 
     Args:
         scores: at least one.
-        children: the length wanted.
+        children: length of the result.
 
     Returns:
         Shape ``(children,)``, never falling.
@@ -234,7 +236,7 @@ def expected_best(scores: Sequence[float], *, children: int) -> NDArray[np.float
     places = np.arange(1, count, dtype=np.float64)  # i
     below = np.ones(count - 1)
     curve = np.full(children, ordered[-1])
-    least = 0  # the first place in question
+    least = 0  # the first place that can be the best
     for drawn in range(1, min(children, count - 1) + 1):
         least = max(least, drawn - 1)  # C(i, k) is 0 where i < k
         possible = below[least:]
@@ -248,12 +250,12 @@ def expected_best(scores: Sequence[float], *, children: int) -> NDArray[np.float
 
 
 def area(curve: NDArray[np.float64]) -> float:
-    """Normalised area under best-so-far: its mean over charged children 1 … B, so in [0, 1] as scores are."""
+    """Return the normalised area under best-so-far: its mean over charged children 1 … B, in [0, 1] like scores."""
     return float(np.mean(curve))
 
 
 def median_curve(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The median over seeds, child by child.
+    """Return the median over seeds, child by child.
 
     Args:
         curves: each of shape ``(children,)``, at least one.
@@ -266,13 +268,13 @@ def median_curve(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def quartile_curves(curves: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The band around the median: lower and upper quartile over seeds, child by child (**D**: how far seeds spread).
+    """Return the lower and upper quartile over seeds, child by child: a band that shows how far seeds spread (**D**).
 
     Args:
         curves: each of shape ``(children,)``, at least one.
 
     Returns:
-        Two of shape ``(children,)``.
+        Two arrays of shape ``(children,)``.
     """
     low, high = np.quantile(np.stack(curves), [0.25, 0.75], axis=0)
     return low, high
@@ -284,7 +286,7 @@ class Reached:
 
     Attributes:
         target: the score.
-        children: the child that reached it, by seed; None where the budget ended first.
+        children: the child that reached it, by seed; None if the budget ended first.
     """
 
     target: float
@@ -292,21 +294,21 @@ class Reached:
 
     @property
     def count(self) -> int:
-        """Seeds that reached it."""
+        """How many seeds reached it."""
         return sum(each is not None for each in self.children)
 
     @property
     def median(self) -> float | None:
-        """The median over all seeds, those that did not reach it counted as later; None where it is such a one.
+        """The median over all seeds, counting seeds that never reached it as infinitely late; None if that is infinite.
 
-        A median over the seeds that did would reward a searcher for failing on the hard ones.
+        A median over the successful seeds alone would reward a searcher for failing on the hard ones.
         """
         middle = float(np.median([math.inf if each is None else each for each in self.children]))
         return middle if math.isfinite(middle) else None
 
 
 def reached(curves: Sequence[NDArray[np.float64]], *, target: float) -> Reached:
-    """When each run's best-so-far reached a target.
+    """Return when each run's best-so-far reached a target.
 
     Args:
         curves: best-so-far, one a seed, each of shape ``(children,)``.

@@ -1,4 +1,4 @@
-"""Boards as rich tables, made to be read at 80 columns, in a pipe, and without colour."""
+"""Boards as rich tables, readable at 80 columns, in a pipe, and without colour."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from harness.board.page import Page
 from harness.board.searches import pages as search_pages
 from harness.board.searches.board import Board
 
-# What a terminal without Unicode gets in place of our own signs; names from outside lose what it cannot show.
+# What a terminal without Unicode shows instead of our own signs; names from outside lose what it cannot show.
 SIGNS = {"–": "-", "λ": "rate", "×": "x", "−": "-", "·": "*", "→": "->", "≠": "!=", "…": "..."}
 ASCII = str.maketrans(SIGNS | dict(zip(wording.SPARKS, "_.-:=+*#", strict=True)))
 
 
 def show(boards: Sequence[Board], console: Console) -> None:
-    """Print every board; with none, how to get one.
+    """Print every board; if there is none, print how to get one.
 
-    Nothing that came from outside is read as markup: names and rules are printed letter by letter, and folded rather
-    than cut where they are too long.
+    No text from outside is read as markup: names and rules are printed verbatim, and wrapped rather than cut if they
+    are too long.
     """
     if not boards:
         console.print(Text(search_pages.EMPTY))

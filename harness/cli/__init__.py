@@ -1,1 +1,1 @@
-"""The command line: one module a command group, each thin: parse, call, print."""
+"""The command line: one thin module per command group, which parses, calls and prints."""

@@ -1,4 +1,4 @@
-"""``harness runs`` and ``harness leaderboard``: what the ledger holds, listed and judged."""
+"""``harness runs`` and ``harness leaderboard``: list the runs of the ledger, and compare them."""
 
 from __future__ import annotations
 
@@ -64,10 +64,12 @@ def runs(results: options.Results = options.DEFAULT_RESULTS) -> None:
 def leaderboard(
     results: options.Results = options.DEFAULT_RESULTS,
     format: Annotated[BoardFormat, typer.Option(help="How to print it.")] = BoardFormat.TEXT,
-    top: Annotated[int, typer.Option(help="Best rules of the searches to list.", min=0)] = TOP,
-    rules: Annotated[bool, typer.Option("--rules", help="Rules that `harness confirm` retrained, instead.")] = False,
+    top: Annotated[int, typer.Option(help="How many of the searches' best rules to list.", min=0)] = TOP,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Show the rules that `harness confirm` retrained instead.")
+    ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Draw it anew while runs go on; a pipe gets the last alone.")
+        bool, typer.Option("--watch", help="Refresh until all runs finish; a pipe gets only the last board.")
     ] = False,
 ) -> None:
     """Compare the searchers, and list the best rules they found; only equals are ranked together."""
@@ -86,8 +88,8 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 
     Args:
         results: folder of the ledger.
-        format: how to print them.
-        only: ``rules.judging.group_of`` a header, to print that group's board alone; empty for all.
+        format: the output format.
+        only: ``rules.judging.group_of`` a header, to print only that group's board; empty for all.
     """
     from harness.board.markdown import Format
     from harness.board.rules import pages as rules_pages
@@ -108,7 +110,7 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 
 
 def _purpose(header: RunHeader) -> str:
-    """The space that a run searches, or what it does instead."""
+    """Return the space that a run searches, or what it does instead."""
     from harness.race.header import ConfirmationHeader, TableHeader
 
     if isinstance(header, ConfirmationHeader):
@@ -123,9 +125,9 @@ def print_boards(results: Path, format: BoardFormat, *, top: int = 10, only: str
 
     Args:
         results: folder of the ledger.
-        format: how to print them.
-        top: best rules to list on each.
-        only: a header's ``comparable``, to print that group's board alone; empty for all.
+        format: the output format.
+        top: how many of the best rules to list on each board.
+        only: a header's ``comparable``, to print only that group's board; empty for all.
     """
     from harness.board.markdown import Format
     from harness.board.searches.formats import render
@@ -158,7 +160,7 @@ def _rules_view(results: Path) -> watching.View:
 
 
 def _at_work(pages: Sequence[Page], found: Sequence[Board | RulesBoard]) -> watching.View:
-    """The pages of boards with runs that a process works on now; of all, where there is none."""
+    """Return the pages of boards with active runs; those of all boards if there is none."""
     active = [sum(each.state == "running" for each in board.unfinished) for board in found]
     busy = [page for page, runs in zip(pages, active, strict=True) if runs]
     return watching.View(busy or pages, sum(active))

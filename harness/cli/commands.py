@@ -1,7 +1,7 @@
-"""The commands of ``harness``: their names, and the one that is used is loaded.
+"""The commands of ``harness``, which are loaded only when they are used.
 
-What a command needs is imported when it is used, not to print its name; and help is plain text, because drawing it
-would take longer to import than all of the rest.
+A command's imports happen when it is used, not to print its name. Help is plain text, because formatting it would take
+longer to import than everything else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Command:
 
     Attributes:
         target: ``module:attribute`` of its function, or of the Typer app of a group.
-        summary: its line in the help, which is the first of its own.
+        summary: its line in the help, equal to the first line of its own help.
     """
 
     target: str
@@ -52,49 +52,49 @@ COMMANDS = {
     ),
     "report": Command(
         "harness.cli.reporting:report",
-        "Write one HTML file with tables, curves and rules, which opens offline and holds its data for download.",
+        "Write one HTML file with tables, curves and rules, which opens offline and contains its data for download.",
     ),
     "export": Command(
         "harness.cli.transfer:export",
-        "Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.",
+        "Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis.",
     ),
     "import": Command(
         "harness.cli.transfer:import_",
-        "Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
+        "Import runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
     ),
-    "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored beforehand."),
+    "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),
     "ls": Command(
         "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, that one in detail.",
+        "List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, describe that one.",
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",
-        "Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails.",
+        "Run the conformance suite on a searcher, or on a protocol's task; exit status 1 if a check fails.",
     ),
-    "rule": Command("harness.cli.rules:app", "Look at one rule, score it, or take it along."),
-    "space": Command("harness.cli.spaces:app", "What a space of rules holds."),
+    "rule": Command("harness.cli.rules:app", "Show one rule, score it, or export it."),
+    "space": Command("harness.cli.spaces:app", "Show what a space of rules contains."),
 }
-_WIDTH = 100  # columns of help where the terminal has them
+_WIDTH = 100  # columns of help, if the terminal has as many
 
 
 @contextmanager
 def parting() -> Iterator[None]:
-    """Leave as a command does that was interrupted, or whose reader left. Typer, left to itself, is silent or fails."""
+    """Exit properly after an interrupt or a closed pipe; Typer alone would print nothing, or fail."""
     try:
         yield
         sys.stdout.flush()
     except KeyboardInterrupt:
         complain("interrupted")
         raise typer.Exit(130) from None
-    except BrokenPipeError:  # the reader of a pipe left, as `head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         raise typer.Exit(0) from None
 
 
 class Commands(TyperGroup):
-    """The commands as they are listed; the one that is used is loaded."""
+    """The list of commands; a command is loaded when it is used."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the arguments, which prints the help where that is asked for."""
+        """Read the arguments, which prints the help if the user asks for it."""
         with parting():
             return super().make_context(*args, **kwargs)
 
@@ -110,7 +110,7 @@ class Commands(TyperGroup):
 
 
 def loaded(name: str) -> Any:
-    """A command as Typer makes it of its function, or of the app of its group."""
+    """Return a command as Typer makes it from its function, or from the app of its group."""
     module, _, attribute = COMMANDS[name].target.partition(":")
     target = getattr(importlib.import_module(module), attribute)
     if not isinstance(target, typer.Typer):
@@ -123,7 +123,7 @@ def loaded(name: str) -> Any:
 
 
 def _illustrate(command: Any, path: tuple[str, ...]) -> None:
-    """Show examples below the help of a command and of those in its group, which is to list them in whole lines."""
+    """Show examples below the help of a command and of those in its group, each in one unbroken line."""
     from harness.cli.terminal.examples import examples
 
     command.short_help = (command.help or "").partition("\n")[0]

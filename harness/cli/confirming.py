@@ -1,4 +1,4 @@
-"""``harness confirm``: the searches' best rules and the known optimizers, retrained on fresh seeds."""
+"""``harness confirm``: retrain the searches' best rules and the known optimizers on fresh seeds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def confirm(
     top: Annotated[
         int | None,
         typer.Option(
-            help="Best rules of each searcher, by what they earn beyond what their seeds give.",
+            help="How many of each searcher's best rules, by their lead over what their seeds give.",
             show_default=f"{TOP}, or 0 with --finals, --rule or --candidate",
         ),
     ] = None,
     finals: Annotated[
-        bool, typer.Option("--finals", help="The final best of every run; the leaderboard then shows what they earn.")
+        bool,
+        typer.Option("--finals", help="Retrain the final best of every run; the leaderboard then shows the results."),
     ] = False,
     seeds: Annotated[
-        str, typer.Option(help=f"Fresh seeds to retrain on, {MOST_FRESH_SEEDS} at most, as 0-9 or 100-119.")
+        str, typer.Option(help=f"Fresh seeds to retrain on, at most {MOST_FRESH_SEEDS}, such as 0-9 or 100-119.")
     ] = SEEDS,
     rules: Annotated[
         list[str] | None,
@@ -38,20 +39,23 @@ def confirm(
         list[str] | None,
         typer.Option(
             "--candidate",
-            help="An optimizer of torch, such as torch:AdamW(weight_decay=0.01), whose lr is the sweep's; or a rule.",
+            help="A torch optimizer, such as torch:AdamW(weight_decay=0.01), with the sweep's lr; or a rule.",
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="How rules are retrained.", show_default="as the searches scored")
+        str | None, typer.Option(help="How rules are retrained.", show_default="the searches' protocol")
     ] = None,
-    board: Annotated[int | None, typer.Option(help="Whose rules, by the number on `harness leaderboard`.")] = None,
+    board: Annotated[
+        int | None, typer.Option(help="The board whose rules to retrain, by its number on `harness leaderboard`.")
+    ] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,
     device: options.Device = CPU,
     data: Annotated[
-        str | None, typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="the searched one")
+        str | None,
+        typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="that of the searches"),
     ] = None,
     data_root: options.DataRoot = None,
     results: options.Results = options.DEFAULT_RESULTS,
@@ -69,11 +73,11 @@ def confirm(
     options.check_device(device)
     if own and not nominated_of_each(own, top=top, finals=finals) and not finals:
         given = {"--board": board is not None, "--unfinished": unfinished}
-        options.tell_unused(given, "without --top, no searcher's rules are confirmed beside those named by hand")
+        options.tell_unused(given, "without --top, only the rules named by hand are confirmed")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     scoring = None if protocol is None else named(protocol)
     if cluster is not None:
-        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster decides how many workers there are")
     _tell_one_seed(seeds)
     with stoppable():
         headers = retrained(
@@ -98,7 +102,7 @@ def confirm(
 
 
 def _tell_one_seed(text: str) -> None:
-    """Say what a lone number means: it was a number of seeds once, and commands of those days are still about."""
+    """Say what a lone number means: it used to be a number of seeds, and people still have such commands."""
     if text.isdecimal() and 1 < int(text) <= MOST_FRESH_SEEDS:
         many = f"--seeds 0-{int(text) - 1}"
-        announce(f"--seeds {text} is the one seed {text}, as for every command; {text} seeds are {many}")
+        announce(f"--seeds {text} means the single seed {text}, as in every command; for {text} seeds write {many}")

@@ -19,11 +19,13 @@ def conformance(
         str, typer.Option("--task", help="Check the task of this protocol instead.", metavar="PROTOCOL")
     ] = "",
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as name=value.")] = None,
-    rules: Annotated[int, typer.Option(help="With --task: rules to try, each some eight times.", min=4)] = RULES,
+    rules: Annotated[
+        int, typer.Option(help="With --task: how many rules to try, each about eight times.", min=4)
+    ] = RULES,
     data: options.DataName = DATA,
     data_root: options.DataRoot = None,
 ) -> None:
-    """Run the conformance suite over a searcher, or over a protocol's task; exit status 1 if a check fails."""
+    """Run the conformance suite on a searcher, or on a protocol's task; exit status 1 if a check fails."""
     if bool(searcher) == bool(task):
         raise HarnessError(
             "conformance: expected a searcher or --task PROTOCOL, got "

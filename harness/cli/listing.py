@@ -1,4 +1,4 @@
-"""``harness ls``: what there is to choose from, and what each choice is."""
+"""``harness ls``: list the choices that other commands take, and describe each one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Listed(StrEnum):
 
 def ls(
     what: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
-    name: Annotated[str, typer.Argument(help="One of them, in detail: its every number or setting.")] = "",
+    name: Annotated[str, typer.Argument(help="Show this one in detail, with all its numbers or settings.")] = "",
 ) -> None:
-    """List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, that one in detail."""
+    """List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, describe that one."""
     tables = {
         Listed.PROTOCOLS: _protocol if name else _protocols,
         Listed.SEARCHERS: _searcher if name else _registered,
@@ -44,13 +44,13 @@ def ls(
 
 @dataclass(slots=True)
 class _Table:
-    """What is listed.
+    """A table to print.
 
     Attributes:
-        headings: of the columns; the first holds the names that other commands take.
-        figures: those of them whose columns hold numbers.
-        rows: a cell for each heading.
-        caption: what is said below.
+        headings: headings of the columns; the first column holds the names that other commands take.
+        figures: the headings of columns that hold numbers.
+        rows: the rows, with a cell for each heading.
+        caption: the text below the table.
     """
 
     headings: Sequence[str]
@@ -59,7 +59,7 @@ class _Table:
     caption: str = ""
 
     def add_row(self, *cells: str) -> None:
-        """Add a cell for each heading."""
+        """Add a row with a cell for each heading."""
         self.rows.append(cells)
 
 
@@ -87,14 +87,14 @@ def _protocols(_what: Listed, _name: str) -> _Table:
     for name, entry in entries(Kind.PROTOCOL).items():
         try:
             found = registered(name)
-        except HarnessError:  # one that somebody's package registers badly hides no other
+        except HarnessError:  # a package that registers a broken one must not hide the others
             table.add_row(name, "", "", "", "", f"cannot be loaded from {entry.target}")
             continue
         protocol = found.protocol
         counts = [protocol.count(each) for each in ("train_examples", "validation_examples")]
         examples = " + ".join(f"{each:,}" for each in counts if each is not None)
         table.add_row(name, f"v{protocol.version}", protocol.hash, examples, str(protocol.epochs), found.summary)
-    table.caption = "examples: trained an epoch + held out for the score; every number: harness ls protocols NAME"
+    table.caption = "examples: trained per epoch + held out for the score; for all numbers: harness ls protocols NAME"
     return table
 
 

@@ -1,6 +1,6 @@
-"""The ``harness`` command, guarded from its first line: Ctrl-C is caught while the commands are still imported.
+"""The ``harness`` command, guarded from its first line: Ctrl-C is caught even while the commands are imported.
 
-Whoever starts the command imports this module unguarded, so it imports next to nothing itself.
+The entry point imports this module unguarded, so the module itself imports next to nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; exit status 2 for what the user can fix, 130 for Ctrl-C, 1 for a bug of ours."""
+    """Run the command line. The exit status is 2 for what the user can fix, 130 for Ctrl-C, and 1 for a bug of ours."""
     try:
         from harness.cli.terminal.process import as_command
 
@@ -17,14 +17,14 @@ def main() -> None:
             from harness.cli.commands import app
 
             app()
-    except KeyboardInterrupt:  # it came before ``as_command`` could take it
+    except KeyboardInterrupt:  # it came before ``as_command`` could handle it
         if sys.stderr is not None:
             print("harness: interrupted", file=sys.stderr)
         sys.exit(130)
 
 
 def __getattr__(name: str) -> object:
-    """``app``, the command line for use in this process, without importing it for the sake of the entry point."""
+    """Return ``app``, the command line for use in this process, imported only when somebody asks for it."""
     if name == "app":
         from harness.cli.commands import app
 

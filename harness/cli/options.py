@@ -12,7 +12,7 @@ import typer
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
-from harness.machine import check_device as check_device  # which the commands take from here
+from harness.machine import check_device as check_device  # imported from here by the commands
 from harness.machine import cores
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ CONSTRAINTS = {
 
 
 SPACE_HELP = "Edition of the language: icml2017, arxiv2, or another of `harness ls spaces`."
-BLOCKS_HELP = "Blocks a rule has, 1 to 4."
+BLOCKS_HELP = "Blocks per rule, 1 to 4."
 CONSTRAINTS_HELP = "all, none, or a list of distinct-operands, last-not-add, connected."
 SpaceName = Annotated[str, typer.Option("--space", help=SPACE_HELP)]
 Blocks = Annotated[int, typer.Option("--blocks", help=BLOCKS_HELP)]
-Operands = Annotated[str, typer.Option("--operands", help="Only these operands, comma-separated.")]
-Unary = Annotated[str, typer.Option("--unary", help="Only these unary functions, comma-separated.")]
-Binary = Annotated[str, typer.Option("--binary", help="Only these binary functions, comma-separated.")]
+Operands = Annotated[str, typer.Option("--operands", help="Use only these operands, comma-separated.")]
+Unary = Annotated[str, typer.Option("--unary", help="Use only these unary functions, comma-separated.")]
+Binary = Annotated[str, typer.Option("--binary", help="Use only these binary functions, comma-separated.")]
 Constraints = Annotated[str, typer.Option("--constraints", help=CONSTRAINTS_HELP)]
 BY_TABLE = ", or that of the protocol's table"
 SearchedSpaceName = Annotated[str | None, typer.Option("--space", help=SPACE_HELP, show_default=f"icml2017{BY_TABLE}")]
@@ -51,22 +51,22 @@ DataRoot = Annotated[
 ]
 Results = Annotated[
     Path,
-    typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, written by runs, read by boards."),
+    typer.Option("--results", envvar="HARNESS_RESULTS", help="Folder of the ledger, which runs write and boards read."),
 ]
 MOST_TOLD = 5  # repeated names that a line shows
-MOST_DIGITS = 19  # of a seed, as of 2^62
+MOST_DIGITS = 19  # of a seed, as many as 2^62 has
 DEFAULT_RESULTS = Path("results")
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress display.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Cluster = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to train on.", metavar="ADDRESS")]
 Device = Annotated[str, typer.Option("--device", help="Where a child trains: cpu, or cuda for a GPU.")]
 Workers = Annotated[
-    str, typer.Option("--workers", help="Children trained at once: auto (one a core) or a number, up to the cores.")
+    str, typer.Option("--workers", help="Children trained at once: auto (one per core) or a number, up to the cores.")
 ]
 Oversubscribe = Annotated[bool, typer.Option("--oversubscribe", help="Let --workers be more than the cores.")]
 
 
 def space(edition: str, blocks: int, operands: str, unary: str, binary: str, constraints: str) -> Space:
-    """Build the space that the shared options describe.
+    """Build and return the space that the shared options describe.
 
     Raises:
         SpaceError: a name is unknown, or the space would be empty.
@@ -111,10 +111,10 @@ def searched_space(
 
 
 def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
-    """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written; ``3`` is that one seed.
+    """Read ``0-4``, ``3`` or ``0,2,5-7`` as distinct seeds in the order written; ``3`` is a single seed.
 
     Raises:
-        ProtocolError: the text is no such list.
+        ProtocolError: the text is not such a list.
     """
     what, found = option.removeprefix("--"), list[int]()
     for part in text.split(","):
@@ -131,43 +131,50 @@ def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
 
 
 def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False, used: bool = True) -> int:
-    """Read ``auto`` (one worker a core, or one for a GPU) or a number, of which no more than the cores are taken.
+    """Read ``auto`` (one worker per core, or one for a GPU) or a number, which is limited to the cores.
 
     Args:
-        text: what ``--workers`` says.
+        text: the text of ``--workers``.
         device: where children train.
-        oversubscribe: take more than the cores, too.
-        used: whether anybody reads the number; where nobody does, it is not said that it was cut.
+        oversubscribe: whether more than the cores are allowed.
+        used: whether the number is used; if not, no line says that it was limited.
 
     Raises:
-        ProtocolError: the text is neither.
+        ProtocolError: the text is neither of these.
     """
     if text == "auto":
         return 1 if device != CPU else cores()
     if not _whole(text) or int(text) < 1:
         raise ProtocolError(
-            message("workers", expected="auto or a number of at least 1", got=repr(text), hint="Change --workers")
+            message(
+                "workers",
+                expected="auto or a number of at least 1",
+                got=repr(text),
+                hint="Write one of these after --workers",
+            )
         )
     wanted, most = int(text), cores()
     if wanted <= most or oversubscribe:
         return wanted
     if used:
-        announce(f"--workers {wanted}: only {most} for {most} core{'s' * (most > 1)}; --oversubscribe takes more")
+        announce(
+            f"--workers {wanted}: limited to {most} for {most} core{'s' * (most > 1)}; --oversubscribe allows more"
+        )
     return most
 
 
 def _whole(text: str) -> bool:
-    """Whether the text is a whole number of no more digits than one that can be meant."""
+    """Whether the text is a whole number with no more digits than a valid one can have."""
     return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def listed(text: str, option: str) -> tuple[str, ...]:
-    """Read names with commas between them; one that is repeated counts once, and that is said."""
+    """Read names separated by commas; a repeated name counts once, and a line says so."""
     return distinct([part.strip() for part in text.split(",") if part.strip()], option)
 
 
 def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:
-    """What an option was given, each once, and in one line what of it was given more often."""
+    """Return the values given to an option, each once, and say in one line which were repeated."""
     repeated = [str(each) for each, times in Counter(given).items() if times > 1]
     if repeated:
         shown = ", ".join(repeated[:MOST_TOLD]) + ", ..." * (len(repeated) > MOST_TOLD)
@@ -176,7 +183,7 @@ def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:
 
 
 def tell_overridden(texts: Sequence[str]) -> None:
-    """Say which settings of ``--set`` were given more than once: the last of them counts."""
+    """Say which settings of ``--set`` were given more than once; the last one counts."""
     times = Counter(text.partition("=")[0].strip() for text in texts)
     repeated = [name for name, count in times.items() if count > 1]
     if repeated:
@@ -184,11 +191,11 @@ def tell_overridden(texts: Sequence[str]) -> None:
 
 
 def tell_unused(given: Mapping[str, bool], why: str) -> None:
-    """Say in one line which options were given in vain, if any were.
+    """Say in one line which options were given but are not used, if any.
 
     Args:
-        given: by option, whether it was given.
-        why: nothing reads them.
+        given: whether each option was given, by its name.
+        why: why nothing uses them.
     """
     unused = [option for option, was_given in given.items() if was_given]
     if unused:
@@ -196,13 +203,13 @@ def tell_unused(given: Mapping[str, bool], why: str) -> None:
 
 
 def tell_unread(protocol: TaskProtocol, data: str | None, root: Path | None, *, default: str | None = "auto") -> None:
-    """Say so where a data set was chosen and the protocol reads none.
+    """Say so if a data set was chosen but the protocol reads none.
 
     Args:
         protocol: how rules are scored.
-        data: as ``--data`` takes it.
-        root: as ``--data-root`` takes it.
-        default: what ``data`` is where nothing was given.
+        data: the text of ``--data``.
+        root: the path of ``--data-root``.
+        default: the value of ``data`` if nothing was given.
     """
     if protocol.inputs == "none":
         given = {"--data": data != default, "--data-root": root is not None}

@@ -1,4 +1,4 @@
-"""``harness report``: one HTML file that shows all that the ledger holds."""
+"""``harness report``: write one HTML file that shows everything in the ledger."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def report(
         Path | None, typer.Option(help="The file to write.", show_default=f"{REPORT} in the results folder")
     ] = None,
     board: Annotated[
-        int | None, typer.Option(help="One board alone, by its number on `harness leaderboard`.", min=1)
+        int | None, typer.Option(help="Only this board, by its number on `harness leaderboard`.", min=1)
     ] = None,
     replay: Annotated[
         bool | None,
         typer.Option(
             "--replay/--no-replay",
-            help="Ask the searchers where the confirmed rules came from. With --replay that imports whatever "
-            "module:attribute a run names, so say it only of runs that you trust.",
+            help="Ask the searchers where the confirmed rules came from. --replay imports whatever "
+            "module:attribute a run names, so use it only for runs that you trust.",
             show_default="ask the registered searchers",
         ),
     ] = None,
 ) -> None:
-    """Write one HTML file with tables, curves and rules, which opens offline and holds its data for download."""
+    """Write one HTML file with tables, curves and rules, which opens offline and contains its data for download."""
     from harness.library.live import counting
     from harness.library.reporting import report as write
 

@@ -1,4 +1,4 @@
-"""``harness rule``: look at one rule, score it, take it along."""
+"""``harness rule``: show one rule, score it, or export it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
 
 app = typer.Typer(
-    help="Look at one rule, score it, or take it along.",
+    help="Show one rule, score it, or export it.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -30,7 +30,7 @@ RuleText = Annotated[
 
 
 class ShowFormat(StrEnum):
-    """How ``rule show`` prints."""
+    """The output formats of ``rule show``."""
 
     TEXT = "text"
     JSON = "json"
@@ -39,14 +39,14 @@ class ShowFormat(StrEnum):
 
 
 class ScoreFormat(StrEnum):
-    """How ``rule score`` prints."""
+    """The output formats of ``rule score``."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class ExportFormat(StrEnum):
-    """What ``rule export`` writes."""
+    """The formats that ``rule export`` writes."""
 
     TORCH = "torch"
     LATEX = "latex"
@@ -59,7 +59,7 @@ def show(
     rule: RuleText,
     format: Annotated[ShowFormat, typer.Option(help="What to print.")] = ShowFormat.TEXT,
 ) -> None:
-    """Print a rule in every notation, with the running means it needs."""
+    """Print a rule in every notation, and the running means that it needs."""
     from harness.space.notation import rules as notation
 
     parsed = _resolved(rule)
@@ -87,11 +87,13 @@ def score(
     protocol: options.ProtocolName = "quick",
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
-    seed: Annotated[int, typer.Option(help="The run's seed: a run with it trains this very child.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The run's seed: a run with this seed trains exactly this child.", min=0)
+    ] = 0,
     device: options.Device = CPU,
     format: Annotated[ScoreFormat, typer.Option(help="What to print.")] = ScoreFormat.TEXT,
 ) -> None:
-    """Train one child and print its reward, the sweep and the curve."""
+    """Train one child, and print its reward, the sweep and the curve."""
     from harness.library.live import counting
     from harness.library.scoring import Scorer
     from harness.race.protocols import named
@@ -126,9 +128,9 @@ def export(
     rule: RuleText,
     format: Annotated[
         ExportFormat,
-        typer.Option(help="An optimizer that needs torch alone, a formula, or the tree for Graphviz or as a drawing."),
+        typer.Option(help="An optimizer that needs only torch, a formula, or the tree for Graphviz or as a drawing."),
     ] = ExportFormat.TORCH,
-    to: Annotated[Path | None, typer.Option(help="File to write, over what it holds; standard output if none.")] = None,
+    to: Annotated[Path | None, typer.Option(help="File to write or overwrite; by default standard output.")] = None,
     name: Annotated[str, typer.Option(help="Name of the optimizer's class, for torch.")] = "",
 ) -> None:
     """Write a rule for use without this program: PyTorch source, LaTeX, Graphviz, or SVG."""

@@ -1,4 +1,4 @@
-"""``harness run`` and ``harness race``: searchers, a budget, some seeds; both end with the leaderboard."""
+"""``harness run`` and ``harness race``: let searchers search under a budget, and show the leaderboard."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Evaluator(StrEnum):
 
 
 def with_setup(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of ``stated``; it is called with ``setup`` in place of them."""
+    """Give a command the options of ``stated``; it is called with ``setup`` instead of them."""
     own, shared = inspect.signature(command).parameters, inspect.signature(stated).parameters
 
     @functools.wraps(command)
@@ -63,9 +63,11 @@ def stated(
     binary: options.Binary = "",
     constraints: options.SearchedConstraints = None,
     protocol: options.ProtocolName = "quick",
-    children: Annotated[int, typer.Option(help="Budget: children trained, for each searcher and seed.")] = CHILDREN,
+    children: Annotated[int, typer.Option(help="Budget: children to train for each searcher and seed.")] = CHILDREN,
     proposals: Annotated[int | None, typer.Option(help="Cap on proposals.", show_default="20 × children")] = None,
-    seeds: Annotated[str, typer.Option(help="One run each: 0-9 are ten seeds, 0,2,5 three, 7 is one.")] = SEED_LIST,
+    seeds: Annotated[
+        str, typer.Option(help="Seeds, one run each: 0-9 are ten seeds, 0,2,5 are three, 7 is one.")
+    ] = SEED_LIST,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,
@@ -76,16 +78,16 @@ def stated(
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
     evaluator: Annotated[
-        Evaluator, typer.Option(help="train; or replay: look scores up in the results folder, train nothing.")
+        Evaluator, typer.Option(help="train children, or replay: only look up scores in the results folder.")
     ] = Evaluator.TRAIN,
     results: options.Results = options.DEFAULT_RESULTS,
 ) -> Setup:
-    """Read the options of a search.
+    """Read the options of a search, and return what all its runs have in common.
 
     Raises:
-        SpaceError: the space is none.
-        ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are none.
-        SettingError: the device is none.
+        SpaceError: the options do not describe a space.
+        ProtocolError: the protocol is unknown, or the budget, the seeds or the workers are invalid.
+        SettingError: the device is invalid.
     """
     from harness.race.protocols import Budget, named
     from harness.race.racing import Setup
@@ -97,7 +99,7 @@ def stated(
         given = {"--workers": workers != "auto", "--cluster": cluster is not None, "--device": device != CPU}
         options.tell_unused(given, "--evaluator replay trains nothing")
     elif cluster is not None:
-        options.tell_unused({"--workers": workers != "auto"}, "the cluster has as many as it has")
+        options.tell_unused({"--workers": workers != "auto"}, "the cluster decides how many workers there are")
     if scoring.tabled and workers == "auto":
         workers = "1"  # a look-up takes less than its way to another process
     return Setup(
@@ -166,10 +168,10 @@ def race(
 
 
 def _racers(names: str, settings: Sequence[str], *, children: int) -> list[Racer]:
-    """The searchers of a race, each with the settings that name it, for a budget of so many children.
+    """Return the searchers of a race, each with the settings that name it, for a budget of so many children.
 
     Raises:
-        SettingError: a setting names no searcher of the race, or is wrong for the one it names.
+        SettingError: a setting names no searcher of the race, or is invalid for the one that it names.
         RegistryError: a searcher is unknown.
     """
     given: dict[str, list[str]] = {name: [] for name in options.listed(names, "--searchers")}
@@ -180,7 +182,7 @@ def _racers(names: str, settings: Sequence[str], *, children: int) -> list[Racer
         left, equals, value = text.partition("=")
         owner, dot, name = left.rpartition(".")
         if not dot:
-            hint = "Say whose it is: --set gp.population=50"
+            hint = "Name its searcher, as in --set gp.population=50"
             raise SettingError(message("setting", expected="searcher.name=value", got=repr(text), hint=hint))
         check_choice(f"searcher of setting {text!r}", owner.strip(), given, error=SettingError)
         given[owner.strip()].append(name + equals + value)
@@ -196,7 +198,7 @@ def _racer(name: str, texts: Sequence[str], *, children: int) -> Racer:
 
 
 def _compete(racers: Sequence[Racer], setup: Setup, *, quiet: bool) -> None:
-    """Race, and print the board."""
+    """Run the race, and print the board."""
     from harness.race.racing import compete
 
     with stoppable():

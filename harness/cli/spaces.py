@@ -1,4 +1,4 @@
-"""``harness space``: what a space holds, and how many functions its strings are."""
+"""``harness space``: show what a space contains, and count the functions that its strings stand for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.cli import options
 from harness.cli.terminal.output import complain, console, hanging
 
 app = typer.Typer(
-    help="What a space of rules holds.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="Show what a space of rules contains.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
 
@@ -63,5 +63,5 @@ def count(
     out.print(f"functions (coarse)   {coarse:>12,}   by few gradients of size 1")
     out.print(f"keys a function      {keys / functions:>12.3f}")
     if functions > keys:
-        complain("warning: more functions than keys, so rules of one key seem to differ. Please report this space.")
+        complain("warning: more functions than keys: rules with one key seem to differ. Please report this space.")
     out.print(f"seconds              {time.monotonic() - began:>12.0f}")

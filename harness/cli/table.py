@@ -1,4 +1,4 @@
-"""``harness table``: every rule of a small space, scored beforehand, so that a search costs milliseconds."""
+"""``harness table``: every rule of a small space, scored in advance, so that a search takes milliseconds."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from harness.race.store.ledger import Ledger
 
 app = typer.Typer(
-    help="Tables of outcomes: every rule of a small space, scored beforehand.",
+    help="Tables of outcomes: every rule of a small space, scored in advance.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 FOLDER = Path("results/tables")
-SHIPPED = Path("tasks/table")  # in the checkout: what lies there is installed with the harness
+SHIPPED = Path("tasks/table")  # in the checkout: files there are installed with the harness
 TOP = 10  # best rules that are listed
-UNFINISHED = "unfinished"  # stores of parts under way, in the folder of the tables, one for each environment
+UNFINISHED = "unfinished"  # folder of the stores of unfinished parts, beside the tables, one store for each environment
 
 
 class TableFormat(StrEnum):
@@ -48,14 +48,15 @@ TableName = Annotated[
 
 @app.callback()
 def table() -> None:
-    """Tables of outcomes: every rule of a small space, scored beforehand."""
+    """Tables of outcomes: every rule of a small space, scored in advance."""
 
 
 @app.command()
 def build(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="broad, signs, adaptive.")],
     replicates: Annotated[
-        str | None, typer.Option(help="Which of a rule's scores, from 0: 0-2, or 0,2.", show_default="all")
+        str | None,
+        typer.Option(help="Which of each rule's replicates to score, from 0: 0-2, or 0,2.", show_default="all"),
     ] = None,
     to: Annotated[Path, typer.Option(help="Folder for the finished parts.")] = FOLDER,
     workers: options.Workers = "auto",
@@ -68,7 +69,8 @@ def build(
 ) -> None:
     """Fill tables part by part; each finished part is a file.
 
-    If interrupted, run the same command again to resume. A part that was begun on another kind of machine begins anew.
+    If interrupted, run the same command again to resume. A part that began on another kind of machine starts again from
+    its beginning.
     """
     from harness.race.conditions import prepared
     from harness.race.provenance import provenance
@@ -130,7 +132,7 @@ def build(
 
 
 def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
-    """Write a finished part as its file."""
+    """Write a finished part to its file."""
     from harness.files import write_whole
     from harness.race.store.archive import compressed, encode
 
@@ -139,8 +141,8 @@ def _keep(ledger: Ledger, header: RunHeader, path: Path) -> None:
 
 @app.command()
 def truth(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose parts are all there.")],
-    to: Annotated[Path, typer.Option(help="Folder of the parts, and for the runs on fresh seeds.")] = FOLDER,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose parts are all finished.")],
+    to: Annotated[Path, typer.Option(help="Folder that holds the parts and gets the runs on fresh seeds.")] = FOLDER,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,
@@ -149,10 +151,10 @@ def truth(
     data_root: options.DataRoot = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Retrain the best rules of tables, and the known optimizers, on fresh seeds.
+    """Retrain the best rules of tables and the known optimizers on fresh seeds.
 
-    The 200 best by the mean of their replicates are retrained on ten seeds that no search and no table uses; each seed
-    is a run and ends as a file. If interrupted, run the same command again to resume.
+    The 200 rules with the highest mean over their replicates are retrained on ten seeds that no search and no table
+    uses. Each seed is a run and becomes a file. If interrupted, run the same command again to resume.
     """
     from harness.board.rules.confirming import retrain
     from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
@@ -190,13 +192,13 @@ def truth(
 
 @app.command()
 def pack(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose runs are all there.")],
-    parts: Annotated[Path, typer.Option(help="Folder of the runs that build and truth made.")] = FOLDER,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Tables whose runs are all finished.")],
+    parts: Annotated[Path, typer.Option(help="Folder of the runs that `build` and `truth` made.")] = FOLDER,
     to: Annotated[Path, typer.Option(help="Folder for NAME.npz.")] = SHIPPED,
 ) -> None:
-    """Pack the runs of tables as one file each, which ships with the harness.
+    """Pack the runs of each table into one file, which ships with the harness.
 
-    The same runs give the same bytes. A missing run is an error: no entry is ever filled in otherwise.
+    The same runs give the same bytes. A missing run is an error; no entry is ever filled in.
     """
     from harness.board.tables.packing import content_of, file_of
     from harness.files import check_place, write_whole
@@ -219,9 +221,9 @@ def pack(
 def info(
     name: TableName,
     format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.TEXT,
-    top: Annotated[int, typer.Option(help="Best rules to list; JSON has all.", min=0)] = TOP,
+    top: Annotated[int, typer.Option(help="How many of the best rules to list; JSON has all.", min=0)] = TOP,
 ) -> None:
-    """Show a table: how children ended, how much is noise, the best rules and those that tie with the optimum."""
+    """Show a table: how its children ended, how much is noise, the best rules, and those tied with the optimum."""
     from harness.board.markdown import markdown
     from harness.board.tables import pages
     from harness.board.tables.figures import figures
@@ -243,10 +245,10 @@ def info(
 def check(
     name: TableName,
     parts: Annotated[
-        Path | None, typer.Option(help="Folder of the runs it was packed from.", show_default=str(FOLDER))
+        Path | None, typer.Option(help="Folder of the runs that it was packed from.", show_default=str(FOLDER))
     ] = None,
-    retrain: Annotated[int, typer.Option(help="Random entries to train again here.", min=0, metavar="N")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the choice of entries.", min=0)] = 0,
+    retrain: Annotated[int, typer.Option(help="How many random entries to train again here.", min=0, metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of entries.", min=0)] = 0,
     workers: options.Workers = "auto",
     oversubscribe: options.Oversubscribe = False,
     cluster: options.Cluster = None,
@@ -255,9 +257,9 @@ def check(
     data_root: options.DataRoot = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check a table: its checksums, whether its runs give the same bytes, and whether training here agrees.
+    """Check a table's checksums, whether its runs give the same bytes, and whether training here agrees.
 
-    The exit code is 1 where retrained entries do not agree with the table.
+    The exit code is 1 if retrained entries do not agree with the table.
     """
     from harness.board.tables import pages
     from harness.board.tables.checking import check_rebuilt, environments

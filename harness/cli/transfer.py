@@ -1,4 +1,4 @@
-"""``harness export`` and ``harness import``: runs out of the store as files, and files of runs into it."""
+"""``harness export`` and ``harness import``: write runs of the store to files, and read such files into a store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def export(
         ),
     ] = TransferFormat.JSONL,
 ) -> None:
-    """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis."""
+    """Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis."""
     from harness.library.exporting import export as write
     from harness.library.live import counting
 
@@ -56,7 +56,7 @@ def import_(
     ],
     results: options.Results = options.DEFAULT_RESULTS,
 ) -> None:
-    """Take in runs that `harness export` wrote; damaged or invalid files are rejected one by one."""
+    """Import runs that `harness export` wrote; damaged or invalid files are rejected one by one."""
     from harness.library.exporting import files, import_runs
     from harness.library.live import counting
 

@@ -1,4 +1,4 @@
-"""One promise checked, and how a whole list of them is run: what breaks one check never stops the next."""
+"""A check of one promise, and how to run a list of checks: a failure never stops the next check."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import partial
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The verdict on one promise.
+    """The result of checking one promise.
 
     Attributes:
         name: the promise in a few words.
         passed: whether it was kept.
-        detail: what was seen; of a failure, the first breach.
+        detail: what was seen; for a failure, the first breach.
         seconds: wall time of the check.
     """
 
@@ -33,14 +33,14 @@ def require(kept: bool, breach: str) -> None:
     """Raise unless a promise is kept.
 
     Raises:
-        Broken: with ``breach`` as its text.
+        Broken: the promise is not kept; ``breach`` is its text.
     """
     if not kept:
         raise Broken(breach)
 
 
 def same(expected: Sequence[object], got: Sequence[object], *, what: str) -> None:
-    """Demand equal sequences, naming the first difference.
+    """Raise unless two sequences are equal, naming the first difference.
 
     Raises:
         Broken: they differ.
@@ -53,11 +53,11 @@ def same(expected: Sequence[object], got: Sequence[object], *, what: str) -> Non
 def run_checks(
     promises: Iterable[tuple[str, Callable[[], str]]], report: Callable[[Check], None] | None = None
 ) -> list[Check]:
-    """Run each check, whatever the others do; an exception of any kind is a failure that names it.
+    """Run each check, whatever the others do; any exception is a failure that names it.
 
     Args:
-        promises: name, and a function that returns what it saw or raises.
-        report: hears of each check as it ends.
+        promises: for each check its name and a function that returns what it saw, or raises.
+        report: called with each check as it ends.
     """
     done = []
     for name, promise in promises:
@@ -70,7 +70,7 @@ def run_checks(
 
 
 def failures(checks: Iterable[Check]) -> list[str]:
-    """Each broken promise in one line; empty if all were kept."""
+    """Return one line for each broken promise; empty if all were kept."""
     return [f"{check.name}: {check.detail}" for check in checks if not check.passed]
 
 

@@ -1,4 +1,4 @@
-"""A pretended race: asks and tells as the loop's, with made-up outcomes, and everything written down."""
+"""A simulated race: it asks and tells as the loop does, with made-up outcomes, and records everything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Judge = Callable[[Rule], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One ask, with what it returned."""
+    """One call of ``ask``, with what it returned."""
 
     count: int
     rules: tuple[Rule, ...]
@@ -27,14 +27,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One tell."""
+    """One call of ``tell``."""
 
     trials: tuple[Trial, ...]
 
 
 @dataclass(slots=True)
 class History:
-    """What passed between the loop and a searcher, in order, and every rule proposed."""
+    """All calls between the loop and a searcher, in order, and every rule proposed."""
 
     events: list[Asked | Told] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
@@ -46,7 +46,7 @@ class History:
 
 
 def drive(searcher: Searcher, space: Space, *, proposals: int, judge: Judge | None = None) -> History:
-    """Race a searcher until it has made so many proposals or has none left, checking that each is a rule of the space.
+    """Race a searcher until it has made so many proposals or has none left; each must be a rule of the space.
 
     Raises:
         Broken: it proposed something else, or too much.
@@ -66,16 +66,16 @@ def drive(searcher: Searcher, space: Space, *, proposals: int, judge: Judge | No
 
 
 def tell(searcher: Searcher, batch: Sequence[Trial], history: History) -> None:
-    """Tell a list of its own, and write it down."""
+    """Tell a fresh list of trials, and record it."""
     history.events.append(Told(tuple(batch)))
     searcher.tell(list(batch))
 
 
 def asked(searcher: Searcher, space: Space, count: int, history: History) -> tuple[Rule, ...]:
-    """Ask, check what comes, and write it down.
+    """Ask, check the answer, and record it.
 
     Raises:
-        Broken: it is no sequence of at most ``count`` rules of the space.
+        Broken: the answer is not a sequence of at most ``count`` rules of the space.
     """
     rules = tuple(searcher.ask(count))
     require(len(rules) <= count, f"ask({count}) returned {len(rules)} rules")
@@ -91,13 +91,13 @@ def asked(searcher: Searcher, space: Space, count: int, history: History) -> tup
 
 
 def latest(history: History, rules: Sequence[Rule], judge: Judge, *, charged: bool = True) -> list[Trial]:
-    """Trials of the rules asked for last, numbered by their places in the history."""
+    """Return trials of the rules asked for last, numbered by their places in the history."""
     start = len(history.rules) - len(rules)
     return [Trial(index, rule, judge(rule), charged) for index, rule in enumerate(rules, start)]
 
 
 def pretended(rule: Rule) -> Outcome:
-    """A made-up outcome that depends on the rule's string alone: mostly a score, sometimes a failure."""
+    """Return a made-up outcome that depends only on the rule's string: mostly a score, sometimes a failure."""
     digest = hashlib.sha256(str(rule).encode()).digest()
     if digest[0] < 26:
         return failed(rule)
@@ -107,7 +107,7 @@ def pretended(rule: Rule) -> Outcome:
 
 
 def failed(rule: Rule) -> Outcome:
-    """A failure at chance, of one kind or the other by the rule's string."""
+    """Return a failure at chance; the rule's string decides its kind."""
     error = hashlib.sha256(str(rule).encode()).digest()[1] < 128
     return Outcome(
         status=Status.ERROR if error else Status.DIVERGED,
@@ -120,12 +120,12 @@ def failed(rule: Rule) -> Outcome:
 
 
 def equal(_: Rule) -> Outcome:
-    """The same score for everything."""
+    """Return the same score for every rule."""
     return Outcome(status=Status.OK, score=0.5, learning_rate=0.01, examples=1000, seconds=0.0)
 
 
 def spaces(blocks: Sequence[int]) -> tuple[Space, ...]:
-    """Spaces that differ in everything a space can differ in, each edition at each number of blocks among them."""
+    """Return spaces that differ in every possible way, including each edition with each number of blocks."""
     whole = [Space.of(edition, blocks=count) for edition, count in product(EDITIONS, blocks)]
     count = max(blocks)
     off = unconstrained("icml2017", blocks=count)
@@ -135,15 +135,15 @@ def spaces(blocks: Sequence[int]) -> tuple[Space, ...]:
 
 
 def unconstrained(edition: str, *, blocks: int) -> Space:
-    """A whole edition with every constraint switched off."""
+    """Return a whole edition with every constraint switched off."""
     return Space.of(edition, blocks=blocks, distinct_operands=False, last_not_add=False, connected=False)
 
 
 def small() -> Space:
-    """A space of some 500 strings, for searchers that take no large one."""
+    """Return a space of some 500 strings, for searchers that reject large spaces."""
     return Space.of(blocks=1, operands=("g", "m", "v", "1"), unary=("id", "exp", "log"))
 
 
 def tiny() -> Space:
-    """A space of two rules, to be exhausted."""
+    """Return a space of two rules, which is easily exhausted."""
     return Space.of(blocks=1, operands=("g", "m"), unary=("id",), binary=("sub",))

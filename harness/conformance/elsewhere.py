@@ -1,4 +1,4 @@
-"""Run a check's work in a fresh Python process: another hash seed, other addresses, and a clock that can end it."""
+"""Run a check's work in a fresh Python process, with another hash seed, other addresses, and a time limit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.conformance.checks import Broken, require
 
 
 def importable(factory: Callable[..., Any]) -> str:
-    """The ``module:attribute`` by which another process finds a factory.
+    """Return the ``module:attribute`` by which another process finds a factory.
 
     Raises:
-        Broken: there is none, so neither could a worker or the command line.
+        Broken: there is none, so a worker or the command line could not find it either.
     """
     module, name = getattr(factory, "__module__", ""), getattr(factory, "__qualname__", "")
     path = f"{module}:{name}"
@@ -33,9 +33,9 @@ def in_fresh_process(function: Callable[..., Any], *arguments: object, timeout_s
     """Call a top-level function of the harness in a new interpreter and return what it returns.
 
     Args:
-        function: found again by its import path.
+        function: the function, which is found again by its import path.
         arguments: whatever can be pickled.
-        timeout_seconds: the process is killed then.
+        timeout_seconds: after which the process is killed.
 
     Raises:
         Broken: it raised, died, or ran out of time.
@@ -63,7 +63,7 @@ def in_fresh_process(function: Callable[..., Any], *arguments: object, timeout_s
 
 
 def find(path: str) -> Any:
-    """Import what ``module:attribute`` stands for."""
+    """Import and return what ``module:attribute`` stands for."""
     module, _, name = path.partition(":")
     found: Any = importlib.import_module(module)
     for part in name.split("."):
@@ -72,9 +72,9 @@ def find(path: str) -> Any:
 
 
 def serve() -> None:
-    """Be the fresh process: do the work that standard input describes, and answer on standard output."""
+    """Act as the fresh process: do the work that standard input describes, and answer on standard output."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever is printed meanwhile, by compiled code too, is not the answer
+    os.dup2(2, 1)  # other output, even from compiled code, must not mix with the answer
     paths, function, arguments = pickle.load(sys.stdin.buffer)
     sys.path[:] = paths
     with answers:

@@ -20,9 +20,9 @@ from harness.seeds import derive_seed
 from harness.settings import check, complete, declared
 from harness.space.grammar import Space
 
-BATCHES = 3  # learnt from, in a check that needs learning
-LARGE = 50_000  # strings of a space
-SECONDS_A_PROPOSAL = 1.0  # the slowest that leaves the workers, not the searcher, the bottleneck
+BATCHES = 3  # of results, in a check that needs learning
+LARGE = 50_000  # strings, from which a space is large
+SECONDS_A_PROPOSAL = 1.0  # slower searchers, not the workers, would be the bottleneck
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Subject:
     ask_seconds: float
 
     def fresh(self, space: Space, *, seed: int | None = None) -> Searcher:
-        """A new one."""
+        """Build a new searcher."""
         return self.factory(space, seed=self.seed if seed is None else seed, **self.settings)
 
     @property
     def space(self) -> Space:
-        """Where checks are made that need no particular space."""
+        """The space for checks that need no particular one."""
         whole = Space.of(blocks=max(self.blocks))
         return whole if self.takes(whole) else driving.small()
 
@@ -51,7 +51,7 @@ class Subject:
         return bool(space.size() <= getattr(self.factory, "most_strings", space.size()))
 
     def run(self, judge: driving.Judge | None = None, *, space: Space | None = None) -> History:
-        """Race a fresh one over a few of its batches."""
+        """Race a fresh searcher over a few of its batches."""
         searcher = self.fresh(space or self.space)
         return drive(searcher, space or self.space, proposals=_enough(searcher), judge=judge)
 
@@ -70,12 +70,12 @@ def check_searcher(
 
     Args:
         factory: registry name, ``module:attribute``, or the factory itself.
-        settings: what to build it with besides space and seed.
-        seed: of the searchers built.
+        settings: settings to build it with, besides space and seed.
+        seed: seed of the searchers built.
         blocks: sizes of rule to try it on.
-        timeout_seconds: after which a search of an exhausted space is taken to hang.
+        timeout_seconds: after which a search of an exhausted space counts as hanging.
         ask_seconds: the most that one proposal may take, on average.
-        report: hears of each check as it ends.
+        report: called with each check as it ends.
 
     Raises:
         RegistryError: the name is unknown or cannot be loaded.
@@ -86,7 +86,7 @@ def check_searcher(
 
 
 def declaration(subject: Subject) -> str:
-    """Declares its settings, and refuses one it does not know."""
+    """Declares its settings, and rejects an unknown one."""
     known = declared(subject.factory)
     for each in known.values():
         if each.default is not None:
@@ -129,7 +129,7 @@ def legal(subject: Subject) -> str:
     """Proposes only rules of the space, in every kind of space."""
     seen = 0
     every = [space for space in driving.spaces(subject.blocks) if subject.takes(space)]
-    if len(every) < len(driving.spaces(subject.blocks)):  # it goes through all of a space, which can take minutes
+    if len(every) < len(driving.spaces(subject.blocks)):  # it enumerates a whole space, which can take minutes
         every = [space for space in every if space.size() <= LARGE]
     for space in every:
         seen += len(subject.run(space=space).rules)
@@ -179,7 +179,7 @@ def equal_scores(subject: Subject) -> str:
 
 
 def order(subject: Subject) -> str:
-    """Hears outcomes in any order and in pieces, as with --async."""
+    """Accepts outcomes in any order and in parts, as with --async."""
     space, searcher, history = subject.space, subject.fresh(subject.space), History()
     while len(history.rules) < _enough(searcher):
         rules = driving.asked(searcher, space, max(4, searcher.batch), history)
@@ -238,7 +238,7 @@ def isolation(subject: Subject) -> str:
 
 
 def arguments(subject: Subject) -> str:
-    """Changes nothing that it is told, and does not hold on to what it returned."""
+    """Does not change what it is told, nor keep the list that it returned."""
     searcher, expected = subject.fresh(subject.space), subject.run()
     proposed: list[str] = []
     for event in expected.events:
@@ -258,8 +258,8 @@ def arguments(subject: Subject) -> str:
 
 def surroundings(subject: Subject) -> str:
     """Leaves global state alone: generators, environment, working directory."""
-    subject.run()  # what it imports late is imported now
-    with stirred(3):  # so that putting a generator back where the first run left it shows
+    subject.run()  # so that late imports are done now
+    with stirred(3):  # to detect a searcher that restores a generator to its state after the first run
         before = snapshot()
         subject.run()
         untouched(before)
@@ -288,7 +288,7 @@ def cost(subject: Subject) -> str:
 
 
 def raced(target: str, space: Space, seed: int, settings: Mapping[str, object], proposals: int) -> list[str]:
-    """Race a searcher found by its import path: what the checks ask of a fresh process."""
+    """Race a searcher found by its import path, in a fresh process."""
     return drive(find(target)(space, seed=seed, **settings), space, proposals=proposals).texts
 
 

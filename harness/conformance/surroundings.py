@@ -1,6 +1,6 @@
-"""The state of the process that a searcher or task must leave alone, and must not listen to.
+"""The global state of the process, which a searcher or task must neither change nor depend on.
 
-This is the one place in the project that touches the global random generators: to see that nobody else does.
+This is the only place in the project that touches the global random generators, to check that nothing else does.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from harness.conformance.checks import require
 
 
 def snapshot() -> dict[str, object]:
-    """Everything global that is watched, by name. torch's is included once torch is loaded."""
+    """Return all the global state that is watched, by name; torch's is included once torch is loaded."""
     seen: dict[str, object] = {
         "Python's random": random.getstate(),
-        "numpy.random": repr(np.random.get_state()),  # noqa: NPY002 - the global state is what is watched
+        "numpy.random": repr(np.random.get_state()),  # noqa: NPY002 - this is the state to watch
         "numpy's error handling": np.geterr(),
         "os.environ": dict(os.environ),
         "the working directory": os.getcwd(),
@@ -38,10 +38,10 @@ def snapshot() -> dict[str, object]:
 
 
 def untouched(before: Mapping[str, object]) -> None:
-    """Demand that nothing in an earlier snapshot has changed.
+    """Raise unless everything is as in an earlier snapshot.
 
     Raises:
-        Broken: something has.
+        Broken: something has changed.
     """
     after = snapshot()
     changed = [name for name, value in before.items() if after[name] != value]
@@ -50,13 +50,13 @@ def untouched(before: Mapping[str, object]) -> None:
 
 @contextmanager
 def stirred(seed: int) -> Iterator[None]:
-    """Within the block, every global generator is seeded; afterwards each is as it was."""
+    """Seed every global generator within the block, and restore them all afterwards."""
     torch = _torch()
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - put back below
     mine = torch.get_rng_state() if torch else None
     try:
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 - whoever listens to it is found out
+        np.random.seed(seed)  # noqa: NPY002 - to detect code that uses it
         if torch:
             torch.manual_seed(seed)
         yield

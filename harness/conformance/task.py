@@ -19,12 +19,12 @@ from harness.race.protocols import NO_DATA, check_protocol
 from harness.registry import Kind, load
 from harness.seeds import derive_seed
 
-PLAIN = "g m id id left"  # gradient descent: a task that cannot train it can train nothing
+PLAIN = "g m id id left"  # gradient descent: a task that cannot train it cannot train anything
 NASTY = (
     "g g id id sub",  # no step at all
-    "1 1 id id add",  # the same step for ever
+    "1 1 id id add",  # the same step forever
     "g 1e-1w neg exp add",  # runs away from 0
-    "1 g id id div",  # 0 in the denominator, but for ε
+    "1 g id id div",  # a denominator of 0 + ε
     "g3 gamma log log div",
     "1e-1w 1e-1w exp exp mul #1 #1 exp exp mul #2 #2 exp exp mul",  # infinite within a step
     "g 1 exp exp mul #1 #1 exp exp mul #2 #1 exp exp sub",  # ∞ − ∞
@@ -37,7 +37,7 @@ TWINS = (("g m id id add", "m g id id add"), ("g v neg neg mul", "v g id id mul"
 
 @dataclass(frozen=True)
 class Subject:
-    """The task under test, with what it is built from and the rules it is tried on."""
+    """The task under test, what it is built from, and the rules it is tried on."""
 
     factory: Callable[..., Task]
     protocol: TaskProtocol
@@ -47,12 +47,12 @@ class Subject:
     timeout_seconds: float
 
     def fresh(self) -> Task:
-        """A new one."""
+        """Build a new task."""
         return self.factory(self.protocol, self.data)
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """What a fresh task says of all rules, asked at once: what other ways of asking are compared with."""
+        """A fresh task's outcomes for all rules, evaluated at once: the reference for other ways of evaluating."""
         return tuple(self.fresh().evaluate(self.rules, seed=self.seed))
 
 
@@ -70,16 +70,16 @@ def check_task(
 
     Args:
         factory: registry name, ``module:attribute``, or the factory itself.
-        protocol: to build it with; a short one makes a quick check.
-        data: to build it with; small, for it is sent to another process.
-        rules: how many to try: gradient descent, then nasty ones, then random ones of all kinds.
-        seed: of the children, and of the random rules.
+        protocol: the protocol to build it with; a short one makes a quick check.
+        data: the data to build it with, which should be small, since it is sent to another process.
+        rules: how many rules to try: gradient descent, then nasty ones, then random ones of all kinds.
+        seed: seed of the children and of the random rules.
         timeout_seconds: the most that all rules together may take in a fresh process.
-        report: hears of each check as it ends.
+        report: called with each check as it ends.
 
     Raises:
         RegistryError: the name is unknown or cannot be loaded.
-        ProtocolError: a run's record cannot hold the protocol.
+        ProtocolError: the protocol cannot be stored in a run's record.
     """
     check_protocol(protocol)
     loaded: Callable[..., Task] = load(Kind.TASK, factory) if isinstance(factory, str) else factory
@@ -88,7 +88,7 @@ def check_task(
 
 
 def trial_rules(count: int, *, seed: int) -> tuple[Rule, ...]:
-    """Gradient descent, the nasty rules, then random ones without constraints, one to four blocks long."""
+    """Return gradient descent, the nasty rules, then random rules of one to four blocks without constraints."""
     rng = np.random.default_rng(derive_seed(seed, "conformance", "rules"))
     spaces = [unconstrained("arxiv2", blocks=blocks) for blocks in (1, 2, 3, 4)]
     chosen = [_rule(text) for text in (PLAIN, *NASTY)]
@@ -97,7 +97,7 @@ def trial_rules(count: int, *, seed: int) -> tuple[Rule, ...]:
 
 
 def endurance(subject: Subject) -> str:
-    """Never raises, whatever the rule: one outcome each."""
+    """Never raises, whatever the rule, and returns one outcome per rule."""
     outcomes = subject.outcomes
     require(len(outcomes) == len(subject.rules), f"{len(subject.rules)} rules gave {len(outcomes)} outcomes")
     strange = next((each for each in outcomes if not isinstance(each, Outcome)), None)
@@ -109,7 +109,7 @@ def endurance(subject: Subject) -> str:
 
 
 def figures(subject: Subject) -> str:
-    """Reports figures that make sense: finite, scores in [0, 1], learning rates of the sweep."""
+    """Reports sensible figures: finite, scores in [0, 1], learning rates of the sweep."""
     rates = subject.protocol.learning_rates
     for rule, outcome in zip(subject.rules, subject.outcomes, strict=True):
         scores = (outcome.score, *outcome.curve, *(score for _, score in outcome.sweep))
@@ -127,7 +127,7 @@ def figures(subject: Subject) -> str:
 
 
 def statuses(subject: Subject) -> str:
-    """Scores failure at chance and says what failed; gradient descent is no failure."""
+    """Scores a failure at chance and says what failed; gradient descent does not fail."""
     chance = subject.protocol.chance
     for rule, outcome in zip(subject.rules, subject.outcomes, strict=True):
         if outcome.status is Status.OK:
@@ -150,7 +150,7 @@ def repetition(subject: Subject) -> str:
 
 
 def grouping(subject: Subject) -> str:
-    """Gives the same outcome in any order and company."""
+    """Gives the same outcome in any order, whatever rules are beside it."""
     task, lone = subject.fresh(), list[Outcome]()
     for rule in reversed(subject.rules):
         lone += task.evaluate([rule], seed=subject.seed)
@@ -162,7 +162,7 @@ def grouping(subject: Subject) -> str:
 
 
 def stacks(subject: Subject) -> str:
-    """Gives each of as many rules as it likes at once, in any order, what it earns alone."""
+    """Gives each rule in a full stack, in any order, the outcome that it has alone."""
     task = subject.fresh()
     likes = getattr(task, "width", 1)
     require(type(likes) is int and likes >= 1, f"likes {likes!r} rules at once, where a whole number from 1 was due")
@@ -176,7 +176,7 @@ def stacks(subject: Subject) -> str:
 
 
 def twins(subject: Subject) -> str:
-    """Gives rules of one key one outcome."""
+    """Gives rules with the same key the same outcome."""
     pairs = [(_rule(one), _rule(other)) for one, other in TWINS]
     for one, other in pairs:
         require(one.key == other.key, f"{one} and {other} should have one key: the language is at fault, not the task")
@@ -186,7 +186,7 @@ def twins(subject: Subject) -> str:
 
 
 def seeds(subject: Subject) -> str:
-    """Gives another outcome for another seed."""
+    """Gives a different outcome for a different seed."""
     other = derive_seed(subject.seed, "conformance", "other")
     changed = lasting(subject.fresh().evaluate(subject.rules[:1], seed=other))
     require(
@@ -213,8 +213,8 @@ def elsewhere(subject: Subject) -> str:
 
 def surroundings(subject: Subject) -> str:
     """Leaves global state alone: generators, environment, working directory."""
-    subject.fresh().evaluate(subject.rules[:1], seed=subject.seed)  # what it imports late is imported now
-    with stirred(3):  # so that putting a generator back where the first run left it shows
+    subject.fresh().evaluate(subject.rules[:1], seed=subject.seed)  # so that late imports are done now
+    with stirred(3):  # to detect a task that restores a generator to its state after the first run
         before = snapshot()
         subject.fresh().evaluate(subject.rules, seed=subject.seed)
         untouched(before)
@@ -244,12 +244,12 @@ def environment(subject: Subject) -> str:
 
 
 def lasting(outcomes: Sequence[Outcome]) -> list[str]:
-    """Outcomes without their time, exact to the last bit."""
+    """Return the outcomes as texts, exact to the last bit and without their time."""
     return [repr(replace(outcome, seconds=0.0)) for outcome in outcomes]
 
 
 def evaluated(target: str, protocol: TaskProtocol, data: Dataset, rules: Sequence[Rule], seed: int) -> list[str]:
-    """Evaluate by a task found by its import path: what a check asks of a fresh process."""
+    """Evaluate rules by a task found by its import path, in a fresh process."""
     task: Task = find(target)(protocol, data)
     return lasting(task.evaluate(rules, seed=seed))
 

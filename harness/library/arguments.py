@@ -1,4 +1,4 @@
-"""What callers have at hand, read as the nouns of the harness: each mistake is one line, before anything trains."""
+"""Arguments of the Python calls, turned into the harness's types; mistakes raise one-line errors early."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SpaceLike = Space | str | Mapping[str, object]
 """A space, an edition's name, or the arguments of ``Space.of`` by name."""
 ProtocolLike = TaskProtocol | NamedProtocol | str
 SeedsLike = int | Iterable[int]
-"""So many seeds from 0, or the seeds themselves."""
+"""A number of seeds from 0, or the seeds themselves."""
 RuleLike = Rule | str
 CandidateLike = Rule | NamedOptimizer | str
 """A rule, a name from ``harness ls rules``, infix, or tokens."""
@@ -49,23 +49,23 @@ MOST_SEED = 2**62
 
 @runtime_checkable
 class Kept(Protocol):
-    """What lies in a results folder, such as a board that a race returned."""
+    """Something that belongs to a results folder, such as a board that a race returned."""
 
     @property
     def results(self) -> Path:
-        """The folder."""
+        """The results folder."""
 
 
 ResultsLike = str | os.PathLike[str] | Kept
-"""A results folder, or what came out of one."""
+"""A results folder, or something that belongs to one."""
 
 
 def racers(given: SearcherLike | Iterable[SearcherLike], searched: Space, *, children: int) -> list[Racer]:
-    """The searchers of a race, checked and with all of their settings; ``"all"`` for everybody that takes the space.
+    """Return the searchers of a race, checked and with all their settings; ``"all"`` are those that take the space.
 
     Raises:
-        RegistryError: one is unknown or has no name, none is given, or one is given twice.
-        SettingError: a setting is unknown or its value bad.
+        RegistryError: a searcher is unknown, has no name or is given twice, or none is given.
+        SettingError: a setting is unknown or its value is invalid.
     """
     if given == "all":
         given = Racer.every(searched)
@@ -77,7 +77,7 @@ def racers(given: SearcherLike | Iterable[SearcherLike], searched: Space, *, chi
     for number, racer in enumerate(found):
         if any((racer.name, racer.settings) == (other.name, other.settings) for other in found[:number]):
             hint = "Leave one out, or give it other settings"
-            raise RegistryError(message("searchers", expected="each once", got=f"{racer.name} twice", hint=hint))
+            raise RegistryError(message("searchers", expected="each one once", got=f"{racer.name} twice", hint=hint))
     return found
 
 
@@ -101,7 +101,7 @@ def _searcher_name(given: object) -> str:
 
 
 def _split(text: str) -> tuple[str, Sequence[str]]:
-    """``module:attribute:name=value,…`` as the name and the texts of its settings."""
+    """Split ``module:attribute:name=value,…`` into the name and the texts of its settings."""
     head, equals, _ = text.partition("=")
     if not equals:
         return text, ()
@@ -113,10 +113,10 @@ def _split(text: str) -> tuple[str, Sequence[str]]:
 
 
 def space(given: SpaceLike | None, scoring: TaskProtocol) -> Space:
-    """A space of rules; for None that of the protocol's table, or two blocks of ``icml2017`` where it has no table.
+    """Return a space of rules; for None that of the protocol's table, or two blocks of ``icml2017`` without a table.
 
     Raises:
-        SpaceError: it is none.
+        SpaceError: the argument does not describe a space.
     """
     if given is None:
         return scoring.tabled or Space.of()
@@ -134,11 +134,11 @@ def space(given: SpaceLike | None, scoring: TaskProtocol) -> Space:
 
 
 def protocol(given: ProtocolLike) -> TaskProtocol:
-    """How rules are scored.
+    """Return the protocol that the argument stands for.
 
     Raises:
         RegistryError: no protocol has that name.
-        ProtocolError: it is none.
+        ProtocolError: the argument is not a protocol.
     """
     if isinstance(given, str):
         return named(given)
@@ -150,10 +150,10 @@ def protocol(given: ProtocolLike) -> TaskProtocol:
 
 
 def seeds(given: SeedsLike) -> tuple[int, ...]:
-    """Distinct seeds, in the order given.
+    """Return distinct seeds in the order given.
 
     Raises:
-        ProtocolError: there are none, or one is no seed.
+        ProtocolError: there are no seeds, or one of them is not a seed.
     """
     what, hint = "seeds", "Write 3 for seeds 0, 1 and 2, or name them: [0, 2, 5]"
     if isinstance(given, int) and not isinstance(given, bool):
@@ -170,10 +170,10 @@ def seeds(given: SeedsLike) -> tuple[int, ...]:
 
 
 def budget(children: int, proposals: int | None) -> Budget:
-    """What each run may use; None for the default cap on proposals.
+    """Return the budget of each run; None gives the default cap on proposals.
 
     Raises:
-        ProtocolError: a number is none, or out of range.
+        ProtocolError: an argument is not a whole number, or is out of range.
     """
     trained = _whole("children", children, "Write a number, such as 100")
     if proposals is None:
@@ -188,10 +188,10 @@ def _whole(what: str, given: object, hint: str) -> int:
 
 
 def data(given: str | Dataset) -> str | Dataset:
-    """A data set, or its name.
+    """Return a data set or its name, checked.
 
     Raises:
-        DataError: it is neither.
+        DataError: the argument is neither.
     """
     if isinstance(given, str | Dataset):
         return given
@@ -201,11 +201,11 @@ def data(given: str | Dataset) -> str | Dataset:
 
 
 def workers(given: int | str, *, device: str = CPU) -> int:
-    """How many children train at once: a number, or ``"auto"`` for one a core, or one for a GPU.
+    """Return how many children train at once: a number, or for ``"auto"`` one per core, or one for a GPU.
 
     Raises:
-        ProtocolError: it is neither.
-        SettingError: the device is none.
+        ProtocolError: the argument is neither.
+        SettingError: the device is invalid.
     """
     check_device(device)
     if given == "auto":
@@ -217,15 +217,15 @@ def workers(given: int | str, *, device: str = CPU) -> int:
 
 
 def listed(given: CandidateLike | Iterable[CandidateLike]) -> list[CandidateLike]:
-    """Rules, however many: not read yet."""
+    """Return one rule or several as a list, without reading them."""
     return [given] if isinstance(given, str | Rule | NamedOptimizer) else _listed(given, "rules")
 
 
 def rule(given: RuleLike) -> Rule:
-    """One rule.
+    """Return a rule.
 
     Raises:
-        RuleSyntaxError: it is none.
+        RuleSyntaxError: the argument is not a rule.
     """
     if isinstance(given, Rule):
         return given
@@ -236,12 +236,12 @@ def rule(given: RuleLike) -> Rule:
 
 
 def candidate(given: CandidateLike) -> Candidate:
-    """A rule, or an optimizer of a family such as ``torch:AdamW(weight_decay=0.01)``.
+    """Return a rule, or an optimizer of a family such as ``torch:AdamW(weight_decay=0.01)``.
 
     Raises:
         RegistryError: no family has that name.
         SettingError: the family has no such optimizer or option.
-        RuleSyntaxError: it is none.
+        RuleSyntaxError: the argument is not a rule.
     """
     if isinstance(given, NamedOptimizer):
         return given
@@ -249,10 +249,10 @@ def candidate(given: CandidateLike) -> Candidate:
 
 
 def folder(given: ResultsLike) -> Path:
-    """A results folder.
+    """Return the path of a results folder.
 
     Raises:
-        LedgerError: it is none.
+        LedgerError: the argument does not name a folder.
     """
     if isinstance(given, Kept):
         return given.results
@@ -263,7 +263,7 @@ def folder(given: ResultsLike) -> Path:
 
 
 def place(given: ResultsLike | None) -> Path:
-    """A results folder to write to; for None one of its own, which is removed when Python exits."""
+    """Return a results folder to write to; None gives a temporary folder, which is removed when Python exits."""
     if given is not None:
         return folder(given)
     made = Path(tempfile.mkdtemp(prefix="harness-"))

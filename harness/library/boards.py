@@ -1,4 +1,4 @@
-"""Boards that show themselves: as text in a terminal, as tables in a notebook, as Markdown anywhere."""
+"""Boards that can be displayed: as text in a terminal, as tables in a notebook, as Markdown anywhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.race.store.ledger import Ledger
 
 
 class _Shown(ABC):
-    """What shows itself wherever it is looked at."""
+    """Something that displays itself in a terminal or a notebook."""
 
     @abstractmethod
     def page(self) -> Page:
@@ -64,13 +64,13 @@ class _Shown(ABC):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Board(_Shown, search_board.Board):
-    """Searchers that were raced alike, ranked: ``rows`` by area, ``comparisons``, ``rules``, and what else they share.
+    """Searchers raced under equal conditions: ``rows`` ranked by area, ``comparisons``, ``rules``, and the conditions.
 
     ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
 
     Attributes:
         results: the folder that holds its runs.
-        runs: names of its runs, or of those that the call was for that returned it.
+        runs: names of its runs, or of the runs of the call that returned it.
     """
 
     results: Path
@@ -87,7 +87,7 @@ class Board(_Shown, search_board.Board):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RulesBoard(_Shown, rules_board.RulesBoard):
-    """Rules that were retrained alike, ranked: ``rules`` by what they earn on fresh seeds.
+    """Rules retrained under equal conditions: ``rules`` ranked by what they earn on fresh seeds.
 
     ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
 
@@ -111,12 +111,12 @@ def _format(name: str) -> Format:
 
 
 def boards(results: Path, *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
-    """The boards of a store's searches, in the order in which their groups were begun.
+    """Return the boards of a store's searches, in the order in which their groups began.
 
     Args:
         results: the folder.
-        top: best rules to list on each.
-        only: a header's ``comparable``, to make that group's board alone; empty for all.
+        top: how many of the best rules to list on each.
+        only: a header's ``comparable``, to make only that group's board; empty for all.
     """
     with Ledger.read(results) as ledger:
         records = ledger.results()
@@ -124,11 +124,11 @@ def boards(results: Path, *, top: int = TOP, only: str = "") -> tuple[Board, ...
 
 
 def rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
-    """The boards of a store's confirmed rules, in the order in which their groups were begun.
+    """Return the boards of a store's confirmed rules, in the order in which their groups began.
 
     Args:
         results: the folder.
-        only: ``group_of`` a header, to make that group's board alone; empty for all.
+        only: ``group_of`` a header, to make only that group's board; empty for all.
     """
     with Ledger.read(results) as ledger:
         records, confirmations = ledger.results(), ledger.confirmations()
@@ -136,7 +136,7 @@ def rules_boards(results: Path, *, only: str = "") -> tuple[RulesBoard, ...]:
 
 
 def boards_of(records: Sequence[Judged], results: Path, *, top: int = TOP, only: str = "") -> tuple[Board, ...]:
-    """The boards of some runs."""
+    """Return the boards of some runs."""
     groups = comparables(records)
     return tuple(
         Board(**_fields(each), results=results, runs=tuple(run.header.name for run in groups[each.comparable]))
@@ -147,7 +147,7 @@ def boards_of(records: Sequence[Judged], results: Path, *, top: int = TOP, only:
 def rules_boards_of(
     records: Sequence[Judged], confirmations: Sequence[RunRecord], results: Path, *, only: str = ""
 ) -> tuple[RulesBoard, ...]:
-    """The boards of the rules that some runs confirmed."""
+    """Return the boards of the rules that some runs confirmed."""
     found = judged_rules(records, confirmations, only=only)
     return tuple(RulesBoard(**_fields(each), results=results) for each in found)
 

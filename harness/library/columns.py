@@ -1,4 +1,4 @@
-"""Tables as columns: numpy arrays by name, to be chosen from, and as a pandas frame where that is wanted."""
+"""Tables as columns: numpy arrays by name, which can be filtered and turned into a pandas DataFrame."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Values = NDArray[Any]
 
 
 class Columns(Mapping[str, Values]):
-    """A table: an array for each column, all of one length.
+    """A table: an array for each column, all of the same length.
 
-    ``table["score"]`` is a column, ``table.where(seed=0)`` the rows with that value, ``table.frame()`` all of it as a
-    pandas DataFrame.
+    ``table["score"]`` is a column, ``table.where(seed=0)`` the rows with that value, and ``table.frame()`` the whole
+    table as a pandas DataFrame.
 
     Args:
-        columns: by name.
+        columns: the columns by name.
 
     Example:
         >>> import numpy as np
@@ -41,8 +41,8 @@ class Columns(Mapping[str, Values]):
         """Build a table from rows.
 
         Args:
-            kinds: of each column: bool, int, float, or object for texts and arrays; a missing number is NaN.
-            rows: with a value for each column.
+            kinds: the type of each column: bool, int, float, or object for texts and arrays; a missing number is NaN.
+            rows: the rows, with a value for each column.
         """
         values = list(zip(*rows, strict=True)) if rows else [()] * len(kinds)
         return cls({name: _array(kind, own) for (name, kind), own in zip(kinds.items(), values, strict=True)})
@@ -53,7 +53,7 @@ class Columns(Mapping[str, Values]):
         return max((len(column) for column in self._columns.values()), default=0)
 
     def where(self, **equal: object) -> Columns:
-        """The rows whose columns have these values.
+        """Return the rows whose columns have these values.
 
         Raises:
             SettingError: there is no such column.
@@ -64,7 +64,7 @@ class Columns(Mapping[str, Values]):
         return Columns({name: column[kept] for name, column in self._columns.items()})
 
     def frame(self) -> pandas.DataFrame:
-        """All of it as a pandas DataFrame.
+        """Return the table as a pandas DataFrame.
 
         Raises:
             HarnessError: pandas is not installed.
@@ -102,7 +102,7 @@ class Columns(Mapping[str, Values]):
 def _array(kind: type, values: Sequence[object]) -> Values:
     if kind is object:
         column = np.empty(len(values), dtype=object)
-        column[:] = values  # where arrays are the values, numpy would make one of them
+        column[:] = values  # if the values are arrays, numpy would combine them into one
         return column
     if kind is float:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""``harness.confirm``: the searches' best rules and the known optimizers, retrained on fresh seeds."""
+"""``harness.confirm``: retrain the searches' best rules and the known optimizers on fresh seeds."""
 
 from __future__ import annotations
 
@@ -43,33 +43,34 @@ def confirm(
 ) -> RulesBoard:
     """Retrain the searchers' best rules and the known optimizers on fresh seeds, and return the rules' board.
 
-    Every completed child is kept: after Ctrl-C, or a kill, the same call with the same ``results`` resumes.
+    Every completed child is kept. After Ctrl-C or a kill, the same call with the same ``results`` resumes.
 
     Args:
-        results: the results folder, or the board that a race returned, whose rules are then meant. None, where
-            ``rules`` are given, for a temporary folder, removed when Python exits.
-        rules: rules of your own: infix, tokens, a name from ``harness ls rules``, or a ``Rule``; optimizers of torch,
-            such as ``torch:AdamW(weight_decay=0.01)``, whose learning rate is the sweep's.
-        top: best rules of each searcher, by what they earn beyond what their seeds give; None for 5, or for 0 with
-            ``finals`` or ``rules``.
-        finals: the final best of every run; the searchers' board then shows what they earn.
-        seeds: a number of fresh seeds from 0, or the seeds themselves; 20 at most.
-        protocol: how rules are retrained; None for as the searches scored.
-        board: whose rules, by the number on ``harness leaderboard``; not needed where a board is given.
-        unfinished: let unfinished runs nominate, too.
-        data: name of the data set, or the data set itself; None for the searched one.
+        results: the results folder, or the board that a race returned, whose rules are then confirmed. If ``rules`` are
+            given, it may be None for a temporary folder, which is removed when Python exits.
+        rules: rules of your own: infix, tokens, a name from ``harness ls rules``, or a ``Rule``; or torch optimizers,
+            such as ``torch:AdamW(weight_decay=0.01)``, which are trained with the sweep's learning rates.
+        top: how many of each searcher's best rules to take, by their lead over what their seeds give; None for 5, or
+            for 0 with ``finals`` or ``rules``.
+        finals: whether to take the final best of every run; the searchers' board then shows what these earn.
+        seeds: a number of fresh seeds from 0, or the seeds themselves; at most 20.
+        protocol: how rules are retrained; None for the protocol of the searches.
+        board: the board whose rules to take, by its number on ``harness leaderboard``; not needed if ``results`` is a
+            board.
+        unfinished: whether unfinished runs nominate, too.
+        data: name of the data set, or the data set itself; None for the data of the searches.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
-        workers: children trained at once, or ``"auto"`` for one a core.
+        workers: how many children train at once, or ``"auto"`` for one per core.
         cluster: address of a Dask scheduler to train on.
         device: where a child trains: ``cpu``, or ``cuda`` for a GPU.
-        progress: show how far the runs are; or a function that hears it; False to say nothing.
+        progress: True to show progress, a function that is called with it, or False to show nothing.
 
     Returns:
-        The board of all rules in ``results`` that were retrained like these.
+        The board of all rules in ``results`` that were retrained under the same conditions.
 
     Raises:
         HarnessError: an argument is wrong, nothing was searched, or children cannot train.
-        KeyboardInterrupt: after Ctrl-C, once the children in flight here have ended; nothing is lost.
+        KeyboardInterrupt: after Ctrl-C, once the children that train here have ended; nothing is lost.
 
     Example:
         >>> import harness
@@ -129,14 +130,14 @@ def retrained(
     announce: Announce,
     follow: Follow,
 ) -> list[ConfirmationHeader]:
-    """Retrain, as ``confirm`` does, going on with what the store holds; its arguments are ``confirm``'s.
+    """Retrain rules as ``confirm`` does, resuming what the store holds. The arguments are those of ``confirm``.
 
     Returns:
-        What pins the runs; they are finished.
+        The headers of the runs, all finished.
 
     Raises:
         HarnessError: an argument is wrong, nothing was searched, or children cannot train.
-        Stopped: whoever follows asked for it; what was completed is kept.
+        Stopped: the follower asked to stop; completed children are kept.
     """
     check_range("seeds: how many", len(seeds), least=1, most=MOST_FRESH_SEEDS, error=ProtocolError)
     check_range("top", 0 if top is None else top, least=0, error=ProtocolError)
@@ -145,7 +146,7 @@ def retrained(
     top = nominated_of_each(rules, top=top, finals=finals)
     _tell_repeated(own, list(map(str, rules)), announce)
     if top or finals or not own:
-        Ledger.read(results).close()  # where there is no store, none is to be made
+        Ledger.read(results).close()  # raises if there is no store, so that none is created
     with Ledger.open(results) as ledger:
         plan = planned(
             ledger,
@@ -177,33 +178,33 @@ def retrained(
 
 
 def nominated_of_each(own: Sequence[CandidateLike], *, top: int | None, finals: bool) -> int:
-    """How many rules each searcher nominates, where the caller leaves it open."""
+    """Return how many rules each searcher nominates; the default depends on the other arguments."""
     if top is None:
         return 0 if own or finals else TOP
     return top
 
 
 def _number(searched: Board) -> int:
-    """The number of a board among those of its store.
+    """Return the number of a board among those of its store.
 
     Raises:
-        LedgerError: its runs are not there any more.
+        LedgerError: its runs are no longer in the store.
     """
     with Ledger.read(searched.results) as ledger:
         groups = list(comparables(ledger.results()))
     if searched.comparable not in groups:
         what, hint = f"results folder {searched.results}", "Name the folder that holds them"
-        raise LedgerError(message(what, expected="the runs of the board", got="others", hint=hint))
+        raise LedgerError(message(what, expected="the runs of the board", got="other runs", hint=hint))
     return 1 + groups.index(searched.comparable)
 
 
 def _tell_repeated(rules: Sequence[Candidate], texts: Sequence[str], announce: Announce) -> None:
-    """Say which candidates are no function of their own: every function is retrained once."""
+    """Say which candidates are the same function as another: every function is retrained once."""
     known = {rule.key: name for name, rule in known_optimizers().items()}
     given: dict[str, str] = {}
     for rule, text in zip(rules, texts, strict=True):
         if rule.key in known:
-            announce(f"{text!r} is {known[rule.key]}, a known optimizer, which is retrained anyway")
+            announce(f"{text!r} is the known optimizer {known[rule.key]}, which is always retrained")
         elif rule.key in given:
-            announce(f"{text!r} is the same function as {given[rule.key]!r}, and is retrained once")
+            announce(f"{text!r} is the same function as {given[rule.key]!r}; it is retrained once")
         given.setdefault(rule.key, text)

@@ -1,4 +1,4 @@
-"""``harness.export`` and ``harness.import_runs``: runs out of a store as files, and files of runs into one."""
+"""``harness.export`` and ``harness.import_runs``: write runs of a store to files, and read such files into a store."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def export(
     format: str = "jsonl",
     watch: Watch = lambda _done, _total: None,
 ) -> list[Path]:
-    """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis.
+    """Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis.
 
     Args:
-        results: the results folder, or the board that a race returned, whose folder is then meant.
+        results: the results folder, or the board that a race returned, whose folder is then used.
         to: folder for the files; None for ``export`` in the results folder.
-        runs: names, as ``harness runs`` lists them; none for all.
-        format: ``jsonl`` for a file a run, which ``import_runs`` and ``load`` read; ``bundle`` for one small file of
-            finished runs on tables, which they read, too; ``csv`` for four tables.
-        watch: hears how many runs are read, of how many.
+        runs: names of runs, as ``harness runs`` lists them; empty for all.
+        format: ``jsonl`` for one file per run, which ``import_runs`` and ``load`` read; ``bundle`` for one small file
+            of finished runs on tables, which they read, too; ``csv`` for four tables.
+        watch: called with how many runs have been read, and how many there are.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
         LedgerError: there is no store, or it has no such run, or a bundle cannot hold one.
@@ -70,7 +70,7 @@ def export(
         names: set[str] = set()
         for archive in archives:
             name = archive.file_name
-            if name.lower() in names:  # a shortened or sanitized name can be another run's
+            if name.lower() in names:  # a shortened or sanitized name can collide with another run's
                 name = f"{archive.header.identity}-{name}"
             names.add(name.lower())
             found.append(_written(place / name, encode(archive)))
@@ -79,11 +79,11 @@ def export(
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of files of runs.
+    """The result of an import.
 
     Attributes:
-        taken: runs that the store did not have.
-        held: runs that it had, the very same.
+        taken: how many runs were imported.
+        held: how many identical runs the store already had.
         refused: why each of the other files was rejected.
     """
 
@@ -98,15 +98,15 @@ def import_runs(
     *,
     watch: Watch = lambda _done, _total: None,
 ) -> Imported:
-    """Take in runs that ``export`` wrote; damaged or invalid files are rejected one by one.
+    """Import runs that ``export`` wrote; damaged or invalid files are rejected one by one.
 
     Args:
         sources: files, or folders of them.
-        results: the results folder, made if it is not there.
-        watch: hears how many files are read, of how many.
+        results: the results folder, which is created if needed.
+        watch: called with how many files have been read, and how many there are.
 
     Returns:
-        How many runs were taken in, and what was wrong with the others.
+        How many runs were imported, and why the other files were rejected.
 
     Raises:
         LedgerError: a folder holds no such files.
@@ -122,7 +122,7 @@ def import_runs(
     paths = list(dict.fromkeys(path for source in several for path in files(Path(source))))
     place, taken, held = arguments.folder(results), 0, 0
     refused: list[HarnessError] = []
-    ledger: Ledger | None = None  # not made for files that are refused
+    ledger: Ledger | None = None  # not created for files that are all rejected
     with ExitStack() as stack:
         for number, path in enumerate(paths, 1):
             try:
@@ -149,7 +149,7 @@ def archives_in(path: Path) -> Iterator[Archive]:
 
 
 def files(source: Path) -> list[Path]:
-    """A file, or those that a folder holds.
+    """Return a file, or the files of exported runs in a folder.
 
     Raises:
         LedgerError: the folder has none.
@@ -163,19 +163,19 @@ def files(source: Path) -> list[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The exported runs that a folder holds, by name."""
+    """Return the files of exported runs in a folder, by name."""
     endings = (SUFFIX, SUFFIX + COMPRESSED, bundle.SUFFIX)
     return sorted(path for ending in endings for path in folder.glob(f"*{ending}"))
 
 
 def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list[RunRow]:
-    """The runs named, or all, in the order they were begun.
+    """Return the named runs, or all, in the order in which they began.
 
     Raises:
         LedgerError: a name is not a run's, or there are no runs.
     """
     if not rows:
-        raise LedgerError(message(f"results folder {results}", expected="runs", got="none", hint="Start one there"))
+        raise LedgerError(message(f"results folder {results}", expected="runs", got="none", hint="Start a run there"))
     known, identities = {row.header.name for row in rows}, {row.identity for row in rows}
     for name in names:
         if name not in identities:

@@ -1,4 +1,4 @@
-"""How runs are followed while they are carried out: a display, and Ctrl-C that loses nothing."""
+"""How active runs are followed: a progress display, and Ctrl-C that loses nothing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def followed(
     watch: Callable[[Progress], None] | None = None,
     signals: Sequence[signal.Signals] = STOPPING,
 ) -> Follow:
-    """What shows the progress of runs, and stops them when the user asks for it.
+    """Return what shows the progress of runs, and stops them when the user asks for it.
 
     Args:
-        quiet: no progress display.
-        announce: told that the runs are about to stop.
-        watch: hears of progress in place of the display.
-        signals: by which the user asks.
+        quiet: whether to show no progress.
+        announce: called with a line when the runs are about to stop.
+        watch: called with the progress instead of the display.
+        signals: the signals by which the user asks to stop.
     """
 
     @contextmanager
@@ -42,7 +42,7 @@ def followed(
 
 @contextmanager
 def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator[threading.Event]:
-    """The first signal asks the loop to stop; the second interrupts. Only a process's main thread hears signals."""
+    """Let the first signal ask the loop to stop, and the second interrupt. Only the main thread can handle signals."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -52,7 +52,7 @@ def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        announce("Stopping after the children in flight here; Ctrl-C again to stop at once.")
+        announce("Stopping after the children that train here now; press Ctrl-C again to stop at once.")
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -61,4 +61,4 @@ def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: set by no Python
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set by Python

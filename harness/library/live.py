@@ -1,4 +1,4 @@
-"""Progress as people like to see it: a live bar on a terminal or in a notebook, a plain line now and then elsewhere."""
+"""Progress displays: a live bar on a terminal or in a notebook, and occasional plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from harness.race.progress import Progress as RunProgress
 
 LINE_SECONDS = 10.0  # between two lines about other work
-LINES = 10  # plain lines that a run prints where there is no terminal
-LINES_OF_MANY = 2  # that each of several runs prints there
+LINES = 10  # plain lines that a run prints without a terminal
+LINES_OF_MANY = 2  # the same for each of several runs
 
 
 def drawable() -> bool:
@@ -32,9 +32,10 @@ def drawable() -> bool:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far some work has come and the time left: by a bar, or where none can be drawn by lines.
+    """Show how far some work has come and the time left: as a bar, or as lines if no bar can be drawn.
 
-    Call what is yielded with (done, total); until then it is shown that the work goes on.
+    Call the yielded function with (done, total). Until the first call, the display only shows that the work is going
+    on.
     """
     if not drawable():
         with _Lines(what) as lines:
@@ -51,7 +52,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 class _Lines:
-    """Lines about some work, from a thread of their own: the work may be at something that tells nothing."""
+    """Prints lines about some work from its own thread, since the work may not report progress for a while."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -67,7 +68,7 @@ class _Lines:
         self._ended.set()
 
     def update(self, done: int, total: int) -> None:
-        """Hear where the work stands."""
+        """Take in how far the work has come."""
         self._standing = (done, total)
 
     def _tell(self) -> None:
@@ -80,11 +81,11 @@ class _Lines:
 
 
 class Live:
-    """The display of runs one after another; use as a context, and hand ``watch`` to the loop.
+    """The display of one run after another; use it as a context manager, and pass ``watch`` to the loop.
 
     Args:
-        quiet: show nothing.
-        runs: all that will be watched; more than one have a line for their whole, with an estimate of its own.
+        quiet: whether to show nothing.
+        runs: all runs that will be watched; if there are several, one line shows their total with its own estimate.
     """
 
     def __init__(self, *, quiet: bool, runs: Sequence[RunHeader]) -> None:
@@ -117,7 +118,7 @@ class Live:
         self._bar.stop()
 
     def watch(self, progress: RunProgress) -> None:
-        """Show where a run stands; called with every completed proposal."""
+        """Show a run's progress; called with every completed proposal."""
         header = progress.header
         name = f"{header.searcher} seed {header.seed}"
         self._whole.count(progress)
@@ -146,10 +147,10 @@ class Live:
 
 
 class Whole:
-    """How far several runs together have come.
+    """The total progress of several runs.
 
     Attributes:
-        total: children of all their budgets.
+        total: the sum of their budgets in children.
     """
 
     def __init__(self, total: int) -> None:
@@ -159,20 +160,20 @@ class Whole:
         self._began = time.monotonic()
 
     def count(self, progress: RunProgress) -> None:
-        """Hear where one of the runs stands."""
+        """Take in the progress of one of the runs."""
         before = self._children.get(progress.header.identity, 0)
         self._children[progress.header.identity] = progress.children
-        if progress.children_per_minute is None:  # nothing trained yet: what there is comes from the ledger
+        if progress.children_per_minute is None:  # nothing trained yet: all children so far come from the ledger
             self._replayed += progress.children - before
 
     @property
     def done(self) -> int:
-        """Children completed, those from the ledger included."""
+        """How many children are completed, including those from the ledger."""
         return sum(self._children.values())
 
     @property
     def left(self) -> str:
-        """Time left for all of them at the pace so far; empty before there is one."""
+        """Return the time left for all runs at the pace so far; empty before there is a pace."""
         trained = self.done - self._replayed
         if trained <= 0:
             return ""
@@ -186,7 +187,7 @@ def _pace(progress: RunProgress) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Seconds as MM:SS, or as hours and so on from one hour on."""
+    """Write seconds as MM:SS, or as H:MM:SS from one hour on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -1,4 +1,4 @@
-"""``harness.load``: all that a results folder holds, as arrays, frames and boards."""
+"""``harness.load``: everything in a results folder, as arrays, frames and boards."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _EVALUATIONS: dict[str, type] = {
 
 
 def load(results: ResultsLike) -> Loaded:
-    """Open all that a results folder holds, to be read as arrays, frames and boards; each is read when first used.
+    """Open a results folder, and return its content as arrays, frames and boards; each is read when it is first used.
 
     Args:
-        results: a results folder; the board that a race returned, whose folder is then meant; or files that ``harness
+        results: a results folder; the board that a race returned, whose folder is then used; or files that ``harness
             export`` wrote: their folder, or one of them.
 
     Raises:
@@ -76,7 +76,7 @@ def load(results: ResultsLike) -> Loaded:
 
 
 class Loaded:
-    """What a results folder holds. Use ``load``.
+    """The content of a results folder. Use ``load`` to get it.
 
     Args:
         folder: the results folder.
@@ -89,17 +89,17 @@ class Loaded:
 
     @cached_property
     def runs(self) -> Columns:
-        """One row a run, in the order begun.
+        """One row per run, in the order in which the runs began.
 
-        ``kind`` is ``search``, ``confirmation`` or ``table``; ``budget`` is in children; ``children`` are those charged
-        and completed; ``best`` and ``area`` are of the best score so far over the budget's children, NaN where a run
-        does not search.
+        ``kind`` is ``search``, ``confirmation`` or ``table``. ``budget`` is in children, and ``children`` counts those
+        charged and completed. ``best`` and ``area`` are the last value and the mean of the best score so far over the
+        budget's children; both are NaN for a run that does not search.
         """
         return Columns.of(_RUNS, [_run(each) for each in self.archives])
 
     @cached_property
     def trials(self) -> Columns:
-        """One row a completed proposal, run by run in the order proposed.
+        """One row per completed proposal, run by run in the order proposed.
 
         ``child`` counts the children charged so far and ``best`` is the best score so far, as boards draw it;
         ``source`` is ``trained``, ``shared`` (trained for an earlier run) or ``duplicate`` (free).
@@ -108,9 +108,9 @@ class Loaded:
 
     @cached_property
     def evaluations(self) -> Columns:
-        """One row a function, protocol, data set, child's seed and environment: what was trained, each once.
+        """One row per evaluation: a function, protocol, data set, child seed and environment, each listed once.
 
-        ``sweep`` holds an array of (learning rate, score) pairs, ``curve`` one of the scores after each epoch.
+        ``sweep`` holds an array of (learning rate, score) pairs, and ``curve`` an array of the scores after each epoch.
         """
         found: dict[tuple[object, ...], Sequence[object]] = {}
         for each in self.archives:
@@ -141,7 +141,7 @@ class Loaded:
 
     @cached_property
     def archives(self) -> tuple[Archive, ...]:
-        """Every run with all that is stored of it, in the order begun."""
+        """Every run with its full record, in the order in which the runs began."""
         if self._files is not None:
             read = [archive for path in self._files for archive in archives_in(path)]
             return tuple(sorted(read, key=lambda each: (each.started, each.header.identity)))

@@ -1,4 +1,4 @@
-"""``harness.race`` and ``harness.run``: searchers, a budget, some seeds, and the board that they end with."""
+"""``harness.race`` and ``harness.run``: let searchers search under a budget, and return the board."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.race.progress import Progress
 from harness.race.racing import Follow, Setup, compete
 
 ProgressLike = bool | Callable[[Progress], None]
-"""Whether a display shows how far the runs are; or what hears of it instead, with every completed proposal."""
+"""Whether to show progress, or a function that is called with the progress after every completed proposal."""
 
 
 def race(
@@ -42,36 +42,37 @@ def race(
 ) -> Board:
     """Run several searchers under one budget with the same seeds, and return their board.
 
-    Every completed child is kept: after Ctrl-C, or a kill, the same call with the same ``results`` resumes the race. A
-    finished race is not run again; the call then returns its board at once.
+    Every completed child is kept. After Ctrl-C or a kill, the same call with the same ``results`` resumes the race. A
+    finished race is not run again: the call then returns its board at once.
 
     Args:
-        searchers: each a name (``"gp"``), a name with settings (``"gp:population=50"`` or ``("gp", {"population":
-            50})``), or a factory; ``harness ls searchers`` lists the names, and ``"all"`` are those that take the
-            space.
+        searchers: one or more searchers, each given as a name (``"gp"``), a name with settings (``"gp:population=50"``
+            or ``("gp", {"population": 50})``), or a factory; ``harness ls searchers`` lists the names, and ``"all"``
+            are those that take the space.
         space: what is searched: a ``Space``, an edition's name, or the arguments of ``Space.of``; None for the space of
-            the protocol's table, or for two blocks of ``icml2017`` where it has no table.
+            the protocol's table, or for two blocks of ``icml2017`` if it has no table.
         protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
-        children: the budget: children trained, for each searcher and seed.
-        proposals: cap on proposals; None for 20 a child.
+        children: the budget: children to train for each searcher and seed.
+        proposals: cap on proposals; None for 20 per child.
         seeds: a number of seeds from 0, or the seeds themselves; one run each.
         data: name of the data set, or the data set itself; toys read none.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
-        workers: children trained at once, or ``"auto"`` for one a core. More than one are processes of their own, so a
-            script that asks for them calls this under ``if __name__ == "__main__":``.
+        workers: how many children train at once, or ``"auto"`` for one per core. Several workers are separate
+            processes, so a script that uses them must call this under ``if __name__ == "__main__":``.
         cluster: address of a Dask scheduler to train on.
         device: where a child trains: ``cpu``, or ``cuda`` for a GPU.
-        asynchronous: tell results as they finish: more throughput, not repeatable.
-        replay: look scores up in the results folder instead of training children.
-        results: the results folder, or a board from it; None for a temporary folder, removed when Python exits.
-        progress: show how far the runs are; or a function that hears it; False to say nothing.
+        asynchronous: whether to tell results as they finish, which gives more throughput but is not repeatable.
+        replay: whether to look up scores in the results folder instead of training children.
+        results: the results folder, or a board from it; None for a temporary folder, which is removed when Python
+            exits.
+        progress: True to show progress, a function that is called with it, or False to show nothing.
 
     Returns:
-        The board of all runs in ``results`` that may be ranked with these.
+        The board of all runs in ``results`` that can be ranked with these.
 
     Raises:
-        HarnessError: an argument is wrong, or the data, the store, a searcher or the workers are not as they must be.
-        KeyboardInterrupt: after Ctrl-C, once the children in flight here have ended; nothing is lost.
+        HarnessError: an argument is wrong, or the data, the store, a searcher or the workers are faulty.
+        KeyboardInterrupt: after Ctrl-C, once the children that train here have ended; nothing is lost.
 
     Example:
         >>> import harness
@@ -131,7 +132,7 @@ def run(
     results: ResultsLike | None = None,
     progress: ProgressLike = True,
 ) -> Board:
-    """Search with one searcher, and return its board: ``race`` with one entrant, whose arguments it takes.
+    """Search with one searcher, and return its board: ``race`` with a single entrant and the same arguments.
 
     Example:
         >>> import harness
@@ -163,14 +164,14 @@ def run(
 
 
 def heard(progress: ProgressLike) -> tuple[Announce, Follow]:
-    """Who is told what a user should know, and how runs are followed."""
+    """Return what receives messages for the user, and what follows the runs."""
     tell: Announce = announce if progress is True else _silent
     watch = progress if callable(progress) else None
     return tell, followed(quiet=progress is not True, announce=tell, watch=watch)
 
 
 def tell_unread(protocol: TaskProtocol, announce: Announce, *, data: bool, data_root: bool) -> None:
-    """Say so where a data set was chosen and the protocol reads none."""
+    """Say so if a data set was chosen but the protocol reads none."""
     unread = [name for name, given in (("data", data), ("data_root", data_root)) if given]
     if unread and protocol.inputs == "none":
         verb = "is" if len(unread) == 1 else "are"
@@ -178,9 +179,9 @@ def tell_unread(protocol: TaskProtocol, announce: Announce, *, data: bool, data_
 
 
 def stopped(results: Path) -> KeyboardInterrupt:
-    """What a call raises that Ctrl-C stopped."""
+    """Return the exception that a call raises after Ctrl-C."""
     return KeyboardInterrupt(f"nothing is lost: call it again with results={str(results)!r} to resume")
 
 
 def _silent(_: str) -> None:
-    """Nobody is told."""
+    """Drop the message."""

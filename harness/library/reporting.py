@@ -1,4 +1,4 @@
-"""``harness.report``: one HTML file that shows all that a results folder holds."""
+"""``harness.report``: one HTML file that shows everything in a results folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.race.store.ledger import Ledger
 
 Watch = Callable[[int, int], None]
 Counting = Callable[[str], AbstractContextManager[Watch]]
-"""Begins to follow some work, which tells how far it has come as (done, of how many)."""
+"""Follows a piece of work, given its name; yields a function that the work calls with (done, total)."""
 
 
 def _unwatched(_: str) -> AbstractContextManager[Watch]:
@@ -28,12 +28,12 @@ def _unwatched(_: str) -> AbstractContextManager[Watch]:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A report.
+    """A report that was written.
 
     Attributes:
-        path: its file.
-        runs: that it shows.
-        size: in bytes.
+        path: path of its file.
+        runs: how many runs it shows.
+        size: size of the file in bytes.
     """
 
     path: Path
@@ -52,18 +52,19 @@ def report(
     replay: bool | None = None,
     counting: Counting = _unwatched,
 ) -> Written:
-    """Write one HTML file with tables, curves and rules, which opens offline and holds its data for download.
+    """Write one HTML file with tables, curves and rules, which opens offline and contains its data for download.
 
     Args:
-        results: the results folder, or the board that a race returned, whose folder is then meant.
+        results: the results folder, or the board that a race returned, whose folder is then used.
         to: the file; None for ``report.html`` in the results folder.
-        board: one board alone, by its number on ``harness leaderboard``.
-        replay: ask the searchers where the confirmed rules came from. True imports whatever ``module:attribute`` a run
-            names, so say it only of runs that you trust; None asks the registered searchers, False none.
-        counting: follows each of its steps.
+        board: number of the only board to show, as on ``harness leaderboard``; None for all.
+        replay: whether to ask the searchers where the confirmed rules came from. True imports whatever
+            ``module:attribute`` a run names, so use it only for runs that you trust. None asks the registered
+            searchers, False none.
+        counting: follows each step of the work.
 
     Returns:
-        The file and what it shows.
+        The file, with its size and the number of runs.
 
     Raises:
         HarnessError: there is no store or no such board, or the file cannot be written.

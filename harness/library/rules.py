@@ -1,4 +1,4 @@
-"""``harness.export_rule``: one rule as another program takes it."""
+"""``harness.export_rule``: one rule in a form for other programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ FORMATS = ("torch", "latex", "dot", "svg")
 
 
 def export_rule(rule: RuleLike, format: str = "torch", *, name: str = "") -> str:
-    """Write a rule for use without this program.
+    """Return the text of a rule for use without this program.
 
     Args:
         rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
-        format: ``torch`` for the source of an optimizer that needs torch alone, ``latex`` for a formula, ``dot`` or
-            ``svg`` for the tree, for Graphviz or as a drawing.
-        name: of the optimizer's class, for torch.
+        format: ``torch`` for the source of an optimizer that needs only torch, ``latex`` for a formula, ``dot`` for the
+            tree in Graphviz's language, or ``svg`` for a drawing of it.
+        name: name of the optimizer's class, for ``torch``.
 
     Raises:
-        RuleSyntaxError: the rule is none.
-        SettingError: there is no such format, or the name is no name of a class.
+        RuleSyntaxError: the text is not a rule.
+        SettingError: there is no such format, or the name cannot be the name of a class.
 
     Example:
         >>> import harness

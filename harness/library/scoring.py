@@ -1,4 +1,4 @@
-"""``harness.score``: one rule, one child, outside of any race; nothing is stored."""
+"""``harness.score``: train one child with one rule outside of any race; nothing is stored."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Watch = Callable[[int, int], None]
 
 
 def _unwatched(_done: int, _total: int) -> None:
-    """Nobody follows the child."""
+    """Ignore the progress."""
 
 
 class Scorer:
-    """Scores rules one after another by one protocol on one data set, which is loaded once.
+    """Scores rules one after another with one protocol on one data set, which is loaded once.
 
     Args:
         protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
         data: name of the data set, or the data set itself; toys read none.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
         device: where a child trains: ``cpu``, or ``cuda`` for a GPU.
-        announce: told in one line what takes long, such as a download.
-        options: what else the protocol's task takes, such as ``test=True``.
+        announce: called with one line about anything that takes long, such as a download.
+        options: further arguments of the protocol's task, such as ``test=True``.
 
     Attributes:
         protocol: how rules are scored.
@@ -79,13 +79,13 @@ class Scorer:
     def __call__(
         self, rule: RuleLike, *, seed: int = 0, child_seed: int | None = None, watch: Watch = _unwatched
     ) -> Outcome:
-        """Train one child.
+        """Train one child, and return its outcome.
 
         Args:
             rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
-            seed: of a run: a run with it trains this very child.
-            child_seed: of the child itself, instead.
-            watch: hears how far the child is, as (examples, of how many), of tasks that tell it.
+            seed: seed of a run: a run with this seed trains exactly this child.
+            child_seed: seed of the child itself, instead of ``seed``.
+            watch: called with (examples, total examples) if the task reports its progress.
 
         Raises:
             SpaceError: the protocol looks outcomes up, and its table does not hold the rule.
@@ -111,19 +111,19 @@ def score(
     seed: int = 0,
     device: str = CPU,
 ) -> Outcome:
-    """Train one child, and return what it earned: its reward, the sweep and the curve. ``Scorer`` scores many.
+    """Train one child, and return its outcome: reward, sweep and curve. Use ``Scorer`` for many rules.
 
     Args:
         rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
         protocol: how it is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
         data: name of the data set, or the data set itself; toys read none.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
-        seed: the run's: a run with it trains this very child.
+        seed: the run's seed: a run with this seed trains exactly this child.
         device: where the child trains: ``cpu``, or ``cuda`` for a GPU.
 
     Raises:
-        HarnessError: an argument is wrong, the data is missing, or the task cannot be built. A rule that diverges is an
-            outcome.
+        HarnessError: an argument is wrong, the data is missing, or the task cannot be built. A rule that diverges does
+            not raise; its outcome says so.
 
     Example:
         >>> import harness

@@ -1,6 +1,6 @@
 """How a search is run: protocols, seeds, the loop, the engine and the ledger (protocol §3).
 
-``harness.race(…)`` races searchers: the package shares its name with that function, and calls it.
+``harness.race(…)`` races searchers: the package has the same name as that function, and calling it calls the function.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class _Race(ModuleType):
-    """A package that can be called, as ``harness.library.racing.race``, which lies above it."""
+    """A package that can be called; the call goes to ``harness.library.racing.race``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__wrapped__(*args, **kwargs)
@@ -19,7 +19,7 @@ class _Race(ModuleType):
     def __wrapped__(self) -> Any:  # where ``help`` and ``inspect.signature`` look
         return importlib.import_module("harness.library.racing").race
 
-    def __reduce__(self) -> tuple[Any, ...]:  # by name, as other modules are, where a function that names it travels
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled by name, as modules are, with functions that refer to it
         return importlib.import_module, (__name__,)
 
 

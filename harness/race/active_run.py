@@ -1,4 +1,4 @@
-"""A run under way: what has been proposed and charged, and the way of a proposal through ledger, engine and back."""
+"""An active run: what has been proposed and charged, and a proposal's way through ledger and engine and back."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from harness.race.progress import Meter, Progress
 from harness.race.store.writer import RunWriter
 from harness.race.validation import checked
 
-PATIENCE_SECONDS = 0.2  # how long a request to stop may go unheard while children train elsewhere
+PATIENCE_SECONDS = 0.2  # how long a request to stop may go unnoticed while children train elsewhere
 
 
 Proposing = Searcher[Rule] | Searcher[Candidate]
-"""What proposes in a search, or reads what is to be confirmed from a list."""
+"""Proposes rules in a search, or reads the candidates of a confirmation from a list."""
 
 
 class StopRequest(Protocol):
-    """Whether the user wants the run to stop, such as a ``threading.Event``."""
+    """Says whether the user wants the run to stop; a ``threading.Event``, for example."""
 
     def is_set(self) -> bool:
-        """True once it was asked for."""
+        """Return True once the user has asked the run to stop."""
 
 
 class Stopped(Exception):
@@ -34,12 +34,12 @@ class Stopped(Exception):
 
 
 class ActiveRun:
-    """The accounts of one run, and its dealings with searcher, ledger and engine.
+    """The state of one active run, and its calls to searcher, ledger and engine.
 
     Attributes:
-        run: the right to write it.
-        header: which run it is.
-        searcher: who proposes.
+        run: the writer of its record.
+        header: the run's header.
+        searcher: the searcher that proposes.
         engine: where children train.
         meter: what the display shows.
         entries: every proposal so far, pending ones included.
@@ -60,11 +60,11 @@ class ActiveRun:
         self.engine = engine
         self.meter = Meter(run.header)
         self.entries: list[Entry] = []
-        self._written = 0  # of these, those that the ledger and the engine know
+        self._written = 0  # how many of these the ledger and the engine know
         self._watch = watch
         self._stop = stop
         self._clock = 0
-        self._unflushed = False  # whether the ledger holds anything that losing power could take back
+        self._unflushed = False  # whether the ledger holds anything that a power loss could undo
         self._first: dict[str, int] = {}  # key → its first proposal, the one that is charged
         self._tickets: dict[int, int] = {}  # ticket → the proposal in flight
         self._waiting: dict[int, list[int]] = {}  # proposal in flight → its duplicates
@@ -72,40 +72,40 @@ class ActiveRun:
 
     @property
     def children_left(self) -> int:
-        """Children that may still be charged; those in flight are charged already."""
+        """How many children may still be charged; those in flight are charged already."""
         return self.header.budget.children - len(self._first)
 
     @property
     def proposals_left(self) -> int:
-        """Proposals that may still be made."""
+        """How many proposals may still be made."""
         return self.header.budget.proposals - len(self.entries)
 
     @property
     def spent(self) -> bool:
-        """Whether nothing more may be asked for."""
+        """Whether the budget allows no further proposal."""
         return self.children_left <= 0 or self.proposals_left <= 0
 
     @property
     def untold(self) -> int:
-        """Pending proposals: children in flight or about to be, and duplicates that wait for them."""
+        """How many proposals are pending: children in flight or queued, and duplicates that wait for them."""
         entered = sum(entry.outcome is None for entry in self.entries[self._written :])
         return entered + len(self._tickets) + sum(map(len, self._waiting.values()))
 
     def tick(self) -> int:
-        """Number the next logical step."""
+        """Return the number of the next logical step."""
         self._clock += 1
         return self._clock - 1
 
     def check_stop(self) -> None:
-        """Raise ``Stopped`` if the user asked for it."""
+        """Raise ``Stopped`` if the user asked the run to stop."""
         if self._stop is not None and self._stop.is_set():
             raise Stopped
 
     def ask(self, count: int) -> list[Candidate]:
-        """Ask the searcher for up to ``count`` proposals, and hold it to the contract.
+        """Ask the searcher for up to ``count`` proposals, and check its answer against the contract.
 
         Raises:
-            SearcherError: it gave too many, or something that is no rule.
+            SearcherError: it returned too many, or something that is not a rule.
             SpaceError: a rule lies outside its space.
         """
         rules: list[Candidate] = list(self.searcher.ask(count))
@@ -113,7 +113,7 @@ class ActiveRun:
         strangers = [rule for rule in rules if not isinstance(rule, Rule | NamedOptimizer)]
         if len(rules) > count or strangers:
             got = repr(strangers[0]) if strangers else f"{len(rules)} rules"
-            hint = "Mend the searcher: `harness conformance` tests it"
+            hint = "Fix the searcher; `harness conformance` tests it"
             raise SearcherError(message(what, expected=f"at most {count} rules", got=got, hint=hint))
         for offset, rule in enumerate(rules):
             try:
@@ -123,7 +123,7 @@ class ActiveRun:
         return rules
 
     def place(self, rules: Sequence[Candidate], *, asked: int) -> range:
-        """Enter the answer to one ask, and dispatch it.
+        """Record the answer to one ask, and dispatch it.
 
         Args:
             rules: the answer.
@@ -143,9 +143,9 @@ class ActiveRun:
         return placed
 
     def enter(self, rules: Sequence[Candidate], *, asked: int) -> range:
-        """Take the answer to one ask into the accounts.
+        """Add the answer to one ask to the run's state.
 
-        What is known at once, duplicates and shared evaluations, is to be told at the next step.
+        Outcomes that are known at once, of duplicates and shared evaluations, are told at the next step.
 
         Args:
             rules: the answer.
@@ -163,7 +163,7 @@ class ActiveRun:
         return range(start, len(self.entries))
 
     def dispatch(self) -> None:
-        """Write down what was entered since the last time, unless the ledger has it; then set new children to train."""
+        """Write new proposals to the ledger, unless it has them already; then submit new children to the engine."""
         entered, self._written = self.entries[self._written :], len(self.entries)
         recorded = len(self.run.recorded)
         if fresh := [entry for entry in entered if entry.index >= recorded]:
@@ -179,24 +179,24 @@ class ActiveRun:
                 self._waiting.setdefault(self._first[entry.key], []).append(entry.index)
 
     def receive(self, told: Callable[[], int], *, timeout_seconds: float = PATIENCE_SECONDS) -> list[int]:
-        """Wait a moment for a child, and write down its outcome and those of all that have finished by then.
+        """Wait a moment for a child, and write the outcomes of all children that have finished by then.
 
-        An outcome is the child's own and that of the duplicates that wait for it. A second or late delivery finds its
-        ticket used, and changes nothing.
+        An outcome goes to the child's proposal and to the duplicates that wait for it. A second or late delivery has no
+        effect, because its ticket is used.
 
         Args:
-            told: gives the step at which each will be told, called in that order.
+            told: returns the step at which the next outcome will be told; called once for each, in order.
             timeout_seconds: how long to wait for the first child.
 
         Returns:
             The indexes of the proposals that are now complete, in order.
         """
-        finished: dict[int, Outcome] = {}  # by its first proposal
+        finished: dict[int, Outcome] = {}  # by the function's first proposal
         try:
             self._deliver(finished, timeout_seconds=timeout_seconds)
             while self.engine.ready:
                 self._deliver(finished, timeout_seconds=0.0)
-        finally:  # what has finished is written, whatever befell the next
+        finally:  # finished children are written even if the next one fails
             complete = [
                 dataclasses.replace(self.entries[index], outcome=outcome, told=told())
                 for first, outcome in finished.items()
@@ -211,32 +211,32 @@ class ActiveRun:
         return [entry.index for entry in complete]
 
     def tell(self, indexes: Sequence[int]) -> None:
-        """Let the searcher hear of completed proposals, once they are on the disk (law 6)."""
+        """Tell the searcher of completed proposals once they are on disk (law 6)."""
         if self._unflushed:
             self.run.flush()
             self._unflushed = False
         self.hear([self.entries[index] for index in indexes])
 
     def hear(self, entries: Sequence[Entry]) -> None:
-        """Let the searcher hear of entries that are on the disk."""
-        # What proposes rules alone has none but rules in its entries: the header sees to that.
+        """Tell the searcher of entries that are on disk."""
+        # A searcher of rules has only rules in its entries: the header ensures that.
         self.searcher.tell([entry.trial for entry in entries])  # type: ignore[misc]
 
     def check_replayed(self) -> None:
         """Raise if the searcher ended before its recorded proposals did.
 
         Raises:
-            ReplayError: it did.
+            ReplayError: it ended early.
         """
         if len(self.entries) < len(self.run.recorded):
             raise self.differs("a proposal", "none left")
 
     def differs(self, expected: str, got: object, *, index: int | None = None) -> ReplayError:
-        """The error of a replay that leaves the record, by default at the next proposal."""
+        """Return the error for a replay that differs from the record, by default at the next proposal."""
         where = len(self.entries) if index is None else index
         hint = (
             "The searcher changed or is not deterministic: restore it, "
-            "or begin the run anew in another folder with --results"
+            "or start the run again in another folder with --results"
         )
         what = f"replay of run {self.header.name}, proposal {where}"
         return ReplayError(message(what, expected=f"{expected}, as recorded", got=got, hint=hint))
@@ -271,7 +271,7 @@ class ActiveRun:
         if entry.charged != charged:
             kinds = {True: "a new function", False: "a duplicate"}
             raise self.differs(f"{rule} to be {kinds[entry.charged]}", kinds[charged])
-        return dataclasses.replace(entry, rule=rule)  # a record lacks what an optimizer is built from
+        return dataclasses.replace(entry, rule=rule)  # a record does not hold what builds an optimizer
 
     def _count(self, entry: Entry, *, replayed: bool) -> None:
         self.meter.count(entry, replayed=replayed)

@@ -1,7 +1,7 @@
-"""What scores depend on besides rule and seed, and the two ways to have them: training children, or the store.
+"""What scores depend on besides rule and seed, and the two sources of scores: training children, or the store.
 
-Training needs data, a task, and how any other process builds the same. A replay needs none of these: what its runs
-were pinned by is read from the store.
+Training needs the data, a task, and a description from which another process builds the same task. A replay needs none
+of these: it reads from the store what its runs depend on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.race.store.ledger import Ledger
 from harness.registry import BUILT_IN, Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
-"""Told in one line what a user should know of, such as that a download takes long."""
+"""Called with one line for the user, such as that a download takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Conditions:
         protocol: how rules are scored.
         data: the data set's registry name.
         fingerprint: hash of its decoded arrays.
-        environment: the task's version, library versions, device, as it is pinned in the headers of runs.
+        environment: the task's version, library versions and device, as pinned in the headers of runs.
     """
 
     protocol: TaskProtocol
@@ -46,12 +46,12 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Scores are earned by children that train, here or on workers.
+    """Scores come from children that train, here or on workers.
 
     Attributes:
         conditions: what the scores depend on.
         spec: how another process builds the task.
-        task: built here; None where a cluster trains.
+        task: the task, built here; None if a cluster trains.
         workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None to train on this machine.
     """
@@ -63,7 +63,7 @@ class Training:
     cluster: str | None
 
     def open(self, headers: Sequence[RunHeader]) -> Engine:
-        """Open the engine for some runs: no more workers than any of them has children.
+        """Open the engine for some runs, with no more workers than any of them has children.
 
         Raises:
             HarnessError: the workers or the cluster cannot be reached.
@@ -74,11 +74,11 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Replaying:
-    """Scores are looked up in the store; nothing trains.
+    """Scores come from the store; nothing trains.
 
     Attributes:
         conditions: what the scores depend on.
-        ledger: where they are.
+        ledger: the store that holds them.
     """
 
     conditions: Conditions
@@ -101,20 +101,20 @@ def prepared(
     candidates: bool = False,
     announce: Announce = lambda _: None,
 ) -> Training:
-    """Load the data and build the task: here, or where a cluster trains on one of its workers.
+    """Load the data and build the task: here, or on a worker of the cluster if there is one.
 
-    This machine need not have what the workers have, such as a GPU, so it is they who say what scores depend on.
+    This machine may lack what the workers have, such as a GPU, so a worker says what scores depend on.
 
     Args:
         protocol: how rules are scored.
-        name: of the data set, or the data set itself.
+        name: name of the data set, or the data set itself.
         root: the folder that holds it, or None.
         device: where children train.
         workers: children trained at once, at most; ignored with a cluster.
         cluster: address of a Dask scheduler, or None to train on this machine.
-        test: score test examples, too.
-        candidates: train other candidates than rules, too.
-        announce: told what takes long.
+        test: whether to score test examples, too.
+        candidates: whether to train other candidates than rules, too.
+        announce: called with a line about anything that takes long.
 
     Raises:
         DataError: the data set is missing or damaged.
@@ -149,11 +149,11 @@ def prepared(
 def dataset(
     name: str | Dataset, root: Path | None, protocol: TaskProtocol, *, announce: Announce = lambda _: None
 ) -> Dataset:
-    """Load the data set that the protocol's task reads; a protocol that reads none gets a data set of nothing.
+    """Load and return the data set that the protocol's task reads; an empty data set if it reads none.
 
     Raises:
         DataError: it is missing or damaged, or of another kind; the message says how to get it.
-        RegistryError: no data set has that name, or it cannot be called as one.
+        RegistryError: no data set has that name, or what has it is not a data set factory.
     """
     if protocol.inputs == "none":
         return NO_DATA
@@ -177,35 +177,37 @@ def task_and_data(
     candidates: bool = False,
     announce: Announce = lambda _: None,
 ) -> tuple[Callable[..., Task], Dataset]:
-    """Load a protocol's task and its data set.
+    """Load and return a protocol's task factory and its data set.
 
     Raises:
         DataError: the data set is missing or damaged.
         RegistryError: no task or data set has that name.
-        HarnessError: the task cannot train on the device, or candidates that are no rules.
+        HarnessError: the task cannot train on the device, or cannot train candidates that are not rules.
     """
-    if device != CPU or candidates:  # a download would come before the complaint
+    if device != CPU or candidates:  # complain before a download
         check_abilities(load(Kind.TASK, protocol.task), protocol, device=device, candidates=candidates)
-    data = dataset(name, root, protocol, announce=announce)  # before the task, for what is missing is then said at once
+    data = dataset(name, root, protocol, announce=announce)  # before the task, so that missing data is reported at once
     return load(Kind.TASK, protocol.task), data
 
 
 def conditions_held(
     records: Sequence[Judged], protocol: TaskProtocol, *, seeds: Sequence[int], data: str = "auto"
 ) -> list[Conditions]:
-    """What the store's evaluations by a protocol were made on: one data set, in one or more environments.
+    """Return the conditions of a protocol's evaluations in the store: one data set, in one or more environments.
 
     Args:
         records: all runs of the store.
         protocol: how children are scored.
-        seeds: of the runs to replay; the child's seed follows from the run's, so no other run's evaluations will do.
+        seeds: seeds of the runs to replay; a child's seed follows from the run's seed, so other evaluations are of no
+            use.
         data: name of the data set, or the first digits of its fingerprint; ``auto`` takes the only one there is.
 
     Returns:
-        At least one, that with the most evaluations first; they differ in environment alone.
+        At least one set of conditions, that with the most evaluations first; they differ only in the environment.
 
     Raises:
-        LedgerError: nothing is held for this protocol, these seeds and this data, or several data sets are.
+        LedgerError: the store has no evaluations for this protocol, these seeds and this data, or has several data
+            sets.
     """
     what = f"replay by protocol {protocol.name} v{protocol.version}"
     alike = [
@@ -216,9 +218,9 @@ def conditions_held(
     of_data = [record for record in alike if data == "auto" or protocol.inputs == "none" or _named(record, data)]
     useful = [record for record in of_data if record.header.seed in set(seeds)]
     if not useful:
-        expected = f"evaluations in the ledger of seed {_listed(seeds)}"
+        expected = f"evaluations for seed {_listed(seeds)} in the ledger"
         if not alike:
-            got = "none by this protocol"
+            got = "none with this protocol"
         elif not of_data:
             got = f"only those on data {_listed(sorted({record.header.data_label for record in alike}))}"
         else:

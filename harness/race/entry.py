@@ -1,4 +1,4 @@
-"""One proposal of a run: what was proposed, what its outcome is, and where the outcome comes from."""
+"""A proposal of a run: what was proposed, what its outcome is, and where the outcome comes from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Source(StrEnum):
     """Where a proposal's outcome comes from."""
 
     TRAINED = "trained"  # a child of this run, charged
-    SHARED = "shared"  # found in the store, trained by another run with the same seed; charged all the same
+    SHARED = "shared"  # found in the store, where another run with the same seed trained it; charged, too
     DUPLICATE = "duplicate"  # the same function as an earlier proposal of this run: free
 
 
@@ -23,7 +23,7 @@ class Entry:
 
     Attributes:
         index: its place among the run's proposals, from 0.
-        rule: what was proposed: of a search a rule, of a confirmation any candidate.
+        rule: what was proposed: a rule in a search, any candidate in a confirmation.
         key: the rule's canonical form, or the candidate's key.
         source: where its outcome comes from.
         asked: the logical step at which it was asked for. Every ask and every tell of a run is one step, from 0.
@@ -46,6 +46,6 @@ class Entry:
 
     @property
     def trial(self) -> Trial[Candidate]:
-        """What the searcher is told. Only for a completed entry."""
+        """What the searcher is told; only completed entries have it."""
         assert self.outcome is not None, "a pending entry has nothing to tell"
         return Trial(self.index, self.rule, self.outcome, self.charged)

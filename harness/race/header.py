@@ -1,4 +1,4 @@
-"""The header of a run: all that its scores depend on, and what it may be ranked with."""
+"""The header of a run: everything that its scores depend on, and what it may be ranked with."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _LABEL_DIGITS = 8  # of a fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a run retrains that does not search (protocol §3).
+    """What a run retrains if it does not search (protocol §3).
 
     Attributes:
-        rules: their token strings, or the records of other candidates, in the order of training, each another function.
-        searched: ``comparable`` of the searches that nominated them; empty where they were named by hand.
-        nominated: how they were chosen among those found, ``nominating.way``, settled before any is retrained; empty
-            where they were named by hand, and in records of before there were several ways.
+        rules: their token strings, or the records of other candidates, in the order of training, all different
+            functions.
+        searched: ``comparable`` of the searches that nominated them; empty if they were named by hand.
+        nominated: how they were chosen among those found, ``nominating.way``, fixed before any is retrained; empty if
+            they were named by hand, and in old records from when there was only one way.
     """
 
     rules: tuple[str, ...]
@@ -41,17 +42,17 @@ class Confirmation:
 
     @property
     def noun(self) -> str:
-        """What people are told that they are."""
+        """What messages call them: ``rules`` or ``candidates``."""
         return "candidates" if any(map(names_optimizer, self.rules)) else "rules"
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
+@dataclass(frozen=True, kw_only=True)  # no slots: they would prevent caching the hashes
 class RunHeader(ABC):
     """Everything that a run's scores depend on (law 5): what the headers of all kinds of run pin.
 
-    ``identity`` says which run it is: the same command gives the same identity and so goes on with the same run.
-    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed under
-    another one. ``provenance`` is written down for the reader alone.
+    ``identity`` says which run it is: the same command gives the same identity and so resumes the same run.
+    ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed in
+    another environment. ``provenance`` is only for readers.
 
     Attributes:
         kind: what the run is for; of a kind with a field of its own, the field's name.
@@ -64,7 +65,7 @@ class RunHeader(ABC):
         data_fingerprint: hash of its decoded arrays.
         budget: what the run may use.
         seed: decides the searcher's randomness and, with the protocol, the child's.
-        asynchronous: results told as they finish, not as asked.
+        asynchronous: whether results are told as they finish instead of in the order asked.
         environment: task version, library versions, device, threads.
         provenance: versions of harness, Python and libraries, commit, hardware, command line.
     """
@@ -97,7 +98,7 @@ class RunHeader(ABC):
 
     @cached_property
     def identity(self) -> str:
-        """Hash of ``comparable``, the searcher with its settings, seed, order of telling, and rules to confirm."""
+        """Hash of ``comparable``, the searcher, its settings, the seed, the order of telling, and rules to confirm."""
         return _digest(
             {
                 "comparable": self.comparable,
@@ -111,7 +112,7 @@ class RunHeader(ABC):
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from."""
+        """The seed from which every child of the run trains."""
         return child_seed(self.seed, self.protocol)
 
     @cached_property
@@ -121,7 +122,7 @@ class RunHeader(ABC):
 
     @property
     def searches(self) -> bool:
-        """Whether it is a search: boards rank nothing else."""
+        """Whether it is a search; boards rank only searches."""
         return isinstance(self, SearchHeader)
 
     @property
@@ -133,8 +134,9 @@ class RunHeader(ABC):
         """Raise unless the run may train a candidate: a rule of its space, or one of those that it confirms.
 
         Raises:
-            SpaceError: it may not.
-            RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
+            SpaceError: it may not train the candidate.
+            RuleSyntaxError: the candidate is to be confirmed, but is not even shaped like a rule of another language
+                version.
         """
         if not isinstance(rule, Rule):
             hint = "Confirm other optimizers with `harness confirm --candidate`"
@@ -143,7 +145,7 @@ class RunHeader(ABC):
 
     @property
     def in_our_language(self) -> bool:
-        """Whether its rules are of this version of the language."""
+        """Whether its rules are from this version of the language."""
         return self.environment.get("language", FIRST_LANGUAGE) == str(LANGUAGE_VERSION)
 
     @property
@@ -154,11 +156,11 @@ class RunHeader(ABC):
 
     @property
     def data_label(self) -> str:
-        """The data set as people are told of it: its name and the first digits of its fingerprint."""
+        """The data set's label in messages: its name and the first digits of its fingerprint."""
         return f"{self.data} ({self.data_fingerprint[:_LABEL_DIGITS]})"
 
     def to_json(self) -> str:
-        """The header as canonical JSON."""
+        """Return the header as canonical JSON."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(RunHeader)}
         fields |= {
             "settings": dict(self.settings),
@@ -172,7 +174,7 @@ class RunHeader(ABC):
 
     @staticmethod
     def from_json(text: str) -> RunHeader:
-        """Read what ``to_json`` wrote.
+        """Return the header that ``to_json`` wrote.
 
         Raises:
             LedgerError: the text is not a header.

@@ -1,12 +1,12 @@
-"""The only search loop: ask, charge, evaluate, write down, tell (protocol §3).
+"""The only search loop: ask, charge, evaluate, record, tell (protocol §3).
 
-A run is a sequence of logical steps, each one ask or one tell. In order (the default), the searcher is asked for a
-batch and told all of it, in the order asked; so the steps depend on nothing but the searcher and its scores, whatever
-the number of workers. With ``--async`` it is asked for one proposal whenever a worker is free, where there are many a
-little before, and told each as it finishes; then the steps are an accident of timing, and the ledger records it.
+A run is a sequence of logical steps; each is one ask or one tell. By default, the searcher is asked for a batch and
+told all of it, in the order asked. So the steps depend only on the searcher and its scores, whatever the number of
+workers. With ``--async``, the searcher is asked for one proposal whenever a worker is free (a little earlier if there
+are many workers), and told each outcome as it arrives. Then the steps depend on timing, and the ledger records them.
 
-Either way a run resumes by replay: a fresh searcher is led through the recorded steps, must make the recorded proposals
-again (law 4), and hears the recorded outcomes; then the loop goes on with the proposals that were pending.
+Either way, a run resumes by replay: a fresh searcher repeats the recorded steps, must make the recorded proposals again
+(law 4), and is told the recorded outcomes. Then the loop continues with the proposals that were pending.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from harness.race.progress import Meter, Progress, RunSummary
 from harness.race.runs import RunState
 from harness.race.store.ledger import Ledger
 
-_ASK_SECONDS = 0.5  # how long a proposal may wait for others to be written down with it
-_SLOTS_TO_ONE_WAITING = 8  # of many workers one in so many finds its next child waiting, and loses no time
+_ASK_SECONDS = 0.5  # how long a proposal may wait to be recorded together with others
+_SLOTS_TO_ONE_WAITING = 8  # with many workers, one proposal waits for every so many slots, so that no worker loses time
 
 
 def search(
@@ -36,21 +36,22 @@ def search(
     watch: Callable[[Progress], None] = lambda _: None,
     stop: StopRequest | None = None,
 ) -> RunSummary:
-    """Run a search to the end of its budget, or go on with it from where the ledger has it.
+    """Run a search to the end of its budget, resuming from what the ledger holds.
 
     Args:
-        header: which run.
-        searcher: a fresh one, built with the header's space, seed and settings.
-        engine: where children train; it is left open.
+        header: the run's header.
+        searcher: a fresh searcher, built with the header's space, seed and settings.
+        engine: where children train; it stays open.
         ledger: open for writing.
         watch: called once at the start and then with every completed proposal, the replayed ones included.
-        stop: once set, the loop ends between two results; it does not wait for children on another process.
+        stop: once set, the loop ends between two results; it does not wait for children in another process.
 
     Returns:
-        The run as it was left, finished or stopped.
+        A summary of the run, finished or stopped.
 
     Raises:
-        LedgerError: another process has the run, it was made under other conditions, or the store cannot be written.
+        LedgerError: another process works on the run, it was made under other conditions, or the store cannot be
+            written.
         ReplayError: the searcher does not repeat its recorded proposals.
         SpaceError: it proposed a rule outside its space.
         SearcherError: it broke the contract of ask and tell.
@@ -73,7 +74,7 @@ def search(
         except Stopped:
             run.finish(RunState.STOPPED)
         except BaseException:
-            with suppress(LedgerError):  # the first trouble is the one to report
+            with suppress(LedgerError):  # the first error is the one to report
                 run.finish(RunState.STOPPED)
             raise
         finally:
@@ -82,7 +83,7 @@ def search(
 
 
 def _tell_in_order(active: ActiveRun) -> None:
-    """Batches: asked together, told together. The count asked for depends on the history alone."""
+    """Ask for whole batches and tell them together. The count asked for depends only on the history."""
     while not active.spent:
         active.check_stop()
         rules = active.ask(min(_batch(active.searcher), active.children_left, active.proposals_left))
@@ -103,7 +104,7 @@ def _tell_in_order(active: ActiveRun) -> None:
 
 
 def _tell_as_finished(active: ActiveRun) -> None:
-    """One at a time, with every slot of the engine busy."""
+    """Ask for one proposal at a time, and keep every slot of the engine busy."""
     _replay(active)
     while True:
         active.check_stop()
@@ -115,11 +116,11 @@ def _tell_as_finished(active: ActiveRun) -> None:
 
 
 def _fill(active: ActiveRun) -> bool:
-    """Ask for a proposal for every free slot and a few to wait, and write them down together before they train.
+    """Ask for a proposal for every free slot and a few more, and record them together before they train.
 
     Returns:
-        True when enough are pending, or nothing is left to ask for; False when the searcher took so long that what
-        it has given should train meanwhile.
+        True if enough proposals are pending or none is left to ask for; False if the searcher took so long that its
+        proposals so far should train meanwhile.
     """
     slots, began = active.engine.slots, time.monotonic()
     wanted = slots + slots // _SLOTS_TO_ONE_WAITING
@@ -144,7 +145,7 @@ def _fill(active: ActiveRun) -> bool:
 
 
 def _replay(active: ActiveRun) -> None:
-    """Lead the searcher through the recorded asks and tells, step by step."""
+    """Repeat the recorded asks and tells with the searcher, step by step."""
     recorded = active.run.recorded
     asks = {entry.asked for entry in recorded}
     tells = {entry.told: entry for entry in recorded if entry.told is not None}
@@ -169,4 +170,4 @@ def _batch(searcher: Proposing) -> int:
     if isinstance(batch, int) and batch >= 1:
         return batch
     what = f"{type(searcher).__name__}.batch"
-    raise SearcherError(message(what, expected="a whole number from 1", got=repr(batch), hint="Mend the searcher"))
+    raise SearcherError(message(what, expected="a whole number from 1", got=repr(batch), hint="Fix the searcher"))

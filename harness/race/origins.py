@@ -1,8 +1,8 @@
-"""Where recorded proposals came from, told by the searcher that made them: it is led through its history once more.
+"""Where recorded proposals came from: the searcher that made them replays its history and is asked.
 
-The ledger does not hold parents or probabilities, and need not: ``(space, seed, settings, history)`` determines them
-(law 4). A fresh searcher is asked and told what the record says, must propose what is recorded, and is then asked for
-the origin of the proposals of interest, before it learns anything more. Nothing is trained and nothing is written.
+The ledger does not hold parents or probabilities, because ``(space, seed, settings, history)`` determines them (law 4).
+A fresh searcher repeats the recorded steps and must make the recorded proposals. It is asked for the origin of each
+proposal of interest before it learns anything more. Nothing is trained and nothing is written.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def origins(
     indexes: Collection[int],
     watch: Callable[[int], None] = lambda _: None,
 ) -> dict[int, Origin]:
-    """Where some proposals of a run came from.
+    """Return where some proposals of a run came from.
 
     Args:
-        header: which run.
+        header: the run's header.
         entries: its proposals in order, as recorded.
-        searcher: a fresh one, built with the header's space, seed and settings.
+        searcher: a fresh searcher, built with the header's space, seed and settings.
         indexes: the proposals of interest.
-        watch: hears how many proposals have been made again.
+        watch: called with how many proposals have been replayed.
 
     Returns:
-        By index; nothing for a searcher that does not explain itself.
+        The origins by index; empty for a searcher that does not explain its proposals.
 
     Raises:
         ReplayError: the searcher does not repeat its recorded proposals.
@@ -71,5 +71,5 @@ def origins(
 
 def _differs(header: RunHeader, index: int) -> ReplayError:
     what = f"replay of run {header.name}, proposal {index}"
-    hint = "The searcher changed or is not deterministic: leave its origins out with --no-replay"
+    hint = "The searcher changed or is not deterministic: leave origins out with --no-replay"
     return ReplayError(message(what, expected="what is recorded", got="something else", hint=hint))

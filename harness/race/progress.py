@@ -1,4 +1,4 @@
-"""What a live display shows of a run, and what is known when it ends."""
+"""The progress of a run for a live display, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.race.header import RunHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 
-_WINDOW = 20  # deliveries of children whose pace is averaged
-_TOGETHER_SECONDS = 0.05  # children that end so soon after one another have trained side by side: one delivery
+_WINDOW = 20  # deliveries of children over which the pace is averaged
+_TOGETHER_SECONDS = 0.05  # children that finish within this time have trained side by side: one delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +22,16 @@ class Progress:
     """A run at one moment.
 
     Attributes:
-        header: which run it is.
+        header: the run's header.
         children: children charged and completed.
         budget: what the run may use.
         proposals: proposals completed, duplicates included.
-        duplicates: of these, the free ones.
+        duplicates: how many of these were duplicates, which are free.
         replayed: proposals whose outcomes were in the ledger when this process began.
         best_score: best score so far; None before the first child that is OK.
         best_rule: the rule that earned it, the earliest proposed among equals.
         children_per_minute: pace of this process over its last children; None before it has trained one.
-        seconds_left: at that pace, until the children are used up; None without a pace.
+        seconds_left: time until the children are used up at that pace; None if there is no pace yet.
     """
 
     header: RunHeader
@@ -48,10 +48,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as one process leaves it.
+    """A run as a process leaves it.
 
     Attributes:
-        header: which run it is.
+        header: the run's header.
         state: finished, or stopped on request.
         trials: completed trials in the order proposed.
         children: children charged and completed.
@@ -76,7 +76,7 @@ class Meter:
 
     def __init__(self, header: RunHeader) -> None:
         self._header = header
-        # When a delivery came, and how many this process had trained by then.
+        # When each delivery came, and how many children this process had trained by then.
         self._delivered: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=_WINDOW + 1)
         self.children = 0
         self.proposals = 0
@@ -100,7 +100,7 @@ class Meter:
             self.best = trial
 
     def progress(self) -> Progress:
-        """The run now."""
+        """Return the run's progress now."""
         pace = None
         if self.trained:
             since, before = self._delivered[0]
@@ -120,7 +120,7 @@ class Meter:
         )
 
     def summary(self, state: RunState, entries: Sequence[Entry], *, seconds: float) -> RunSummary:
-        """The run as it is left.
+        """Return the summary of the run.
 
         Args:
             state: finished or stopped.

@@ -1,4 +1,4 @@
-"""Protocols by name, what follows from one, and the budget a search is charged against (protocol §2, §3)."""
+"""Protocols by name, what follows from a protocol, and the budget of a run (protocol §2, §3)."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from harness.registry import BUILT_IN, Kind, as_protocol, entries, load
 from harness.seeds import derive_seed
 
 PROPOSALS_PER_CHILD = 20  # the default cap on proposals, so that a searcher that repeats itself ends
-MOST_CHILDREN = 10_000_000  # boards hold a score for each; the paper's search took 45,000
-REFERENCE = "protocol"  # the name in a run's provenance of the module:attribute that its protocol was named by
+MOST_CHILDREN = 10_000_000  # boards hold a score for each child; the paper's search took 45,000
+REFERENCE = "protocol"  # the key in a run's provenance of the module:attribute that named its protocol
 
 
 def named(name: str) -> TaskProtocol:
     """Return the protocol that a registered name, or a ``module:attribute``, stands for.
 
     Raises:
-        RegistryError: no protocol has that name, or what has it is none.
+        RegistryError: no protocol has that name, or what has it is not a protocol.
         ProtocolError: a run's record cannot hold it.
     """
     return registered(name).protocol
 
 
 def registered(name: str) -> NamedProtocol:
-    """Return a protocol as it is registered, with what no score depends on; without a summary, with a plain one.
+    """Return a protocol as registered; if it has no summary, one is made from its fields.
 
     Raises:
-        RegistryError: no protocol has that name, or what has it is none.
+        RegistryError: no protocol has that name, or what has it is not a protocol.
         ProtocolError: a run's record cannot hold it.
     """
     whole = as_protocol(name, load(Kind.PROTOCOL, name))
@@ -53,18 +53,18 @@ def _summary(protocol: TaskProtocol) -> str:
 
 
 def check_protocol(protocol: TaskProtocol) -> None:
-    """Raise unless a run's record can hold a protocol, and gives it back whole.
+    """Raise unless a run's record can hold a protocol and restore it completely.
 
     Raises:
-        ProtocolError: its head does not make sense, or its own numbers are none that JSON holds.
+        ProtocolError: its common fields are invalid, or JSON cannot hold its own numbers.
     """
-    from pydantic import ValidationError  # late: boards of our own protocols do without
+    from pydantic import ValidationError  # late: boards of our own protocols do not need it
 
     from harness.race.validation import ProtocolSpec, told
 
     kind, what = type(protocol), f"protocol {protocol.name!r}"
     if "__dataclass_fields__" not in vars(kind):
-        hint = "Put @dataclass(frozen=True, kw_only=True) above it, or its own numbers are left out of the hash"
+        hint = "Put @dataclass(frozen=True, kw_only=True) above it; otherwise its numbers are not in the hash"
         raise ProtocolError(message(what, expected=f"{kind.__name__} to be a dataclass", got="none", hint=hint))
     try:
         text = json.dumps(protocol.spec(), allow_nan=False)
@@ -76,25 +76,25 @@ def check_protocol(protocol: TaskProtocol) -> None:
             message(what, expected=expected, got=got, hint="Correct it where the protocol is defined")
         ) from cause
     except (TypeError, ValueError) as cause:
-        hint = "Give the protocol plain numbers, texts, and tuples of them"
-        raise ProtocolError(message(what, expected="fields that JSON holds", got=cause, hint=hint)) from cause
+        hint = "Use only plain numbers, texts, and tuples of them in the protocol"
+        raise ProtocolError(message(what, expected="fields that JSON can hold", got=cause, hint=hint)) from cause
     if not whole:
-        hint = "Leave spec() as it is inherited, and use texts as keys"
-        raise ProtocolError(message(what, expected="fields that JSON gives back", got="others", hint=hint))
+        hint = "Do not override spec(), and use texts as keys"
+        raise ProtocolError(message(what, expected="fields that JSON restores", got="different ones", hint=hint))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoredProtocol(TaskProtocol):
-    """A protocol as a run's record holds it: the head, and the task's own numbers by name.
+    """A protocol as a run's record holds it: the common fields, and the task's own numbers by name.
 
-    So runs are shown and ranked where the package that their protocol is from is not installed. It equals every
+    With it, runs can be shown and ranked even if the package of their protocol is not installed. It equals every
     protocol with the same hash.
     """
 
     numbers: Mapping[str, object]
 
     def spec(self) -> dict[str, object]:
-        """What was recorded, number for number."""
+        """Return exactly what was recorded."""
         return {name: value for name, value in super().spec().items() if name != "numbers"} | dict(self.numbers)
 
     def __eq__(self, other: object) -> bool:
@@ -109,7 +109,7 @@ _CHILD = {field.name for field in dataclasses.fields(ChildProtocol)} - _HEAD
 
 
 def stored(spec: Mapping[str, Any]) -> TaskProtocol:
-    """Read what ``spec`` of a protocol gave, without the class that the task may have declared for it.
+    """Read what a protocol's ``spec`` returned, without the class that the task may have declared for it.
 
     Raises:
         TypeError, KeyError: it is not the record of a protocol.
@@ -123,10 +123,10 @@ def stored(spec: Mapping[str, Any]) -> TaskProtocol:
 
 
 def targets(protocol: TaskProtocol) -> tuple[float, ...]:
-    """The scores whose first reaching a board reports; where none are registered, quarters of the way to 1 (**D**).
+    """Return the scores that boards count children to; if none are registered, quarters of the way to 1 (**D**).
 
-    A board is drawn wherever its runs are, whether or not the package of their protocol is there: so one that is not,
-    or does not load, is no error.
+    A board can be drawn whether or not the package of its protocol is installed, so a package that is missing or does
+    not load is not an error.
     """
     known: tuple[float, ...] = ()
     if protocol.name in entries(Kind.PROTOCOL):
@@ -136,28 +136,28 @@ def targets(protocol: TaskProtocol) -> tuple[float, ...]:
 
 
 def guessing(protocol: TaskProtocol) -> float:
-    """The highest score that guessing explains: of a share of examples, three standard errors above chance (**D**).
+    """Return the highest score that guessing explains: for shares of examples, 3 standard errors above chance (**D**).
 
-    No score depends on it: boards list no rule as a find that does not lie above it. It stays below the first of
-    ``targets``. Of what is no share of examples, guessing explains chance alone.
+    No score depends on it, but boards list only rules above it. It stays below the first of ``targets``. For scores
+    that are not shares of examples, guessing explains only chance.
     """
     share, examples = min(max(protocol.chance, 0.0), 1.0), protocol.count("validation_examples")
     if examples is None or protocol.measured not in (ACCURACY, SCORE):
         return protocol.chance
-    error = math.sqrt(share * (1 - share) / max(1, examples))  # toys need none
+    error = math.sqrt(share * (1 - share) / max(1, examples))  # toys need no examples
     return max(protocol.chance, min(protocol.chance + 3 * error, targets(protocol)[0]))
 
 
 def child_seed(run_seed: int, protocol: TaskProtocol, *, fresh: bool = False, table: str | None = None) -> int:
-    """The seed of every child of a run: the run's seed and the protocol decide it, the searcher does not (protocol §3).
+    """Return the seed of a run's children, which depends on the run's seed and protocol alone (protocol §3).
 
-    So every searcher with one seed trains the same initial weights on the same batches, and one evaluation serves all.
+    All searchers with one seed therefore train the same initial weights on the same batches and share evaluations.
 
     Args:
-        run_seed: the run's.
-        protocol: by which children are scored.
-        fresh: of a confirmation, whose seeds come from a stream of their own, so that no search has seen them.
-        table: of the table of outcomes that the run fills, whose replicates have a stream of their own, too (§5).
+        run_seed: the run's seed.
+        protocol: how children are scored.
+        fresh: whether the run is a confirmation, whose child seeds come from a stream that no search uses.
+        table: name of the table of outcomes that the run fills, whose replicates have their own stream, too (§5).
     """
     if table is not None:
         return derive_seed(run_seed, "table", table, protocol.hash)
@@ -186,7 +186,7 @@ class Budget:
 
     @classmethod
     def of(cls, children: int) -> Budget:
-        """The budget of so many children with the default cap on proposals."""
+        """Return the budget of so many children with the default cap on proposals."""
         return cls(children, PROPOSALS_PER_CHILD * children)
 
 

@@ -1,4 +1,4 @@
-"""Where a run came from: code, commit, machine. Written in the header for the reader, never compared."""
+"""Where a run came from: code, commit, machine. The header records it for readers; it is never compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import harness
 from harness.files import unicode_text
 
 LIBRARIES = ("deap", "numpy", "optuna", "torch")
-"""What searchers propose by: what scores depend on is in the environment."""
+"""The libraries that proposals depend on; the libraries that scores depend on are in the environment."""
 
 
 def provenance() -> dict[str, str]:
@@ -31,7 +31,7 @@ def provenance() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the checkout this package runs from, with ``+changes`` if it is dirty; ``unknown`` elsewhere."""
+    """Return the commit of the checkout that runs, with ``+changes`` if it is dirty; ``unknown`` without a checkout."""
     root = Path(harness.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return "unknown"
@@ -44,7 +44,7 @@ def commit() -> str:
 
 
 def processor() -> str:
-    """The processor's model as the system names it."""
+    """Return the processor's model as the system names it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
@@ -55,9 +55,9 @@ def processor() -> str:
 
 
 def _without_folders(argument: str) -> str:
-    """An argument as published runs may show it: of a path from outside the current folder, the last part alone.
+    """Return an argument as published runs may show it: a path outside the current folder is cut to its last part.
 
-    The folders above it say where somebody works, and nothing about the run.
+    The folders above it reveal where somebody works, and say nothing about the run.
     """
     name, equals, value = argument.partition("=")
     if not equals:

@@ -1,7 +1,7 @@
-"""A race: some searchers, the same conditions for all, one run for each searcher and seed.
+"""A race: several searchers under the same conditions, with one run for each searcher and seed.
 
-Nothing is printed here. A caller is told of what users should know through ``announce``, and follows the runs through
-``follow``: a display and a way to stop, as the command line has them, or nothing at all.
+Nothing is printed here. Callers receive messages for users through ``announce``, and follow the runs through
+``follow``: a display and a way to stop, as on the command line, or nothing at all.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Setup:
     Attributes:
         space: what is searched.
         protocol: how a rule is scored.
-        budget: for each run.
+        budget: the budget of each run.
         seeds: one run each, for every entrant.
         results: the folder of the ledger.
         data: registry name of the data set, or the data set itself.
-        data_root: the folder that holds it, or None.
+        data_root: the folder that holds the data set, or None.
         workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None.
         device: where a child trains, as torch names it.
-        asynchronous: tell results as they finish.
-        replay: look scores up in the store instead of training children.
-        reference: what ``--protocol`` took where that is not the protocol's own name: a run's record keeps it.
+        asynchronous: whether results are told as they finish.
+        replay: whether scores are looked up in the store instead of training children.
+        reference: the text of ``--protocol`` if that is not the protocol's own name; a run's record keeps it.
 
     Raises:
         SpaceError: the protocol's outcomes are those of a table, whose space is another.
@@ -83,11 +83,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Racer:
-    """One searcher as it races.
+    """A searcher in a race.
 
     Attributes:
         name: registry name, or ``module:attribute``.
-        factory: what builds it.
+        factory: the factory that builds it.
         settings: all of its settings, defaults filled in.
     """
 
@@ -97,16 +97,16 @@ class Racer:
 
     @classmethod
     def of(cls, name: str, settings: Sequence[str] | Mapping[str, Value] = (), *, children: int) -> Racer:
-        """Load a searcher and check its settings, so that a mistake ends all before anything trains.
+        """Load a searcher and check its settings, so that a mistake is found before anything trains.
 
         Args:
             name: registry name, or ``module:attribute``.
-            settings: values by name, or texts as ``name=value`` each.
-            children: of the budget, which lowers the start-up that the user did not set.
+            settings: values by name, or texts of the form ``name=value``.
+            children: the budget's children; a small budget lowers the start-up unless the user sets it.
 
         Raises:
-            RegistryError: no searcher has that name, or it cannot be called as one.
-            SettingError: a setting is unknown or its value bad.
+            RegistryError: no searcher has that name, or what has it is not a searcher factory.
+            SettingError: a setting is unknown or its value is invalid.
         """
         factory = load(Kind.SEARCHER, name)
         given = check(factory, settings) if isinstance(settings, Mapping) else parse(factory, settings)
@@ -123,19 +123,19 @@ class Racer:
         ]
 
     def startup(self, children: int) -> int | None:
-        """How many children of a budget its start-up takes; None if it does not say."""
+        """Return how many children of a budget its start-up takes; None if it does not say."""
         return count(self.factory, self.settings, children=children)
 
     def build(self, space: Space, seed: int) -> Searcher:
-        """A fresh searcher.
+        """Build and return a fresh searcher.
 
         Raises:
-            HarnessError: its settings do not go together, or not with the space.
+            HarnessError: its settings do not fit together, or do not fit the space.
         """
         return self.factory(space, seed=seed, **self.settings)
 
     def header(self, seed: int, setup: Setup, conditions: Conditions) -> SearchHeader:
-        """What pins its run on a seed."""
+        """Return the header of its run with a seed."""
         startup = self.startup(setup.budget.children)
         return SearchHeader(
             searcher=self.name,
@@ -161,7 +161,7 @@ class Following:
     """How a caller follows runs.
 
     Attributes:
-        watch: hears where a run stands, with every completed proposal.
+        watch: called with a run's progress after every completed proposal.
         stop: once set, the run ends between two results.
     """
 
@@ -170,12 +170,12 @@ class Following:
 
 
 Follow = Callable[[Sequence[RunHeader]], AbstractContextManager[Following]]
-"""Begins to follow some runs, and ends it once they are over."""
+"""Follows some runs, as a context manager that ends when they are over."""
 
 
 @contextmanager
-def unfollowed(headers: Sequence[RunHeader]) -> Iterator[Following]:  # noqa: ARG001 - nobody looks
-    """Nobody looks, and nobody stops the runs."""
+def unfollowed(headers: Sequence[RunHeader]) -> Iterator[Following]:  # noqa: ARG001 - nothing is shown
+    """Follow runs without showing or stopping them."""
     yield Following()
 
 
@@ -186,27 +186,27 @@ def compete(
     announce: Announce = lambda _: None,
     follow: Follow = unfollowed,
 ) -> list[RunHeader]:
-    """Run every racer with every seed, going on with what the ledger holds.
+    """Run every racer with every seed, resuming what the ledger holds.
 
-    Seeds come before racers, so that a race that is stopped early has whole pairs to compare.
+    One seed is completed before the next, so that a race that is stopped early has complete pairs to compare.
 
     Args:
-        racers: at least one, each another.
+        racers: the racers, at least one and all different.
         setup: what they have in common.
-        announce: told what a user should know.
-        follow: begins to follow those runs that are not finished already.
+        announce: called with each line that a user should read.
+        follow: called to follow the runs that are not finished already.
 
     Returns:
-        What pins the runs; they are finished.
+        The headers of the runs, all finished.
 
     Raises:
-        HarnessError: the data, the store, a searcher or the engine is not as it must be; what was completed is kept.
-        Stopped: whoever follows asked for it; what was completed is kept.
+        HarnessError: the data, the store, a searcher or the engine is faulty; completed children are kept.
+        Stopped: the follower asked to stop; completed children are kept.
     """
     for racer in racers:
-        racer.build(setup.space, setup.seeds[0])  # what is wrong with one ends all before anything trains
+        racer.build(setup.space, setup.seeds[0])  # a fault in any searcher is found before anything trains
     if setup.replay:
-        Ledger.read(setup.results).close()  # where there is no store, none is to be made
+        Ledger.read(setup.results).close()  # raises if there is no store, so that none is created
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger.open(setup.results))
         scoring = _replaying(racers, setup, ledger, announce) if setup.replay else _training(setup, announce)
@@ -232,18 +232,18 @@ def carry_out(
     follow: Follow = unfollowed,
     finished: Callable[[RunHeader], None] = lambda _: None,
 ) -> None:
-    """Search run after run, until all are finished or whoever follows stops them.
+    """Carry out run after run, until all are finished or the follower stops them.
 
     Args:
-        runs: each with what builds its searcher.
+        runs: the headers, each with a function that builds the run's searcher.
         engine: where children train.
         ledger: open for writing.
-        follow: begins to follow them.
-        finished: hears of each run that ended.
+        follow: called to follow the runs.
+        finished: called with the header of each run that has finished.
 
     Raises:
-        HarnessError: a searcher or the engine is not as it must be; what was completed is kept.
-        Stopped: whoever follows asked for it; what was completed is kept.
+        HarnessError: a searcher or the engine is faulty; completed children are kept.
+        Stopped: the follower asked to stop; completed children are kept.
     """
     with follow([header for header, _ in runs]) as following:
         for header, build in runs:
@@ -254,19 +254,19 @@ def carry_out(
 
 
 def due_of(headers: Sequence[RunHeader], ledger: Ledger) -> set[str]:
-    """The identities of the runs that the ledger does not hold finished."""
+    """Return the identities of the runs that are not finished in the ledger."""
     finished = {row.identity for row in ledger.rows() if row.state is RunState.FINISHED}
     return {header.identity for header in headers} - finished
 
 
 def announce_finished(count: int, total: int, announce: Announce) -> None:
-    """Say how many runs are finished already, if any are."""
+    """Say how many runs are already finished, if any are."""
     if count:
-        announce(f"{count} of {total} runs are finished already")
+        announce(f"{count} of {total} runs are already finished")
 
 
 def _training(setup: Setup, announce: Announce) -> Training:
-    """Children train, here or on workers."""
+    """Prepare a race whose children train, here or on workers."""
     return prepared(
         setup.protocol,
         setup.data,
@@ -279,7 +279,7 @@ def _training(setup: Setup, announce: Announce) -> Training:
 
 
 def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: Announce) -> Replaying:
-    """Nothing trains. Of several environments, the one that a run to go on with has, else the best represented."""
+    """Prepare a race by replay, in the environment of a run to resume, or else in the one with most evaluations."""
     records = ledger.results()
     data = setup.data if isinstance(setup.data, str) else setup.data.fingerprint
     held = conditions_held(records, setup.protocol, seeds=setup.seeds, data=data)
@@ -288,7 +288,7 @@ def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: 
     chosen = next((each for each in held if each.environment in begun), held[0])
     if len(held) > 1:
         names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
-        announce(f"The ledger has evaluations of {len(held)} environments; those of {names} are replayed")
+        announce(f"The ledger has evaluations from {len(held)} environments; those from {names} are replayed")
     return Replaying(chosen, ledger)
 
 
@@ -310,11 +310,11 @@ def _announce_plan(headers: Sequence[RunHeader], due: set[str], announce: Announ
 
 
 def _warn_of_no_search(racers: Sequence[Racer], children: int, announce: Announce) -> None:
-    """Say whose runs will end before they have learnt anything."""
+    """Say which racers' runs will end before they have learnt anything."""
     for racer in racers:
         if racer.startup(children) == children:
             names = [*(stated(racer.factory, racer.settings) or {}), *({"batch"} & racer.settings.keys())]
             announce(
                 f"{racer.name} will not search: its start-up takes all {children} children of a run. "
-                f"Raise --children, or lower {' and '.join(names)} by --set"
+                f"Raise --children, or lower {' and '.join(names)} with --set"
             )

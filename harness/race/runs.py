@@ -1,4 +1,4 @@
-"""What is known of a run that is under way or over: its header, its state, and what its children earned."""
+"""The record of an active or ended run: its header, its state, and what its children earned."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from harness.race.header import RunHeader
 
 
 class RunState(StrEnum):
-    """Where a run stands. A killed process leaves ``running``; the lock tells whether anyone still is."""
+    """The state of a run. A killed process leaves ``running``; the lock shows whether one still works on it."""
 
     RUNNING = "running"
-    STOPPED = "stopped"  # cleanly, before its budget was used up; the same command goes on
+    STOPPED = "stopped"  # cleanly, before its budget was used up; the same command resumes it
     FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a board knows of a run's completed proposals, in columns: fast to read, without the details of a trial.
+    """A run's completed proposals in columns, as boards need them: fast to read, without the details of a trial.
 
     Attributes:
         numbers: their places among the run's proposals, from 0.
         rules: their token strings, or the records of other candidates.
-        keys: their functions.
+        keys: the keys of their functions.
         charged: whether they used up one child of the budget.
         statuses: how their children ended.
         scores: what they earned.
-        learning_rates: the λ that was chosen; None where none was.
-        messages: what was said of a child that failed, empty of others.
+        learning_rates: the λ that was chosen; None if none was.
+        messages: the error message of a child that failed; empty for others.
     """
 
     numbers: Sequence[int] = ()
@@ -49,12 +49,12 @@ class Results:
 
     @classmethod
     def of(cls, trials: Sequence[Trial[Candidate]], keys: Sequence[str] = ()) -> Results:
-        """The results of trials.
+        """Return the results of trials.
 
         Args:
-            trials: completed ones.
-            keys: of their rules, as recorded. Empty to have them computed: a rule that this version of the language
-                cannot read is a function of its own then.
+            trials: completed trials.
+            keys: keys of their rules, as recorded. Empty to compute them; a rule that this version of the language
+                cannot read then counts as a function of its own.
         """
         return cls(
             numbers=[trial.index for trial in trials],
@@ -69,7 +69,7 @@ class Results:
 
     @property
     def best(self) -> int | None:
-        """The place of the best child that is OK, the earliest of equals; None where none is."""
+        """The place of the best child that is OK, the earliest among equals; None if no child is OK."""
         sound = (place for place, status in enumerate(self.statuses) if status is Status.OK and self.charged[place])
         return max(sound, key=self.scores.__getitem__, default=None)
 
@@ -86,13 +86,13 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as the store holds it.
+    """A run in the store.
 
     Attributes:
-        header: what pins it.
-        state: where it stands.
+        header: its header.
+        state: its state.
         active: whether a process is working on it now.
-        started: seconds since the epoch, when it was first begun.
+        started: when it first began, in seconds since the epoch.
         seconds: wall time its processes have spent on it.
     """
 
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def standing(self) -> str:
-        """One word for people: finished, running, stopped, or interrupted when its process died."""
+        """Its state in a word for people: finished, running, stopped, or interrupted if its process died."""
         if self.state is RunState.FINISHED:
             return "finished"
         if self.active:
@@ -114,17 +114,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResults(Run):
-    """A run as the boards read it.
+    """A run as boards read it.
 
     Attributes:
-        results: of completed proposals in the order proposed; gaps can occur in an unfinished run.
+        results: results of completed proposals in the order proposed; an unfinished run can have gaps.
     """
 
     results: Results
 
     @classmethod
     def of(cls, record: Judged) -> RunResults:
-        """A run without the details of its trials."""
+        """Return a run without the details of its trials."""
         if isinstance(record, RunResults):
             return record
         return cls(
@@ -139,11 +139,12 @@ class RunResults(Run):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord(Run):
-    """A run with all that its children left.
+    """A run with the full record of its children.
 
     Attributes:
-        trials: completed trials in the order proposed; gaps can occur in an unfinished run.
-        keys: of their rules, as recorded: another version of the language may have others. Empty to compute them.
+        trials: completed trials in the order proposed; an unfinished run can have gaps.
+        keys: keys of their rules, as recorded, which may be those of another version of the language. Empty to compute
+            them.
     """
 
     trials: tuple[Trial[Candidate], ...]
@@ -151,12 +152,12 @@ class RunRecord(Run):
 
     @property
     def results(self) -> Results:
-        """The trials as the boards read them."""
+        """The trials as boards read them."""
         return Results.of(self.trials, self.keys)
 
 
 Judged = RunRecord | RunResults
-"""What a board can be made from."""
+"""The kinds of record that a board can be made from."""
 
 
 def _key(rule: Candidate) -> str:

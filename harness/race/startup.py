@@ -1,8 +1,8 @@
-"""How a search begins: the proposals made before what a rule earned decides any, and how many of them a budget bears.
+"""The start-up of a search: the proposals made before any result can decide one, and how many a budget allows.
 
-A learning searcher begins with draws. Its factory says which of its settings decide how many (``contracts.Beginning``);
-where a user does not set them, a small budget lowers them, so that most of its children are searched for. The lowered
-numbers are settings like any other, recorded in the header: a searcher never sees the budget.
+A searcher that learns begins with random draws. Its factory says which of its settings decide how many
+(``contracts.Beginning``). Unless a user sets them, a small budget lowers them, so that most of its children are results
+of the search. The lowered numbers are ordinary settings, recorded in the header: a searcher never sees the budget.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from harness.race.header import RunHeader
 from harness.registry import BUILT_IN, Kind, load
 from harness.settings import Range, Value, check, complete, declared
 
-SHARE = 4  # a start-up that the user did not set takes one in so many of the children at most (**D**)
-RECORD = "startup"  # where a header's provenance says how many children it took
+SHARE = 4  # a start-up that the user did not set takes at most one in so many children (**D**)
+RECORD = "startup"  # the key in a header's provenance for how many children it took
 MOST_DIGITS = 9
 
 Factory = Callable[..., Searcher]
 
 
 def fitted(factory: Factory, given: Mapping[str, Value], *, children: int) -> dict[str, Value]:
-    """The settings given with every default filled in, those of the start-up as a budget bears them.
+    """Return the settings with every default filled in; the start-up's defaults are lowered to fit a budget.
 
     Args:
-        factory: what builds the searcher.
-        given: its settings, checked, as far as the user set them.
-        children: of the budget.
+        factory: the searcher's factory.
+        given: the settings that the user set, checked.
+        children: the budget in children.
 
     Raises:
         SettingError: the factory's ``startup`` is not as it must be.
@@ -39,12 +39,12 @@ def fitted(factory: Factory, given: Mapping[str, Value], *, children: int) -> di
 
 
 def count(factory: Factory, settings: Mapping[str, Value], *, children: int) -> int | None:
-    """How many children of a run are its start-up; 0 for a search without one, None where the factory does not say.
+    """Return how many children of a run are its start-up; 0 for a search without one, None if the factory does not say.
 
     Args:
-        factory: what builds the searcher.
+        factory: the searcher's factory.
         settings: all of its settings.
-        children: of the budget.
+        children: the budget in children.
 
     Raises:
         SettingError: the factory's ``startup`` is not as it must be.
@@ -52,14 +52,14 @@ def count(factory: Factory, settings: Mapping[str, Value], *, children: int) -> 
     numbers = stated(factory, settings)
     if not numbers:
         return None if numbers is None else 0
-    batch = settings.get("batch", getattr(factory, "batch", 1))  # of which none is told before all are asked for
+    batch = settings.get("batch", getattr(factory, "batch", 1))  # a whole batch is asked for before any of it is told
     return min(children, max(*numbers.values(), batch if isinstance(batch, int) else 1))
 
 
 def of_run(header: RunHeader) -> int | None:
-    """How many children of a recorded run were its start-up; None where nobody can tell.
+    """Return how many children of a recorded run were its start-up; None if that is unknown.
 
-    The record says it. Where it does not, as in runs older than this, ours are asked, and nobody else's code.
+    The record says it. If it does not, as in older runs, our own searchers are asked, but no foreign code is loaded.
     """
     told = header.provenance.get(RECORD, "")
     if told.isdecimal() and len(told) <= MOST_DIGITS:
@@ -74,7 +74,7 @@ def of_run(header: RunHeader) -> int | None:
 
 
 def implied(header: RunHeader) -> dict[str, int]:
-    """The start-up of a run as settings that its record leaves open, and that a command of today would lower."""
+    """Return the start-up settings that a run's record leaves open, and that a command today would lower."""
     if (factory := _ours(header)) is None:
         return {}
     try:
@@ -86,10 +86,10 @@ def implied(header: RunHeader) -> dict[str, int]:
 
 
 def stated(factory: Factory, settings: Mapping[str, Value]) -> dict[str, int] | None:
-    """What the factory says of its start-up: settings by name, each with its number; None if it says nothing.
+    """Return what the factory states about its start-up: settings by name, with their numbers; None if nothing.
 
     Raises:
-        SettingError: it names no settings, or something else than whole numbers.
+        SettingError: it names unknown settings, or gives something other than whole numbers.
     """
     if not hasattr(factory, "startup"):
         return None
@@ -108,7 +108,7 @@ def stated(factory: Factory, settings: Mapping[str, Value]) -> dict[str, int] | 
 def _too_long(
     factory: Factory, settings: Mapping[str, Value], given: Mapping[str, Value], children: int
 ) -> dict[str, tuple[int, int]]:
-    """The settings not given that make the start-up too long for a budget: what they are, and what it bears."""
+    """Return the settings not given that make the start-up too long: their values, and what the budget allows."""
     found = {}
     for name, number in (stated(factory, settings) or {}).items():
         limits = declared(factory)[name].limits
@@ -120,7 +120,7 @@ def _too_long(
 
 
 def _ours(header: RunHeader) -> Factory | None:
-    """What built the searcher of a run, if it is one of ours in the version of today."""
+    """Return the factory of a run's searcher, if it is one of ours and the version is today's."""
     if header.searcher not in BUILT_IN[Kind.SEARCHER]:
         return None
     try:

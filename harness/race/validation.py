@@ -1,4 +1,4 @@
-"""What tasks hand in and records hold, checked before it counts: outcomes, and the numbers of protocols."""
+"""Checks of what tasks return and records hold, before it counts: outcomes, and the numbers of protocols."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _finite(value: JsonValue) -> JsonValue:
 
 
 class Part(BaseModel):
-    """A part of a record: no more and no less than its fields, of exactly their kinds."""
+    """A part of a record: exactly its fields, with exactly their types."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -65,7 +65,7 @@ ProtocolSpec = record(
 
 
 def told(error: ValidationError) -> tuple[str, str]:
-    """What was expected, and what was there instead, of the first thing that is wrong."""
+    """Return what was expected and what was there instead, for the first error."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     match first["type"]:
@@ -85,10 +85,10 @@ def told(error: ValidationError) -> tuple[str, str]:
 
 
 def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
-    """Return the outcome in plain finite numbers, as the ledger takes it.
+    """Return the outcome in plain finite numbers, as the ledger accepts it.
 
-    A failure scores chance, whatever it says. An outcome is a failure if it is malformed, if a score is NaN or outside
-    [0, 1], if its count of examples is none that the ledger takes, or if it is OK without a λ of the protocol.
+    A failure scores chance, whatever score it reports. An outcome is a failure if it is malformed, if a score is NaN or
+    outside [0, 1], if the ledger cannot hold its count of examples, or if it is OK without a λ of the protocol.
     """
     try:
         plain = Outcome(

@@ -1,6 +1,6 @@
-"""The constraints on rules, each its own switch (protocol §1), and what they say of one block.
+"""The constraints on rules, which can be switched on one by one (protocol §1), and what they require of a block.
 
-Every constraint looks at one block alone: op1 ≠ op2; one operand is an earlier result; the last binary is not addition.
+Each constraint concerns a single block: op1 ≠ op2; one operand is an earlier result; the last binary is not addition.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SWITCHES = ("distinct_operands", "last_not_add", "connected")
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """Which switches are on.
+    """Which constraints are switched on.
 
     Attributes:
         distinct_operands: op1 ≠ op2 in every block.
@@ -34,7 +34,7 @@ class Constraints:
     connected: bool
 
     def operand_pairs(self, operands: int, earlier: int) -> Mask:
-        """Which (op1, op2) are legal in a block.
+        """Return which pairs (op1, op2) are legal in a block.
 
         Args:
             operands: how many operands there are.
@@ -51,11 +51,11 @@ class Constraints:
         return legal
 
     def binaries(self, names: Sequence[str], *, last: bool) -> tuple[str, ...]:
-        """Which of some binaries are legal in a block, the last one or another."""
+        """Return which binaries are legal in a block, the last one or another."""
         return tuple(name for name in names if not (self.last_not_add and last and name == "add"))
 
     def broken(self, block: Block, *, first: bool, last: bool) -> tuple[str, str, str] | None:
-        """The constraint that a block breaks: its switch, what it wants and what it got; None if it breaks none."""
+        """Return the constraint that a block breaks: its switch, what it requires and what it got; None if none."""
         operands = f"{block.op1} and {block.op2}"
         if self.distinct_operands and block.op1 == block.op2:
             return "distinct_operands", "two different operands", operands
@@ -66,21 +66,21 @@ class Constraints:
         return None
 
     def check_possible(self, operands: Sequence[str], binary: Sequence[str]) -> None:
-        """Say nothing if some rule satisfies the constraints; then no legal prefix is a dead end either.
+        """Raise unless some rule satisfies the constraints; then no legal prefix is a dead end either.
 
         From block 2 on the bank holds an operand and an earlier result, which are different, so only block 1 can lack a
         pair, and only the last block a binary.
 
         Raises:
-            SpaceError: no rule does.
+            SpaceError: no rule satisfies them.
         """
         if self.distinct_operands and len(operands) == 1:
             raise SpaceError(
                 message(
                     "operand subset",
-                    expected="two operands or more, since block 1 needs op1 ≠ op2",
+                    expected="at least two operands, since block 1 needs op1 ≠ op2",
                     got=f"only {operands[0]}",
-                    hint="Add an operand or switch distinct_operands off",
+                    hint="Add an operand, or switch off distinct_operands",
                 )
             )
         if not self.binaries(binary, last=True):
@@ -89,6 +89,6 @@ class Constraints:
                     "binary subset",
                     expected="something besides add, since the last block may not add",
                     got="only add",
-                    hint="Add a binary function or switch last_not_add off",
+                    hint="Add a binary function, or switch off last_not_add",
                 )
             )

@@ -1,4 +1,4 @@
-"""The draws that searches begin with, and that they fall back on when their own proposals repeat themselves."""
+"""The random draws with which searches begin, and which replace proposals that would be repeats."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ TRIES = 50
 
 
 class Draws:
-    """Rules drawn uniformly, the same ones for every searcher that is built with one seed.
+    """Rules drawn uniformly; all searchers with one seed get the same ones.
 
-    Searchers that begin with these begin where random search does, so that a paired difference to it is not the luck of
-    two different starts (common random numbers; **D**). A searcher may leave unary functions out of them: a rule with
-    fewer functions earns more on average (``results/studies/searchers``).
+    A searcher that begins with these draws has the same start as random search, so a paired difference between them is
+    not due to the luck of different starts (common random numbers; **D**). A searcher may leave out unary functions: a
+    rule with fewer functions earns more on average (``results/studies/searchers``).
 
     Args:
-        space: what to draw from.
-        seed: the run's; decides the draws.
-        plain: probability that a unary function is left out, that is, becomes ``id`` where the space has it, beyond the
-            share of ``id`` among the functions; it has random numbers of its own, so that the rest of a draw does not
-            depend on it.
+        space: the space to draw from.
+        seed: the run's seed, which decides the draws.
+        plain: probability that a unary function is left out, that is, replaced by ``id`` if the space has it; it comes
+            on top of the share of ``id`` among the functions. It uses its own random numbers, so the rest of a draw
+            does not depend on it.
     """
 
     def __init__(self, space: Space, *, seed: int, plain: float = 0.0) -> None:
@@ -37,7 +37,7 @@ class Draws:
         self._omissions = np.random.default_rng(derive_seed(seed, "random", "plain"))
 
     def draw(self) -> Rule:
-        """The next draw, whether it is new or not."""
+        """Return the next draw, whether or not it is new."""
         return self._drawn(self._plain)
 
     def _drawn(self, plain: float) -> Rule:
@@ -48,12 +48,12 @@ class Draws:
         return Rule(tuple(_without(block, *which) for block, which in zip(rule.blocks, left_out.tolist(), strict=True)))
 
     def draw_new(self, proposed: Container[str], *, tries: int = TRIES) -> Rule:
-        """Draw until a rule is a function not proposed before.
+        """Draw until a rule is a function not proposed before, and return it.
 
         Args:
             proposed: keys of the functions proposed before.
-            tries: draws to make, at least 1, and as many uniform ones if plain rules run out, before a repeat is
-                accepted: a small space runs out of new ones.
+            tries: how many draws to make, at least 1, and as many uniform ones if plain rules run out, before a repeat
+                is accepted, since a small space runs out of new functions.
         """
         for plain in (self._plain, 0.0)[: 2 if self._plain else 1]:
             for _ in range(tries):

@@ -1,12 +1,12 @@
-"""A rule from elsewhere as a rule of a space: known optimizers where a search begins, bred trees back in blocks.
+"""Rewriting a rule as a rule of a space: known optimizers that start a search, or bred trees turned into blocks.
 
 ::
 
     embed(Rule.parse("g"), Space.of(blocks=2))  # g 1 id id left #1 g id id left
     known_rules("sgd,adam,clip(m, 1e-4) * exp(v)", space)
 
-A space asks for a fixed number of blocks, and its constraints for a shape. A rule that is too short or of another shape
-is stretched with blocks that carry a value on unchanged; a rule that is too long is tried in its canonical form.
+A space requires a fixed number of blocks, and its constraints require a shape. A rule that is too short or has another
+shape is extended with blocks that pass a value on unchanged. A rule that is too long is tried in its canonical form.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from harness.space.grammar import Space
 from harness.space.notation.printer import formula
 from harness.space.zoo import resolve
 
-Names = Mapping[str, tuple[str, ...]]  # a value of the rule, as it writes it → what it can be picked as in the space
+Names = Mapping[str, tuple[str, ...]]  # a value, as the rule writes it → its names in the space
 Layout = tuple[Block, ...]
 
 ADDITIVE = {"add": "sub", "sub": "add"}
 OPPOSITE = {"id": "neg", "neg": "id"}
 UNITS = (("1", "id"), ("1", "sign"), ("2", "sign"))  # operand and unary that make 1
-CARRIERS = ("mul", "pow")  # what leaves x as it is if the other side is 1
+CARRIERS = ("mul", "pow")  # functions that leave x unchanged if the other side is 1
 
 
 def embed(rule: Rule, space: Space) -> Rule:
-    """Return a rule of ``space`` with the key of ``rule``: itself if it lies there, always the same one otherwise.
+    """Return a rule of ``space`` with the key of ``rule``: the rule itself if it is in the space, else always the same.
 
     Raises:
-        SpaceError: none is found. There may be one that needs other algebra than sums by differences, copies, and the
-            canonical form.
+        SpaceError: none is found. There may still be one, if it needs more algebra than sums by differences, copies,
+            and the canonical form.
     """
     if space.contains(rule):
         return rule
@@ -49,12 +49,12 @@ def embed(rule: Rule, space: Space) -> Rule:
 
 
 def known_rules(text: str, space: Space, *, what: str = "setting warm_start") -> list[Rule]:
-    """Read rules to begin a search with.
+    """Read and return the known rules that start a search.
 
     Args:
-        text: names of the zoo, formulas or token strings, with commas between; empty for none.
-        space: where each of them has to be hosted.
-        what: what the text is to the user, for the error.
+        text: names of known rules, formulas or token strings, separated by commas; empty for none.
+        space: the space that has to contain each of them.
+        what: how the error message calls the text.
 
     Returns:
         Rules of the space in the order given, each function once.
@@ -73,12 +73,12 @@ def known_rules(text: str, space: Space, *, what: str = "setting warm_start") ->
 
 
 def place(rule: Rule, space: Space) -> Rule | None:
-    """Lay the blocks of a rule out in a space, in their order, none left out, its spare blocks between and after them.
+    """Place all blocks of a rule in a space in their order, with the space's spare blocks between and after them.
 
-    A spare block carries a value on, so that it can be picked under a second name, or is not used at all.
+    A spare block passes a value on, so that it can be picked under a second name, or is not used at all.
 
     Returns:
-        A rule with the same key, or None if the blocks cannot be laid out so.
+        A rule with the same key, or None if the blocks cannot be placed in this way.
     """
     if len(rule.blocks) > space.blocks:
         return None
@@ -89,17 +89,17 @@ def place(rule: Rule, space: Space) -> Rule | None:
 
 
 def _forms(rule: Rule) -> Iterator[Rule]:
-    """The rule, what is left of it without dead branches, and its canonical form, so far as they can be written."""
+    """Yield the rule, the rule without dead branches, and its canonical form, as far as they can be written."""
     yield rule
     for node in (expression(rule), canonical(rule)):
         try:
             yield Rule.parse(formula(node))
-        except RuleSyntaxError:  # a constant that is no operand, or more blocks than any space has
+        except RuleSyntaxError:  # a constant that is not an operand, or more blocks than any space has
             continue
 
 
 def _parts(text: str) -> list[str]:
-    """The text between the commas that are not inside parentheses."""
+    """Return the texts between commas that are not inside parentheses."""
     parts, depth = [""], 0
     for letter in text:
         depth += (letter == "(") - (letter == ")")
@@ -111,7 +111,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _layouts(rule: Rule, space: Space, done: Layout, taken: int, names: Names) -> Iterator[Layout]:
-    """Every way to go on, depth first, from ``done`` blocks of the space that hold the first ``taken`` of the rule."""
+    """Yield every completion, depth first, of ``done`` blocks of the space that hold the rule's first ``taken``."""
     position, wanted = len(done), len(rule.blocks) - taken
     if position == space.blocks:
         yield done
@@ -134,7 +134,7 @@ def _layouts(rule: Rule, space: Space, done: Layout, taken: int, names: Names) -
 
 
 def _useful(rule: Rule, taken: int) -> list[str]:
-    """Values that may be wanted twice: the whole rule's once it is complete, before that what is still to be used."""
+    """Return values that may be needed twice: the whole rule's value once it is complete, else those still unused."""
     if taken == len(rule.blocks):
         return [f"#{taken}"]
     tokens = [token for block in rule.blocks[taken:] for token in (block.op1, block.op2)]
@@ -142,7 +142,7 @@ def _useful(rule: Rule, taken: int) -> list[str]:
 
 
 def _again(rule: Rule, value: str, space: Space, position: int, names: Names) -> Iterator[Block]:
-    """The ways to have a value once more: carried on, or computed a second time."""
+    """Yield the ways to have a value again: passed on, or computed a second time."""
     for token in names[value][:1]:
         yield from _carried(token, "id", space, position)
     if value.startswith("#"):
@@ -150,7 +150,7 @@ def _again(rule: Rule, value: str, space: Space, position: int, names: Names) ->
 
 
 def _written(block: Block, space: Space, position: int, names: Names) -> Iterator[Block]:
-    """The ways to write one block of the rule at a position of the space."""
+    """Yield the ways to write a block of the rule at a position of the space."""
     for op1 in reversed(names[block.op1]):
         for op2 in reversed(names[block.op2]):
             yield from _legal(Block(op1, op2, block.u1, block.u2, block.binary), space, position)
@@ -161,7 +161,7 @@ def _written(block: Block, space: Space, position: int, names: Names) -> Iterato
 
 
 def _legal_sums(block: Block, space: Space, position: int) -> Iterator[Block]:
-    """Write x + y as x − (−y) or y − (−x), and x − y as x + (−y)."""
+    """Yield x + y as x − (−y) or y − (−x), and x − y as x + (−y)."""
     other = ADDITIVE[block.binary]
     if block.u2 in OPPOSITE:
         yield from _legal(Block(block.op1, block.op2, block.u1, OPPOSITE[block.u2], other), space, position)
@@ -170,7 +170,7 @@ def _legal_sums(block: Block, space: Space, position: int) -> Iterator[Block]:
 
 
 def _carried(op: str, unary: str, space: Space, position: int) -> Iterator[Block]:
-    """Blocks whose value is that of one unary function of one operand."""
+    """Yield blocks whose value is a unary function of an operand."""
     partner = next((op2 for op1, op2 in _pairs(space, position) if op1 == op), None)
     if partner is not None:
         yield from _legal(Block(op, partner, unary, _dead_unary(space), "left"), space, position)

@@ -1,35 +1,35 @@
-"""When two strings are one function: the canonical form of a rule, and its key.
+"""When two strings are the same function: the canonical form of a rule, and its key.
 
-``simplify`` rewrites by what holds exactly in real arithmetic and does not change for which inputs the value is finite:
-commuted and regrouped sums and products, constants, signs and constant factors pulled outside, like terms and equal
-factors merged, keep-left's dead branch, unused blocks, signs of signs, clips of what is bounded, and ``adam`` and
-``rmsprop`` as the quotients they are. It does not distribute products over sums, merge exponentials that may overflow
-apart from each other, or pull a sign out of a divisor, where ε makes the two sides different. sign(x)² is not 1, since
-gradients hold exact zeros.
+``simplify`` uses only rewrites that hold exactly in real arithmetic and do not change for which inputs the value is
+finite. It commutes and regroups sums and products; moves constants, signs and constant factors outside; merges like
+terms and equal factors; removes keep-left's dead branch, unused blocks, signs of signs, and clips of bounded values;
+and writes ``adam`` and ``rmsprop`` as quotients. It does not distribute products over sums, merge exponentials that may
+overflow separately, or move a sign out of a divisor, where ε makes the two sides differ. sign(x)² is not 1, since
+gradients contain exact zeros.
 
-What decides at the edges (**D**):
+Decisions on special cases (**D**):
 
-- ε in ``x/(y+ε)`` and ``log(|x|+ε)`` is added to what is below 1 in size only (``vocabulary.with_epsilon``). Float32
-  cannot add it elsewhere, so children train by this rule already; in float64 ``RuleOptimizer`` adds it everywhere. So
-  g/1 is g, and m/sign(m) is m · sign(m): where m is 0, both are. But 1/sign(m) is 1/ε there, and stays.
-- sign(NaN) is 0, as torch has it on every path; any other function of NaN is NaN, save for a drop, 1 to the NaN, which
-  is 1, and NaN to the 0, which is 0, its sign.
+- ε in ``x/(y+ε)`` and ``log(|x|+ε)`` is added only to values below 1 in size (``vocabulary.with_epsilon``). Float32
+  cannot add it to larger values, so children train like this anyway; in float64 ``RuleOptimizer`` adds it everywhere.
+  So g/1 is g, and m/sign(m) is m · sign(m): where m is 0, both are 0. But 1/sign(m) is 1/ε there, and stays.
+- sign(NaN) is 0, as in torch on every path. Any other function of NaN is NaN, except a drop; 1 to the power NaN, which
+  is 1; and NaN to the power 0, which is 0, its sign.
 
-Random values are values like others (``expression``): a drop's mask belongs to its rate and its argument up to sign.
+Random values are treated like others (``expression``): a drop's mask depends on its rate and its argument up to sign.
 
-Forms that come out:
+Forms of the result:
 
-- an operand by name, but ``1`` and ``2`` as ``const``, and √v̂'s quotients as ``adam`` and ``rmsprop``;
+- an operand by name, except that ``1`` and ``2`` are ``const``; quotients by √v̂ are ``adam`` and ``rmsprop``;
 - ``const``;
 - ``exp log sqrt sign`` and the clips and drops of one node; ``pow`` of two;
-- any other word by name if it is made of primitives that are no words; of what other words compute, their form;
+- any other word by name if it is made of primitives that are not words; a word defined by others has their form;
 - ``neg`` of anything but a constant, a sum, another ``neg`` or a product with a constant;
 - ``mul`` of two or more: at most one constant, which is first, then factors sorted by text, powers as repeated factors;
 - ``div`` of a numerator without a constant factor, or of a constant; several divisors nest, sorted by text;
 - ``add`` of two or more terms sorted by text, their coefficients inside as ``neg`` or ``mul``, a constant last.
 
-``sub``, ``left`` and ``id`` never come out. The forms by module: ``factors`` and ``products`` for sums and products,
-``functions`` for the rest, ``facts`` for when a rewrite is allowed.
+``sub``, ``left`` and ``id`` never occur in the result. The modules are ``factors`` and ``products`` for sums and
+products, ``functions`` for the rest, and ``facts`` for when a rewrite is allowed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from harness.space.vocabulary import made_of_words
 
 @lru_cache(maxsize=CACHED)
 def simplify(node: Node) -> Node:
-    """The canonical form of an expression, literal or canonical already."""
+    """Return the canonical form of an expression, which may be literal or canonical already."""
     token, args = node.token, node.args
     if token == CONSTANT:
         return number(node.value)
@@ -63,7 +63,7 @@ def simplify(node: Node) -> Node:
 
 
 def canonical(rule: Rule) -> Node:
-    """The canonical form of a rule's function, equal for equal functions; what ``harness.RuleOptimizer`` executes.
+    """Return the canonical form of a rule's function, equal for equal functions; ``harness.RuleOptimizer`` executes it.
 
     Raises:
         RuleSyntaxError: a block refers to a result that does not exist yet.
@@ -73,7 +73,7 @@ def canonical(rule: Rule) -> Node:
 
 @lru_cache(maxsize=CACHED)
 def key(rule: Rule) -> str:
-    """The canonical form as readable text, equal exactly when the canonical forms are.
+    """Return the canonical form as readable text, equal exactly when the canonical forms are equal.
 
     Raises:
         RuleSyntaxError: a block refers to a result that does not exist yet.

@@ -1,7 +1,7 @@
 """A rule as an expression tree: what its tokens mean, before any simplification.
 
-The tree is what notation prints, equivalence simplifies and ``harness.RuleOptimizer`` executes. It is referentially
-transparent: equal sub-expressions are one value within a step, the random ones too (**D**). So ``noise − noise`` is 0;
+Notation prints the tree, equivalence simplifies it, and ``harness.RuleOptimizer`` executes it. It is referentially
+transparent: equal sub-expressions have one value within a step, even random ones (**D**). So ``noise − noise`` is 0;
 ``drop(g, 0.1)`` written twice drops the same entries, while ``drop(g, 0.1)`` and ``drop(m, 0.1)`` draw separate masks.
 """
 
@@ -13,12 +13,12 @@ from harness.space.node import Node
 from harness.space.vocabulary import running_means, word_of
 from harness.space.word import X
 
-LANGUAGE_VERSION = 2  # rises when the key or value of any rule moves, rounding included; every run records it
-FIRST_LANGUAGE = "1"  # of runs that say none: once only some tasks recorded it
+LANGUAGE_VERSION = 2  # rises when the key or value of any rule changes, even by rounding; every run records it
+FIRST_LANGUAGE = "1"  # for runs that record none: at first only some tasks recorded it
 
 
 def expression(rule: Rule) -> Node:
-    """Build the literal expression of a rule, dead branches and all.
+    """Build and return the literal expression of a rule, including dead branches.
 
     Raises:
         RuleSyntaxError: a block refers to a result that does not exist yet.
@@ -35,7 +35,7 @@ def expression(rule: Rule) -> Node:
                     f"operand of block {len(results) + 1}",
                     expected=f"an operand or an earlier result, #1 to #{len(results)}" if results else "an operand",
                     got=token,
-                    hint="Refer only to blocks further left",
+                    hint="Refer only to earlier blocks",
                 )
             )
         return results[number - 1]
@@ -50,7 +50,7 @@ def expression(rule: Rule) -> Node:
 
 
 def live(node: Node) -> Node:
-    """The expression without what keep-left discards."""
+    """Return the expression without what keep-left discards."""
     word = word_of(node.token, len(node.args))
     if word.arithmetic == X:
         return live(node.args[0])
@@ -58,6 +58,6 @@ def live(node: Node) -> Node:
 
 
 def state(node: Node) -> tuple[str, ...]:
-    """The running means an expression needs, of ``m``, ``v``, ``gamma``, in that order."""
+    """Return the running means that an expression needs, of ``m``, ``v``, ``gamma``, in that order."""
     needed = {name for part in node.walk() for name in running_means(part.token)}
     return tuple(name for name in ("m", "v", "gamma") if name in needed)

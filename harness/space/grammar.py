@@ -1,7 +1,7 @@
-"""A space of rules: words, blocks and constraints; its masks, its size, uniform sampling, and rules as integers.
+"""A space of rules, given by words, blocks and constraints: its masks, its size, uniform samples, rules as integers.
 
-Every constraint looks at one block alone, so blocks are independent of each other: the space is a product, its size is
-a product, and drawing each block uniformly draws the rule uniformly.
+Each constraint concerns a single block, so blocks are independent of each other. The space and its size are products,
+and drawing each block uniformly draws the rule uniformly.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Picks = NDArray[np.int64]
 class Space:
     """All rules of ``blocks`` blocks over some words, under some constraints (protocol §1).
 
-    Positions run from 0 to ``5 * blocks − 1`` in the order of the token string. What can stand at a position,
-    ``choices(position)``, is numbered from 0; a rule as integers is the number of each of its picks.
+    Positions run from 0 to ``5 * blocks − 1`` in the order of the token string. The words allowed at a position,
+    ``choices(position)``, are numbered from 0. A rule as integers holds the number of the choice at each position.
 
     Attributes:
         edition: ``icml2017`` or ``arxiv2``.
@@ -46,7 +46,7 @@ class Space:
         connected: from block 2 on, at least one operand is an earlier block's result.
 
     Raises:
-        SpaceError: a word is not the edition's, a count is out of range, or no rule satisfies the constraints.
+        SpaceError: a word is not in the edition, a count is out of range, or no rule satisfies the constraints.
 
     Example:
         >>> from harness import Rule, Space
@@ -78,7 +78,7 @@ class Space:
             if not isinstance(getattr(self, switch), bool):
                 raise SpaceError(
                     message(
-                        switch, expected="true or false", got=repr(getattr(self, switch)), hint="Switch it on or off"
+                        switch, expected="true or false", got=repr(getattr(self, switch)), hint="Set it to one of these"
                     )
                 )
         self._constraints.check_possible(self.operands, self.binary)
@@ -96,7 +96,7 @@ class Space:
         last_not_add: bool = True,
         connected: bool = True,
     ) -> Space:
-        """Build a space; a subset left out is all that the edition has.
+        """Build and return a space; a subset that is not given contains all words of the edition.
 
         Args:
             edition: ``icml2017`` or ``arxiv2``.
@@ -104,12 +104,12 @@ class Space:
             operands: operands by name, or by group (``vocabulary.GROUPS``), in any order.
             unary: unary functions likewise.
             binary: binary functions likewise.
-            distinct_operands: demand op1 ≠ op2.
-            last_not_add: forbid addition in the last block.
-            connected: demand an earlier result in every block from the second on.
+            distinct_operands: whether op1 ≠ op2 is required.
+            last_not_add: whether addition is forbidden in the last block.
+            connected: whether every block from the second on needs an earlier result.
 
         Raises:
-            SpaceError: as the class says.
+            SpaceError: as for the class.
         """
         words = edition_named(edition)
         return cls(
@@ -125,11 +125,11 @@ class Space:
 
     @property
     def positions(self) -> int:
-        """How many picks make a rule, five a block."""
+        """How many choices make a rule: five per block."""
         return len(SLOTS) * self.blocks
 
     def choices(self, position: int) -> tuple[str, ...]:
-        """Everything that can stand at a position, whatever stands before it, in the order it is numbered.
+        """Return everything that can stand at a position, whatever stands before it, in the order of its numbers.
 
         Raises:
             SpaceError: there is no such position.
@@ -138,10 +138,10 @@ class Space:
         return self._choices[position]
 
     def mask(self, prefix: Sequence[int]) -> Mask:
-        """Which choices may follow a legal prefix. Each of them can be completed to a rule of the space.
+        """Return which choices may follow a legal prefix. Each of them can be completed to a rule of the space.
 
         Args:
-            prefix: the picks so far, position by position, fewer than ``positions``.
+            prefix: the choices so far, position by position, fewer than ``positions``.
 
         Returns:
             One truth value for each of ``choices(len(prefix))``, shape ``(choices,)``.
@@ -159,13 +159,13 @@ class Space:
                         f"prefix at position {position}",
                         expected=f"a legal choice, 0 to {allowed.size - 1}",
                         got=pick,
-                        hint="Pick only what the mask allows",
+                        hint="Choose only what the mask allows",
                     )
                 )
         return self._allowed(len(picks), picks).copy()
 
     def encode(self, rule: Rule) -> Picks:
-        """The rule as integers, shape ``(blocks, 5)``, each the number of a choice.
+        """Return the rule as integers of shape ``(blocks, 5)``, each the number of a choice.
 
         Raises:
             SpaceError: the rule is outside the space; the message says why.
@@ -175,7 +175,7 @@ class Space:
         return np.array(picks, dtype=np.int64).reshape(self.blocks, len(SLOTS))
 
     def decode(self, array: NDArray[np.integer] | Sequence[Sequence[int]]) -> Rule:
-        """The rule of an integer array of shape ``(blocks, 5)``; a flat array of ``positions`` integers also will do.
+        """Return the rule of an integer array of shape ``(blocks, 5)``, or of a flat array of ``positions`` integers.
 
         Raises:
             SpaceError: the array has another shape, a number is out of range, or the rule is outside the space.
@@ -211,7 +211,7 @@ class Space:
         return rule
 
     def sample(self, rng: np.random.Generator) -> Rule:
-        """Draw a rule, every rule of the space equally likely."""
+        """Draw and return a rule; every rule of the space is equally likely."""
         tokens: list[str] = []
         for number in range(self.blocks):
             start = number * len(SLOTS)
@@ -224,17 +224,17 @@ class Space:
         return _rule(tokens)
 
     def size(self) -> int:
-        """How many rules (token strings, not functions) the space has, exactly."""
+        """Return exactly how many rules (token strings, not functions) the space has."""
         return math.prod(
             len(self._pairs[number]) * len(self.unary) ** 2 * len(self.binaries(number))
             for number in range(self.blocks)
         )
 
     def check(self, rule: Rule) -> None:
-        """Say nothing if the rule lies in the space.
+        """Raise unless the rule is in the space.
 
         Raises:
-            SpaceError: it does not; the message names the block and the constraint or word.
+            SpaceError: it is not; the message names the block and the constraint or word.
         """
         if len(rule.blocks) != self.blocks:
             raise SpaceError(
@@ -249,7 +249,7 @@ class Space:
             self._check_block(number, block)
 
     def contains(self, rule: Rule) -> bool:
-        """Whether the rule lies in the space."""
+        """Whether the rule is in the space."""
         try:
             self.check(rule)
         except SpaceError:
@@ -257,7 +257,7 @@ class Space:
         return True
 
     def spec(self) -> dict[str, object]:
-        """The space as JSON can hold it; ``from_spec`` reads it back as an equal space."""
+        """Return the space in a form that JSON can hold; ``from_spec`` turns it back into an equal space."""
         return {
             "edition": self.edition,
             "blocks": self.blocks,
@@ -269,7 +269,7 @@ class Space:
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, object]) -> Space:
-        """Read what ``spec`` wrote.
+        """Return the space that ``spec`` described.
 
         Raises:
             SpaceError: a field is missing, unknown or wrong.
@@ -285,7 +285,7 @@ class Space:
                     "space",
                     expected="the fields " + ", ".join(fields),
                     got="something wrong with " + (", ".join(wrong) or "edition"),
-                    hint="Store what Space.spec gives",
+                    hint="Store what Space.spec returns",
                 )
             )
         rest: dict[str, Any] = {name: spec[name] for name in ("blocks", *SWITCHES)}
@@ -293,7 +293,7 @@ class Space:
         return cls(edition=edition, **chosen_words, **rest)
 
     def describe(self) -> str:
-        """The space in one line."""
+        """Describe the space in one line."""
         words = edition_named(self.edition)
         parts = [f"{self.edition}, {self.blocks} block{'s' if self.blocks > 1 else ''}"]
         for kind, chosen, known in (
@@ -309,12 +309,12 @@ class Space:
         return "; ".join(parts) + f": {self.size():,} rules"
 
     def pairs(self, number: int) -> list[tuple[str, str]]:
-        """The legal (op1, op2) of a block, counted from 0."""
+        """Return the legal (op1, op2) of a block; blocks count from 0."""
         bank = self._choices[number * len(SLOTS)]
         return [(bank[op1], bank[op2]) for op1, op2 in self._pairs[number].tolist()]
 
     def binaries(self, number: int) -> tuple[str, ...]:
-        """The legal binaries of a block, counted from 0."""
+        """Return the legal binaries of a block; blocks count from 0."""
         return self._constraints.binaries(self.binary, last=number == self.blocks - 1)
 
     @cached_property
@@ -346,7 +346,7 @@ class Space:
         return tuple(np.argwhere(legal) for legal in self._operand_pairs)
 
     def _allowed(self, position: int, picks: Sequence[int]) -> Mask:
-        """The mask at a position after picks that are legal."""
+        """Return the mask at a position after legal choices."""
         number, slot = divmod(position, len(SLOTS))
         legal = self._operand_pairs[number]
         if SLOTS[slot] == "op1":
@@ -365,7 +365,7 @@ class Space:
                     "position",
                     expected=f"0 to {self.positions - 1}",
                     got=position,
-                    hint=f"A rule of {self.blocks} blocks has {self.positions} picks",
+                    hint=f"A rule of {self.blocks} blocks has {self.positions} positions",
                 )
             )
 
@@ -385,7 +385,7 @@ class Space:
         broken = self._constraints.broken(block, first=number == 0, last=number == self.blocks - 1)
         if broken:
             switch, expected, got = broken
-            raise SpaceError(message(place, expected=expected, got=got, hint=f"Change it or switch {switch} off"))
+            raise SpaceError(message(place, expected=expected, got=got, hint=f"Change it, or switch off {switch}"))
 
 
 def _rule(tokens: Sequence[str]) -> Rule:

@@ -14,14 +14,14 @@ class Node:
 
     Attributes:
         token: the written name of a word, the name of a primitive (``word.PRIMITIVES``), or ``const``.
-        args: what the function is applied to; empty for an operand. ``add`` and ``mul`` may have more than two.
+        args: the function's arguments; empty for an operand. ``add`` and ``mul`` may have more than two.
         value: the constant's value, or the level of the primitives ``clamp`` and ``drop``; 0 for everything else.
     """
 
     token: str
     args: tuple[Node, ...] = ()
     value: float = 0.0
-    _hash: int = field(init=False, repr=False, compare=False)  # simplifying looks nodes up all the time
+    _hash: int = field(init=False, repr=False, compare=False)  # simplification looks up nodes all the time
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash((self.token, self.args, self.value)))
@@ -30,15 +30,15 @@ class Node:
         return self._hash
 
     def __reduce__(self) -> tuple[type[Node], tuple[str, tuple[Node, ...], float]]:
-        return Node, (self.token, self.args, self.value)  # another process hashes words otherwise
+        return Node, (self.token, self.args, self.value)  # another process has different hashes
 
     def walk(self) -> Iterator[Node]:
-        """Every node below and including this one, arguments first, repeats included."""
+        """Yield this node and every node below it, arguments first, repeats included."""
         for arg in self.args:
             yield from arg.walk()
         yield self
 
 
 def constant(value: float) -> Node:
-    """The node of one fixed number; −0 is 0."""
+    """Return the node of a fixed number; −0 becomes 0."""
     return Node(CONSTANT, (), value + 0.0)

@@ -1,7 +1,7 @@
-"""An expression as primitive operations: what ``harness.RuleOptimizer`` executes and exported source spells out.
+"""An expression as primitive operations, which ``harness.RuleOptimizer`` executes and exported source spells out.
 
-Both take the operations, and their order, from here; so an exported optimizer draws the same random values, and rounds
-where ``RuleOptimizer`` rounds.
+Both take the operations and their order from here, so an exported optimizer draws the same random values and rounds in
+the same places as ``RuleOptimizer``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from harness.space.word import LEVELLED, PRIMITIVES
 
 
 def operations(node: Node) -> tuple[Node, ...]:
-    """Every distinct operation of an expression once, arguments first and left to right; the last one's value is Δ.
+    """Return every distinct operation of an expression once, arguments first and left to right; the last one gives Δ.
 
     Words are written out in primitives (``word.PRIMITIVES``), so hidden parts become shared sub-expressions: ``m``
     becomes the bias correction of a running mean, ``adam`` the quotient of ``m`` and √v̂+ε.
 
     Args:
-        node: canonical or literal.
+        node: the expression, canonical or literal.
     """
     order: dict[Node, None] = {}
 

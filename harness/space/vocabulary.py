@@ -1,6 +1,6 @@
 """The words of the language by name, and the editions and groups that they form (protocol §1, [NOS] §4.1).
 
-``words`` holds their records. Every word is known by its written name, which token strings, formulas, the command line
+``words`` holds their records. A word is identified by its written name, which token strings, formulas, the command line
 and stored files share.
 """
 
@@ -24,11 +24,11 @@ EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1, where y or |x| i
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The words of one edition of the paper, by written name, in the order that choices are numbered.
+    """The words of one edition of the paper, by written name, in the order in which choices are numbered.
 
     Attributes:
-        name: what ``--space`` takes.
-        operands: the operand bank, earlier results excepted.
+        name: its name, as ``--space`` takes it.
+        operands: the operand bank without earlier results.
         unary: functions of one value.
         binary: functions of two values.
     """
@@ -39,13 +39,13 @@ class Edition:
     binary: tuple[str, ...]
 
     def strings(self, blocks: int) -> int:
-        """How many token strings of so many blocks there are, without any constraint."""
+        """Return how many token strings of so many blocks there are, without any constraint."""
         choices = len(self.unary) ** 2 * len(self.binary)
         return math.prod((len(self.operands) + earlier) ** 2 * choices for earlier in range(blocks))
 
 
 def _editions() -> dict[str, Edition]:
-    """The editions in the order of their first words: each has its own words and those of the editions before it."""
+    """Return the editions in the order of their first words; each has its own words and those of earlier editions."""
     names = tuple(dict.fromkeys(word.edition for word in WORDS))
     found = {}
     for place, name in enumerate(names):
@@ -66,13 +66,13 @@ def _groups(kind: Kind) -> dict[str, tuple[str, ...]]:
 
 
 def _levels(*, primitive: str) -> dict[str, float]:
-    """The words that are one primitive at some level, of their argument alone, and their levels."""
+    """Return the words that apply one primitive at some level to their argument, with their levels."""
     parts = {word.name: word.arithmetic for word in WORDS}
     return {name: part.value for name, part in parts.items() if part.token == primitive and part.args in ((), (X,))}
 
 
 def _weight_scales() -> dict[str, float]:
-    """The operands that are multiples of the weight, and their scales."""
+    """Return the operands that are multiples of the weight, with their scales."""
     found = {}
     for word in WORDS:
         match word.arithmetic:
@@ -94,7 +94,7 @@ DROP_RATES = _levels(primitive="drop")
 NUMBERS = _levels(primitive=CONSTANT)
 WEIGHT_SCALES = _weight_scales()
 
-# Names for subsets that belong together, accepted wherever a word of that kind is.
+# Names for groups of words, accepted wherever a word of that kind is.
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "operand": _groups("operand"),
     "unary": _groups("unary"),
@@ -104,11 +104,11 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 
 @cache
 def word_of(token: str, arguments: int) -> Word:
-    """The record of a word; one that says nothing, if stored files hold a word that the language does not know.
+    """Return the record of a word; an empty record for a word of a stored file that the language does not know.
 
     Args:
         token: its written name.
-        arguments: how many it has here.
+        arguments: how many arguments it has here.
     """
     kinds: tuple[Kind, ...] = ("operand", "unary", "binary")
     kind = kinds[min(arguments, 2)]
@@ -117,7 +117,7 @@ def word_of(token: str, arguments: int) -> Word:
 
 @cache
 def made_of_words(token: str) -> bool:
-    """Whether a word computes what other words do, so that it needs no canonical form of its own."""
+    """Whether a word is defined by other words, so that it needs no canonical form of its own."""
     if token not in BY_NAME:
         return False
     parts = (part for part in BY_NAME[token].arithmetic.walk() if part not in (X, Y) and part.token != CONSTANT)
@@ -126,7 +126,7 @@ def made_of_words(token: str) -> bool:
 
 @cache
 def running_means(token: str) -> frozenset[str]:
-    """Which of the running means ``m``, ``v`` and ``gamma`` a word reads."""
+    """Return which of the running means ``m``, ``v`` and ``gamma`` a word reads."""
     found: set[str] = set()
     for part in word_of(token, 0).arithmetic.walk():
         kind, _, name = part.token.partition("_")
@@ -138,11 +138,11 @@ def running_means(token: str) -> frozenset[str]:
 
 
 def computed(arithmetic: Node, functions: Mapping[str, Callable[..., T]], known: Mapping[Node, T]) -> T:
-    """Carry the arithmetic of a word out.
+    """Carry out the arithmetic of a word, and return its value.
 
     Args:
-        arithmetic: as the word's record has it.
-        functions: what each primitive does with its arguments, and with its level if it has one.
+        arithmetic: the arithmetic in the word's record.
+        functions: computes each primitive from its arguments, and from its level if it has one.
         known: the values of ``X`` and ``Y``.
 
     Raises:
@@ -160,7 +160,7 @@ def computed(arithmetic: Node, functions: Mapping[str, Callable[..., T]], known:
 
 
 def edition_with(words: Iterable[str], *, least: Edition) -> Edition:
-    """The first edition that has all of some words, earlier results (``#1``) aside, and those of another edition."""
+    """Return the first edition with some words (earlier results, ``#1``, aside) and all of another edition's."""
     wanted = {*words} & BY_NAME.keys()
     for each in EDITIONS.values():
         has = {*each.operands, *each.unary, *each.binary}
@@ -180,11 +180,11 @@ def edition(name: str) -> Edition:
 
 
 def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Read a subset chosen by name, put in the edition's order so that equal subsets are equal spaces.
+    """Return a subset chosen by name, in the edition's order so that equal subsets are equal spaces.
 
     Args:
         kind: ``operand``, ``unary`` or ``binary``.
-        names: words, or names of groups (``GROUPS``), which stand for those of their words that the edition has.
+        names: words, or names of groups (``GROUPS``), which stand for their words that are in the edition.
         known: the edition's words of that kind.
 
     Raises:
@@ -208,8 +208,8 @@ def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, 
 
 
 def with_epsilon(value: float) -> float:
-    """``value + ε``, or ``value`` where it is 1 or more in size (**D**).
+    """Return ``value + ε``, or ``value`` if it is 1 or more in size (**D**).
 
-    There ε is less than float32 can add, so that children train alike; and ``x/1`` is ``x``, ``log(1)`` is 0.
+    For such values ε is less than float32 can add, so children train alike; and ``x/1`` is ``x`` and ``log(1)`` is 0.
     """
     return value if abs(value) >= 1.0 else value + EPSILON

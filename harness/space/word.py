@@ -1,9 +1,9 @@
-"""What the record of a word says: how it is written in every notation, what it computes, and what is known of it.
+"""The record of a word: how it is written in every notation, what it computes, and what is known about it.
 
-``words`` lists the records. A word computes an expression over *primitives*, a fixed set of functions, which every way
-of computing implements once: numpy for the probe, ``torch._foreach`` for training, formulas for the compiler, lines of
-Python for exported optimizers, bounds of rounding, ranges, and plain numbers for constants. So a word that is made of
-primitives, or of other words, needs no code anywhere else.
+``words`` lists the records. A word computes an expression over *primitives*, a fixed set of functions. Every way of
+computing implements each primitive once: numpy for the probe, ``torch._foreach`` for training, formulas for the
+compiler, lines of Python for exported optimizers, bounds of rounding, ranges, and plain numbers for constants. So a
+word that is made of primitives, or of other words, needs no code anywhere else.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ X, Y = Node("x"), Node("y")  # the arguments of a function, in its arithmetic
 PRIMITIVES = frozenset(
     {
         *("const", "g", "w", "noise"),  # a number, the gradient, the weight, normal(0, 0.01)
-        *("mean_m", "mean_v", "mean_gamma"),  # running means of the product of what they are given
+        *("mean_m", "mean_v", "mean_gamma"),  # running means of the product of their arguments
         *("unbias_m", "unbias_v", "unbias_gamma"),  # such a mean, corrected for its bias
-        "rms",  # √v̂ + ε of the running mean of squares
+        "rms",  # √v̂ + ε, from the running mean of squares
         *("add", "sub", "mul", "neg", "abs", "exp"),
         "over",  # x / y, no ε added
         "plus_eps",  # x + ε
-        "sign",  # −1, 0 or 1; 0 of NaN
-        "ln",  # the logarithm of what is above 0
-        "root",  # the square root of what is at least 0
+        "sign",  # −1, 0 or 1; 0 for NaN
+        "ln",  # the logarithm of x above 0
+        "root",  # the square root of x at least 0
         "raised",  # xʸ for x at least 0
         "clamp",  # x limited to ± the node's value
-        "drop",  # x, with entries set to 0 at random, with the node's value as probability
+        "drop",  # x with random entries set to 0; the node's value is the probability
     }
 )
-LEVELLED = frozenset({"const", "clamp", "drop"})  # those that the node's value belongs to
+LEVELLED = frozenset({"const", "clamp", "drop"})  # primitives that use the node's value
 
 FIRST_EDITION = "icml2017"
 EVERYTHING = (-math.inf, math.inf)
@@ -52,11 +52,10 @@ class Form:
     """How a word is written in one notation.
 
     Attributes:
-        text: with ``$x`` and ``$y`` where its arguments stand, and ``$$`` for a dollar sign.
+        text: the text, with ``$x`` and ``$y`` for its arguments, and ``$$`` for a dollar sign.
         binding: how tightly it binds, ``SUM`` to ``ATOM``.
-        least: for each argument, how tightly it has to bind to stand there without brackets; None where the form
-            encloses it.
-        parts: the text, cut where its arguments stand, which are numbers.
+        least: for each argument, how tightly it has to bind to need no brackets; None if the form encloses it.
+        parts: the text, split at its arguments, which are given as numbers.
     """
 
     text: str
@@ -76,44 +75,44 @@ class Form:
 
     @property
     def argument_alone(self) -> bool:
-        """Whether the first argument is all that is written."""
+        """Whether the form consists of its first argument alone."""
         return self.parts == (0,)
 
     def filled(self, *args: str) -> str:
-        """The text with its arguments in place."""
+        """Return the text with its arguments in place."""
         return "".join([part if isinstance(part, str) else args[part] for part in self.parts])
 
 
-DEFAULT = Form("")  # stands for the usual form of such a word
+DEFAULT = Form("")  # stands for the default form of a word
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word: an operand, or a function of one or two values. Only the first three have to be said.
+    """One word: an operand, or a function of one or two values. Only the first three attributes are required.
 
     Attributes:
         name: the written name, which token strings, the command line and stored files share.
         kind: ``operand``, ``unary`` or ``binary``.
-        arithmetic: what it computes, of ``X`` and ``Y``: an expression over ``PRIMITIVES`` and other words.
-        edition: the first that has it. Every edition has the words of those before it, so a name that is new here is a
-            new edition, which leaves the others as they were.
-        group: a name for words that belong together, taken wherever one of them is.
-        infix: as people write it, and as formulas are read: ``$x + $y`` makes an operator of ``+``. By default the name
-            of an operand, and ``name($x)`` or ``name($x, $y)`` of a function.
-        latex: in LaTeX, without dollar signs.
-        mathml: in MathML; ``elements`` has what several words need.
-        pseudocode: in words and signs. An operand that binds less than an ``ATOM`` is computed in a line of its own.
-        label: in drawings of the tree.
-        family: what formulas call a function that exists at several levels, ``clip`` for ``clip5``.
-        level: this one's, as formulas have it.
+        arithmetic: what it computes from ``X`` and ``Y``: an expression over ``PRIMITIVES`` and other words.
+        edition: the first edition that has it. Every edition has the words of earlier ones, so a new name here makes a
+            new edition and leaves the others unchanged.
+        group: a name for a group of words, accepted wherever one of them is.
+        infix: its form in formulas, printed and parsed: ``$x + $y`` makes ``+`` an operator. By default the name for an
+            operand, and ``name($x)`` or ``name($x, $y)`` for a function.
+        latex: its form in LaTeX, without dollar signs.
+        mathml: its form in MathML; ``elements`` has pieces that several words share.
+        pseudocode: its form in pseudocode. An operand that binds less than an ``ATOM`` gets a line of its own.
+        label: its label in drawings of the tree.
+        family: the name in formulas of a function that exists at several levels, such as ``clip`` for ``clip5``.
+        level: its level, as formulas write it.
         spellings: other ways to write the name, or the operator, in a formula.
-        legend: what readers of a formula may not expect of it.
+        legend: what readers of a formula may not expect.
         bounds: least and largest value of an operand.
-        zero_where: it is 0 wherever one of these is: ``x``, ``y``, or for an operand the names of operands.
-        parity: whether it hands the sign of its argument on or discards it.
-        finite: whether it is finite where its arguments are finite and of ordinary size.
-        defined: whether it is a number, maybe infinite, where its argument is one.
-        sign_of: the operand that this operand is the sign of.
+        zero_where: it is 0 wherever one of these is 0: ``x``, ``y``, or for an operand the names of operands.
+        parity: ``odd`` if it keeps the sign of its argument, ``even`` if it discards it.
+        finite: whether it is finite if its arguments are finite and of ordinary size.
+        defined: whether it is a number, possibly infinite, if its argument is one.
+        sign_of: the operand whose sign this operand is.
     """
 
     name: str
@@ -158,7 +157,7 @@ class Word:
 
     @property
     def operator(self) -> str:
-        """The sign that stands between two arguments in a formula; empty if it is written otherwise."""
+        """The operator between two arguments in a formula; empty if the word has another form."""
         parts = self.infix.parts
         between = parts[1] if len(parts) == 3 and parts[::2] == (0, 1) else ""
         return between.strip() if isinstance(between, str) else ""
@@ -170,10 +169,10 @@ class Word:
 
     @property
     def arguments(self) -> tuple[Node, ...]:
-        """Those of ``X`` and ``Y`` that its value depends on."""
+        """The arguments, of ``X`` and ``Y``, that its value depends on."""
         parts = set(self.arithmetic.walk())
         return tuple(each for each in (X, Y) if each in parts)
 
     def reads(self, place: int) -> bool:
-        """Whether its value depends on the argument at a place, counted from 0."""
+        """Whether its value depends on the argument at a place; places count from 0."""
         return place > 1 or (X, Y)[place] in self.arguments

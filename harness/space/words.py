@@ -1,7 +1,7 @@
-"""Every word of the language, one record each (protocol §1, [NOS] §4.1): this is the one place where a word is spelt.
+"""Every word of the language, one record each (protocol §1, [NOS] §4.1): the only place that spells out a word.
 
-``word.Word`` says what a record holds. The order is that in which the choices of a space are numbered, so words are
-only ever added behind those of their kind.
+``word.Word`` describes a record. The order is that in which the choices of a space are numbered, so new words always go
+after the others of their kind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ M_HAT, RMS = Node("unbias_m", (MEAN_M,)), Node("rms", (MEAN_V,))
 
 
 def _weight(digit: int) -> Word:
-    """A multiple of the weight by 10⁻ᵈⁱᵍⁱᵗ."""
+    """Return the word for the weight times 10⁻ᵈⁱᵍⁱᵗ."""
     scale = float(f"1e-{digit}")
     return Word(
         name=f"1e-{digit}w",
@@ -39,7 +39,7 @@ def _weight(digit: int) -> Word:
 
 
 def _clip(digit: int) -> Word:
-    """A limit to ±10⁻ᵈⁱᵍⁱᵗ."""
+    """Return the word that limits values to ±10⁻ᵈⁱᵍⁱᵗ."""
     limit = float(f"1e-{digit}")
     return Word(
         name=f"clip{digit}",
@@ -60,7 +60,7 @@ def _clip(digit: int) -> Word:
 
 
 def _drop(tenths: int) -> Word:
-    """A mask that sets so many tenths of the entries to 0."""
+    """Return the word that sets so many tenths of the entries to 0 at random."""
     rate = tenths / 10
     return Word(
         name=f"drop{tenths}",

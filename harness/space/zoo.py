@@ -1,6 +1,6 @@
 """The known rules by name: the twenty of [NOS] Table 1, PowerSign and AddSign, and the two sign methods.
 
-Wherever a rule is asked for, a name of the zoo will do::
+Wherever a rule is expected, one of these names works, too::
 
     resolve("powersign")  # the same rule as Rule.parse("g * exp(sign(g) * sign(m))")
 """
@@ -24,8 +24,8 @@ class ZooEntry:
     Attributes:
         rule_text: the rule in infix.
         source: where it comes from.
-        wide_resnet_accuracy: final test accuracy on Wide ResNet after 300 epochs in percent, as [NOS] Table 1 has it;
-            None for a rule that the table lacks.
+        wide_resnet_accuracy: final test accuracy on Wide ResNet after 300 epochs in percent, from [NOS] Table 1; None
+            for a rule that is not in the table.
     """
 
     rule_text: str
@@ -63,26 +63,26 @@ BARE_NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
 def named(name: str) -> Rule:
-    """Return the zoo's rule of that name, in any case.
+    """Return the known rule of that name, in any case.
 
     Raises:
-        RuleSyntaxError: the zoo has no such name; the message suggests the nearest.
+        RuleSyntaxError: no known rule has that name; the message suggests the nearest.
     """
     entry = ZOO.get(name.strip().lower())
     if entry is None:
         near = difflib.get_close_matches(name.strip().lower(), ZOO, n=1, cutoff=0.6)
-        advice = f"Did you mean {near[0]!r}" if near else f"Names are such as {', '.join(list(ZOO)[:4])}"
-        raise RuleSyntaxError(message("rule", expected="a name of the zoo", got=repr(name), hint=advice))
+        advice = f"Did you mean {near[0]!r}" if near else "`harness ls rules` lists them"
+        raise RuleSyntaxError(message("rule", expected="the name of a known rule", got=repr(name), hint=advice))
     return Rule.parse(entry.rule_text)
 
 
 def resolve(text: str) -> Rule:
-    """Read a rule as a person writes it: a name of the zoo, infix, or tokens.
+    """Read and return a rule: the name of a known rule, infix, or tokens.
 
-    ``adam`` and ``rmsprop`` are names and operands alike, with one meaning.
+    ``adam`` and ``rmsprop`` are both names and operands, with the same meaning.
 
     Raises:
-        RuleSyntaxError: it is none of these; a text that looks like a name is answered with the zoo's nearest.
+        RuleSyntaxError: it is none of these; for a text that looks like a name, the message suggests the nearest.
     """
     text = text.strip()
     if text.lower() in ZOO:

@@ -15,54 +15,55 @@ from harness.settings import Range, Value
 from harness.space.draws import Draws
 from harness.space.grammar import Space
 
-if TYPE_CHECKING:  # torch takes seconds to load, and who asks for the settings needs none of it
+if TYPE_CHECKING:  # torch takes seconds to load, and reading the settings does not need it
     from torch import Tensor
 
-DRAW = 16  # rules sampled at a time: a step of the LSTM costs the same for one as for a few
+DRAW = 16  # rules sampled at a time: a step of the LSTM costs the same for one rule as for a few
 
 
 class ReinforcementLearning:
     """An LSTM policy trained by policy gradients.
 
-    It learns whenever ``batch`` results have gathered, from the probabilities that their rules had when they were
-    proposed, so results may come in any order and in pieces. Rules that it did not propose are learnt from too. Unless
-    ``repeats`` is set, it does not propose a function twice while it can help it (**D**): it samples again, then draws
-    at random, and only then repeats itself. With ``repeats``, as in [NOS], every sample is a proposal; a function that
-    the run has trained already is not trained again, and is learnt from again.
+    It learns whenever ``batch`` results have arrived, from the probabilities that their rules had when they were
+    proposed, so results may come in any order and in parts. It also learns from rules that it did not propose. Unless
+    ``repeats`` is set, it avoids proposing a function twice (**D**): it samples again, then draws at random, and only
+    then repeats itself. With ``repeats``, as in [NOS], every sample is a proposal; a function that the run has already
+    trained is not trained again, but the controller learns from it again.
 
-    A setting with two defaults has that of the preset, unless it is given.
+    If a setting has several defaults, the preset decides which one holds.
 
     Args:
-        space: what to propose rules of.
+        space: the space to search.
         seed: decides the first weights and every sample.
-        preset: ``short`` for searches of 100 to 1,000 children; for every number of protocol §4 ``icml2017``, the first
-            edition of [NOS], or ``arxiv2``, the later one; ``paper`` is ``arxiv2`` without repeats.
-        objective: what it is trained to do; short pqt, icml2017 trpo, the others ppo.
+        preset: ``short`` for searches of 100 to 1,000 children; ``icml2017`` or ``arxiv2`` for the numbers of protocol
+            §4, from the first or the later edition of [NOS]; ``paper`` is ``arxiv2`` without repeats.
+        objective: the training objective; short pqt, icml2017 trpo, the others ppo.
         learning_rate: Adam's step, not used by trpo; short 0.005, the others 1e-5.
-        epochs: steps of Adam a batch, for ppo, risk_seeking and pqt; short 2, the others 4.
+        epochs: steps of Adam per batch, for ppo, risk_seeking and pqt; short 2, the others 4.
         entropy: coefficient of the entropy bonus; short 0.05, the others 0.0015.
-        normalize: divide advantages by the rewards' running standard deviation; short true, the others false.
+        normalize: whether advantages are divided by the rewards' running standard deviation; short true, the others
+            false.
         hidden: units of the LSTM; short 64, the others 150.
-        kl_bound: the most that an update of trpo may move the policy, in nats a rule; short 0.5, the others 0.01.
+        kl_bound: how far an update of trpo may move the policy, in nats per rule; short 0.5, the others 0.01.
         elite_fraction: share of recent rewards that risk_seeking learns from; short 0.2, the others 0.05.
         imitation: weight of pqt's imitation; short 0.5, the others 1.0.
-        resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, the others 0.
+        resolution: scores that differ by less count as one behaviour in pqt's queue; short 0.002, the others 0.
         plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and by the
             untrained controller; short 0.5, the others 0.
-        initial: random draws to begin with, which it learns from too, if not set a quarter of the children of a run at
-            most; short 10, the others 0.
+        initial: how many random draws start the search, from which it learns, too; if not set, at most a quarter of the
+            children of a run; short 10, the others 0.
         repeats: whether a function may be proposed again; icml2017 true, arxiv2 true, the others false.
-        batch: results it waits for before it learns.
-        init: weights start uniform between minus this and this.
+        batch: how many results it waits for before it learns.
+        init: weights start uniformly distributed between minus this number and this number.
         baseline_decay: weight of the past in the moving average of rewards.
         clip: how far from 1 a probability ratio is still rewarded, for ppo, risk_seeking and pqt.
-        damping: added to trpo's Fisher matrix.
-        window: recent rewards that risk_seeking takes its quantile of.
-        queue: rules that pqt imitates.
-        tries: samples of the controller for one proposal before it falls back on a random draw.
+        damping: added to the diagonal of trpo's Fisher matrix.
+        window: number of recent rewards from which risk_seeking takes its quantile.
+        queue: number of rules that pqt imitates.
+        tries: samples of the controller for one proposal before a random draw replaces it.
     """
 
-    version = 2  # rises when its proposals change, the presets' numbers included
+    version = 2  # rises when its proposals change, also by the presets' numbers
 
     def __init__(
         self,
@@ -119,10 +120,10 @@ class ReinforcementLearning:
         self._tries = tries
         self._draws = Draws(space, seed=seed, plain=self.numbers.plain)
         self._initial_left = self.numbers.initial
-        self._asked: set[str] = set()  # functions proposed, or told of by someone else
-        self._sampled_picks: set[bytes] = set()  # so that a repeated sample is known without decoding it
+        self._asked: set[str] = set()  # functions that were proposed, or told by someone else
+        self._sampled_picks: set[bytes] = set()  # to recognise a repeated sample without decoding it
         self._origins: dict[Rule, Origin] = {}
-        self._pending: dict[Rule, deque[Tensor]] = {}  # proposed and not told yet → log-probability then, each time
+        self._pending: dict[Rule, deque[Tensor]] = {}  # rules not told yet → log-probability of each proposal
         self._gathered: list[tuple[Rule, Tensor, float]] = []
         from harness.searchers.rl.controller import Controller
         from harness.searchers.rl.objectives import Learner
@@ -135,12 +136,12 @@ class ReinforcementLearning:
 
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
-        """The draws to begin with, as set or by the preset."""
+        """Return how many random draws start the search, as set or by the preset."""
         preset = cast(Preset, settings["preset"])
         return {"initial": int(settings.get("initial", numbers(preset).initial))}
 
     def ask(self, count: int) -> Sequence[Rule]:
-        """Propose ``count`` rules: random draws at first, then samples; new functions if wanted and to be had."""
+        """Propose ``count`` rules: random draws, then samples; new functions if possible, unless it may repeat."""
         drawn = min(count, self._initial_left)
         self._initial_left -= drawn
         with _one_thread():
@@ -156,7 +157,7 @@ class ReinforcementLearning:
         return [rule for rule, _ in proposals]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Gather results, and learn from each ``batch`` of them."""
+        """Collect results, and learn from each ``batch`` of them."""
         import torch
 
         from harness.searchers.rl.controller import DTYPE
@@ -178,7 +179,7 @@ class ReinforcementLearning:
                 self.learner.learn(Batch(self._picks(rules), torch.stack(old), scored, keys))
 
     def origin(self, rule: Rule) -> Origin | None:
-        """Whether the controller wrote it, and the probability it gave the rule when it was proposed."""
+        """Return whether the controller wrote the rule, and the probability it gave the rule when it was proposed."""
         return self._origins.get(rule)
 
     def _await(self, proposals: Iterable[tuple[Rule, Tensor]]) -> None:
@@ -186,11 +187,11 @@ class ReinforcementLearning:
             self._pending.setdefault(rule, deque()).append(log)
 
     def _strangers(self, told: Iterable[Rule]) -> list[Rule]:
-        """The rules that are told of more often than they were proposed, as often as that."""
+        """Return the rules that are told more often than they were proposed, each for every excess time."""
         return [rule for rule, count in Counter(told).items() for _ in range(count - len(self._pending.get(rule, ())))]
 
     def _sampled(self, count: int) -> list[tuple[Rule, Tensor]]:
-        """Up to ``count`` rules of the controller, new functions unless it may repeat, with their log-probabilities."""
+        """Sample up to ``count`` rules with their log-probabilities, new functions unless it may repeat."""
         if self.numbers.repeats:
             picks, logs = self.controller.sample(count)
             rules = [self._space.decode(row) for row in picks.numpy()]
@@ -214,7 +215,7 @@ class ReinforcementLearning:
         return found
 
     def _drawn(self, count: int) -> list[tuple[Rule, Tensor]]:
-        """Random draws, new functions if there are any among them, with the controller's log-probabilities."""
+        """Return random draws, new functions if possible, with the controller's log-probabilities."""
         rules = []
         for _ in range(count):
             rules.append(self._draws.draw_new(self._asked))
@@ -238,7 +239,7 @@ class ReinforcementLearning:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread for a while: at these sizes more only cost, and could change the order of a sum."""
+    """Restrict torch to one thread for a while: at these sizes more are slower and could change the order of sums."""
     import torch
 
     threads = torch.get_num_threads()

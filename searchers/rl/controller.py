@@ -1,4 +1,4 @@
-"""The policy over rules: a single-layer LSTM that picks one token after the other ([NOS] §3.2, protocol §4).
+"""The policy over rules: a single-layer LSTM that picks one token after another ([NOS] §3.2, protocol §4).
 
 Position t has its own softmax weights and its own embedding of the pick before it; the recurrent weights are shared. A
 choice that the space forbids has a logit of −∞, so it has probability 0 and no gradient.
@@ -24,14 +24,15 @@ LEAST_UNIFORM = 1e-300  # keeps log(−log u) finite where a uniform draw is exa
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the policy says of given picks, under teacher forcing.
+    """The policy's probabilities for given picks, under teacher forcing.
 
     Attributes:
         logs: log-probability of every choice at every step, 0 where it is illegal or does not exist, shape
             ``(batch, positions, choices)``.
-        chances: the probabilities, 0 there, same shape.
-        log_probability: of the picks, shape ``(batch,)``.
-        entropy: of the steps' distributions along the picks, summed over the steps, in nats, shape ``(batch,)``.
+        chances: the probabilities, likewise 0 where illegal, same shape.
+        log_probability: log-probability of the picks, shape ``(batch,)``.
+        entropy: entropy of the steps' distributions along the picks, summed over the steps, in nats, shape
+            ``(batch,)``.
     """
 
     logs: Tensor
@@ -40,22 +41,22 @@ class Reading:
     entropy: Tensor
 
     def detached(self) -> Reading:
-        """The same numbers as constants."""
+        """Return the same numbers as constants."""
         return Reading(self.logs.detach(), self.chances.detach(), self.log_probability.detach(), self.entropy.detach())
 
 
 class Controller:
-    """A distribution over the rules of a space, with every rule's probability above 0.
+    """A distribution over the rules of a space; every rule has a probability above 0.
 
-    Rules are integer picks, as ``Space.encode`` numbers them, flat: ``(batch, positions)``, int64.
+    Rules are flat integer picks, as ``Space.encode`` numbers them: ``(batch, positions)``, int64.
 
     Args:
-        space: what it writes rules of.
+        space: the space whose rules it writes.
         seed: decides its first weights and its samples.
         hidden: units of the LSTM, and size of the embeddings.
-        scale: weights start uniform in (−scale, scale), biases and the first step's input among them (**D**).
-        plain: probability at first, beyond its share among equals, that a unary function is left out (**D**): it raises
-            the bias of ``id``.
+        scale: weights start uniform in (−scale, scale), including biases and the first step's input (**D**).
+        plain: initial probability, beyond the uniform share of ``id``, that a unary function is left out (**D**); it
+            raises the bias of ``id``.
     """
 
     def __init__(self, space: Space, *, seed: int, hidden: int = 150, scale: float = 0.08, plain: float = 0.0) -> None:
@@ -86,7 +87,7 @@ class Controller:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """Everything that is learnt, always in the same order."""
+        """Return everything that is learnt, always in the same order."""
         parts = (self.embeddings, self.from_input, self.from_state, self.gate_bias, self.softmax, self.softmax_bias)
         return list(parts)
 
@@ -95,7 +96,7 @@ class Controller:
         """Draw ``count`` rules independently.
 
         Returns:
-            Their picks ``(count, positions)``, and their log-probabilities ``(count,)``.
+            The picks ``(count, positions)`` and their log-probabilities ``(count,)``.
         """
         uniform = torch.rand(count, self.positions, self.choices, generator=self._draws, dtype=DTYPE)
         gumbel = -torch.log(-torch.log(uniform.clamp_(min=LEAST_UNIFORM)))
@@ -114,7 +115,7 @@ class Controller:
         return picks, log_probability
 
     def read(self, picks: Tensor) -> Reading:
-        """Say what the policy thinks of given legal picks ``(batch, positions)``; differentiable, twice if wanted."""
+        """Return the policy's probabilities for legal picks ``(batch, positions)``; differentiable, even twice."""
         count = len(picks)
         previous = torch.cat([picks.new_zeros(count, 1), picks[:, :-1]], 1)
         inputs = embedding(self._steps * self.choices + previous, self.embeddings)  # (batch, positions, hidden)
@@ -140,7 +141,7 @@ class Controller:
         return zeros, zeros
 
     def _cell(self, gates: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """One step of the LSTM (Hochreiter and Schmidhuber 1997, with forget gates): the new output and cell state."""
+        """Return the LSTM's next output and cell state (Hochreiter and Schmidhuber 1997, with forget gates)."""
         output, cell = state
         gates = torch.addmm(gates, output, self.from_state)
         keep, write, show = gates[:, : 3 * self.hidden].sigmoid().chunk(3, 1)
@@ -149,11 +150,11 @@ class Controller:
 
 
 def legality(space: Space) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Tabulate ``space.mask``, which looks back one pick at most.
+    """Tabulate ``space.mask``, which depends on at most one earlier pick.
 
     Returns:
-        Whether a choice may follow a pick, shape ``(positions, choices, choices)``: position, pick before it, choice.
-        At position 0, and wherever the pick before it does not matter, all rows are the same.
+        Whether a choice may follow a pick, shape ``(positions, choices, choices)``: position, previous pick, choice. At
+        position 0, and wherever the previous pick does not matter, all rows are the same.
     """
     words = [space.choices(position) for position in range(space.positions)]
     size = max(map(len, words))

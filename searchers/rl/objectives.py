@@ -1,7 +1,7 @@
-"""What the controller is trained to do, five ways, all by gradients of log-probabilities of rules.
+"""The five training objectives of the controller, all by gradients of log-probabilities of rules.
 
-- ``reinforce``: the policy gradient, one step a batch (Williams 1992; [NOS] §3.2).
-- ``ppo``: the clipped ratio of Schulman et al. 2017, several steps a batch.
+- ``reinforce``: the policy gradient, one step per batch (Williams 1992; [NOS] §3.2).
+- ``ppo``: the clipped ratio of Schulman et al. 2017, several steps per batch.
 - ``trpo``: the natural gradient within a bound on the KL divergence (Schulman et al. 2015).
 - ``risk_seeking``: the gradient on the best ε-fraction only (Petersen et al. 2021).
 - ``pqt``: the clipped gradient, and imitation of the k best so far (Abolafia et al. 2018).
@@ -27,13 +27,13 @@ MOST_RATIO = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rules that were scored.
+    """A batch of scored rules.
 
     Attributes:
-        picks: how they are written, shape ``(batch, positions)``.
+        picks: the rules as picks, shape ``(batch, positions)``.
         old: their log-probabilities when they were proposed, shape ``(batch,)``.
         scores: what they earned, shape ``(batch,)``.
-        keys: their functions.
+        keys: the keys of their functions.
     """
 
     picks: Tensor
@@ -43,20 +43,20 @@ class Batch:
 
 
 def likelihood_gain(new: Tensor, advantages: Tensor) -> Tensor:
-    """Mean of A log p, whose gradient is REINFORCE's; both of shape ``(batch,)``."""
+    """Return the mean of A log p, whose gradient is REINFORCE's; both have shape ``(batch,)``."""
     return (advantages * new).mean()
 
 
 def ratio_gain(new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
-    """Mean of r A with r = p/p_old, whose gradient at p = p_old is REINFORCE's; all of shape ``(batch,)``."""
+    """Return the mean of r A, r = p/p_old, whose gradient at p = p_old is REINFORCE's; all have shape ``(batch,)``."""
     return (advantages * (new - old).exp()).mean()
 
 
 def clipped_gain(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    """Mean of min(r A, clip(r, 1−c, 1+c) A) (Schulman et al. 2017, eq. 7); all of shape ``(batch,)``.
+    """Return the mean of min(r A, clip(r, 1−c, 1+c) A) (Schulman et al. 2017, eq. 7); all have shape ``(batch,)``.
 
-    Beyond a ratio of ``MOST_RATIO`` nothing is learnt (**D**, as the dual clip of Ye et al. 2020): where a result comes
-    late, a rule that was nearly impossible when it was proposed would outweigh all others.
+    Beyond a ratio of ``MOST_RATIO`` nothing is learnt (**D**, like the dual clip of Ye et al. 2020): if a result comes
+    late, a rule that was nearly impossible when it was proposed would otherwise outweigh all others.
     """
     ratio = (new - old).clamp(max=math.log(MOST_RATIO)).exp()
     return torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
@@ -70,8 +70,8 @@ class Learner:
         last_step: what TRPO's last update did; None before the first and with other objectives.
 
     Args:
-        controller: whose weights.
-        numbers: objective and all that it needs.
+        controller: the controller to train.
+        numbers: the objective and its parameters.
     """
 
     def __init__(self, controller: Controller, numbers: Numbers) -> None:
@@ -84,7 +84,7 @@ class Learner:
         self._adam = torch.optim.Adam(controller.parameters, lr=numbers.learning_rate)
 
     def learn(self, batch: Batch) -> None:
-        """Take in one batch."""
+        """Learn from one batch."""
         numbers = self.numbers
         for key, score, picks in zip(batch.keys, batch.scores.tolist(), batch.picks, strict=True):
             self.elites.offer(key, score, picks)
@@ -101,7 +101,7 @@ class Learner:
             self._adam.step()
 
     def gain(self, batch: Batch, advantages: Tensor) -> Tensor:
-        """What the next step of Adam raises, a scalar; not for TRPO."""
+        """Return the scalar that the next step of Adam increases; not for TRPO."""
         numbers, count = self.numbers, len(batch.scores)
         imitated = numbers.objective == "pqt" and len(self.elites) > 0
         reading = self.controller.read(torch.cat([batch.picks, self.elites.picks]) if imitated else batch.picks)
@@ -115,7 +115,7 @@ class Learner:
         return gain + numbers.entropy * reading.entropy[:count].mean()
 
     def _above_quantile(self, scores: Tensor) -> Tensor:
-        """(R − q)/ε where R ≥ q, and 0 elsewhere, q the quantile of recent rewards (Petersen et al. 2021)."""
+        """Return (R − q)/ε where R ≥ q, else 0; q is the quantile of recent rewards (Petersen et al. 2021)."""
         fraction = self.numbers.elite_fraction
         excess = (scores - self.recent.quantile(scores, fraction)).clamp(min=0.0) / fraction
         if not self.numbers.normalize:

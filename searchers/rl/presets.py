@@ -1,6 +1,6 @@
-"""The controller's numbers, by preset: what holds unless a setting says otherwise.
+"""The controller's numbers by preset, which hold unless a setting overrides them.
 
-A change to a number here changes proposals, so it raises ``ReinforcementLearning.version``.
+A change to a number here changes proposals, so it must raise ``ReinforcementLearning.version``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Preset = Literal["short", "icml2017", "arxiv2", "paper"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """Everything that decides how the controller learns; ``agent.ReinforcementLearning`` says what each is.
+    """All numbers that decide how the controller learns; ``agent.ReinforcementLearning`` explains each.
 
     Those with a default here are the same in every preset.
     """
@@ -29,7 +29,7 @@ class Numbers:
     elite_fraction: float
     imitation: float
     init: float = 0.08
-    baseline_decay: float = 0.95  # **D**, as are all that follow but the size of the queue
+    baseline_decay: float = 0.95  # **D**, like all that follow except the size of the queue
     clip: float = 0.2
     damping: float = 0.1
     window: int = 100
@@ -51,7 +51,7 @@ PAPER = Numbers(
     elite_fraction=0.05,  # Petersen et al. 2021
     imitation=1.0,  # **D**
 )
-SHORT = Numbers(  # settled by results/studies/controller and results/studies/searchers
+SHORT = Numbers(  # from results/studies/controller and results/studies/searchers
     objective="pqt",
     learning_rate=0.005,
     epochs=2,
@@ -67,13 +67,13 @@ SHORT = Numbers(  # settled by results/studies/controller and results/studies/se
 )
 PRESETS: dict[Preset, Numbers] = {
     "short": SHORT,
-    "icml2017": replace(PAPER, objective="trpo", repeats=True),  # the first edition's, which has no use for Adam's step
-    "arxiv2": replace(PAPER, repeats=True),  # the later edition's
-    "paper": PAPER,  # the later edition's, with the one departure that runs recorded under this name had
+    "icml2017": replace(PAPER, objective="trpo", repeats=True),  # the first edition, which does not use Adam's step
+    "arxiv2": replace(PAPER, repeats=True),  # the later edition
+    "paper": PAPER,  # the later edition, with the one change that runs recorded under this name had
 }
 
 
 def numbers(preset: Preset, **settings: bool | int | float | str | None) -> Numbers:
-    """The preset's numbers, but for those that are set; None means that one is not."""
+    """Return the preset's numbers, with those that are set replaced; None means not set."""
     chosen: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     return replace(PRESETS[preset], **chosen)

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST_SPREAD = 1e-3  # of rewards; smaller differences are not blown up to advantages of order 1 (**D**)
+LEAST_SPREAD = 1e-3  # of rewards; smaller differences are not scaled up to advantages of order 1 (**D**)
 
 
 class Baseline:
-    """Exponential moving averages of past rewards and of their squared distance from it (protocol §4).
+    """Exponential moving averages of past rewards and of their squared distances from the average (protocol §4).
 
-    The first batch, which has no past, is measured against its own mean and variance (**D**).
+    The first batch has no past, so it is compared with its own mean and variance (**D**).
 
     Args:
-        decay: weight of the past against one batch, 0 to 1.
+        decay: weight of the past relative to one batch, 0 to 1.
     """
 
     def __init__(self, decay: float) -> None:
@@ -27,11 +27,11 @@ class Baseline:
         self.variance = math.nan
 
     def advantages(self, scores: Tensor, *, normalize: bool) -> Tensor:
-        """Rewards less the average of those before them, shape ``(batch,)``; then the batch joins the average.
+        """Return rewards minus the average of earlier ones, shape ``(batch,)``; then add the batch to the average.
 
         Args:
             scores: rewards, shape ``(batch,)``.
-            normalize: divide by the running standard deviation.
+            normalize: whether to divide by the running standard deviation.
         """
         if math.isnan(self.mean):
             self.mean = float(scores.mean())
@@ -43,7 +43,7 @@ class Baseline:
 
 
 class Recent:
-    """The last rewards, for a quantile that a batch of five is too small to give (**D**).
+    """The last rewards, for a quantile that a batch of five is too small for (**D**).
 
     Args:
         window: how many are kept.
@@ -53,25 +53,25 @@ class Recent:
         self._scores: deque[float] = deque(maxlen=window)
 
     def quantile(self, scores: Tensor, fraction: float) -> float:
-        """Take a batch in, and return the (1 − fraction)-quantile of the window, the batch included."""
+        """Add a batch, and return the (1 − fraction)-quantile of the window, which includes the batch."""
         self._scores.extend(scores.tolist())
         return float(np.quantile(np.array(self._scores), 1.0 - fraction))
 
     @property
     def spread(self) -> float:
-        """Standard deviation in the window, not below ``LEAST_SPREAD``."""
+        """Return the standard deviation in the window, at least ``LEAST_SPREAD``."""
         return max(float(np.std(np.array(self._scores))), LEAST_SPREAD)
 
 
 class Elites:
-    """The k best functions so far, each once (Abolafia et al. 2018). Of two equals the earlier stays.
+    """The k best functions so far, each once (Abolafia et al. 2018). Among equals the earlier stays.
 
-    With a resolution, each behaviour is there once (**D**): variants of the best rule by a term that does nothing would
-    soon be the whole queue.
+    With a resolution, each behaviour occurs once (**D**): otherwise variants of the best rule by a term without effect
+    would soon fill the queue.
 
     Args:
         size: k.
-        resolution: scores that differ by less are one behaviour, of which the better stays.
+        resolution: scores that differ by less count as one behaviour, of which the better rule stays.
     """
 
     def __init__(self, size: int, *, resolution: float = 0.0) -> None:
@@ -83,12 +83,12 @@ class Elites:
         return len(self._best)
 
     def offer(self, key: str, score: float, picks: Tensor) -> None:
-        """Let a rule in if it belongs to the best, its function is not there yet, and no better rule of its behaviour.
+        """Add a rule if it is among the best, unless its function or a better rule with its behaviour is there.
 
         Args:
             key: its function, ``Rule.key``.
             score: its reward.
-            picks: how it is written, shape ``(positions,)``.
+            picks: the rule as picks, shape ``(positions,)``.
         """
         if key in self._best or any(0.0 <= held - score < self.resolution for held, _ in self._best.values()):
             return
@@ -99,7 +99,7 @@ class Elites:
 
     @property
     def keys(self) -> list[str]:
-        """The functions held, best first."""
+        """The keys of the functions held, best first."""
         return list(self._best)
 
     @property

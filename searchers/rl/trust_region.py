@@ -12,18 +12,18 @@ from harness.searchers.rl.controller import Controller, Reading
 
 CG_STEPS = 10
 CG_TOLERANCE = 1e-10
-SHRINK = 0.5  # of the step, at each backtrack
+SHRINK = 0.5  # factor on the step at each backtrack
 BACKTRACKS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one update did.
+    """The effect of one update.
 
     Attributes:
         accepted: whether the weights moved.
-        divergence: mean KL(old ‖ new) over the batch, in nats a rule; 0 if they did not.
-        improvement: of the surrogate; 0 if they did not.
+        divergence: mean KL(old ‖ new) over the batch, in nats per rule; 0 if they did not move.
+        improvement: increase of the surrogate; 0 if they did not move.
     """
 
     accepted: bool
@@ -32,7 +32,7 @@ class Step:
 
 
 def divergence(old: Reading, new: Reading) -> Tensor:
-    """KL(old ‖ new) of the steps along the batch's picks, summed over a rule's steps, in nats, shape ``(batch,)``.
+    """Return KL(old ‖ new) along the batch's picks, summed over a rule's steps, in nats, shape ``(batch,)``.
 
     Its mean over picks drawn from the old policy is an unbiased estimate of the divergence of the rules' distributions.
     """
@@ -40,11 +40,11 @@ def divergence(old: Reading, new: Reading) -> Tensor:
 
 
 def fisher_product(controller: Controller, reading: Reading, *, damping: float) -> Callable[[Tensor], Tensor]:
-    """The map v ↦ (F + damping) v, F the Fisher matrix over a batch's steps, by differentiating ∇KL · v.
+    """Return the map v ↦ (F + damping) v by differentiating ∇KL · v; F is the Fisher matrix over a batch's steps.
 
     Args:
         controller: whose weights.
-        reading: of the batch at these weights, with its graph.
+        reading: the batch's probabilities at these weights, with their graph.
         damping: at least 0.
     """
     parameters = controller.parameters
@@ -58,12 +58,12 @@ def fisher_product(controller: Controller, reading: Reading, *, damping: float) 
 
 
 def conjugate_gradients(product: Callable[[Tensor], Tensor], right: Tensor, *, steps: int = CG_STEPS) -> Tensor:
-    """Solve A x = b for a positive definite A that is known by its products.
+    """Return the solution of A x = b for a positive definite A that is given by its products.
 
     Args:
         product: v ↦ A v.
         right: b, shape ``(n,)``.
-        steps: how many at most.
+        steps: maximum number of steps.
     """
     solution, residual = torch.zeros_like(right), right.clone()
     direction, square = right.clone(), float(right @ right)
@@ -87,17 +87,17 @@ def natural_step(
     bound: float,
     damping: float,
 ) -> Step:
-    """Move the weights along F⁻¹∇L as far as the KL bound lets them, if that raises L.
+    """Move the weights along F⁻¹∇L as far as the KL bound allows, if that raises L.
 
     The Fisher matrix F is the Hessian at the current weights of the mean KL over the batch; ``damping`` is added to its
     diagonal. From the length at which the quadratic model meets the bound, √(2δ / xᵀFx), the step is halved until the
-    true divergence is inside the bound and the surrogate has risen; if that never happens the weights stay.
+    true divergence is within the bound and the surrogate has risen; if that never happens, the weights stay.
 
     Args:
         controller: whose weights.
         picks: the batch, shape ``(batch, positions)``.
-        surrogate: L, what to raise, a scalar.
-        bound: δ, in nats a rule.
+        surrogate: L, the scalar to increase.
+        bound: δ, in nats per rule.
         damping: at least 0.
     """
     parameters = controller.parameters
@@ -108,7 +108,7 @@ def natural_step(
     fisher = fisher_product(controller, reading, damping=damping)
     direction = conjugate_gradients(fisher, gradient)
     curvature = float(direction @ fisher(direction))
-    if not curvature > 0.0:  # no gradient at all, such as rewards that are all equal without an entropy bonus
+    if not curvature > 0.0:  # no gradient at all, for example if all rewards are equal and there is no entropy bonus
         return Step(False, 0.0, 0.0)
     full = direction * (2.0 * bound / curvature) ** 0.5
     start = [parameter.detach().clone() for parameter in parameters]

@@ -1,1 +1,1 @@
-"""The child: network, training, and the sweep that turns both into a reward (protocol §2)."""
+"""The child: its network, its training, and the sweep that leads to a reward (protocol §2)."""

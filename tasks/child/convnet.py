@@ -13,16 +13,16 @@ FILTERS = 32
 class ConvNet(nn.Module):
     """conv 3×3, batch norm, max pool 2×2, ReLU, twice; then linear to the classes.
 
-    Pooling before ReLU is the same function as after it, ReLU being monotone, at a quarter of the work. Padding keeps
-    the image's size; convolutions and batch norm have PyTorch's defaults, a bias included, though batch norm takes it
-    out again (**D**).
+    Pooling before ReLU gives the same function as pooling after it, since ReLU is monotone, with a quarter of the work.
+    Padding keeps the image's size. Convolutions and batch norm have PyTorch's defaults, including a bias, although
+    batch norm removes it again (**D**).
 
     Args:
         size: height and width of the images, a multiple of 4.
-        channels: of the images.
-        classes: how many there are to tell apart.
+        channels: channels of the images.
+        classes: number of classes.
         seed: decides the initial weights: PyTorch's default distributions, drawn from a generator of our own.
-        reduced: multiply in bfloat16 in the second convolution, as ``harness.tasks.child.cpu.reduced`` does.
+        reduced: whether the second convolution multiplies in bfloat16, as ``harness.tasks.child.cpu.reduced`` does.
     """
 
     def __init__(self, size: int, *, channels: int, classes: int, seed: int, reduced: bool = False) -> None:
@@ -44,7 +44,7 @@ class ConvNet(nn.Module):
             bound = 1 / math.sqrt(layer.weight[0].numel())
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
-        # Twice as fast on a CPU; the stubs of torch do not know that modules take it.
+        # Twice as fast on a CPU; torch's stubs do not know that modules accept it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where a child trains: the processor, or a GPU by CUDA."""
+"""Where a child trains: on the processor, or on a GPU with CUDA."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ KINDS = ("cpu", "cuda")
 
 
 def checked(name: str) -> torch.device:
-    """The device of that name, such as ``cpu``, ``cuda`` or ``cuda:1``.
+    """Return the device of that name, such as ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
         SettingError: torch does not know it, or this machine does not have it.
     """
-    expected = "cpu, or cuda where there is a GPU"
+    expected = "cpu, or cuda if there is a GPU"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -31,13 +31,13 @@ def checked(name: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             got = f"{name!r} where torch {torch.__version__} finds {count or 'no'} GPU{'s' if count != 1 else ''}"
-            hint = "Install a torch built for this machine's CUDA, or leave --device out"
+            hint = "Install a torch built for this machine's CUDA, or leave out --device"
             raise SettingError(message("device", expected=expected, got=got, hint=hint))
     return device
 
 
 def named(device: torch.device) -> str:
-    """What a record says of it: another GPU rounds differently."""
+    """Return the device's name for the record, since different GPUs round differently."""
     if device.type == "cpu":
         return "cpu"
     return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
@@ -45,10 +45,10 @@ def named(device: torch.device) -> str:
 
 @contextmanager
 def exact_cuda() -> Iterator[None]:
-    """Full float32 products and repeatable algorithms on GPUs, as far as torch has them; as it was before, afterwards.
+    """Use full float32 products and repeatable algorithms on GPUs, as far as torch has them; restore them afterwards.
 
-    Pooling's backward pass is said to be unrepeatable, for windows that overlap; a child's do not, so the warning is
-    not shown.
+    Torch warns that pooling's backward pass is not repeatable, which holds for overlapping windows. A child's windows
+    do not overlap, so the warning is suppressed.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn

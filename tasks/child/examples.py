@@ -1,4 +1,4 @@
-"""The examples of one protocol, chosen once and kept as the network reads them."""
+"""The examples of one protocol, chosen once and stored in the form that the network reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.tasks.data.split import split
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """The raw examples that a protocol uses: small enough to travel to a worker.
+    """The raw examples that a protocol uses, small enough to send to a worker.
 
     Attributes:
         pool_images: (train_examples, height, width, channels), uint8.
@@ -23,7 +23,7 @@ class Choice:
         validation_images: (validation_examples, height, width, channels), uint8.
         validation_labels: (validation_examples,), uint8.
         classes: how many classes the data set has.
-        test_images: (test, height, width, channels), uint8: all there are; None for a search.
+        test_images: (test, height, width, channels), uint8: all test images; None for a search.
         test_labels: (test,), uint8; None for a search.
     """
 
@@ -37,10 +37,10 @@ class Choice:
 
     @classmethod
     def of(cls, protocol: ChildProtocol, data: ImageData, *, test: bool = False) -> Choice:
-        """Choose by ``harness.tasks.data.split``; the test images are not looked at unless ``test`` asks for them.
+        """Choose examples by ``harness.tasks.data.split``; the test images are read only if ``test`` is set.
 
-        Every protocol is tested on all of them (**D**): a smaller one trains on less, but a test on fewer images would
-        only be less exact.
+        Every protocol is tested on all test images (**D**): a smaller protocol trains on less, but a test on fewer
+        images would only be less exact.
 
         Raises:
             ProtocolError: the data has too few images.
@@ -70,13 +70,13 @@ class Part:
         return len(self.labels)
 
     def on(self, device: torch.device) -> Part:
-        """The same examples there."""
+        """Return the same examples on a device."""
         return Part(self.images.to(device), self.labels.to(device))
 
 
 def share_right(logits: Tensor, part: Part) -> float:
-    """The share of examples whose class has the largest of the logits (examples, classes), all of them finite."""
-    sane = torch.isfinite(logits).all(1)  # argmax takes NaN for the largest: that is no answer
+    """Return the share of examples whose class has the largest of the logits (examples, classes), all finite."""
+    sane = torch.isfinite(logits).all(1)  # argmax treats NaN as the largest, which is not an answer
     return int(((logits.argmax(1) == part.labels) & sane).sum()) / len(part)
 
 
@@ -88,7 +88,7 @@ class Examples:
         pool: the training pool.
         validation: the held-out set.
         classes: how many classes there are.
-        test: what a confirmation scores once; None for a search.
+        test: the test set, which a confirmation scores once; None for a search.
     """
 
     pool: Part
@@ -121,6 +121,6 @@ class Examples:
         )
 
     def on(self, device: torch.device) -> Examples:
-        """The same examples there."""
+        """Return the same examples on a device."""
         test = None if self.test is None else self.test.on(device)
         return Examples(self.pool.on(device), self.validation.on(device), self.classes, test)

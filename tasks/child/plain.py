@@ -11,16 +11,16 @@ from torch.nn.functional import cross_entropy
 from harness.tasks.child.convnet import ConvNet
 from harness.tasks.child.examples import Examples, Part, share_right
 
-SCORING_BATCH = 250  # the activations of more images than that leave the cache
+SCORING_BATCH = 250  # the activations of more images do not fit the cache
 
 
 class PlainNetwork:
-    """``ConvNet`` with the examples that it is trained and scored on; a ``harness.tasks.child.step.Network``.
+    """``ConvNet`` with its training and scoring examples; a ``harness.tasks.child.step.Network``.
 
     Args:
         examples: what to train and score on.
         seed: decides the initial weights.
-        reduced: multiply in bfloat16, as ``ConvNet`` does.
+        reduced: whether to multiply in bfloat16, as ``ConvNet`` does.
     """
 
     def __init__(self, examples: Examples, *, seed: int, reduced: bool = False) -> None:
@@ -38,7 +38,7 @@ class PlainNetwork:
         return self.parameters
 
     def loss(self, chosen: Tensor) -> float:
-        """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
+        """Return the mean loss over the pool's examples at ``chosen`` (batch,); if finite, compute its gradients."""
         pool = self._examples.pool
         chosen = chosen.to(pool.labels.device)
         _, channels, height, width = pool.images.shape
@@ -52,19 +52,19 @@ class PlainNetwork:
 
     @property
     def exact(self) -> Sequence[Tensor]:
-        """Nothing: PyTorch rounds within its operations."""
+        """Return nothing: PyTorch rounds within its operations."""
         return ()
 
     def logits(self) -> Tensor:
-        """What ``score`` judges, (validation examples, classes)."""
+        """Return the logits of the validation set, (validation examples, classes), which ``score`` uses."""
         return self._logits(self._examples.validation)
 
     def score(self) -> float:
-        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        """Return the accuracy on the validation set; batch norm uses its running means."""
         return share_right(self.logits(), self._examples.validation)
 
     def test(self) -> float:
-        """The same share of the test set; only for examples that have one."""
+        """Return the accuracy on the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
         return share_right(self._logits(self._examples.test), self._examples.test)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.contracts import ChildProtocol, NamedProtocol
 from harness.tasks.sweep import SWEEP
 
-# Of `quick` and `paper`: a rule that learns, one about as good as SGD on CIFAR-10 (measured: 0.42 and 0.55), one near
+# For `quick` and `paper`: a rule that learns, one about as good as SGD on CIFAR-10 (measured: 0.42 and 0.55), one near
 # the best known there (0.47 and 0.60).
 QUICK_TARGETS, PAPER_TARGETS = (0.35, 0.4, 0.45), (0.5, 0.55, 0.6)
 
@@ -33,29 +33,29 @@ QUICK = ChildProtocol(
     learning_rates=SWEEP,
     chance=0.1,
 )
-# 0.13: chance and three standard errors of it on 1,000 held-out examples.
+# 0.13: chance plus three standard errors on 1,000 held-out examples.
 QUICK_HALVING = replace(QUICK, name="quick-halving", rungs=(0.25, 0.5), stops_below=0.13)
 QUICK_BF16 = replace(QUICK, name="quick-bf16", dtype="bfloat16")
 PAPER_BF16 = replace(PAPER, name="paper-bf16", dtype="bfloat16")
 
 NAMED_PAPER = NamedProtocol(
-    PAPER, "the child of Neural Optimizer Search §4.2, the one to publish with", targets=PAPER_TARGETS
+    PAPER, "the child of Neural Optimizer Search §4.2, for results to publish", targets=PAPER_TARGETS
 )
 NAMED_QUICK = NamedProtocol(
-    QUICK, "the same network on fewer examples: a whole search in minutes", targets=QUICK_TARGETS
+    QUICK, "the same network with fewer examples: a whole search in minutes", targets=QUICK_TARGETS
 )
 NAMED_QUICK_HALVING = NamedProtocol(
     QUICK_HALVING,
-    "quick, but the sweep drops λs early and a child at chance stops: other rewards for less work",
+    "quick, but the sweep drops λs early and a child at chance stops: less work, different rewards",
     targets=QUICK_TARGETS,
 )
 NAMED_QUICK_BF16 = NamedProtocol(
     QUICK_BF16,
-    "quick with products in bfloat16, faster where the processor has AMX and slower elsewhere",
+    "quick with products in bfloat16: faster on processors with AMX, slower on others",
     targets=QUICK_TARGETS,
 )
 NAMED_PAPER_BF16 = NamedProtocol(
     PAPER_BF16,
-    "paper with products in bfloat16, faster where the processor has AMX and slower elsewhere",
+    "paper with products in bfloat16: faster on processors with AMX, slower on others",
     targets=PAPER_TARGETS,
 )

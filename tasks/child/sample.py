@@ -1,4 +1,4 @@
-"""A few steps of a fixed child, whose bits tell one way of computing from another (``harness.tasks.arithmetic``)."""
+"""A few steps of a fixed child, whose bits reveal differences in computing (``harness.tasks.arithmetic``)."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 BATCHES = 2  # in the pool of examples
-MOST_SCORED = 300  # validation examples: a whole batch of scoring on either path, and a part of one
+MOST_SCORED = 300  # validation examples: a full and a partial scoring batch on either path
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What decides which code a child runs: products take other branches for other sizes.
+    """What decides which code a child runs, since products of different sizes take different branches.
 
     Attributes:
-        path: of ``harness.tasks.child.step``.
-        dtype: of weights and sums.
+        path: a path of ``harness.tasks.child.step``.
+        dtype: dtype of weights and sums.
         reduced: whether products are in bfloat16.
         device: where it trains.
-        batch_size: of every batch.
-        scored: validation examples.
+        batch_size: size of every batch.
+        scored: number of validation examples.
         side: height and width of the images.
-        channels: of the images.
-        classes: how many there are.
+        channels: channels of the images.
+        classes: number of classes.
     """
 
     path: str
@@ -51,10 +51,10 @@ class Sample:
 
 @cache
 def arithmetic(sample: Sample) -> str:
-    """The digest of weights, losses and outputs of a network that steps by one rule after another.
+    """Return the digest of weights, losses and outputs of a network that takes steps by one rule after another.
 
-    Examples are whole numbers drawn by PCG64, the same on every machine; the rest is computed as a child's is. It is
-    computed once a process.
+    Examples are whole numbers drawn by PCG64, the same on every machine; everything else is computed as for a child.
+    The digest is computed once per process.
 
     Raises:
         EngineError: the machine has no memory left, or its GPU is gone.
@@ -65,7 +65,7 @@ def arithmetic(sample: Sample) -> str:
 
 def _computed(sample: Sample) -> Iterator[Tensor | float]:
     if sample.path == STACKED:
-        from harness.tasks.child.stacked.stack import sample as stacked  # Triton is there only where a GPU is
+        from harness.tasks.child.stacked.stack import sample as stacked  # Triton is installed only with GPU builds
 
         yield from stacked(_examples(sample), batch_size=sample.batch_size)
         return

@@ -22,34 +22,34 @@ from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.sweep import epochs_of, sweep_then_train, sweep_together
 
-if TYPE_CHECKING:  # Triton is there only where a GPU is
+if TYPE_CHECKING:  # Triton is installed only with GPU builds
     from harness.tasks.child.stacked.stack import Ground
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # weights and sums
 Watch = Callable[[int, int], None]
-STACK = 64  # rules that a GPU is given at once: 448 cells take 3.8 GB under `quick` and 7.2 GB under `paper`
+STACK = 64  # rules that train at once on a GPU: 448 cells take 3.8 GB under `quick` and 7.2 GB under `paper`
 
 
 class ChildTask:
     """Train a small convolutional network with each rule, and score its validation accuracy.
 
-    Version 2 is the same function as version 1, computed otherwise (``cpu.network``): rewards agree
-    within their noise, not bit for bit.
+    Version 2 is the same function as version 1, computed differently (``cpu.network``): rewards agree within their
+    noise, not bit for bit.
 
-    It carries the raw examples of its protocol alone, so that sending it to a worker is cheap; each process normalises
+    It holds only the raw examples of its protocol, so that sending it to a worker is cheap; each process normalises
     them once.
 
     Args:
-        protocol: how to score.
-        data: where the examples come from; its test images are not looked at unless ``test`` asks for it.
-        watch: hears (examples done, examples in all) after every epoch, or part of one, of the rule in training; what
-            diverged counts whole. It stays behind when the task is sent to another process.
-        plain: train by PyTorch's own operations even where the fast path runs.
-        test: score each child on the test images, too, once it has ended: for confirmations alone.
-        candidates: train other candidates than rules, too. Where rules train side by side, the others train one after
-            another by PyTorch's own operations, and the environment says so.
-        device: where to train, as torch names it; on a GPU with Triton many rules side by side, as ``width`` says,
-            elsewhere than on a processor else by PyTorch's own operations.
+        protocol: how to score rules.
+        data: where the examples come from; its test images are read only if ``test`` is set.
+        watch: called with (examples done, examples in all) after every epoch, or part of one, of the rule in training;
+            diverged trainings count in full. It is not sent to other processes with the task.
+        plain: whether to train with PyTorch's own operations even if the fast path could run.
+        test: whether to score each child on the test images, too, once it has ended; only for confirmations.
+        candidates: whether to train other candidates than rules, too. If rules train side by side, the others train one
+            after another with PyTorch's own operations, and the environment says so.
+        device: where to train, as torch names it. On a GPU with Triton many rules train side by side, see ``width``; on
+            other devices than the processor, PyTorch's own operations are used.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
@@ -107,7 +107,7 @@ class ChildTask:
         shape = {"batch_size": protocol.batch_size, "channels": channels, "classes": self._choice.classes}
         if not plain and stacks(self._device, dtype=protocol.dtype, **shape):
             self._path = STACKED
-        self._alone = PLAIN if self._path == STACKED else self._path  # what trains one child after another
+        self._alone = PLAIN if self._path == STACKED else self._path  # the path that trains one child after another
         self._candidates = candidates
         self._start: Start | None = None
         self._ground: Ground | None = None
@@ -118,7 +118,7 @@ class ChildTask:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What else a score depends on: names, and a digest of what they cannot tell, computed at the first call."""
+        """What else a score depends on: names, and a digest of what they do not reveal, computed at the first call."""
         return {
             "task": f"child {self.version}",
             "language": str(LANGUAGE_VERSION),
@@ -136,14 +136,14 @@ class ChildTask:
 
     @property
     def _of_others(self) -> Mapping[str, str]:
-        """What the scores of candidates that are no rules depend on, where rules train by another path."""
+        """Return what the scores of candidates that are not rules depend on, if rules train on another path."""
         return {
             "step of other optimizers": self._alone,
             f"{ARITHMETIC} of other optimizers": arithmetic(self._sample(self._alone)),
         }
 
     def _sample(self, path: str) -> Sample:
-        """The fixed child that computes as this task's do by a path."""
+        """Return the fixed child that computes like this task's children on a path."""
         protocol, (side, _, channels) = self._protocol, self._choice.pool_images.shape[1:]
         return Sample(
             path=path,
@@ -159,15 +159,15 @@ class ChildTask:
 
     @property
     def width(self) -> int:
-        """How many rules it likes to be given at once: those train side by side."""
+        """How many rules it prefers to get at once, which then train side by side."""
         return STACK if self._path == STACKED else 1
 
     def evaluate(self, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
-        """Score each by the sweep and the epochs at the best λ, from the weights and on the batches of ``seed``.
+        """Score each candidate by the sweep and the epochs at the best λ, with the weights and batches of ``seed``.
 
         Returns:
-            an outcome for each; ERROR, with the message, where training raised anything that the candidate may be to
-            blame for.
+            An outcome for each; ERROR, with the message, if training raised an error that the candidate may have
+            caused.
 
         Raises:
             EngineError: the machine failed: it has no memory left, or its GPU is gone.
@@ -205,7 +205,7 @@ class ChildTask:
             return self._failed(cause, examples=sum(consumed), seconds=time.perf_counter() - began)
 
     def _failed(self, cause: Exception, *, examples: int = 0, seconds: float = 0.0) -> Outcome:
-        """What a rule earns that broke something."""
+        """Return the outcome of a rule that raised an error."""
         return Outcome(
             status=Status.ERROR,
             score=self._protocol.chance,
@@ -217,8 +217,8 @@ class ChildTask:
         )
 
     def _score_together(self, rules: Sequence[Rule], seed: int) -> list[Outcome]:
-        """The outcomes of rules that train side by side, those that no stack can train apart."""
-        from harness.tasks.child.stacked.stack import ChildStack, trainable  # Triton is there only where a GPU is
+        """Return the outcomes of rules that train side by side; rules that no stack can train go one by one."""
+        from harness.tasks.child.stacked.stack import ChildStack, trainable  # Triton is installed only with GPU builds
 
         protocol = self._protocol
         outcomes = {rule: self._failed(cause) for rule in rules if (cause := trainable(rule)) is not None}
@@ -245,7 +245,7 @@ class ChildTask:
         return [outcomes[rule] for rule in rules]
 
     def _laid_out(self) -> Ground:
-        """The examples as stacks read them; the first call in a process lays them out."""
+        """The examples in the layout of stacks, made at the first call in a process."""
         from harness.tasks.child.stacked.stack import Ground
 
         if self._ground is None:
@@ -254,7 +254,7 @@ class ChildTask:
         return self._ground
 
     def _prepared(self) -> Start:
-        """What starts a network; the first call in a process normalises the examples."""
+        """What creates a network; the first call in a process normalises the examples."""
         if self._start is None:
             keep_freed_memory()
             with reproducible_arithmetic(self._device):

@@ -1,4 +1,4 @@
-"""Which code a child's steps run: the fast path where it can, PyTorch's own where not."""
+"""Which code a child's steps run: the fast path if possible, otherwise PyTorch's own operations."""
 
 from __future__ import annotations
 
@@ -15,62 +15,62 @@ from harness.tasks.child.plain import PlainNetwork
 
 MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
 FUSED, PLAIN, STACKED = "fused 1", "plain", "stacked 1"
-"""The paths' names in a run's record, for they round differently; the numbers count changes of the fast ones."""
-MOST_STACKED = 128  # images of a batch, whose logits one program holds
+"""The paths' names in a run's record, since they round differently; the numbers count changes of the fast ones."""
+MOST_STACKED = 128  # images per batch, since one program holds their logits
 
 
 class Network(Protocol):
-    """A network with the examples that it is trained and scored on."""
+    """A network with its training and scoring examples."""
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """The tensors to optimise: all that a rule sees, which steps every entry alike."""
+        """The tensors to optimise, which are all that a rule sees; it treats all entries alike."""
 
     @property
     def layers(self) -> Sequence[Tensor]:
-        """The same memory by layer: each parameter in its layer's shape, its gradient always where ``grad`` says."""
+        """The same memory by layer: each parameter in its layer's shape, with its gradient always in ``grad``."""
 
     def loss(self, chosen: Tensor) -> float:
-        """Mean loss over the pool's examples at ``chosen`` (batch,); if it is finite, gradients are set."""
+        """Return the mean loss over the pool's examples at ``chosen`` (batch,); if it is finite, gradients are set."""
 
     @property
     def exact(self) -> Sequence[Tensor]:
-        """What the last loss took from sums in float64, before they were rounded; empty where there are none."""
+        """Return the last loss's float64 sums before rounding; empty if there are none."""
 
     def logits(self) -> Tensor:
-        """What ``score`` judges, (validation examples, classes)."""
+        """Return the logits of the validation set, (validation examples, classes), which ``score`` uses."""
 
     def score(self) -> float:
-        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        """Return the accuracy on the validation set; batch norm uses its running means."""
 
     def test(self) -> float:
-        """The same share of the test set; only for examples that have one."""
+        """Return the accuracy on the test set; only for examples that have one."""
 
 
 Start = Callable[[int], Network]
-"""Builds a network of the initial weights that a seed decides."""
+"""Builds a network with the initial weights that a seed decides."""
 
 
 def path_for(channels: int) -> str:
-    """Which path trains on images of so many channels: FUSED, or PLAIN without Numba or with too many channels."""
+    """Return the path for images of so many channels: FUSED, or PLAIN without Numba or with too many channels."""
     compiles = importlib.util.find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
     return FUSED if compiles and channels <= MOST_CHANNELS else PLAIN
 
 
 def stacks(device: torch.device, *, dtype: str, batch_size: int, channels: int, classes: int) -> bool:
-    """Whether many children can train side by side there (``harness.tasks.child.stacked``): a GPU with Triton."""
+    """Whether many children can train side by side on a device (``harness.tasks.child.stacked``): a GPU with Triton."""
     fits = channels <= MOST_CHANNELS and batch_size <= MOST_STACKED and classes <= MOST_STACKED
     return device.type == "cuda" and dtype == "float32" and fits and importlib.util.find_spec("triton") is not None
 
 
 def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = False) -> Start:
-    """Prepare what all children of a process share, and return what starts one.
+    """Prepare what all children of a process share, and return what builds a child's network.
 
     Args:
         path: FUSED or PLAIN.
         examples: what to train and score on.
-        batch_size: of every batch.
-        reduced: multiply in bfloat16 (``harness.tasks.child.cpu.reduced``).
+        batch_size: size of every batch.
+        reduced: whether to multiply in bfloat16 (``harness.tasks.child.cpu.reduced``).
     """
     if path == PLAIN:
         return lambda seed: PlainNetwork(examples, seed=seed, reduced=reduced)
@@ -84,7 +84,7 @@ def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = F
 
 
 def bfloat16_instructions() -> str:
-    """What multiplies bfloat16 here: ``amx``, ``avx512_bf16``, or ``none`` as far as torch can tell."""
+    """Return what multiplies bfloat16 here: ``amx``, ``avx512_bf16``, or ``none``, as far as torch knows."""
     for name, has in (("amx", "_is_amx_tile_supported"), ("avx512_bf16", "_is_avx512_bf16_supported")):
         if getattr(torch.cpu, has, lambda: False)():
             return name

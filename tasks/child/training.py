@@ -24,16 +24,17 @@ CPU = torch.device("cpu")
 class Child:
     """A network in training; equal arguments give equal weights after every step, bit for bit.
 
-    Every learning rate starts from the same weights and sees the same batches (protocol §2, **D**): neither depends on
-    anything but ``seed``.
+    Every learning rate starts from the same weights and sees the same batches (protocol §2, **D**): both depend only on
+    ``seed``.
 
     Args:
-        candidate: what updates the weights: a rule, or what builds another optimizer.
+        candidate: what updates the weights: a rule, or a candidate that builds another optimizer.
         learning_rate: λ.
         protocol: gives the number of examples, the batch size and σ of the noise.
         start: builds the network.
         seed: the child's seed.
-        report: hears, after each part of an epoch, however it ended, how many examples it consumed and was to consume.
+        report: called after each part of an epoch, however it ended, with how many examples it consumed and should
+            consume.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class Child:
         self._optimizer = self._built(candidate, learning_rate)
 
     def _built(self, candidate: Candidate, learning_rate: float) -> Optimizer:
-        """What steps the network's weights.
+        """Return the optimizer of the network's weights.
 
         Raises:
-            SettingError: the candidate is neither a rule nor builds an optimizer.
+            SettingError: the candidate is not a rule and does not build an optimizer.
         """
         if isinstance(candidate, Rule):
             return RuleOptimizer(
@@ -72,20 +73,20 @@ class Child:
             )
         if isinstance(candidate, Buildable):
             return candidate.build(self._network.layers, learning_rate=learning_rate)
-        hint = "Read it by its family, which knows how to build it"
+        hint = "Read it with its family, which can build it"
         raise SettingError(
-            message(f"candidate {candidate}", expected="one that can be built", got="a record", hint=hint)
+            message(f"candidate {candidate}", expected="one that can be built", got="only its record", hint=hint)
         )
 
     def train_epoch(self) -> bool:
-        """Train the rest of an epoch, shuffled anew; False as soon as loss or weights are not finite."""
+        """Train the rest of an epoch, in a new order; return False as soon as loss or weights are not finite."""
         return math.isfinite(self.train_until(1.0))
 
     def train_until(self, share: float) -> float:
-        """Train on to that share of an epoch's batches; their mean loss, NaN as soon as loss or weights are not finite.
+        """Train up to a share of an epoch; return the mean loss, NaN as soon as loss or weights are not finite.
 
         Args:
-            share: of the epoch that was begun, or of the next one if none was; at most 1.
+            share: share of the current epoch, or of the next one if none has begun; at most 1.
         """
         if self._place == len(self._batches):
             self._begin_epoch()
@@ -112,25 +113,25 @@ class Child:
                 return math.nan
             total += loss
             self._optimizer.step()
-        # Weights that the last step ruined would end the next epoch at its first loss.
+        # Weights that are not finite after the last step would end the next epoch at its first loss.
         finite = all(bool(torch.isfinite(parameter).all()) for parameter in self._network.parameters)
         return total / max(len(batches), 1) if finite else math.nan
 
     def score(self) -> float:
-        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        """Return the accuracy on the validation set; batch norm uses its running means."""
         return self._network.score()
 
     def test(self) -> float:
-        """Share of the test set that is classified rightly: looked at once, when a confirmed rule's child has ended."""
+        """Return the accuracy on the test set, which is used once, when a confirmed rule's child has ended."""
         return self._network.test()
 
 
 @contextmanager
 def reproducible_arithmetic(device: torch.device = CPU) -> Iterator[None]:
-    """One thread, deterministic kernels, and denormal numbers flushed to zero; as it was before, afterwards.
+    """Use one thread and deterministic kernels, and flush denormal numbers to zero; restore the settings afterwards.
 
-    One thread, so that a child's outcome does not depend on how many run beside it. Denormals, because some rules
-    drive weights or running means there, where a CPU takes a hundred times as long.
+    With one thread, a child's outcome does not depend on how many run beside it. Denormals are flushed because some
+    rules drive weights or running means there, where a CPU takes a hundred times as long.
     """
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()

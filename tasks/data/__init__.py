@@ -1,1 +1,1 @@
-"""Where the child's examples come from."""
+"""The data sets of the child's examples."""

@@ -1,4 +1,4 @@
-"""``--data auto``: CIFAR-10 where it can be had, else the stand-in."""
+"""``--data auto``: CIFAR-10 if it is available, else the stand-in."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harness.tasks.data.images import ImageData
 
 
 def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
-    """CIFAR-10 if it is on this machine or can be downloaded, else the generated stand-in, said in one line.
+    """Return CIFAR-10 if it is on this machine or can be downloaded, else the generated stand-in, and say so.
 
-    A folder that somebody named must hold CIFAR-10: a typing error there must not turn into another data set.
+    A folder that the user named must hold CIFAR-10: a typing error must not lead to another data set.
 
     Args:
         root: as for ``harness.tasks.data.cifar10.load``.
-        announce: takes one line for the user.
+        announce: called with one line for the user.
 
     Raises:
-        DataError: the named folder does not hold a whole CIFAR-10.
+        DataError: the named folder does not hold a complete CIFAR-10.
     """
     found = cifar10.find(root)
     if found is not None and not found.is_own:
@@ -33,6 +33,6 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
             reason = str(cause)
     announce(
         f"CIFAR-10 is not on this machine and cannot be downloaded ({reason.rstrip('.')}): "
-        "using the generated stand-in, whose results are never ranked with CIFAR-10's."
+        "using the generated stand-in. Its results are never ranked with CIFAR-10's."
     )
     return synthetic.load(None, announce)

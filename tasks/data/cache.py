@@ -1,9 +1,9 @@
 """Decoded images on disk, so that a second start takes a fraction of a second.
 
-An entry is one file: arrays in NumPy's ``.npy`` format one after the other, then the CRC-32 of all of it, so damage is
-noticed and the images are decoded again. Its arrays are views of the mapped file, which is several times as fast as
-reading them. A file is written aside and renamed into place, so two processes may do so at once, and one that is mapped
-never changes; whoever else writes into it while a run has it changes the run's images.
+An entry is one file: arrays in NumPy's ``.npy`` format one after another, then the CRC-32 of all of them, so that
+damage is noticed and the images are decoded again. Its arrays are views of the mapped file, which is several times as
+fast as reading them. A file is written beside its place and renamed, so two processes can do this at once, and a mapped
+file never changes. Another program that writes to the file during a run would change the run's images.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from harness.errors import DataError, message
 from harness.tasks.data.images import Bytes, ImageData
 
 FORMAT = 2  # rises when the layout of an entry changes, so that older entries are not read
-CHECKSUM = 4  # bytes of it, at the end of the file, the lowest first
+CHECKSUM = 4  # bytes of the checksum, at the end of the file, lowest first
 TICK_SECONDS = 0.05  # Linux counts the times of files in ticks of at most 0.01
 VARIABLE = "HARNESS_CACHE"
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def folder() -> Path:
-    """The cache folder: ``HARNESS_CACHE`` if set, else the user's own.
+    """Return the cache folder: ``HARNESS_CACHE`` if set, else the user's own.
 
     Raises:
-        DataError: the user has none, as one without a home folder.
+        DataError: there is none, because the user has no home folder.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen:
         return expanded(Path(chosen), VARIABLE)
     try:
         own = Path(platformdirs.user_cache_dir("harness"))
-    except RuntimeError:  # of platformdirs that does not leave ~ as it is
+    except RuntimeError:  # from versions of platformdirs that do not leave ~ unchanged
         own = Path("~")
     if own.parts[0].startswith("~"):
         hint = f"Name a folder for the cache with {VARIABLE}"
-        raise DataError(message("cache", expected="a home folder to keep it in", got="a user without one", hint=hint))
+        raise DataError(message("cache", expected="a home folder for it", got="a user without one", hint=hint))
     return own
 
 
 def expanded(path: Path, origin: str) -> Path:
-    """The path with ``~`` and ``~user`` replaced by the home folder they stand for.
+    """Return the path with ``~`` and ``~user`` replaced by the home folder they stand for.
 
     Args:
-        path: as the user named it.
+        path: the path, as the user named it.
         origin: the option or variable that named it.
 
     Raises:
@@ -70,11 +70,11 @@ def expanded(path: Path, origin: str) -> Path:
 
 
 def states(stats: Iterable[os.stat_result]) -> str:
-    """Hash sizes and times of files, in a given order: another hash after any change to any of them.
+    """Return a hash of the sizes and times of files in a given order, which changes if any of them changes.
 
-    The time of the last change to a file's entry counts, too, for nobody can set it back: it tells a file that was
-    rewritten in place from the one before, even if size and modification time were kept. File systems keep times in
-    ticks, so this returns when the tick of the newest file is over: whatever changes after that shows.
+    The time of the last change to a file's entry counts, too, because it cannot be set back: it reveals that a file was
+    rewritten in place even if size and modification time were kept. File systems keep times in ticks, so this returns
+    when the newest file's tick is over; any later change is then visible.
     """
     digest, newest = hashlib.blake2b(digest_size=16), 0
     for stat in stats:
@@ -88,22 +88,23 @@ def states(stats: Iterable[os.stat_result]) -> str:
 def remembered(
     name: str, signature: str, source: str, decode: Callable[[], ImageData], announce: Callable[[str], None]
 ) -> ImageData:
-    """Return the cached result of ``decode``, or decode and remember it.
+    """Return the cached result of ``decode``, or decode and cache it.
 
-    A damaged entry is decoded again, and a folder that cannot be written does without; both are announced in one line.
+    If an entry is damaged, the data is decoded again; if the folder cannot be written, nothing is cached. Both are
+    announced in one line.
 
     Args:
         name: registry name of the data.
-        signature: what the decoded arrays depend on; another signature is another entry.
+        signature: what the decoded arrays depend on; each signature has its own entry.
         source: where the data came from, for people.
-        decode: reads the data itself.
-        announce: takes one line for the user.
+        decode: reads and decodes the data.
+        announce: called with one line for the user.
     """
     digest = hashlib.blake2b(repr((FORMAT, name, signature)).encode(), digest_size=8).hexdigest()
     try:
         path = folder() / "decoded" / f"{name}-{digest}.arrays"
     except DataError as cause:
-        announce(f"The decoded {name} is not kept: {cause}")
+        announce(f"The decoded {name} is not cached: {cause}")
         return decode()
     try:
         return _read(path, name, source)
@@ -115,7 +116,7 @@ def remembered(
     try:
         _write(path, data)
     except OSError as cause:
-        announce(f"Cannot keep the decoded {name} in {path.parent} ({cause.strerror or cause}); going on without.")
+        announce(f"Cannot cache the decoded {name} in {path.parent} ({cause.strerror or cause}); continuing without.")
     return data
 
 
@@ -124,14 +125,14 @@ def _read(path: Path, name: str, source: str) -> ImageData:
         whole = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
         body, checksum = whole[:-CHECKSUM], whole[-CHECKSUM:]
         if zlib.crc32(body) != int.from_bytes(checksum, "little"):
-            raise ValueError("the checksum does not fit")
+            raise ValueError("the checksum does not match")
         fingerprint = np.load(stream, allow_pickle=False)
         arrays = {array: _mapped(stream, body) for array in ARRAYS}
     return ImageData(name=name, source=source, fingerprint=str(fingerprint), **arrays)
 
 
 def _mapped(stream: BinaryIO, body: memoryview) -> Bytes:
-    """The array that begins where the stream stands, as a view; the stream then stands behind it."""
+    """Return a view of the array at the stream's position, and move the stream behind it."""
     np.lib.format.read_magic(stream)
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     array = np.frombuffer(body, dtype, count=math.prod(shape), offset=stream.tell()).reshape(shape)

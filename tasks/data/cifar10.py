@@ -1,7 +1,7 @@
-"""CIFAR-10 (Krizhevsky 2009) from where it is on this machine, or from torchvision's download.
+"""CIFAR-10 (Krizhevsky 2009) from this machine, or from torchvision's download.
 
-Where it is looked for, first found first taken: the folder that was given, else the one that ``HARNESS_DATA_ROOT``
-names, else the data folder of the user's cache. A folder that somebody named must hold it: only the cache is filled.
+It is looked for in the folder that was given, else in the one that ``HARNESS_DATA_ROOT`` names, else in the data folder
+of the user's cache. A folder that the user named must hold it: downloads go only to the cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LAYOUT = image_folder.Layout(
     classes=CLASSES,
     counts={"train": 5_000, "test": 1_000},
     size=32,
-    hint=f"Get a whole copy, or leave out --data-root and {ROOT_VARIABLE} to have torchvision download it",
+    hint=f"Get a complete copy, or leave out --data-root and {ROOT_VARIABLE} to have torchvision download it",
 )
 
 
@@ -32,9 +32,9 @@ class Found:
     """A place that holds CIFAR-10.
 
     Attributes:
-        folder: of an image tree, or the one that holds torchvision's files.
-        is_tree: which of the two.
-        is_own: whether it is a download in the cache, so that what is damaged can be got again.
+        folder: the image tree, or the folder that holds torchvision's files.
+        is_tree: whether it is an image tree.
+        is_own: whether it is a download in the cache, so that damaged files can be downloaded again.
     """
 
     folder: Path
@@ -43,15 +43,15 @@ class Found:
 
 
 def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
-    """CIFAR-10, downloaded by torchvision if no folder is named and the cache has none, or not a whole one.
+    """Return CIFAR-10; torchvision downloads it if no folder is named and the cache lacks a complete copy.
 
     Args:
-        root: a folder with torchvision's copy or an image tree, in itself or in its subfolder ``cifar10``; None for
-            the usual places.
-        announce: takes one line for the user.
+        root: a folder that holds torchvision's copy or an image tree, directly or in its subfolder ``cifar10``; None
+            for the usual places.
+        announce: called with one line for the user.
 
     Raises:
-        DataError: the named folder does not hold a whole CIFAR-10, or it cannot be downloaded.
+        DataError: the named folder does not hold a complete CIFAR-10, or it cannot be downloaded.
     """
     found = find(root)
     if found is None:
@@ -65,16 +65,16 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
     except DataError:
         if not found.is_own:
             raise
-    announce(f"The copy of CIFAR-10 in {found.folder} is not whole; getting it again.")
+    announce(f"The copy of CIFAR-10 in {found.folder} is incomplete; downloading it again.")
     download.restore(found.folder)
     return _load_torchvision(found.folder, announce)
 
 
 def find(root: Path | None) -> Found | None:
-    """Find CIFAR-10 on this machine; None if nobody named a folder and the cache has none.
+    """Find CIFAR-10 on this machine, and return the place; None if no folder was named and the cache has none.
 
     Raises:
-        DataError: the folder that was named does not hold it, or one cannot be looked into.
+        DataError: the named folder does not hold it, or a folder cannot be read.
     """
     variable = os.environ.get(ROOT_VARIABLE)
     named = root if root is not None else Path(variable) if variable else None
@@ -101,7 +101,7 @@ def find(root: Path | None) -> Found | None:
 
 
 def default_root() -> Path:
-    """The data folder of the user's cache, which downloads fill.
+    """Return the data folder of the user's cache, to which downloads go.
 
     Raises:
         DataError: the user has no cache.
@@ -155,7 +155,7 @@ def _load_torchvision(folder: Path, announce: Callable[[str], None]) -> ImageDat
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console  # here and not above: a cached start needs none
+    from rich.console import Console  # here and not above: a cached start does not need it
     from rich.progress import Progress
 
     console = Console(stderr=True)

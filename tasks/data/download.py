@@ -1,4 +1,4 @@
-"""CIFAR-10 by way of torchvision: its download, its check of the files, its reader."""
+"""CIFAR-10 through torchvision: its download, its check of the files, its reader."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from harness.tasks.data.images import Bytes, ImageData
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
-ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"  # torchvision's; known here to spare its import
+ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"  # torchvision's; repeated here to avoid its import
 PATIENCE_SECONDS = 5.0
-ELSEWHERE = (
-    f"Get {ARCHIVE} from {ADDRESS} by other means and name its folder with --data-root, or choose --data synthetic"
-)
+ELSEWHERE = f"Download {ARCHIVE} from {ADDRESS} yourself and name its folder with --data-root, or use --data synthetic"
 
 
 def obstacle() -> str:
-    """Say in a few words why CIFAR-10 cannot be downloaded now; empty if its server answers within five seconds."""
+    """Return in a few words why CIFAR-10 cannot be downloaded now; empty if its server answers within five seconds."""
     answers: list[str] = []
 
     def knock() -> None:
@@ -39,7 +37,7 @@ def obstacle() -> str:
         except OSError as cause:
             answers.append(str(cause))
 
-    # Looking up the name may block past any timeout of a socket, so the wait is on a thread.
+    # Looking up the name may block longer than any socket timeout, so a thread does it.
     thread = threading.Thread(target=knock, daemon=True)
     thread.start()
     thread.join(PATIENCE_SECONDS)
@@ -47,7 +45,7 @@ def obstacle() -> str:
 
 
 def fetch(root: Path) -> None:
-    """Download and unpack CIFAR-10 into ``root``, with torchvision's progress bar; whole files there are kept.
+    """Download and unpack CIFAR-10 into ``root``, with torchvision's progress bar; intact files there are kept.
 
     Raises:
         DataError: the server cannot be reached, or the folder cannot be written.
@@ -59,19 +57,19 @@ def fetch(root: Path) -> None:
 
 
 def unpack(root: Path) -> None:
-    """Unpack the archive in ``root``, checked first.
+    """Check the archive in ``root``, and unpack it.
 
     Raises:
         DataError: the archive is damaged, or the folder cannot be written.
     """
     module = _datasets()
     if not module.utils.check_integrity(str(root / ARCHIVE), module.CIFAR10.tgz_md5):
-        raise _failure(f"archive {root / ARCHIVE}", "the published file", "another content", "Download it again")
+        raise _failure(f"archive {root / ARCHIVE}", "the published file", "different content", "Download it again")
     _through_torchvision(root)
 
 
 def restore(root: Path) -> None:
-    """Make a copy in ``root`` whole again: by unpacking its archive if that is whole, else by downloading it.
+    """Repair a copy in ``root``: by unpacking its archive if that is intact, else by downloading it.
 
     Raises:
         DataError: the server cannot be reached, or the folder cannot be written.
@@ -84,7 +82,7 @@ def restore(root: Path) -> None:
 
 
 def read(root: Path) -> ImageData:
-    """Read torchvision's copy in ``root``, every file checked by MD5 first.
+    """Check every file of torchvision's copy in ``root`` by MD5, and return its images.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -99,7 +97,7 @@ def _part(root: Path, *, train: bool) -> tuple[Bytes, Bytes]:
     except (RuntimeError, OSError, EOFError, KeyError, ValueError) as cause:
         raise _failure(
             f"CIFAR-10 in {root / FOLDER}",
-            "the published files, whole",
+            "all published files intact",
             "missing or damaged ones",
             f"Delete that folder and unpack {ARCHIVE} again, or leave out --data-root to download it",
         ) from cause
@@ -115,14 +113,14 @@ def _is_whole(root: Path) -> bool:
 
 
 def _through_torchvision(root: Path) -> None:
-    import filelock  # here and not above: a cached start needs none
+    import filelock  # here and not above: a cached start does not need it
 
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # Some versions print what they do; standard output is for results.
+        # Some versions print messages; standard output is for results.
         with filelock.FileLock(root / f".{ARCHIVE}.lock"), contextlib.redirect_stdout(sys.stderr):
             if (root / FOLDER).exists() and not _is_whole(root):
-                shutil.rmtree(root / FOLDER)  # torchvision would keep a copy that lacks its list of classes alone
+                shutil.rmtree(root / FOLDER)  # torchvision would keep a copy that lacks only its list of classes
             _datasets().CIFAR10(str(root), train=True, download=True)
     except (OSError, RuntimeError, EOFError) as cause:
         raise _failure("CIFAR-10's download", f"its files in {root}", cause, ELSEWHERE) from cause

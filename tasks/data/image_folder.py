@@ -20,11 +20,11 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a tree must hold.
+    """What a tree of images must contain.
 
     Attributes:
         classes: names of the class folders, in the order of the class indices.
-        counts: images of each class, by name of the part.
+        counts: images per class, by name of the part.
         size: height and width of every image, in pixels.
         hint: how to get a complete copy, a sentence without its full stop.
     """
@@ -36,7 +36,7 @@ class Layout:
 
 
 def listing(root: Path, layout: Layout) -> dict[str, list[list[os.DirEntry[str]]]]:
-    """List each part's images, a list for each class, sorted by file name.
+    """Return each part's images, as a list for each class, sorted by file name.
 
     Raises:
         DataError: a class folder is missing, unknown or unreadable, or holds a wrong number of images.
@@ -45,12 +45,12 @@ def listing(root: Path, layout: Layout) -> dict[str, list[list[os.DirEntry[str]]
 
 
 def signature(layout: Layout, files: Mapping[str, list[list[os.DirEntry[str]]]]) -> str:
-    """Hash what tells that any image may have changed, without reading them: all names, and ``cache.states``.
+    """Return a hash that changes if any image changes, without reading them: of all names and ``cache.states``.
 
-    CIFAR-10's 60,000 files take a fraction of a second, and to read them would take several.
+    For CIFAR-10's 60,000 files this takes a fraction of a second; reading them would take several seconds.
 
     Raises:
-        DataError: an image cannot be looked at.
+        DataError: an image cannot be accessed.
     """
     names = hashlib.blake2b(digest_size=16)
     for part, classes in files.items():
@@ -64,7 +64,7 @@ def _stat(entry: os.DirEntry[str], layout: Layout) -> os.stat_result:
     try:
         return entry.stat()
     except OSError as cause:
-        raise _refusal(f"image {entry.path}", "a whole image file", cause.strerror or cause, layout) from cause
+        raise _refusal(f"image {entry.path}", "an intact image file", cause.strerror or cause, layout) from cause
 
 
 def decode(
@@ -73,12 +73,12 @@ def decode(
     """Decode one part: the first class's images, then the second's, and so on.
 
     Args:
-        classes: files of each class.
-        layout: what they must be.
+        classes: the files of each class.
+        layout: what the images must be like.
         advance: called after each image.
 
     Returns:
-        images (n, size, size, 3) and labels (n,), uint8.
+        Images (n, size, size, 3) and labels (n,), uint8.
 
     Raises:
         DataError: an image cannot be decoded, or has another size.
@@ -91,7 +91,7 @@ def decode(
             with Image.open(entry.path) as image:
                 pixels = np.asarray(image.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
-            raise _refusal(f"image {entry.path}", "a whole image file", cause, layout) from cause
+            raise _refusal(f"image {entry.path}", "an intact image file", cause, layout) from cause
         if pixels.shape != images.shape[1:]:
             size = f"{pixels.shape[1]}×{pixels.shape[0]}"
             raise _refusal(f"image {entry.path}", f"{layout.size}×{layout.size} pixels", size, layout)

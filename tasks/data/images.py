@@ -1,4 +1,4 @@
-"""A labelled image set in memory: what the image loaders return and the child reads."""
+"""A labelled image set in memory, which the image loaders return and the child reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ImageData:
-    """Decoded images with their labels, and a fingerprint that tells one copy from another.
+    """Decoded images with their labels, and a fingerprint of the content.
 
     Attributes:
-        name: the registry name it was loaded by.
-        fingerprint: ``fingerprint_of`` the four arrays: equal fingerprints, equal examples.
+        name: the registry name by which it was loaded.
+        fingerprint: ``fingerprint_of`` the four arrays: equal fingerprints mean equal examples.
         train_images: (train, height, width, channels), uint8.
         train_labels: (train,), uint8, class indices.
         test_images: (test, height, width, channels), uint8; no search ever reads them.
@@ -36,7 +36,7 @@ class ImageData:
 
     @classmethod
     def of(cls, name: str, *, train: tuple[Bytes, Bytes], test: tuple[Bytes, Bytes], source: str) -> Self:
-        """Take (images, labels) of each part as they are, and fingerprint them."""
+        """Return the data set of (images, labels) of each part, with their fingerprint."""
         return cls(
             name=name,
             fingerprint=fingerprint_of(*train, *test),
@@ -49,10 +49,10 @@ class ImageData:
 
 
 def fingerprint_of(*arrays: Bytes) -> str:
-    """Hash decoded arrays, shapes and bytes: 32 hexadecimal digits of BLAKE2b.
+    """Return a hash of decoded arrays, shapes and bytes: 32 hexadecimal digits of BLAKE2b.
 
-    The pixels count, not the files: a copy that was re-encoded as JPEG is told from the original, and a copy that was
-    only moved is not.
+    It depends on the pixels, not the files: a copy that was re-encoded as JPEG has another hash, and a copy that was
+    only moved has the same.
     """
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:

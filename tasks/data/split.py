@@ -1,7 +1,7 @@
-"""The training pool and the validation set, drawn once and for all from a set's training images (protocol §2).
+"""The training pool and the validation set, drawn once from a data set's training images (protocol §2).
 
-**D**: all images stand in one fixed order, shuffled within each class and the classes taken in turn, so that every
-stretch of it is balanced. The training pool is its beginning and the validation set its end: the two never meet, a
+**D**: all images have one fixed order, which is random within each class and takes the classes in turn, so that every
+part of it is balanced. The training pool is its beginning and the validation set its end. So the two never overlap, a
 smaller protocol uses a part of the larger one's images, and a network that always answers one class scores chance.
 """
 
@@ -15,14 +15,14 @@ from harness.errors import ProtocolError, message
 from harness.seeds import derive_seed
 from harness.tasks.data.images import Bytes, ImageData
 
-SPLIT_ROOT = 0  # fixed for ever: another value would be another pool and another validation set
+SPLIT_ROOT = 0  # fixed forever: another value would give another pool and another validation set
 
 
 def split(protocol: ChildProtocol, data: ImageData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose a protocol's training pool and validation set.
+    """Return a protocol's training pool and validation set.
 
     Returns:
-        indices into ``data.train_images``: (train_examples,) and (validation_examples,), disjoint.
+        Indices into ``data.train_images``: (train_examples,) and (validation_examples,), disjoint.
 
     Raises:
         ProtocolError: the data has fewer training images than the protocol needs.
@@ -42,13 +42,13 @@ def split(protocol: ChildProtocol, data: ImageData) -> tuple[NDArray[np.int64], 
 
 
 def balanced_order(labels: Bytes) -> NDArray[np.int64]:
-    """Order examples so that any stretch holds every class in proportion, at random otherwise.
+    """Return a random order of examples in which every part holds all classes in proportion.
 
     Args:
         labels: (n,) class indices.
 
     Returns:
-        (n,) a permutation of 0 … n−1. It rests on raw PCG64 output alone, which NumPy never changes.
+        A permutation of 0 … n−1, (n,). It depends only on raw PCG64 output, which NumPy never changes.
     """
     raw = np.random.PCG64(derive_seed(SPLIT_ROOT, "split")).random_raw(len(labels))
     shuffled = np.argsort(raw, kind="stable")

@@ -1,10 +1,10 @@
-"""The embedded stand-in for CIFAR-10: generated, so that everything runs without a download.
+"""The built-in stand-in for CIFAR-10, which is generated so that everything runs without a download.
 
-It has CIFAR-10's shapes and what makes CIFAR-10 a problem for an optimizer: neighbouring pixels are alike (amplitude
-falls with frequency as in photographs), channels are correlated, light and contrast vary more than anything that
-matters, classes have several looks each, objects move and are covered in part, and some pictures show the wrong thing.
-Its pictures are nothing like CIFAR-10's; how far it orders rules as CIFAR-10 does is measured in
-``results/studies/fidelity``.
+It has CIFAR-10's shapes and the properties that make CIFAR-10 hard for an optimizer: neighbouring pixels are similar
+(amplitude falls with frequency as in photographs), channels are correlated, light and contrast vary more than anything
+that matters, each class has several looks, objects move and are partly covered, and some pictures show the wrong
+object. Its pictures do not look like CIFAR-10's; ``results/studies/fidelity`` measures how far it ranks rules as
+CIFAR-10 does.
 
 Every pixel is computed in integers from raw PCG64 output, so that the arrays, and with them the fingerprint, are the
 same on every machine.
@@ -23,14 +23,14 @@ from harness.tasks.data.images import Bytes, ImageData
 from harness.tasks.data.textures import COSINE, SIDE, Draw, Integers, Shorts, scaled, waves, windows
 
 NAME = "synthetic"
-VERSION = 1  # rises with any change that moves a pixel
+VERSION = 1  # rises with any change to a pixel
 ROOT = 0
 TRAIN, TEST = 15_000, 10_000  # the largest protocol's training pool and validation set together; test
 CLASSES, SIZE, LOOKS, BACKGROUNDS = 10, 32, 4, 8
-CHUNK = 500  # images in the making at once
+CHUNK = 500  # images generated at once
 
 # In per cent of the images:
-WRONG, AT_HOME, COVERED = 4, 50, 40  # shows any class at all; has a background that its class prefers; partly covered
+WRONG, AT_HOME, COVERED = 4, 50, 40  # shows a random class; has a background that its class prefers; partly covered
 # Standard deviations in steps of brightness, before contrast:
 LUMINANCE, CHROMA, STRIPES = 40, 12, 30  # of backgrounds; of an object's own texture
 CLASS_COLOUR, LOOK_COLOUR, OWN_COLOUR = 30, 15, 22  # of an object's colour, by class, by look, by image
@@ -38,11 +38,11 @@ LIGHT, TINT = 22, 5  # of the whole image
 
 
 def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
-    """Generate the stand-in, or read what an earlier start generated.
+    """Generate and return the stand-in, or read what was generated earlier.
 
     Args:
-        root: not used, which is said: there is nothing to find.
-        announce: takes one line for the user.
+        root: not used, since there is nothing to find; a line says so.
+        announce: called with one line for the user.
     """
     if root is not None:
         announce(f"The stand-in for CIFAR-10 is generated: --data-root {root} is not used")
@@ -51,11 +51,11 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
 
 
 def generate(train: int, test: int) -> ImageData:
-    """Generate so many images, the classes taken in turn; fewer are the beginning of more, in whole chunks.
+    """Generate so many images, with the classes in turn; in whole chunks, fewer images are the beginning of more.
 
     Args:
-        train: training images, validation included.
-        test: test images, of the same world and drawn apart.
+        train: number of training images, including validation.
+        test: number of test images, of the same world but drawn separately.
     """
     world = _World.create(Draw(ROOT, "world"))
     parts = []
@@ -126,7 +126,7 @@ def _stripes(draw: Draw) -> Integers:
 
 
 def _paint(world: _World, labels: Integers, draw: Draw) -> Bytes:
-    """Paint a picture of each label: an ellipse on a background, with light and contrast of its own.
+    """Paint a picture for each label: an ellipse on a background, with its own light and contrast.
 
     Values stay within ±360 until contrast scales them by at most 63, so int16 holds them all.
     """
@@ -153,7 +153,7 @@ def _paint(world: _World, labels: Integers, draw: Draw) -> Bytes:
 
 
 def _ellipses(half_axes: Integers, draw: Draw) -> Shorts:
-    """How much of each pixel the object hides, (count, SIZE, SIZE) in 64ths: a soft ellipse, perhaps with a hole."""
+    """Return how much of each pixel the object hides, (count, SIZE, SIZE) in 64ths: soft ellipses, some with holes."""
     count = len(half_axes)
     place = np.arange(SIZE)
     halves = half_axes * (48 + draw.below(40, count, 1)) // 64

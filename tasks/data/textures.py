@@ -1,4 +1,4 @@
-"""Integer textures for the generated stand-in: no rounding anywhere, so the same on every machine."""
+"""Integer textures for the generated stand-in, without any rounding and so the same on every machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.seeds import derive_seed
 
-SIDE = 256  # pixels of a texture sheet, which repeats beyond; a power of two
+SIDE = 256  # pixels of a texture sheet, which then repeats; a power of two
 Integers = NDArray[np.int64]
 Shorts = NDArray[np.int16]
 COSINE = np.array([round(256 * math.cos(2 * math.pi * k / SIDE)) for k in range(SIDE)], np.int64)
@@ -19,7 +19,7 @@ class Draw:
     """Random integers from raw PCG64 output, which NumPy never changes.
 
     Args:
-        root: the seed it all comes from.
+        root: the root seed.
         stream: the stream's name.
     """
 
@@ -27,12 +27,12 @@ class Draw:
         self._bits = np.random.PCG64(derive_seed(root, stream))
 
     def below(self, bound: int, *shape: int) -> Integers:
-        """Draw uniform integers in [0, bound); ``bound`` is under 2**32."""
+        """Draw uniform integers in [0, bound); ``bound`` is below 2**32."""
         raw = np.asarray(self._bits.random_raw(math.prod(shape)), np.uint64).reshape(shape)
         return (((raw >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
 
     def bell(self, spread: int, *shape: int) -> Integers:
-        """Draw integers in a bell around 0, of standard deviation ``spread`` or little more: sums of three uniform."""
+        """Draw bell-shaped integers around 0, with a standard deviation near ``spread``: sums of three uniform ones."""
         total: Integers = (self.below(2 * spread + 1, 3, *shape) - spread).sum(axis=0)
         return total
 
@@ -41,8 +41,8 @@ def waves(across: Integers, down: Integers, phase: Integers, strength: Integers)
     """Add up plane waves on a sheet.
 
     Args:
-        across: (waves,) cycles a sheet from left to right.
-        down: (waves,) cycles a sheet from top to bottom.
+        across: (waves,) cycles per sheet from left to right.
+        down: (waves,) cycles per sheet from top to bottom.
         phase: (waves,) in [0, SIDE).
         strength: (waves,) amplitudes.
 
@@ -57,12 +57,12 @@ def waves(across: Integers, down: Integers, phase: Integers, strength: Integers)
 
 
 def scaled(sheet: Integers, deviation: int) -> Integers:
-    """Bring a sheet around 0 to a standard deviation."""
+    """Return a sheet centred on 0, scaled to a standard deviation."""
     return sheet * deviation // max(1, math.isqrt(int((sheet**2).mean(dtype=np.int64))))
 
 
 def windows(sheets: Integers, limit: int, size: int) -> Shorts:
-    """View every window of every sheet, sheets repeating at their edges.
+    """Return views of every window of every sheet; sheets repeat at their edges.
 
     Args:
         sheets: (sheets, channels, SIDE, SIDE).

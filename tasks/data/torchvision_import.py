@@ -1,8 +1,8 @@
 """Import torchvision beside any build of torch.
 
-PyPI's torchvision wheel is built for CUDA. Beside a CPU-only torch its compiled operators do not load, and its import
-fails on the first one that it wants to describe, ``torchvision::nms``. Declaring the operators' signatures first is
-enough: nothing here calls them.
+PyPI's torchvision wheel is built for CUDA. With a CPU-only torch, its compiled operators do not load, and its import
+fails at the first one that it describes, ``torchvision::nms``. It is enough to declare the operators' signatures first,
+since nothing here calls them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a task that trains other candidates than rules needs of them: that they build a torch optimizer."""
+"""What a task needs from candidates that are not rules: that they build a torch optimizer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.optim import Optimizer
 
 @runtime_checkable
 class Buildable(Protocol):
-    """A ``harness.candidates.NamedOptimizer`` of a family that is at hand; it travels to workers by pickle."""
+    """A ``harness.candidates.NamedOptimizer`` whose family is installed; it is sent to workers by pickle."""
 
     def build(self, parameters: Sequence[Tensor], *, learning_rate: float) -> Optimizer:
-        """Build the optimizer: equal arguments and gradients, equal steps, bit for bit.
+        """Build and return the optimizer; equal arguments and gradients give equal steps, bit for bit.
 
         Args:
-            parameters: each in the shape that it has in its layer, with its gradient where ``grad`` says.
-            learning_rate: λ of the sweep.
+            parameters: the parameters, each in the shape that it has in its layer, with its gradient in ``grad``.
+            learning_rate: the sweep's λ.
         """

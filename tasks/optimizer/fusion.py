@@ -1,13 +1,13 @@
 """A rule's whole step as one function for ``torch.compile``: running means, Δ and descent in a single pass.
 
-The ordinary path (``optimizer.program``) runs one operation after another, each over many tensors. Here the
-same instructions are written down as a graph of formulas over single tensors, which the compiler turns into one loop::
+The ordinary path (``optimizer.program``) runs one operation after another, each over many tensors. Here the same
+instructions become a graph of formulas over single tensors, which the compiler turns into one loop::
 
     step = FusedStep(program)
-    taken = step.take(bucket, rate=0.01)  # False where nothing compiles: the bucket is untouched then
+    taken = step.take(bucket, rate=0.01)  # False if compiling failed: the bucket is then untouched
 
-What differs from step to step (λ, ε, decays, bias corrections) enters as a tensor, and so does what is drawn at random,
-from the same streams as on the ordinary path: neither a scheduler nor noise makes it compile again.
+Values that change between steps (λ, ε, decays, bias corrections) are passed as tensors, and so are random draws, from
+the same streams as on the ordinary path. So neither a scheduler nor noise makes it compile again.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ PLAIN: dict[str, Callable[..., Tensor]] = {
     "over": torch.div,
     "raised": torch.pow,
 }
-LEAST_ENTRIES = 1 << 15  # of a tensor on a processor: for fewer, a call and its threads cost more than they save
-# As many threads as there are, whatever the size of the first tensor that the code is compiled for.
+LEAST_ENTRIES = 1 << 15  # of a tensor on a processor: for smaller ones, a call and its threads cost more than they save
+# All threads, whatever the size of the first tensor that the code is compiled for.
 COMPILER: Options = {"cpp.dynamic_threads": True}
-ROUNDING = "emulate_precision_casts"  # after every operation, as the ordinary path does, which tells in half precision
+ROUNDING = "emulate_precision_casts"  # after every operation, like the ordinary path; matters in half precision
 
 
 class FusedStep:
-    """Takes an optimizer's steps by compiled code until that fails; a compiler is looked for at the first one.
+    """Takes an optimizer's steps with compiled code until that fails; the first step looks for a compiler.
 
-    On a processor the tensors are taken one at a time, flat, by one function for any length; small ones run the same
-    formulas uncompiled, and a bucket of nothing else is left to the ordinary path. On other devices a call costs more
-    than its work, so one function takes all tensors of a bucket.
+    On a processor, one function for any length handles the flattened tensors one at a time. Small tensors run the same
+    formulas uncompiled, and a bucket of only small ones is left to the ordinary path. On other devices a call costs
+    more than its work, so one function handles all tensors of a bucket.
 
     Args:
         program: the rule.
@@ -65,15 +65,15 @@ class FusedStep:
         self._compiled: dict[GraphModule, Callable[..., Any]] = {}
 
     def take(self, bucket: Bucket, *, rate: float) -> bool:
-        """Take the step ``w ← w − λΔ``, for every tensor exactly once whatever happens.
+        """Take the step ``w ← w − λΔ``, for every tensor exactly once, whatever happens.
 
         Args:
-            bucket: weights and running means are updated in place.
+            bucket: the tensors; weights and running means are updated in place.
             rate: λ.
 
         Returns:
-            Whether the step was taken. If not, the bucket and its random stream are as they were, and if that is so
-            because it could not be compiled, a warning has said so and ``works`` is False.
+            Whether the step was taken. If not, the bucket and its random stream are unchanged. If the reason is that
+            compiling failed, a warning was given and ``works`` is False.
         """
         sizes = [param.numel() for param in bucket.params]
         alone = _alone(bucket)
@@ -86,7 +86,7 @@ class FusedStep:
             return False
         before = bucket.generator().get_state() if self._program.random else None
         rows = self._rows(bucket, rate)
-        # The longest first: what is compiled for it is good for the others.
+        # The longest first: code compiled for it works well for the others.
         order = sorted(range(len(rows)), key=lambda place: -sizes[place])
         calls = [[place] for place in order] if alone else [order]
         for done, call in enumerate(calls):
@@ -106,7 +106,7 @@ class FusedStep:
                     if before is not None:
                         bucket.generator().set_state(before)
                     return False
-                graph(*arguments)  # the tensors before have taken the step: finish it by the same formulas
+                graph(*arguments)  # earlier tensors have taken the step: finish it with the same formulas
         return True
 
     def _compiled_of(self, graph: GraphModule, options: Options) -> Callable[..., Any]:
@@ -115,9 +115,10 @@ class FusedStep:
         return self._compiled[graph]
 
     def _rows(self, bucket: Bucket, rate: float) -> list[list[Tensor]]:
-        """For each parameter the graph's arguments: its numbers, the weight, the gradient, the means, the draws.
+        """Return the graph's arguments for each parameter: its numbers, the weight, the gradient, the means, the draws.
 
-        What is made here is copied out of the vectors it was made in: compiled code depends on a tensor's offset.
+        New values are copied out of the vectors that they are computed in, since compiled code depends on a tensor's
+        offset.
         """
         exact = bucket.params[0].dtype is torch.float64
         numbers = torch.tensor(
@@ -131,15 +132,15 @@ class FusedStep:
 
 
 def _alone(bucket: Bucket) -> bool:
-    """Whether the tensors are taken one at a time."""
+    """Whether the tensors are handled one at a time."""
     return bucket.params[0].device.type == "cpu"
 
 
 def _options(dtype: torch.dtype) -> Options | None:
-    """What the compiler is told; None where it cannot compute as the ordinary path does.
+    """Return the compiler's options; None if compiled code cannot compute like the ordinary path.
 
-    In half precision that path rounds after every operation, so that 1e-8 is 0 to it and 255² is infinite. Code that
-    rounds once, at the end, would give numbers where it gives NaN.
+    In half precision that path rounds after every operation, so that 1e-8 becomes 0 and 255² infinite. Code that rounds
+    only at the end would give numbers where it gives NaN.
     """
     if dtype.itemsize > 2:
         return COMPILER
@@ -147,7 +148,7 @@ def _options(dtype: torch.dtype) -> Options | None:
 
 
 def _numbers(bucket: Bucket, shared: list[float]) -> list[list[float]]:
-    """For each parameter λ, ε, the rule's constants, and of every mean β, 1 − β, 1 − βᵗ and its root."""
+    """Return for each parameter λ, ε, the rule's constants, and for every mean β, 1 − β, 1 − βᵗ and its root."""
     rows = [list(shared) for _ in bucket.params]
     for name in bucket.means:
         beta, correction = bucket.decays[name], bucket.correction(name)
@@ -158,20 +159,20 @@ def _numbers(bucket: Bucket, shared: list[float]) -> list[list[float]]:
 
 
 def _flat(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Views of one dimension, so that one function serves all shapes; other memory layouts stay as they are."""
+    """Return one-dimensional views, so that one function works for all shapes; other memory layouts stay unchanged."""
     return [each.view(-1) for each in tensors] if all(each.is_contiguous() for each in tensors) else tensors
 
 
 @lru_cache(maxsize=64)
 def _graph(program: Program, means: tuple[str, ...], dtype: torch.dtype, count: int) -> GraphModule:
-    """The step of ``count`` parameters as a graph of its own.
+    """Return the step of ``count`` parameters as a graph.
 
-    A graph holds nothing but tensor operations, so that little must be checked before each call, and the compiler's
-    limit on recompilation counts for one rule, dtype and count alone.
+    A graph contains only tensor operations, so that little must be checked before each call, and the compiler's limit
+    on recompilation applies to one rule, dtype and count alone.
     """
     constants = sum(instruction.scalar for instruction in program.instructions)
     draws = sum(instruction.draws for instruction in program.instructions)
-    width = 3 + len(means) + draws  # of a parameter's share of the arguments
+    width = 3 + len(means) + draws  # arguments per parameter
 
     def step(*arguments: Tensor) -> None:
         for first in range(0, count * width, width):
@@ -196,7 +197,7 @@ def _graph(program: Program, means: tuple[str, ...], dtype: torch.dtype, count: 
 
 @dataclass(slots=True)
 class _Parts:
-    """What the formulas of one parameter are made of; a mean comes with β, 1 − β, 1 − βᵗ and its root."""
+    """The inputs of one parameter's formulas; a mean comes with β, 1 − β, 1 − βᵗ and its root."""
 
     borrowed: dict[str, Tensor]
     means: dict[str, tuple[Tensor, list[Tensor]]]
@@ -206,7 +207,7 @@ class _Parts:
 
 
 def _delta(program: Program, parts: _Parts) -> Tensor:
-    """Δ of one parameter; its running means are updated on the way."""
+    """Return Δ of one parameter, after updating its running means."""
     values: list[Tensor] = []
     for instruction in program.instructions:
         args = [values[place] for place in instruction.reads]
@@ -217,15 +218,14 @@ def _delta(program: Program, parts: _Parts) -> Tensor:
 
 
 def _formula(instruction: Instruction, args: list[Tensor], parts: _Parts, *, number: bool) -> Tensor:
-    """A primitive over single tensors, as its kernel in ``kernels`` has it over many.
+    """Compute a primitive over single tensors, as its kernel in ``kernels`` does over many.
 
-    The operations and their order are the kernel's, so that what overflows there does so here, and what is NaN there is
-    so here.
+    The operations and their order are the kernel's, so that the same values overflow or become NaN.
 
     Args:
-        instruction: which primitive.
+        instruction: the primitive.
         args: its arguments.
-        parts: what the formulas are made of.
+        parts: the inputs of the formulas.
         number: whether its first argument is a number.
     """
     token, level = instruction.token, instruction.level
@@ -257,7 +257,7 @@ def _warn(error: Exception) -> None:
     reason = str(error).strip().partition("\n")[0] or "no reason given"
     warnings.warn(
         f"RuleOptimizer(compile=True): torch.compile failed here ({type(error).__name__}: {reason[:200]}). The rule is "
-        "stepped uncompiled, with the same result. Install a C++ compiler (for a GPU: Triton), or pass compile=False.",
+        "run uncompiled, with the same result. Install a C++ compiler (for a GPU: Triton), or pass compile=False.",
         RuntimeWarning,
         stacklevel=2,
     )

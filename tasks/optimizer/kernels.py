@@ -1,9 +1,9 @@
-"""What a compiled rule is made of: operations that each run once for all tensors of a bucket (``torch._foreach``).
+"""The operations of a compiled rule, each of which runs once for all tensors of a bucket (``torch._foreach``).
 
-There is a kernel for each primitive of ``harness.space.word``; words are written out in primitives before. Every kernel
-has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that nobody reads
-again, and its memory may take the result. Other arguments are never written to. All arithmetic but that on what is
-drawn at random goes through ``Bucket.apply``, so that ``optimizer.stacked.calls`` can write it down instead.
+There is a kernel for each primitive of ``harness.space.word``; words are expressed in primitives beforehand. All
+kernels have one signature, ``kernel(bucket, arguments, owned)``: an ``owned`` argument is a temporary that is not read
+again, so its memory may hold the result. Other arguments are never written to. All arithmetic except that on random
+draws goes through ``Bucket.apply``, so that ``optimizer.stacked.calls`` can record it instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FUNCTIONS = (
     *("abs", "add", "addcmul", "clamp_max", "clamp_min", "div", "exp", "log"),
     *("mul", "neg", "pow", "reciprocal", "sign", "sqrt", "sub"),
 )
-FOREACH: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # function → into fresh tensors, in place
+FOREACH: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {  # function → new tensors, in place
     name: (getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_")) for name in FUNCTIONS
 }
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # the integer as wide as a floating-point number
@@ -34,13 +34,13 @@ WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # the integer as wide 
 def together(
     name: str, first: list[Tensor] | float, *rest: list[Tensor] | Numbers, owned: bool, **scales: float
 ) -> list[Tensor]:
-    """Compute an element-wise function of torch for all tensors of a bucket.
+    """Compute an element-wise torch function for all tensors of a bucket, and return the results.
 
     Args:
-        name: torch's name of it.
-        first: its first argument; a number only where torch takes one.
-        rest: its other arguments, a number for all tensors or one for each included.
-        owned: whether the result is written over ``first``.
+        name: torch's name of the function.
+        first: its first argument; a number only if torch accepts one.
+        rest: its other arguments: tensors, a number for all tensors, or one for each.
+        owned: whether the result overwrites ``first``.
         scales: its ``alpha`` or ``value``.
     """
     fresh, inplace = FOREACH[name]
@@ -52,18 +52,18 @@ def together(
 
 @dataclass(slots=True)
 class Bucket:
-    """The tensors of one parameter group that share a device and a dtype, and what a step needs to know about them.
+    """The tensors of a parameter group that share a device and a dtype, and what a step needs to know about them.
 
     Attributes:
         params: the weights before the step.
         grads: their gradients, same length and shapes.
         means: running mean by name (``m``, ``v``, ``gamma``), same length and shapes.
         decays: β of each running mean.
-        steps: how many gradients each parameter has seen, this one included.
+        steps: how many gradients each parameter has seen, including this one.
         eps: ε of log, division and ADAM.
         noise_sigma: standard deviation of the noise operand.
-        generator: the device's stream, for noise and drop.
-        apply: what is done with an element-wise function.
+        generator: the device's random stream, for noise and drop.
+        apply: what applies an element-wise function.
     """
 
     params: list[Tensor]
@@ -81,19 +81,19 @@ class Bucket:
         self.largest = torch.finfo(self.params[0].dtype).max
 
     def correction(self, mean: str) -> Numbers:
-        """The bias correction 1 − βᵗ, one number if every parameter has seen equally many gradients."""
+        """Return the bias correction 1 − βᵗ: one number if all parameters have seen equally many gradients."""
         beta, first = self.decays[mean], self.steps[0]
         if self.steps.count(first) == len(self.steps):
             return 1.0 - beta**first
         return [1.0 - beta**step for step in self.steps]
 
     def root(self, mean: str) -> Numbers:
-        """The root of the bias correction."""
+        """Return the root of the bias correction."""
         correction = self.correction(mean)
         return math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
 
     def fit(self, number: float) -> float:
-        """The number as the tensors' dtype sees it: infinite when too large, where torch would refuse it."""
+        """Return a number, or infinity if it is too large for the tensors' dtype, which torch would reject."""
         return number if not abs(number) > self.largest else math.copysign(math.inf, number)
 
     def split(self, flat: Tensor) -> list[Tensor]:
@@ -102,11 +102,11 @@ class Bucket:
         return [part.view(param.shape) for part, param in zip(parts, self.params, strict=True)]
 
     def tensors(self, place: int) -> list[Tensor]:
-        """One parameter, its gradient and its running means."""
+        """Return one parameter, its gradient and its running means."""
         return [self.params[place], self.grads[place], *(mean[place] for mean in self.means.values())]
 
     def only(self, places: Sequence[int]) -> Bucket:
-        """The parameters at these places, alone."""
+        """Return a bucket of only the parameters at these places."""
         return replace(
             self,
             params=[self.params[place] for place in places],
@@ -116,21 +116,21 @@ class Bucket:
         )
 
     def empty(self, dtype: torch.dtype) -> Tensor:
-        """An uninitialised vector with one entry for each weight."""
+        """Return an uninitialised vector with one entry for each weight."""
         total = sum(param.numel() for param in self.params)
         return torch.empty(total, dtype=dtype, device=self.params[0].device)
 
     def integers(self) -> Tensor:
-        """An integer in [0, 2³¹) for each weight, from the device's stream; drop zeroes those below its threshold."""
+        """Return a random integer in [0, 2³¹) for each weight; drop zeroes entries with one below its threshold."""
         return self.empty(torch.int32).random_(generator=self.generator())
 
     def noise(self) -> Tensor:
-        """The noise operand, drawn from the device's stream."""
+        """Return the noise operand, drawn from the device's stream."""
         flat = self.empty(self.params[0].dtype)
         return flat.normal_(0.0, self.noise_sigma, generator=self.generator())
 
     def dropped(self, value: Value, threshold: int, *, owned: bool) -> list[Tensor]:
-        """The value with 0 wherever the device's stream gives an integer below the threshold."""
+        """Return the value with 0 wherever the device's stream gives an integer below the threshold."""
         if isinstance(value, float):
             flat = self.empty(self.params[0].dtype).fill_(value)
         elif len(value) == 1:
@@ -195,15 +195,16 @@ def _clamp(limit: float) -> Kernel:
 
 
 def drop_threshold(rate: float) -> int:
-    """The integers below it are the share of ``Bucket.integers`` that a drop function sets to 0."""
+    """Return the threshold below which ``Bucket.integers`` make a drop function set entries to 0."""
     return round(rate * 2**31)
 
 
 def kept_words(integers: Tensor, threshold: int | Tensor, size: int) -> Tensor:
-    """Words of as many bytes as a number has: all bits where an integer, which is overwritten, reaches the threshold.
+    """Return masks as wide as a number: all bits set where an integer, which is overwritten, reaches the threshold.
 
-    Integers below 2³¹, less the threshold: the sign bit, spread over the word, is the mask. On a CPU this takes a third
-    of bernoulli_ and masked_fill_, and unlike a product with 0 it turns an infinite entry into 0, not NaN.
+    The threshold is subtracted from integers below 2³¹, and the sign bit, spread over the word, is the mask. On a CPU
+    this takes a third of the time of bernoulli_ and masked_fill_, and unlike a product with 0 it turns an infinite
+    entry into 0, not NaN.
     """
     return integers.sub_(threshold).bitwise_right_shift_(31).bitwise_not_().to(WORDS[size])
 

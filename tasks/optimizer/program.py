@@ -1,8 +1,8 @@
 """A rule compiled into a short list of ``torch._foreach`` operations: each runs once for all tensors of a group.
 
-``compile_rule`` takes the canonical expression as primitive operations (``harness.space.primitives``), and notes for
-every operation which of its arguments nobody reads again, so that their memory is reused in place. Gradients, weights
-and running means are borrowed and never overwritten, except the means by their own update::
+``compile_rule`` turns the canonical expression into primitive operations (``harness.space.primitives``), and notes for
+every operation which of its arguments are not read again, so that their memory is reused. Gradients, weights and
+running means are borrowed and never overwritten, except that the means are updated in place::
 
     program = compile_rule(canonical(Rule.parse("g * exp(sign(g) * sign(m))")))
     delta = program.run(bucket)  # Δ, one tensor for each parameter, or one number
@@ -20,7 +20,7 @@ from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
 from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS, MEANS, Bucket, Kernel, Value, together
 
-BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: never a place to write results
+BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: results are never written there
 RANDOM = frozenset({"noise", "drop"})
 
 
@@ -31,11 +31,11 @@ class Instruction:
     Attributes:
         token: the primitive's name.
         level: its level; 0 if it has none.
-        kernel: what to do.
+        kernel: its kernel.
         reads: places of the arguments among the values computed so far.
         owned: for each argument, whether it may be overwritten.
-        scalar: whether it and all arguments are plain numbers.
-        frees: places of values that nobody reads after this operation.
+        scalar: whether the result and all arguments are plain numbers.
+        frees: places of values that are not read after this operation.
     """
 
     token: str
@@ -52,9 +52,9 @@ class Instruction:
         return self.token in RANDOM
 
     def number(self, bucket: Bucket, args: list[float]) -> float:
-        """The value of a scalar operation, in double precision."""
+        """Return the value of a scalar operation, in double precision."""
         exact = [[torch.tensor(arg, dtype=torch.float64, device="cpu")] for arg in args]
-        computing = replace(bucket, apply=together) if exact else bucket  # a recorder may stand in ``apply``
+        computing = replace(bucket, apply=together) if exact else bucket  # ``apply`` may be a recorder
         result = self.kernel(computing, exact, self.owned)
         return result if isinstance(result, float) else result[0].item()
 
@@ -64,15 +64,15 @@ class Program:
     """A compiled rule.
 
     Attributes:
-        instructions: in order of execution; the last one's value is Δ.
-        random: whether it draws noise or masks, which are drawn for a whole bucket at once.
+        instructions: its operations in order of execution; the last one's value is Δ.
+        random: whether it draws noise or masks; they are drawn for a whole bucket at once.
     """
 
     instructions: tuple[Instruction, ...]
     random: bool
 
     def run(self, bucket: Bucket) -> Value:
-        """Update the bucket's running means and compute Δ.
+        """Update the bucket's running means, and compute Δ.
 
         Returns:
             One tensor for each parameter, possibly the gradients or the state themselves; or one number.
@@ -91,7 +91,7 @@ class Program:
         return bucket.fit(result) if isinstance(result, float) else list(result)
 
     def numbers(self, bucket: Bucket) -> list[float]:
-        """The values of the scalar operations, in order of execution; they depend on the bucket's ε alone."""
+        """Return the values of the scalar operations in order of execution; they depend only on the bucket's ε."""
         values: dict[int, float] = {}
         for place, instruction in enumerate(self.instructions):
             if instruction.scalar:
@@ -99,7 +99,7 @@ class Program:
         return list(values.values())
 
     def draws(self, bucket: Bucket) -> list[list[Tensor]]:
-        """What ``run`` would draw, in its order: for each noise a tensor a parameter, for each drop its integers."""
+        """Return what ``run`` would draw, in order: a tensor per parameter for each noise, integers for each drop."""
         noise_or_integers = (
             bucket.noise() if instruction.token == "noise" else bucket.integers()
             for instruction in self.instructions
@@ -109,9 +109,9 @@ class Program:
 
 
 def compile_rule(node: Node) -> Program:
-    """Compile a rule's expression, canonical or literal.
+    """Compile a rule's expression, canonical or literal, and return the program.
 
-    The order of operations, and so that in which noise and masks are drawn, is a property of the expression alone.
+    The order of operations, and so of the draws of noise and masks, depends only on the expression.
     """
     order = {part: place for place, part in enumerate(operations(node))}
     last_read: dict[Node, int] = {}

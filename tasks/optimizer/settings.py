@@ -1,4 +1,4 @@
-"""What the groups of a ``RuleOptimizer`` may say; whoever says something else hears it before anything trains."""
+"""The settings of a ``RuleOptimizer``'s groups, which are checked before anything trains."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ OF_GROUPS = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
 # The optimizer's own; wrappers such as ZeroRedundancyOptimizer pass them to groups.
 OF_ALL = ("rule", "seed", "compile")
 STRUCTURE = ("params", "param_names")
-SCHEDULERS = ("_lr", "_momentum")  # what they keep in groups ends so
+SCHEDULERS = ("_lr", "_momentum")  # suffixes of what they keep in groups
 
 
 def rule_named(rule: Rule | str) -> Rule:
-    """The rule of the constructor's argument.
+    """Return the rule that the constructor's argument stands for.
 
     Raises:
         SettingError: it is of another type.
-        RuleSyntaxError: it is a text that is no rule.
+        RuleSyntaxError: it is a text, but not a rule.
     """
     if isinstance(rule, Rule):
         return rule
@@ -41,10 +41,10 @@ def rule_named(rule: Rule | str) -> Rule:
 
 
 def seed_of(number: object) -> int:
-    """The seed as Python's own number, of which the streams' names are made.
+    """Return the seed as a Python integer, which is part of the streams' names.
 
     Raises:
-        SettingError: it is no whole number.
+        SettingError: it is not a whole number.
     """
     if not isinstance(number, Integral) or isinstance(number, bool):
         raise SettingError(message("seed", expected="a whole number", got=repr(number), hint="Give one, such as 0"))
@@ -52,14 +52,14 @@ def seed_of(number: object) -> int:
 
 
 def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Raise unless a group's settings are known and in their ranges, and agree with the optimizer on what is for all.
+    """Raise unless a group's settings are known and in range, and equal the optimizer's where all groups must agree.
 
     Args:
-        group: as it is given to the optimizer.
-        defaults: what holds where the group says nothing.
+        group: the group, as given to the optimizer.
+        defaults: the values of settings that the group does not give.
 
     Raises:
-        SettingError: a setting is out of range, or one that the step would leave out.
+        SettingError: a setting is out of range, or the step would ignore it.
     """
     _check_options(group)
     for name in OF_ALL:
@@ -69,14 +69,14 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
                     f"{name} of a group",
                     expected=f"the optimizer's own, {defaults[name]}",
                     got=group[name],
-                    hint="Build an optimizer for each",
+                    hint="Build a separate optimizer for each value",
                 )
             )
     settings = {**defaults, **group}
     for name in ("lr", "eps", "noise_sigma", "weight_decay"):
         values = _numbers(name, settings[name])
-        if len(values) != 1 and name != "lr":  # of which every child of a stack may have its own
-            hint = "Give one number, or each group its own"
+        if len(values) != 1 and name != "lr":  # every child of a stack may have its own lr
+            hint = "Give one number, or one for each group"
             raise SettingError(message(name, expected="one number", got=f"{len(values)}", hint=hint))
         for value in values:
             check_range(name, value, least=0.0)
@@ -87,7 +87,7 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
 
 
 def check_gradient(grad: Tensor) -> None:
-    """Raise unless a step can be taken with the gradient.
+    """Raise unless the gradient allows a step.
 
     Raises:
         SettingError: it is sparse or complex.
@@ -104,7 +104,7 @@ def check_gradient(grad: Tensor) -> None:
 
 
 def _check_options(group: Mapping[str, Any]) -> None:
-    """Refuse torch's options that we lack and misspelt ones; warn of others that look like settings."""
+    """Reject misspelt options and torch options that we lack; warn about others that look like settings."""
     for name, value in group.items():
         labels = isinstance(value, str) or name.endswith(SCHEDULERS)
         asks = value is not None and not (isinstance(value, bool | int | float) and not value)
@@ -112,7 +112,7 @@ def _check_options(group: Mapping[str, Any]) -> None:
             continue
         near = difflib.get_close_matches(name, OF_GROUPS, n=1, cutoff=0.7)
         if near or name in _options_of_torch():
-            hint = f"Write {near[0]}" if near else "Leave it out, or take an optimizer of torch that has it"
+            hint = f"Write {near[0]}" if near else "Leave it out, or use a torch optimizer that has it"
             raise SettingError(
                 message(
                     "option of a group",
@@ -129,7 +129,7 @@ def _check_options(group: Mapping[str, Any]) -> None:
 
 @cache
 def _options_of_torch() -> frozenset[str]:
-    """What some optimizer of this torch can be told."""
+    """Return the options of all optimizers of this torch."""
     kinds = optimizers().values()
     return frozenset(name for kind in kinds for name in inspect.signature(kind.__init__).parameters)
 
@@ -139,7 +139,7 @@ def _same(name: str, ours: Any, theirs: Any) -> bool:
 
 
 def _numbers(name: str, value: object) -> list[float]:
-    """The numbers of a setting, one or a tensor of them, whatever torch's default device is."""
+    """Return the numbers of a setting, which is one or a tensor of them, whatever torch's default device is."""
     if isinstance(value, Tensor) and not value.is_meta:
         return list(value.detach().cpu().double().flatten().tolist())
     try:

@@ -1,12 +1,12 @@
-"""The random streams of an optimizer, kept where torch's own tools look for what to save: in the parameters' state.
+"""The random streams of an optimizer, kept in the parameters' state, where torch's own tools save and load them.
 
-``torch.distributed.checkpoint`` and ``ZeroRedundancyOptimizer`` carry the state of parameters and the settings of
-groups, and nothing else. So every parameter's state has ``stream``: where the generator of its device stood when the
-state was last saved or loaded, None before::
+``torch.distributed.checkpoint`` and ``ZeroRedundancyOptimizer`` save only the state of parameters and the settings of
+groups. So every parameter's state has ``stream``: the state of its device's generator when it was last saved or loaded,
+None before that::
 
     generator = streams.generator(device, optimizer.state, seed=0)
     ...  # draw
-    streams.keep(optimizer.state)  # before it is saved
+    streams.keep(optimizer.state)  # before the state is saved
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ STREAM = "stream"
 class Streams:
     """The generators of one optimizer, one for each device.
 
-    A device's stream is named by its type and its place among those of its type, in the order of first use: which GPU
-    of several it is, no record says, so nothing may depend on it.
+    A device's stream is named by its type and its place among devices of its type, in the order of first use. No record
+    says which of several GPUs it is, so nothing may depend on that.
     """
 
     def __init__(self) -> None:
-        self._open: dict[torch.device, tuple[torch.Generator, Tensor | None]] = {}  # and where it stood when last kept
+        self._open: dict[torch.device, tuple[torch.Generator, Tensor | None]] = {}  # and its state when last saved
 
     def generator(self, device: torch.device, state: State, *, seed: int) -> torch.Generator:
-        """The device's generator: as it is, where the state says, or at the beginning of its stream.
+        """Return the device's generator: unchanged, restored from the state, or at the start of its stream.
 
         Args:
-            device: what draws.
-            state: by parameter; it may have been replaced since the last step.
-            seed: root of a stream that begins.
+            device: the device that draws.
+            state: the state by parameter, which may have been replaced since the last step.
+            seed: root seed of a new stream.
         """
         kept = next(_kept(device, state), None)
         if device in self._open:
@@ -54,11 +54,11 @@ class Streams:
         return generator
 
     def keep(self, state: State) -> None:
-        """Write down where the generators stand, in the state of every parameter that has one."""
+        """Save the generators' states in the state of every parameter that has one."""
         for device, (generator, last) in self._open.items():
             if next(_kept(device, state), None) is not last:
-                continue  # a state loaded since the last draw says where it goes on
-            now = generator.get_state().to(device)  # beside the parameter's other state, as torch's tools expect
+                continue  # a state loaded since the last draw is newer
+            now = generator.get_state().to(device)  # beside the other state, as torch's tools expect
             for param, each in state.items():
                 if STREAM in each and param.device == device:
                     each[STREAM] = now
@@ -76,8 +76,8 @@ def _kept(device: torch.device, state: State) -> Iterator[Tensor]:
 
 
 def _restored(generator: torch.Generator, kept: Tensor) -> bool:
-    """Set a generator to where it stood; False if that was on another type of device, which has other streams."""
-    where = kept.to("cpu", torch.uint8)  # loaded states have the parameters' type
+    """Restore a generator; return False if its state is from another type of device, which has other streams."""
+    where = kept.to("cpu", torch.uint8)  # loaded states have the parameters' dtype
     if where.shape != generator.get_state().shape:
         return False
     generator.set_state(where)

@@ -1,7 +1,7 @@
-"""What kind of tensor a parameter is: plain, sharded, or another subclass that only its own operations may touch.
+"""The kind of tensor that a parameter is: plain, sharded, or another subclass with its own operations.
 
-The fast paths of ``RuleOptimizer`` cut tensors to pieces and write into their memory. A subclass may answer a view with
-a copy, and the step would be lost without a word.
+The fast paths of ``RuleOptimizer`` cut tensors into pieces and write to their memory. A subclass may return a copy
+instead of a view, and the step would be lost silently.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ KINDS = frozenset({Tensor, Parameter})
 
 
 def plain(tensors: Iterable[Tensor]) -> bool:
-    """Whether none of them is of a subclass that may compute in its own way."""
-    return KINDS.issuperset(map(type, tensors))  # every step asks
+    """Whether none of the tensors is of a subclass that may compute in its own way."""
+    return KINDS.issuperset(map(type, tensors))  # called in every step
 
 
 def here(tensor: Tensor, like: Tensor) -> Tensor:
-    """A sharded tensor's part on this process, which shares its memory; any other tensor itself.
+    """Return a sharded tensor's part on this process, which shares its memory; any other tensor unchanged.
 
-    Rules are element-wise, so that a step of the parts is the step of the whole.
+    Rules are element-wise, so a step of the parts is a step of the whole.
 
     Args:
         tensor: a parameter, its gradient, or a running mean.
@@ -46,6 +46,8 @@ def here(tensor: Tensor, like: Tensor) -> Tensor:
 def _sharded(tensor: Tensor) -> DTensor | None:
     if plain((tensor,)) or not torch.distributed.is_available():
         return None
-    from torch.distributed.tensor import DTensor  # a second to import, which whoever has such a tensor has spent
+    from torch.distributed.tensor import (
+        DTensor,
+    )  # a second to import; users of such tensors have imported it
 
     return tensor if isinstance(tensor, DTensor) else None

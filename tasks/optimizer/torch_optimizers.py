@@ -4,8 +4,8 @@
 
     torch_optimizer("AdamW(weight_decay=0.01)").build(parameters, learning_rate=0.001)
 
-Their ``lr`` is the sweep's λ. All other options have their defaults from torch's signature written out beside them, and
-a text is refused at once if torch would refuse the options, or cannot step the weights of a child by them.
+Their ``lr`` is the sweep's λ. The record spells out the defaults of all other options from torch's signature. A text is
+rejected at once if torch rejects the options or cannot update the weights of a child with them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from harness.errors import SettingError, check_choice, message
 
 FAMILY = "torch"
 UNFIT = {
-    "LBFGS": "one that needs a closure, to compute the loss several times a step",
-    "Muon": "one that steps matrices alone, while children have convolutions and biases, too",
-    "SparseAdam": "one that takes sparse gradients alone",
+    "LBFGS": "one that needs a closure, to compute the loss several times per step",
+    "Muon": "one that updates only matrices, while children also have convolutions and biases",
+    "SparseAdam": "one that accepts only sparse gradients",
 }
-"""Optimizers that cannot train a child, and why; what else cannot is found out by a trial step."""
-SHAPES = ((3,), (4, 3), (4, 3, 2, 2))  # of the trial step's weights: a bias, a matrix and a convolution
+"""Optimizers that cannot train a child, and why; a trial step finds others."""
+SHAPES = ((3,), (4, 3), (4, 3, 2, 2))  # shapes of the trial step's weights: a bias, a matrix and a convolution
 
 
 class TorchOptimizer(NamedOptimizer):
@@ -38,7 +38,7 @@ class TorchOptimizer(NamedOptimizer):
     __slots__ = ()
 
     def build(self, parameters: Sequence[Tensor], *, learning_rate: float) -> Optimizer:
-        """Build it for some tensors, each in the shape that it has in its layer; ``lr`` is λ."""
+        """Build and return it for some tensors, each in the shape that it has in its layer; ``lr`` is λ."""
         kind: Any = optimizers()[self.name]
         built: Optimizer = kind(list(parameters), lr=learning_rate, **self.options)
         return built
@@ -46,16 +46,16 @@ class TorchOptimizer(NamedOptimizer):
 
 @cache
 def optimizers() -> Mapping[str, type[Optimizer]]:
-    """Every optimizer of this torch by its name."""
+    """Return every optimizer of this torch by its name."""
     kinds = {name: kind for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
     return {name: kind for name, kind in kinds.items() if issubclass(kind, Optimizer) and kind is not Optimizer}
 
 
 def torch_optimizer(text: str) -> TorchOptimizer:
-    """Read ``NAME(option=value, …)``; the name in upper or lower case.
+    """Read ``NAME(option=value, …)``, with the name in upper or lower case, and return the optimizer.
 
     Raises:
-        SettingError: torch has no such optimizer or option, or cannot train a child by it.
+        SettingError: torch has no such optimizer or option, or cannot train a child with it.
     """
     name, given = call(text)
     name = _name(name)
@@ -66,10 +66,10 @@ def torch_optimizer(text: str) -> TorchOptimizer:
         if option not in ("params", "lr")
     }
     if "lr" in given:
-        hint = "Leave it out: the sweep over learning rates gives it"
+        hint = "Leave it out: the sweep over learning rates sets it"
         raise SettingError(message(f"{what}, lr", expected="none", got=given["lr"], hint=hint))
     if given.get("differentiable"):
-        hint = "Leave it out: it is for gradients through the steps themselves"
+        hint = "Leave it out: it serves gradients through the steps themselves"
         raise SettingError(message(f"{what}, differentiable", expected="False", got="True", hint=hint))
     for option in given:
         check_choice(f"{what}, option", option, known)
@@ -84,23 +84,23 @@ def torch_optimizer(text: str) -> TorchOptimizer:
 
 
 def _name(text: str) -> str:
-    """The optimizer's own name.
+    """Return the optimizer's own name.
 
     Raises:
-        SettingError: there is none of that name, or it cannot train a child.
+        SettingError: no optimizer has that name, or it cannot train a child.
     """
     names = {name.lower(): name for name in optimizers()}
     name = names.get(text.lower(), text)
     fit = [each for each in optimizers() if each not in UNFIT]
     if name in optimizers() and name in UNFIT:
         hint = f"Choose one of {', '.join(fit)}"
-        expected = "one that steps dense weights of any shape by their gradients"
+        expected = "one that updates dense weights of any shape from their gradients"
         raise SettingError(message(f"candidate {FAMILY}:{name}", expected=expected, got=UNFIT[name], hint=hint))
     return check_choice(f"candidate {FAMILY}:{text}, optimizer", name, fit)
 
 
 def _as_default(value: Option, default: object) -> Option:
-    """A value in the type of its option's default, so that 0 and 0.0 are one record."""
+    """Return a value in the type of its option's default, so that 0 and 0.0 give one record."""
     if isinstance(value, tuple):
         others = default if isinstance(default, tuple) and len(default) == len(value) else [None] * len(value)
         return tuple(_as_default(each, other) for each, other in zip(value, others, strict=True))
@@ -112,10 +112,10 @@ def _as_default(value: Option, default: object) -> Option:
 
 
 def _try(candidate: TorchOptimizer, what: str) -> None:
-    """Raise unless it takes a step on weights of every shape that layers have.
+    """Raise unless the optimizer can take a step on weights of every shape that layers have.
 
     Raises:
-        SettingError: torch refuses its options, or such weights.
+        SettingError: torch rejects its options, or such weights.
     """
     weights = [torch.full(shape, 0.5) for shape in SHAPES]
     for weight in weights:
@@ -123,7 +123,7 @@ def _try(candidate: TorchOptimizer, what: str) -> None:
     try:
         built = candidate.build(weights, learning_rate=0.01)
         built.step()
-    except Exception as cause:  # whatever torch raises for options that it does not take
-        expected, hint = "options that torch takes to train a child", f"Look them up under torch.optim.{candidate.name}"
+    except Exception as cause:  # whatever torch raises for options that it rejects
+        expected, hint = "options with which torch trains a child", f"Look them up under torch.optim.{candidate.name}"
         got = f"{type(cause).__name__}: {cause}"
         raise SettingError(message(what, expected=expected, got=got, hint=hint)) from cause

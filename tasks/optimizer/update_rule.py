@@ -1,4 +1,4 @@
-"""An update rule as a ``torch.optim`` optimizer: ``w ← w − λΔ`` with Δ the rule's value (protocol §1).
+"""An update rule as a ``torch.optim`` optimizer: ``w ← w − λΔ``, where Δ is the rule's value (protocol §1).
 
 ::
 
@@ -6,9 +6,9 @@
 
     optimizer = RuleOptimizer(model.parameters(), "g * exp(sign(g) * sign(m))", lr=0.01)
 
-What is executed is the canonical form, so rules with one key train bit-identically, and a branch nobody needs costs
-nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once
-(``optimizer.program``); on a processor, a large group is taken piece by piece (``optimizer.pieces``), to the same bits.
+The canonical form is executed, so rules with one key train bit-identically, and unused branches cost nothing. All
+arithmetic runs as ``torch._foreach`` operations over a whole parameter group (``optimizer.program``). On a processor,
+large groups are processed piece by piece (``optimizer.pieces``), with the same bits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.tasks.optimizer.settings import check_gradient, check_group, rule_n
 from harness.tasks.optimizer.streams import STREAM, Streams
 from harness.tasks.optimizer.tensors import here, plain
 
-PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
+PIECE_BYTES = 1 << 19  # of a parameter's entries that each of torch's threads updates at once on a processor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
@@ -41,41 +41,44 @@ Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, T
 class RuleOptimizer(Optimizer):
     """Train with any rule of the language.
 
-    It keeps only the running means that the rule needs, in the parameters' dtype as torch's own optimizers do: none for
+    It keeps only the running means that the rule needs, in the parameters' dtype like torch's own optimizers: none for
     ``g``, ``m`` and ``v`` for ``adam``. Every group has its own ``lr``, ``betas``, ``eps``, ``noise_sigma``,
-    ``weight_decay`` and ``maximize``. A step at ``lr=0`` updates the running means and leaves the weights as they are.
+    ``weight_decay`` and ``maximize``. A step with ``lr=0`` updates the running means and leaves the weights unchanged.
 
-    Noise and drop draw from a generator of the optimizer's own for each device, never from torch's global one; which of
-    several GPUs that is makes no difference. The noise of a step is one tensor wherever the rule mentions it; equal
-    drop expressions share a mask, different ones do not (**D**). The parameters' state says where the generators stand
-    (``stream``), so a resumed run goes on exactly as it would have. Processes that each step parameters of their own
-    draw alike unless each is given its own ``seed``.
+    Noise and drop draw from the optimizer's own generator for each device, never from torch's global one; it does not
+    matter which of several GPUs is used. The noise of a step is the same tensor wherever the rule uses it; equal drop
+    expressions share a mask, different ones do not (**D**). The parameters' state holds the generators' states
+    (``stream``), so a resumed run continues exactly as it would have without the interruption. Processes that update
+    different parameters draw alike unless each has its own ``seed``.
 
-    The operand ``rmsprop`` is ``g / (√v̂ + ε)`` with v̂ the running mean of g², corrected for its bias and decaying by
+    The operand ``rmsprop`` is ``g / (√v̂ + ε)``, where v̂ is the bias-corrected running mean of g² with decay
     ``betas[1]``, 0.999. ``torch.optim.RMSprop`` does not correct the bias, and its ``alpha`` is 0.99: its first step is
     ten times as long, and it forgets ten times as fast.
 
-    Sharded parameters (``DTensor``) are stepped where they lie. A rule with noise or drop takes plain tensors alone.
+    Sharded parameters (``DTensor``) are updated in place on each process. A rule with noise or drop accepts only plain
+    tensors.
 
     Args:
         params: tensors, named tensors, or groups, as for every torch optimizer.
-        rule: a rule, or its text: infix, tokens, or a name of the zoo.
-        lr: λ, at least 0. A tensor that broadcasts against every parameter trains stacked children, each with its own;
-            schedulers want a number.
+        rule: a rule, or its text: infix, tokens, or the name of a known rule.
+        lr: λ, at least 0. A tensor that broadcasts against every parameter trains stacked children, each with its own
+            λ; schedulers need a number.
         betas: decays of the running means of g, g² and g³, each in [0, 1).
         eps: ε of ``log|x|``, ``x/(y+ε)``, ADAM and RMSProp.
         noise_sigma: standard deviation of ``noise``.
-        weight_decay: decoupled, as AdamW's: each step first multiplies the weights by ``1 − lr · weight_decay``.
-        maximize: climb instead of descend: the rule is given −g for g.
-        seed: root of the random streams.
-        compile: fuse every step of large parameters by ``torch.compile`` into one pass over memory. The weights agree
-            with the ordinary path's but for rounding, the random streams entirely, and either loads the other's state.
-            Where nothing compiles, one warning says why and the steps are ordinary ones, as they always are for a
-            tensor of several ``lr``. Searches never use it: their scores rest on the ordinary path to the bit.
+        weight_decay: decoupled weight decay, as in AdamW: each step first multiplies the weights by ``1 − lr ·
+            weight_decay``.
+        maximize: whether to climb instead of descend: the rule gets −g for g.
+        seed: root seed of the random streams.
+        compile: whether to fuse every step of large parameters into one pass over memory with ``torch.compile``. The
+            weights agree with those of the ordinary path except for rounding, and the random streams are the same; each
+            path can load the other's state. If compiling fails, a warning says why and the steps are ordinary ones.
+            They are always ordinary for a tensor of several ``lr``. Searches never use it, since their scores depend on
+            the bits of the ordinary path.
 
     Raises:
-        SettingError: a setting is out of range, or a parameter is not real floating point.
-        RuleSyntaxError: ``rule`` is a text that is no rule.
+        SettingError: a setting is out of range, or a parameter is not a real floating-point tensor.
+        RuleSyntaxError: ``rule`` is a text, but not a rule.
 
     Example:
         >>> import torch
@@ -109,19 +112,19 @@ class RuleOptimizer(Optimizer):
         super().__init__(params, settings)
 
     def _prepare(self, *, compiled: bool) -> None:
-        """Make what is never saved."""
+        """Create what is never saved."""
         self._means, self._program = _compiled(self.rule)
         self._fused = FusedStep(self._program) if compiled else None
         self._streams = Streams()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group with its own settings; what it does not set is taken from the optimizer.
+        """Add a group with its own settings; settings that it lacks come from the optimizer.
 
         Raises:
-            SettingError: a setting is unknown or out of range, or the rule cannot step a parameter.
+            SettingError: a setting is unknown or out of range, or the rule cannot update a parameter.
         """
         kept = param_group
-        if isinstance(param_group, dict):  # what else it may be, torch says
+        if isinstance(param_group, dict):  # torch rejects other types
             check_group(param_group, {**self.defaults, "compile": self._fused is not None})
             kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
         super().add_param_group(kept)
@@ -139,7 +142,7 @@ class RuleOptimizer(Optimizer):
                     "parameter",
                     expected="a real floating-point tensor",
                     got=param.dtype,
-                    hint="Split a complex parameter into its real and imaginary part",
+                    hint="Split a complex parameter into its real and imaginary parts",
                 )
             )
         if self._program.random and not plain((param,)):
@@ -148,7 +151,7 @@ class RuleOptimizer(Optimizer):
                     "parameter",
                     expected="a plain tensor, for a rule with noise or drop",
                     got=f"a {type(param).__name__}",
-                    hint="Take a rule without them, or leave the parameter unsharded",
+                    hint="Use a rule without them, or do not shard the parameter",
                 )
             )
 
@@ -159,7 +162,7 @@ class RuleOptimizer(Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Take one step; parameters without a gradient are left alone.
+        """Take one step; parameters without a gradient stay unchanged.
 
         Args:
             closure: clears the gradients, computes the loss and returns it.
@@ -185,7 +188,7 @@ class RuleOptimizer(Optimizer):
         return loss
 
     def _step_fused(self, bucket: Bucket, rate: float | Tensor) -> bool:
-        """Take the step by compiled code if that is wanted and works; False leaves everything as it was."""
+        """Take the step with compiled code if that is requested and works; return False if nothing was done."""
         if self._fused is None or not self._fused.works or isinstance(rate, Tensor) or rate == 0.0:
             return False
         return self._fused.take(bucket, rate=rate)
@@ -198,13 +201,13 @@ class RuleOptimizer(Optimizer):
                 check_gradient(param.grad)
                 members.setdefault((param.device, param.dtype), []).append(param)
         for params in members.values():
-            # A rule that draws has a state for every parameter, to hold where the generator stands.
+            # A rule that draws has a state for every parameter, to hold the generator's state.
             states = [self.state[param] for param in params] if self._means or self._program.random else []
             for param, state in zip(params, states, strict=False):
                 if "step" not in state:
                     state["step"] = 0
                     state.update({name: torch.zeros_like(param) for name in self._means})
-                if self._program.random:  # a state that a hook made from another optimizer's has none, either
+                if self._program.random:  # a state that a hook made from another optimizer's lacks it, too
                     state.setdefault(STREAM, None)
                 state["step"] += 1
             yield self._bucket(group, params, states)
@@ -229,11 +232,11 @@ class RuleOptimizer(Optimizer):
         )
 
     def _step_plainly(self, bucket: Bucket, rate: float | Tensor) -> None:
-        """Take the step by one operation of torch after another, piece by piece unless it draws at random."""
+        """Take the step with one torch operation after another, piece by piece unless it draws at random."""
         if isinstance(rate, Tensor):
             _descend_stacked(bucket, self._program.run(bucket), rate)
             return
-        if rate == 0.0:  # as torch.distributed.checkpoint steps to make a state; 0 times an infinite Δ is NaN
+        if rate == 0.0:  # so torch.distributed.checkpoint creates a state; 0 times an infinite Δ is NaN
             self._program.run(bucket)
             return
         entries = torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size()
@@ -241,21 +244,21 @@ class RuleOptimizer(Optimizer):
             descend(piece, self._program.run(piece), rate)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as every torch optimizer gives it; that of parameters says where the random streams stand."""
+        """Return the state as every torch optimizer does; the parameters' state holds the random streams' states."""
         self._streams.keep(self.state)
         return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state, random streams included; the state is copied.
+        """Restore a saved state, including random streams; the state is copied.
 
         Raises:
             SettingError: the state was saved by another rule or optimizer, or for parameters of other shapes.
-            ValueError: the state has other parameter groups, as for every torch optimizer.
+            ValueError: the state has different parameter groups, as for every torch optimizer.
         """
         super().load_state_dict(state_dict)  # it runs the hooks, and then __setstate__, which checks what they leave
 
     def _check_saved(self, saved: dict[str, Any]) -> None:
-        """Raise unless a state that is to be loaded was saved by this rule for these parameters."""
+        """Raise unless a state to load was saved by this rule for these parameters."""
         for group in saved["param_groups"]:
             theirs = group.get("rule")
             nobodys = "one without a rule, of another optimizer or an earlier version"
@@ -282,12 +285,12 @@ class RuleOptimizer(Optimizer):
                     )
 
     def __getstate__(self) -> dict[str, Any]:
-        # Compiled code stays where it was compiled, and generators do: the parameters' state says where they stand.
+        # Compiled code and generators are not pickled: the parameters' state holds the generators' states.
         self._streams.keep(self.state)
         return super().__getstate__() | {"rule": self.rule, "compile": self._fused is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take all of a pickle or a deepcopy, or from ``load_state_dict`` the groups and the parameters' state."""
+        """Restore everything from a pickle or a deepcopy, or groups and parameters' state from ``load_state_dict``."""
         if "rule" in state:
             compiled = state.pop("compile")
             super().__setstate__(state)
@@ -297,7 +300,7 @@ class RuleOptimizer(Optimizer):
         for each in state["state"].values():
             each.update({name: each[name].clone() for name in self._means if name in each})
         super().__setstate__(state)
-        self._streams = Streams()  # where they stand is in what was loaded, or they begin
+        self._streams = Streams()  # their states are in what was loaded, or they start anew
         for group in self.param_groups:  # a hook may have made them from another optimizer's
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
@@ -319,18 +322,18 @@ def _all_here(tensors: list[Tensor], params: list[Tensor]) -> list[Tensor]:
 
 @lru_cache(maxsize=1024)
 def _compiled(rule: Rule) -> tuple[tuple[str, ...], Program]:
-    """The running means a rule needs, and its program; a sweep asks for the same one for every λ."""
+    """Return the running means that a rule needs, and its program; a sweep asks for the same one for every λ."""
     node = canonical(rule)
     return means_of(node), compile_rule(node)
 
 
 def _rate(rate: float | Tensor) -> float | Tensor:
-    """λ as a number, or as a tensor if every child of a stack has its own."""
+    """Return λ as a number, or as a tensor if every child of a stack has its own."""
     return rate if isinstance(rate, Tensor) and rate.numel() > 1 else float(rate)
 
 
 def _decay(bucket: Bucket, share: float | Tensor) -> None:
-    """Shrink the weights by a share, as AdamW does: apart from Δ, and before it."""
+    """Shrink the weights by a share, as AdamW does: separately from Δ, and before it."""
     if isinstance(share, Tensor):
         torch._foreach_mul_(bucket.params, [1.0 - share] * len(bucket.params))
     else:

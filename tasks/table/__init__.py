@@ -1,1 +1,1 @@
-"""Tables of outcomes, packed: every function of a small space with what it earned, to be looked up (protocol §5)."""
+"""Packed tables of outcomes, to look up what every function of a small space earned (protocol §5)."""

@@ -1,12 +1,12 @@
-"""The file of a table: named arrays in one ``.npz``, the same bytes from the same arrays.
+"""The file of a table: named arrays in one ``.npz``; the same arrays give the same bytes.
 
 ``numpy.load(path, allow_pickle=False)`` reads it, too. Texts are bytes in UTF-8. The member ``header`` is JSON with
 sorted names::
 
     {"format": "harness table", "version": 2, "checksums": {array: SHA-256}, ...}
 
-A checksum is over the array's type, its shape and its values in C order. Members have no time of day and lie in the
-order given, and bzip2 packs alike on every machine, as zlib does not: equal content makes equal bytes. A new array or
+A checksum covers the array's type, its shape and its values in C order. Members have no time of day and are in the
+order given, and unlike zlib, bzip2 packs alike on every machine, so equal content gives equal bytes. A new array or
 another meaning raises ``version``.
 """
 
@@ -31,7 +31,7 @@ FORMAT, VERSION = "harness table", 2
 HEADER = "header"
 SUFFIX = ".npz"
 MOST_BYTES = 1 << 30  # of all arrays together, unpacked
-FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
+FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip file
 HINT = "Fetch another copy of it, or pack it again with `harness table pack`"
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError),
@@ -43,11 +43,11 @@ Json = dict[str, Any]
 
 
 def encode(header: Mapping[str, object], arrays: Mapping[str, Array]) -> bytes:
-    """Write a table as the bytes of its file.
+    """Return a table as the bytes of its file.
 
     Args:
-        header: what JSON takes; format, version and checksums are added.
-        arrays: by name, in the order of the file.
+        header: fields that JSON can hold; format, version and checksums are added.
+        arrays: the arrays by name, in the order of the file.
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     whole = dict(header) | {
@@ -69,13 +69,13 @@ def encode(header: Mapping[str, object], arrays: Mapping[str, Array]) -> bytes:
 
 
 def decode(path: Path) -> tuple[Json, dict[str, Array]]:
-    """Read and check the file of a table.
+    """Read and check the file of a table, and return its content.
 
     Returns:
         Its header, and its arrays by name.
 
     Raises:
-        DataError: it cannot be read, is damaged, is no table, or is of a newer version.
+        DataError: it cannot be read, is damaged, is not a table, or has a newer version.
     """
     what = f"table {path}"
     try:
@@ -86,7 +86,7 @@ def decode(path: Path) -> tuple[Json, dict[str, Array]]:
             header = _header(what, file)
             arrays = {name: _array(file, name) for name in header["checksums"]}
     except (OSError, *DAMAGE) as cause:
-        if isinstance(cause, OSError) and cause.strerror:  # bzip2 says by an OSError, too, that something is damaged
+        if isinstance(cause, OSError) and cause.strerror:  # bzip2 also raises OSError for damaged content
             hint = "Check the path"
             raise DataError(message(what, expected="a file to read", got=cause.strerror, hint=hint)) from cause
         got = str(cause).strip("'\"") or type(cause).__name__
@@ -99,17 +99,17 @@ def decode(path: Path) -> tuple[Json, dict[str, Array]]:
 
 
 def checksum(array: Array) -> str:
-    """SHA-256 over an array's type, shape, and values in C order."""
+    """Return the SHA-256 of an array's type, shape, and values in C order."""
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
     digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
 def _header(what: str, file: zipfile.ZipFile) -> Json:
-    """The header of an open file.
+    """Return the header of an open file.
 
     Raises:
-        DataError: it is no table's, or a newer one.
+        DataError: it is not a table's header, or a newer one.
     """
     expected, hint = "a table that `harness table pack` wrote", "Name the file that it wrote"
     if f"{HEADER}.npy" not in file.namelist():

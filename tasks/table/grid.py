@@ -1,4 +1,4 @@
-"""Outcomes of some rules on some seeds as arrays, and back without loss."""
+"""Outcomes of rules on seeds as arrays, and back without loss."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from harness.errors import DataError, message
 Array = NDArray[Any]
 Rows = Sequence[tuple[Rule, Sequence[Outcome]]]
 """Rules, each with its outcomes."""
-STATUSES = tuple(Status)  # numbered so; a new one comes last
-NO_COUNT = 2**16 - 1  # of a score that there is not, among counts
+STATUSES = tuple(Status)  # numbered in this order; a new one comes last
+NO_COUNT = 2**16 - 1  # marks a missing score among counts
 NAMES = (
     "key",
     "rule",
@@ -35,13 +35,13 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How scores are held: as counts of correct answers where they are shares of examples, else as they are.
+    """How scores are stored: as counts of correct answers if they are shares of examples, else unchanged.
 
     Attributes:
-        learning_rates: of the protocol's sweep.
-        epochs: that a curve has at most.
-        validation: examples that a score is a share of; None where it is no share.
-        test: likewise of test scores.
+        learning_rates: the learning rates of the protocol's sweep.
+        epochs: the most epochs that a curve has.
+        validation: how many examples a score is a share of; None if it is not a share.
+        test: the same for test scores.
     """
 
     learning_rates: tuple[float, ...]
@@ -51,10 +51,10 @@ class Scale:
 
     @classmethod
     def of(cls, protocol: ChildProtocol, test: int | None) -> Scale:
-        """The scale of a protocol, whose scores are shares where it reads examples.
+        """Return the scale of a protocol, whose scores are shares if it reads examples.
 
         Args:
-            protocol: by which the scores were given.
+            protocol: the protocol of the scores.
             test: how many test examples there are; None if there are none.
 
         Raises:
@@ -63,7 +63,7 @@ class Scale:
         counted = protocol.inputs != "none"
         for count in (protocol.validation_examples, test) if counted else ():
             if count is not None and count >= NO_COUNT:
-                what, hint = f"protocol {protocol.name}", "This format holds no larger counts"
+                what, hint = f"protocol {protocol.name}", "This format cannot hold larger counts"
                 raise DataError(message(what, expected=f"fewer than {NO_COUNT:,} examples", got=count, hint=hint))
         validation = protocol.validation_examples if counted else None
         return cls(protocol.learning_rates, protocol.epochs, validation, test if counted else None)
@@ -74,8 +74,8 @@ class Grid:
     """Outcomes of n rules, each on the same r seeds.
 
     Attributes:
-        scale: how scores are held.
-        messages: those of failed children and others, the empty one first.
+        scale: how scores are stored.
+        messages: error messages of failed children, with the empty one first.
         arrays: ``key`` and ``rule`` (token strings), as UTF-8, of shape (n,); the others of shape (n, r):
             ``environment`` (which, by number), ``status`` (``STATUSES``), ``score`` and ``test``, ``learning_rate``
             (its place in the sweep, −1 for none), ``examples``, ``message`` (by number); but ``sweep`` (n, r, rates)
@@ -88,16 +88,16 @@ class Grid:
 
     @classmethod
     def of(cls, rows: Rows, environments: Array, scale: Scale, messages: tuple[str, ...]) -> Grid:
-        """Hold outcomes, exactly.
+        """Return a grid that holds outcomes exactly.
 
         Args:
             rows: each rule with its outcome on every seed.
-            environments: of each outcome, by number.
-            scale: how to hold scores.
-            messages: all that occur, and more.
+            environments: the number of each outcome's environment.
+            scale: how to store scores.
+            messages: all messages that occur, and possibly more.
 
         Raises:
-            DataError: an outcome cannot be held exactly, such as a score that is no share of the examples.
+            DataError: an outcome cannot be stored exactly, such as a score that is not a share of the examples.
         """
         flat = [(rule, outcome) for rule, own in rows for outcome in own]
         shape = (len(rows), -1)
@@ -123,10 +123,10 @@ class Grid:
         return cls(scale, messages, arrays)
 
     def check(self, what: str) -> None:
-        """Raise unless the arrays are those of one grid.
+        """Raise unless the arrays form one grid.
 
         Raises:
-            DataError: one is missing or of another shape.
+            DataError: an array is missing or has another shape.
         """
         rules, seeds = self.arrays["score"].shape
         right = dict.fromkeys(NAMES, (rules, seeds)) | {
@@ -152,26 +152,26 @@ class Grid:
 
     @cached_property
     def places(self) -> Mapping[str, int]:
-        """Where each key lies."""
+        """The place of each key."""
         return {key: place for place, key in enumerate(self.keys)}
 
     @property
     def seeds(self) -> int:
-        """How many outcomes a rule has."""
+        """How many outcomes each rule has."""
         return int(self.arrays["score"].shape[1])
 
     @cached_property
     def scores(self) -> NDArray[np.float64]:
-        """Shape (n, r)."""
+        """Scores, shape (n, r)."""
         return _shares(self.arrays["score"], self.scale.validation)
 
     @cached_property
     def tests(self) -> NDArray[np.float64]:
-        """Shape (n, r); NaN where there is none."""
+        """Test scores, shape (n, r); NaN where there is none."""
         return _shares(self.arrays["test"], self.scale.test)
 
     def outcome(self, place: int, seed: int) -> Outcome:
-        """What a rule earned on a seed, both by their places; seconds are not kept, and are 0."""
+        """Return what a rule earned on a seed, both given by their places; seconds are not stored and are 0."""
         arrays, scale = self.arrays, self.scale
         rate = int(arrays["learning_rate"][place, seed])
         (score,) = _read(arrays["score"][place, seed].reshape(1), scale.validation)
@@ -205,7 +205,7 @@ def _read(held: Array, examples: int | None) -> list[float | None]:
 
 
 class _Held:
-    """One outcome in the numbers that arrays hold."""
+    """One outcome in the numbers that the arrays hold."""
 
     def __init__(self, rule: Rule, outcome: Outcome, scale: Scale) -> None:
         self._rule, self._scale = rule, scale

@@ -1,4 +1,4 @@
-"""A packed table of outcomes: what every function of a small space earned, looked up in microseconds (protocol §5)."""
+"""A packed table of outcomes, which looks up what a function of a small space earned in microseconds (protocol §5)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from harness.tasks.table import archive
 from harness.tasks.table.archive import SUFFIX, Json
 from harness.tasks.table.grid import NAMES, Array, Grid, Rows, Scale
 
-FOLDER = Path(__file__).parent  # of the tables that ship with the harness
+FOLDER = Path(__file__).parent  # folder of the tables that ship with the harness
 STRINGS = "strings"
-TRUTH = "truth_"  # before the names of the arrays of fresh seeds
+TRUTH = "truth_"  # prefix of the arrays of fresh seeds
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class OutcomeTable:
     """Every function of a space with its outcomes, as ``harness table pack`` wrote them.
 
     Attributes:
-        name: such as ``broad``.
-        space: whose functions it holds.
-        protocol: by which they were scored.
-        own: the functions with their outcomes, a replicate in each column.
+        name: its name, such as ``broad``.
+        space: the space whose functions it holds.
+        protocol: the protocol of the scores.
+        own: the functions with their outcomes, one replicate per column.
         strings: how many strings of the space each function is, shape (n,): a uniform draw meets it so often.
-        fresh: the best of them and the known optimizers, retrained on fresh seeds; a seed in each column. Known
+        fresh: the best of them and the known optimizers, retrained on fresh seeds, one seed per column. Known
             optimizers may lie outside the space.
-        header: where all of it comes from: ``data`` (``name``, ``fingerprint``), ``environments``, ``commits``,
+        header: where the content comes from: ``data`` (``name``, ``fingerprint``), ``environments``, ``commits``,
             ``known`` (key of each known optimizer, by name), ``runs`` (of each file: SHA-256 of its content, number of
             its environment and of its commit) and ``truth_seeds``.
     """
@@ -53,10 +53,10 @@ class OutcomeTable:
 
     @classmethod
     def load(cls, path: Path) -> OutcomeTable:
-        """Read a table's file, and check all of it.
+        """Read and check a table's file, and return the table.
 
         Raises:
-            DataError: it cannot be read, is damaged, is no table, or is of a newer version.
+            DataError: it cannot be read, is damaged, is not a table, or has a newer version.
         """
         header, arrays = archive.decode(path)
         try:
@@ -64,14 +64,14 @@ class OutcomeTable:
         except (KeyError, TypeError, ValueError, IndexError, HarnessError) as cause:
             got = cause if isinstance(cause, HarnessError) else f"{type(cause).__name__}: {cause}"
             what = f"table {path}"
-            raise DataError(message(what, expected="all that a table holds", got=got, hint=archive.HINT)) from cause
+            raise DataError(message(what, expected="a complete table", got=got, hint=archive.HINT)) from cause
 
     @staticmethod
     def path_of(name: str) -> Path:
-        """The file of a table that is installed with the harness; a name that ends in ``.npz`` is a path already.
+        """Return the file of a table that ships with the harness; a name that ends in ``.npz`` is already a path.
 
         Raises:
-            DataError: none has that name.
+            DataError: no table has that name.
         """
         if name.endswith(SUFFIX):
             return Path(name)
@@ -81,10 +81,10 @@ class OutcomeTable:
 
     @classmethod
     def shipped(cls, name: str) -> OutcomeTable:
-        """Read a table that is installed with the harness, or one by its path.
+        """Read and return a table that ships with the harness, or another one by its path.
 
         Raises:
-            DataError: there is none of that name, or it is damaged.
+            DataError: there is no such table, or it is damaged.
         """
         return cls.load(cls.path_of(name))
 
@@ -109,10 +109,10 @@ class OutcomeTable:
 
     @staticmethod
     def _check(header: Json, protocol: ChildProtocol) -> None:
-        """Raise unless a table was scored by what its header says, in our language.
+        """Raise unless a table was scored by the protocol of its header, in our version of the language.
 
         Raises:
-            DataError: it was not.
+            DataError: it was scored otherwise.
         """
         if header["protocol_hash"] != protocol.hash:
             what, hint = "protocol", "Use the version of this program that packed it"
@@ -131,17 +131,17 @@ class OutcomeTable:
         strings: Sequence[int],
         fresh: tuple[Rows, Array],
     ) -> bytes:
-        """The bytes of a table's file: equal content, equal bytes.
+        """Return the bytes of a table's file; equal content gives equal bytes.
 
         Args:
             header: the fields that the class lists, with ``name``, ``space`` and ``test_examples``.
-            protocol: by which the outcomes were scored.
+            protocol: the protocol of the scores.
             own: each function with its outcomes, and the number of each outcome's environment.
             strings: how many strings of the space each function is.
-            fresh: likewise of the fresh seeds.
+            fresh: the same for the fresh seeds.
 
         Raises:
-            DataError: an outcome cannot be held exactly.
+            DataError: an outcome cannot be stored exactly.
         """
         test = header["test_examples"]
         assert test is None or isinstance(test, int), "a number of examples"
@@ -154,7 +154,7 @@ class OutcomeTable:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything in it: equal fingerprints, equal tables."""
+        """A hash of the whole content: equal fingerprints mean equal tables."""
         return hashlib.sha256(json.dumps(self.header, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -169,16 +169,16 @@ class OutcomeTable:
 
     @property
     def known(self) -> Mapping[str, str]:
-        """The known optimizers: the key of each, by name."""
+        """The keys of the known optimizers, by name."""
         found: Mapping[str, str] = self.header["known"]
         return found
 
     def outcome(self, rule: Rule | str, replicate: int) -> Outcome:
-        """What a rule earned in a replicate, exactly as in the run that trained it, but for seconds, which are 0.
+        """Return what a rule earned in a replicate, exactly as in the run that trained it, except that seconds are 0.
 
         Args:
             rule: a rule, or the key of one.
-            replicate: counted from 0.
+            replicate: the replicate, from 0.
 
         Raises:
             SpaceError: the table does not hold the rule.
@@ -188,12 +188,12 @@ class OutcomeTable:
         return self.own.outcome(self._place(rule), replicate)
 
     def truth(self, rule: Rule | str) -> float:
-        """What a rule is worth: its mean score on fresh seeds, or where it has none, that of its replicates.
+        """Return a rule's mean score on fresh seeds or, if it was not retrained, that of its replicates.
 
-        Replicates chose which rules are retrained, so they say nothing of those (protocol §5).
+        Replicates chose which rules are retrained, so they say nothing about the worth of those (protocol §5).
 
         Args:
-            rule: a rule, or the key of one: of the table, or a known optimizer.
+            rule: a rule of the table or a known optimizer, or its key.
 
         Raises:
             SpaceError: the table does not hold the rule.
@@ -203,7 +203,7 @@ class OutcomeTable:
         return statistics.fmean(scores.tolist())
 
     def retrained(self, rule: Rule | str) -> tuple[Outcome, ...]:
-        """What a rule earned on the fresh seeds; nothing where it was not retrained."""
+        """Return what a rule earned on the fresh seeds; empty if it was not retrained."""
         place = self.fresh.places.get(_key(rule))
         return () if place is None else tuple(self.fresh.outcome(place, seed) for seed in range(self.fresh.seeds))
 

@@ -1,8 +1,8 @@
-"""Cheap arenas: tasks with the child's schedule that score a rule in milliseconds, without any data set.
+"""Cheap arenas: tasks with the child's schedule that score a rule in milliseconds without a data set.
 
-They are for tests and for comparing searchers over many seeds. Each is named on the command line by its protocol, as
-the child is: ``--protocol toy-quadratic``, ``toy-rosenbrock``, ``toy-classifier``. A task is loaded when it is first
-used: to look at the protocols beside it takes no torch.
+They are for tests and for comparing searchers over many seeds. Like the child, each is named on the command line by its
+protocol: ``--protocol toy-quadratic``, ``toy-rosenbrock``, ``toy-classifier``. A task is loaded when it is first used,
+so reading its protocols does not need torch.
 """
 
 import importlib

@@ -1,7 +1,7 @@
-"""What the toy tasks share: many rules descend an arena at every λ of the sweep at once, on the child's schedule.
+"""What the toy tasks share: many rules train on an arena at every λ of the sweep at once, on the child's schedule.
 
-A toy task says what there is to descend, an ``Arena`` for each seed; this module stacks rules and λs into one set of
-tensors, hands them to the schedule as cells, and makes a rule that cannot run an ERROR outcome.
+A toy task provides an ``Arena`` for each seed. This module stacks rules and λs into one set of tensors, passes them to
+the schedule as cells, and gives a rule that cannot run an ERROR outcome.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Arena(Protocol):
-    """Everything about one seed but the rules. Rules are element-wise, so the cells of a stack never touch each other.
+    """Everything about one seed except the rules. Rules are element-wise, so the cells of a stack never interact.
 
-    The gradients of a rule are the same to the bit whichever rules are beside it.
+    The gradients of a rule are the same bit for bit, whichever rules are beside it.
 
     Attributes:
-        separable: whether gradients and scores at one λ are the same to the bit without the other λs.
+        separable: whether gradients and scores at one λ are the same bit for bit without the other λs.
     """
 
     separable: ClassVar[bool]
 
     def stack(self, rates: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Copy the starting weights once for each λ.
+        """Return a copy of the starting weights for each λ.
 
         Args:
             rates: the sweep, (rates,).
 
         Returns:
-            The weights of one rule, and the λs shaped to broadcast against every one of them.
+            The weights of one rule, and the λs in a shape that broadcasts against each of them.
         """
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """One batch's gradients, and how large the loss is.
+        """Return one batch's gradients, and the size of the loss.
 
         Args:
-            weights: of all rules, (rules, ...).
-            epoch: from 0.
-            step: of the epoch, from 0.
+            weights: weights of all rules, (rules, ...).
+            epoch: the epoch, from 0.
+            step: the step of the epoch, from 0.
 
         Returns:
             The gradients, shaped like the weights, and for each cell the sum of its loss's terms without their signs,
@@ -66,16 +66,16 @@ class Arena(Protocol):
         """
 
     def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:
-        """For each λ a figure, (rates,), that is finite while the loss is; its order of summing is part of the task.
+        """Return a figure for each λ, (rates,), finite while the loss is; its order of summing is part of the task.
 
         Args:
-            weights: of one rule.
-            epoch: from 0.
-            step: of the epoch, from 0.
+            weights: weights of one rule.
+            epoch: the epoch, from 0.
+            step: the step of the epoch, from 0.
         """
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
-        """The score in [0, 1] of one rule for each λ, (rates,); NaN where the loss is not finite."""
+        """Return the score in [0, 1] of one rule for each λ, (rates,); NaN where the loss is not finite."""
 
 
 class ToyTask(ABC):
@@ -91,12 +91,12 @@ class ToyTask(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    width: ClassVar[int] = 64  # rules that are stepped together: many share a call, and all fit the processor's cache
+    width: ClassVar[int] = 64  # rules that train together: many share a call, and all fit the processor's cache
 
     def __init__(self, protocol: ChildProtocol, data: Dataset | None = None) -> None:
         check_choice("dtype of the toy task", protocol.dtype, DTYPES, error=ProtocolError)
         if protocol.rungs:
-            hint = "All λs are trained at once here, so dropping some saves nothing"
+            hint = "Leave them out: all λs train at once here, so dropping some saves nothing"
             raise ProtocolError(
                 message(f"rungs of protocol {protocol.name!r}", expected="none", got=protocol.rungs, hint=hint)
             )
@@ -106,7 +106,7 @@ class ToyTask(ABC):
 
     @abstractmethod
     def arena(self, seed: int) -> Arena:
-        """Draw what a seed decides."""
+        """Return the arena of a seed."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -128,13 +128,13 @@ class ToyTask(ABC):
         """
         with machine.answerable(), _one_thread(), torch.inference_mode():
             if self._drawn is None or self._drawn[0] != seed:
-                self._drawn = (seed, self.arena(seed))  # a search asks for one seed time and again
+                self._drawn = (seed, self.arena(seed))  # a search asks for the same seed again and again
             arena, rule_seed = self._drawn[1], derive_seed(seed, self.name, "rule")
             starts = range(0, len(rules), self.width)
             return [each for at in starts for each in self._outcomes(rules[at : at + self.width], arena, rule_seed)]
 
     def _outcomes(self, rules: Sequence[Rule], arena: Arena, rule_seed: int) -> list[Outcome]:
-        """Score rules together; where that fails, half of them at a time, down to the rule that is at fault."""
+        """Score rules together; if that fails, score halves of them, down to the rule that is at fault."""
         began = time.perf_counter()
         try:
             return sweep_together(
@@ -162,7 +162,7 @@ class ToyTask(ABC):
 
 @cache
 def arithmetic(kind: type[ToyTask], protocol: ChildProtocol) -> str:
-    """The digest of a few steps on a small arena of that kind (``harness.tasks.arithmetic``), once a process.
+    """Return the digest of a few steps on a small arena (``harness.tasks.arithmetic``), computed once per process.
 
     Raises:
         EngineError: the machine has no memory left.
@@ -185,13 +185,13 @@ def _computed(arena: Arena, protocol: ChildProtocol) -> Iterator[Tensor | float]
 
 
 class Stack:
-    """Rules that descend an arena side by side, each at every λ of the sweep; a ``harness.tasks.sweep.Stack``.
+    """Rules that train on an arena side by side, each at every λ of the sweep; a ``harness.tasks.sweep.Stack``.
 
     Args:
         protocol: sizes and λs.
-        rules: any.
-        arena: what they descend.
-        seeds: of each rule's random streams.
+        rules: any rules.
+        arena: the arena they train on.
+        seeds: seeds of each rule's random streams.
         cells: the place of a rule and a λ of the sweep, for each cell that the schedule follows.
     """
 
@@ -215,12 +215,12 @@ class Stack:
 
     @property
     def examples(self) -> list[int]:
-        """Training examples that each cell has consumed, those of the batch that ended it aside."""
+        """Training examples that each cell has consumed, without the batch that ended it."""
         taken: list[list[int]] = self._taken.tolist()
         return [taken[rule][row] * self._batch_size for rule, row in self._cells]
 
     def train_until(self, share: float) -> list[float]:  # noqa: ARG002 - without rungs it is always a whole epoch
-        """Train an epoch; 0 for a cell whose losses were all finite, else infinity."""
+        """Train an epoch; return 0 for a cell whose losses were all finite, else infinity."""
         stepper, safe = self.stepper, torch.finfo(self.stepper.weights[0].dtype).max / 2
         for step in range(self._steps):
             gradients, sizes = self._arena.gradients(stepper.weights, self._epoch, step)
@@ -237,7 +237,7 @@ class Stack:
         return [0.0 if finite[rule][row] else math.inf for rule, row in self._cells]
 
     def score(self) -> list[float]:
-        """The arena's score of each cell; NaN if its loss is not finite."""
+        """Return the arena's score of each cell; NaN if its loss is not finite."""
         followed = dict.fromkeys(rule for rule, _ in self._cells)
         scores = {
             rule: self._arena.scores([weight[rule] for weight in self.stepper.weights]).tolist() for rule in followed
@@ -245,11 +245,11 @@ class Stack:
         return [scores[rule][row] for rule, row in self._cells]
 
     def test(self) -> list[float]:
-        """There are no test examples."""
+        """Raise: there are no test examples."""
         raise NotImplementedError
 
     def only(self, places: Sequence[int]) -> None:
-        """Follow these cells alone; what else there is goes on beside them where that decides how torch rounds."""
+        """Follow only these cells; others continue beside them if torch's rounding depends on that."""
         self._cells = [self._cells[place] for place in places]
         rules = [rule for rule, _ in self._cells]
         narrow = self._finite.shape[1] == 1
@@ -261,17 +261,17 @@ class Stack:
 
 
 def stream(seed: int, *path: str | int) -> torch.Generator:
-    """The random stream of that name."""
+    """Return the random stream of that name."""
     return torch.Generator().manual_seed(derive_seed(seed, *path))
 
 
 def normal(generator: torch.Generator, *shape: int) -> Tensor:
-    """Standard Gaussian numbers in float64, so that what is drawn does not depend on the protocol's dtype."""
+    """Return standard Gaussian numbers in float64, so that draws do not depend on the protocol's dtype."""
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def batches(protocol: ChildProtocol, seed: int, name: str) -> Iterator[Tensor]:
-    """The examples of each batch, (steps, batch) indexes an epoch; a last batch that would be short is left out."""
+    """Yield each epoch's examples as (steps, batch) indexes; an incomplete last batch is left out."""
     used = protocol.train_examples // protocol.batch_size * protocol.batch_size
     for epoch in range(protocol.epochs):
         order = torch.randperm(protocol.train_examples, generator=stream(seed, name, "batches", epoch))
@@ -279,7 +279,7 @@ def batches(protocol: ChildProtocol, seed: int, name: str) -> Iterator[Tensor]:
 
 
 def noise_of_batches(protocol: ChildProtocol, seed: int, name: str, *shape: int) -> Tensor:
-    """How far each batch's gradient is from the mean one, in standard deviations of one example's, float64.
+    """Return each batch gradient's deviation from the mean, in standard deviations of one example's, float64.
 
     An example is a fixed Gaussian vector of the shape, and those of an epoch sum to 0.
 
@@ -292,7 +292,7 @@ def noise_of_batches(protocol: ChildProtocol, seed: int, name: str, *shape: int)
 
 
 def progress(losses: Tensor, first: Tensor, *, stretch: float) -> Tensor:
-    """Mean over problems of 1 − min(1, f/f₀)^stretch: 0 for no progress, 1 at the minimum, where that is 0 (**D**).
+    """Return the mean over problems of 1 − min(1, f/f₀)^stretch: 0 for no progress, 1 at a minimum of 0 (**D**).
 
     Args:
         losses: f, (problems, rates).
@@ -309,7 +309,7 @@ def progress(losses: Tensor, first: Tensor, *, stretch: float) -> Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread for a while: sharing a few hundred numbers costs far more than computing them."""
+    """Restrict torch to one thread for a while: sharing a few hundred numbers costs more than computing them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

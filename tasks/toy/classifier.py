@@ -26,10 +26,10 @@ SCALES = (0.3, 3.0)  # standard deviations of the features, spaced evenly by log
 
 
 class ClassifierTask(ToyTask):
-    """Score rules by what a one-hidden-layer network of ReLUs learns with them, on the child's schedule (protocol §2).
+    """Score rules by what a ReLU network with one hidden layer learns with them, on the child's schedule (protocol §2).
 
-    Examples are Gaussian, with features of very different sizes; their label is the largest of ten noisy outputs of a
-    random network of tanh units that sees the features at equal size, so that small features matter as much as large
+    Examples are Gaussian, with features of very different sizes. Their label is the largest of ten noisy outputs of a
+    random network of tanh units, which gets the features at equal size, so that small features matter as much as large
     ones (**D**). Data set, initial weights and batches follow from the seed, and the score is validation accuracy.
 
     Args:
@@ -44,7 +44,7 @@ class ClassifierTask(ToyTask):
     version = 1
 
     def arena(self, seed: int) -> Arena:
-        """Draw the examples, the batches and the initial weights."""
+        """Return the examples, the batches and the initial weights of a seed."""
         return Lesson.of(self.protocol, seed)
 
 
@@ -52,7 +52,7 @@ class ClassifierTask(ToyTask):
 class Lesson:
     """Examples, batches and initial weights for one seed. A last feature of 1 carries the hidden units' biases.
 
-    Examples are columns, for then the sums over classes run over whole vectors, several times as fast.
+    Examples are columns, because sums over classes then run over whole vectors, several times as fast.
 
     Attributes:
         inputs: training examples by batch, (epochs, steps, features + 1, batch).
@@ -74,7 +74,7 @@ class Lesson:
 
     @classmethod
     def of(cls, protocol: ChildProtocol, seed: int) -> Lesson:
-        """Draw the lesson of a seed, in float64, and round it to the protocol's dtype."""
+        """Draw and return the lesson of a seed, in float64 and then rounded to the protocol's dtype."""
         name, dtype = ClassifierTask.name, DTYPES[protocol.dtype]
         features, targets = _examples(protocol.train_examples + protocol.validation_examples, seed)
         order = torch.stack(list(batches(protocol, seed, name)))
@@ -92,11 +92,11 @@ class Lesson:
         )
 
     def stack(self, rates: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Two tensors of weights, (rates, hidden, features + 1) and (rates, classes, hidden)."""
+        """Return two tensors of weights, (rates, hidden, features + 1) and (rates, classes, hidden)."""
         return [layer.repeat(len(rates), 1, 1) for layer in (self.hidden, self.output)], rates[:, None, None]
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """The gradients of the batch's mean cross-entropy, and the sum of all logarithms of probabilities, negated."""
+        """Return the gradients of the batch's mean cross-entropy, and the negated sum of all log-probabilities."""
         hidden, output = (layer.flatten(0, 1) for layer in weights)  # (cells, ...)
         inputs = self.inputs[epoch, step].expand(len(hidden), -1, -1)
         active, logs = _forward(hidden, output, inputs)
@@ -109,13 +109,13 @@ class Lesson:
         )
 
     def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:
-        """The sum of the batch's cross-entropies, negated."""
+        """Return the negated sum of the batch's cross-entropies."""
         hidden, output = weights
         _, logs = _forward(hidden, output, self.inputs[epoch, step].expand(len(hidden), -1, -1))
         return logs.flatten(1) @ self.targets[epoch, step].flatten()
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
-        """Validation accuracy, of a tie its share; NaN where an output is not finite."""
+        """Return the validation accuracy, with shares for ties; NaN where an output is not finite."""
         hidden, output = weights
         inputs = self.validation_inputs.expand(len(hidden), -1, -1)
         logits = torch.bmm(output, torch.bmm(hidden, inputs).relu_())  # (rates, classes, examples)
@@ -127,13 +127,13 @@ class Lesson:
 
 
 def _forward(hidden: Tensor, output: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """The hidden units, (cells, hidden, batch), and the logarithms of the probabilities, (cells, classes, batch)."""
+    """Return the hidden units, (cells, hidden, batch), and the log-probabilities, (cells, classes, batch)."""
     active = torch.bmm(hidden, inputs).relu_()
     return active, torch.log_softmax(torch.bmm(output, active), 1)
 
 
 def _examples(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Examples with the constant feature last, (count, features + 1), float64, and their classes, (count, classes)."""
+    """Return examples with the constant feature last, (count, features + 1), float64, and classes (count, classes)."""
     name = ClassifierTask.name
     teacher, draws = stream(seed, name, "teacher"), stream(seed, name, "examples")
     plain = normal(draws, count, FEATURES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.contracts import ChildProtocol, NamedProtocol
 from harness.tasks.sweep import SWEEP
 
-# Of the quadratics and Rosenbrock: around the final best of random search after 300 children. Of the classifier: from
+# For the quadratics and Rosenbrock: around the final best of random search after 300 children. For the classifier: from
 # SGD's reward (0.44) to Adam's (0.66).
 FUNCTION_TARGETS, CLASSIFIER_TARGETS = (0.55, 0.6, 0.65), (0.45, 0.55, 0.65)
 
@@ -48,16 +48,16 @@ TOY_CLASSIFIER = ChildProtocol(
 
 NAMED_TOY_QUADRATIC = NamedProtocol(
     TOY_QUADRATIC,
-    "noisy quadratics, milliseconds a rule: for tests and for comparing searchers cheaply",
+    "noisy quadratics, milliseconds per rule: for tests and for comparing searchers cheaply",
     targets=FUNCTION_TARGETS,
 )
 NAMED_TOY_ROSENBROCK = NamedProtocol(
     TOY_ROSENBROCK,
-    "noisy Rosenbrock functions, milliseconds a rule: for comparing searchers cheaply",
+    "noisy Rosenbrock functions, milliseconds per rule: for comparing searchers cheaply",
     targets=FUNCTION_TARGETS,
 )
 NAMED_TOY_CLASSIFIER = NamedProtocol(
     TOY_CLASSIFIER,
-    "a small network on a generated data set, milliseconds a rule: for comparing searchers cheaply",
+    "a small network on a generated data set, milliseconds per rule: for comparing searchers cheaply",
     targets=CLASSIFIER_TARGETS,
 )

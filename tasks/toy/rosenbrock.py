@@ -18,7 +18,7 @@ from harness.contracts import ChildProtocol
 from harness.tasks.toy.arena import DTYPES, Arena, ToyTask, noise_of_batches, normal, progress, stream
 
 DIMENSIONS = (2, 2, 3, 4, 6, 10)  # of the problems
-STEEPNESS = (100.0, 10.0, 30.0, 10.0, 100.0, 30.0)  # a, of their valley's walls; 100 is Rosenbrock's own
+STEEPNESS = (100.0, 10.0, 30.0, 10.0, 100.0, 30.0)  # a, of the valleys' walls; 100 is Rosenbrock's own
 START = (-1.2, 1.0)  # Rosenbrock's own, taken in turn along the coordinates
 START_SPREAD = 0.2  # standard deviation around it (**D**)
 GRADIENT_NOISE = 0.5  # standard deviation of one example's gradient around the mean (**D**)
@@ -29,12 +29,12 @@ class RosenbrockTask(ToyTask):
     """Score rules on noisy Rosenbrock functions of two to ten dimensions, with the child's schedule (protocol §2).
 
     Six problems f(x) = c Σᵢ a(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)² of several dimensions and steepnesses a are trained together
-    with one λ, from a start near Rosenbrock's own. Two decisions of ours keep rules from winning or losing for a reason
-    that has nothing to do with valleys (**D**): c makes the gradient's root mean square at the start 1, as exponentials
-    and clips act on sizes; and the weights are x plus a random vector, as else shrinking them to 0 would be good
-    advice. An example is a gradient that differs from the mean one by a fixed Gaussian vector; the vectors of an epoch
-    sum to 0. The score is the mean over problems of 1 − min(1, f/f₀)^¼, measured without noise: 0 for no progress, 1 at
-    the minimum (**D**).
+    with one λ, from a start near Rosenbrock's own. Two decisions keep rules from winning or losing for reasons
+    unrelated to valleys (**D**): c scales the gradient's root mean square at the start to 1, because exponentials and
+    clips depend on sizes; and the weights are x plus a random vector, because otherwise shrinking them to 0 would help.
+    An example is a gradient that differs from the mean gradient by a fixed Gaussian vector; the vectors of an epoch sum
+    to 0. The score is the mean over problems of 1 − min(1, f/f₀)^¼, measured without noise: 0 for no progress, 1 at the
+    minimum (**D**).
 
     Args:
         protocol: sizes, λs and epochs; ``validation_examples`` has no meaning here.
@@ -48,13 +48,13 @@ class RosenbrockTask(ToyTask):
     version = 1
 
     def arena(self, seed: int) -> Arena:
-        """Draw the starts and the batches."""
+        """Return the starts and the batches of a seed."""
         return Valleys.of(self.protocol, seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Valleys:
-    """The problems and their batches for one seed, their coordinates laid end to end.
+    """The problems and their batches for one seed, with their coordinates laid end to end.
 
     Attributes:
         walls: c·a of each neighbouring pair of coordinates, (coordinates − 1,); 0 where one problem meets the next.
@@ -62,11 +62,11 @@ class Valleys:
         members: 1 where a pair belongs to a problem, else 0, (coordinates − 1, problems).
         shift: what is added to x, (coordinates,).
         start: x before the first step, (coordinates,).
-        deviations: each batch's gradient less the mean one, (epochs, steps, coordinates).
+        deviations: each batch's gradient minus the mean gradient, (epochs, steps, coordinates).
         first_loss: f₀ of each problem, (problems,).
     """
 
-    separable: ClassVar[bool] = False  # the scores' product of matrices rounds by how many rows they have
+    separable: ClassVar[bool] = False  # the rounding of the scores' matrix product depends on the number of rows
 
     walls: Tensor
     floors: Tensor
@@ -78,7 +78,7 @@ class Valleys:
 
     @classmethod
     def of(cls, protocol: ChildProtocol, seed: int) -> Valleys:
-        """Draw the problems of a seed, in float64, and round them to the protocol's dtype."""
+        """Draw and return the problems of a seed, in float64 and then rounded to the protocol's dtype."""
         name, coordinates = RosenbrockTask.name, sum(DIMENSIONS)
         starts = stream(seed, name, "starts")
         spots = [torch.tensor(START, dtype=torch.float64).repeat(size)[:size] for size in DIMENSIONS]
@@ -99,35 +99,35 @@ class Valleys:
         return cls(*(part.to(DTYPES[protocol.dtype]) for part in parts))
 
     def stack(self, rates: Tensor) -> tuple[list[Tensor], Tensor]:
-        """One tensor of weights, (rates, coordinates)."""
+        """Return one tensor of weights, (rates, coordinates)."""
         return [(self.start + self.shift).repeat(len(rates), 1)], rates[:, None]
 
     def gradients(self, weights: Sequence[Tensor], epoch: int, step: int) -> tuple[list[Tensor], Tensor]:
-        """The gradient plus the batch's deviation, and the walls' part of the loss, which has no negative term."""
+        """Return the gradient plus the batch's deviation, and the walls' part of the loss (no negative terms)."""
         here = (weights[0] - self.shift).flatten(0, 1)  # (cells, coordinates)
         climb, pull = _climb(here, self.walls)
         gradient = _gradient(here, pull, self.floors).add_(self.deviations[epoch, step])
         return [gradient.view_as(weights[0])], torch.linalg.vecdot(climb, pull).view(weights[0].shape[:2])
 
-    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:  # noqa: ARG002 - noise aside
-        """The walls' part of the loss, finite just when the whole is."""
+    def loss(self, weights: Sequence[Tensor], epoch: int, step: int) -> Tensor:  # noqa: ARG002 - without noise
+        """Return the walls' part of the loss, which is finite exactly when the whole loss is."""
         total: Tensor = torch.linalg.vecdot(*_climb(weights[0] - self.shift, self.walls))
         return total
 
     def scores(self, weights: Sequence[Tensor]) -> Tensor:
-        """Mean of 1 − min(1, f/f₀)^¼ over the problems, without noise."""
+        """Return the mean of 1 − min(1, f/f₀)^¼ over the problems, without noise."""
         terms = _terms(weights[0] - self.shift, self.walls, self.floors)
         return progress((terms @ self.members).mT, self.first_loss, stretch=STRETCH)
 
 
 def _climb(here: Tensor, walls: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each pair is from its valley, xᵢ₊₁ − xᵢ², and that times c·a."""
+    """Return how far each pair is from its valley, xᵢ₊₁ − xᵢ², and that times c·a."""
     climb = torch.addcmul(here[:, 1:], here[:, :-1], here[:, :-1], value=-1.0)
     return climb, climb * walls
 
 
 def _gradient(here: Tensor, pull: Tensor, floors: Tensor) -> Tensor:
-    """Of ``here``'s shape: ∂/∂xᵢ₊₁ is 2a(xᵢ₊₁ − xᵢ²), and ∂/∂xᵢ is −4a(xᵢ₊₁ − xᵢ²)xᵢ − 2(1 − xᵢ), times c."""
+    """Return the gradient, c times ∂/∂xᵢ₊₁: 2a(xᵢ₊₁ − xᵢ²) and ∂/∂xᵢ: −4a(xᵢ₊₁ − xᵢ²)xᵢ − 2(1 − xᵢ)."""
     gradient = torch.nn.functional.pad(pull, (1, 0)).mul_(2.0)
     before = here[:, :-1]
     gradient[:, :-1].addcmul_(pull, before, value=-4.0).addcmul_(floors, before - 1.0, value=2.0)
@@ -135,6 +135,6 @@ def _gradient(here: Tensor, pull: Tensor, floors: Tensor) -> Tensor:
 
 
 def _terms(here: Tensor, walls: Tensor, floors: Tensor) -> Tensor:
-    """The loss of each pair, (rates, coordinates − 1)."""
+    """Return the loss of each pair, (rates, coordinates − 1)."""
     climb, pull = _climb(here, walls)
     return climb * pull + floors * (here[:, :-1] - 1.0) ** 2

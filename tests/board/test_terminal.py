@@ -63,13 +63,13 @@ def test_it_says_what_matters(found, rules) -> None:
         "biased upward: confirm before believing",
         "Not a strict ranking",
         "Unfinished, so not ranked",
-        "Not ranked with board 1: another protocol.",
+        "Not ranked with board 1: different protocol.",
         rules[2].infix,
     ):
         assert wanted in text
     words = " ".join(text.split())
     assert "exact two-sided sign-flip test of the differences in area over 6 pairs of equal seed, at 5%." in words
-    assert "of six it holds the true mean 87% of the time at best" in words
+    assert "with six it holds the true mean at most 87% of the time" in words
     assert re.search(r"A difference of 0\.\d{3} would be found with 80% power \(minimum detectable effect\)", words)
 
 

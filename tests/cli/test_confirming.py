@@ -76,7 +76,7 @@ def test_final_bests_are_retrained_on_the_seeds_asked_for_and_judged_on_the_sear
         ("torch:Adam(lr=0.1)", "candidate torch:Adam, lr: expected none, got 0.1."),
         ("torch:Adam(bets=1)", "Did you mean 'betas'?"),
         ("torch:LBFGS", "one that needs a closure"),
-        ("torch:Muon()", "one that steps matrices alone"),
+        ("torch:Muon()", "one that updates only matrices"),
         ("torch:Adam(eps=open('x'))", "nothing is evaluated"),
         ("torch:", "expected an optimizer as NAME(option=value, ...)"),
         ("troch:Adam", "Did you mean 'torch'?"),

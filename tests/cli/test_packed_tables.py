@@ -207,7 +207,7 @@ def test_a_newer_or_another_file_is_one_clear_line(
     np.savez(tmp_path / "header.npz", header=np.array(b"{}"))
     assert "expected a table that `harness table pack` wrote, got another header." in info(tmp_path / "header.npz")
     fewer = repacked(packed, tmp_path / "fewer.npz", lambda arrays, _: arrays.pop("sweep"))
-    assert "expected all that a table holds, got KeyError: 'sweep'." in info(fewer)
+    assert "expected a complete table, got KeyError: 'sweep'." in info(fewer)
     short = repacked(packed, tmp_path / "s.npz", lambda arrays, _: arrays.update(curve=arrays["curve"][:-1]))
     assert "curve: expected the shape" in info(short)
     changed = repacked(packed, tmp_path / "p.npz", lambda _, header: header["protocol"].update(epochs=6))
@@ -279,7 +279,7 @@ def test_a_table_of_other_runs_fails_its_check(
 
     file = repacked(packed, tmp_path / "toy.npz", better)
     told = complaint(capsys, monkeypatch, "table", "check", str(file), "--parts", str(runs))
-    assert f"table {file}: expected the bytes that the runs in {runs} give, got others." in told
+    assert f"table {file}: expected the bytes that the runs in {runs} give, got different bytes." in told
 
 
 def test_retrained_entries_equal_the_table_where_it_was_made(packed: Path, runs: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_is_drawn_is_what_is_printed() -> None:
     with screen.capture() as capture:
         screen.print(watching._drawing(View([page], 2), 60))
     text = capture.get()
-    assert "2 runs going on" in text
+    assert "2 active runs" in text
     assert "[bold]not markup[/bold]" in text
     assert "a note" in text
 
@@ -121,7 +121,7 @@ def test_on_a_terminal_it_follows_a_run_and_leaves_the_board_behind(tmp_path: Pa
     (output,) = seen
     drawn, left = output.split(LEAVE)
     assert ENTER in drawn
-    assert b"1 run going on" in drawn
+    assert b"1 active run" in drawn
     assert header.name.encode() in left  # the whole board, after the screen is given back
     assert b"of a test" in left
 
@@ -141,7 +141,7 @@ def _watched(results: Path) -> bytes:
         if not read:
             break
         output += read
-        if not asked and b"going on" in output:
+        if not asked and b"active run" in output:
             os.kill(child, signal.SIGINT)
             asked = True
     os.close(terminal)

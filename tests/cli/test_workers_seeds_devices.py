@@ -40,7 +40,7 @@ def test_workers_are_no_more_than_cores_unless_the_user_insists(capsys: pytest.C
     assert options.worker_count("1000", oversubscribe=True) == 1000
     assert capsys.readouterr().err == ""
     assert options.worker_count("1000") == 2
-    assert capsys.readouterr().err == "--workers 1000: only 2 for 2 cores; --oversubscribe takes more\n"
+    assert capsys.readouterr().err == "--workers 1000: limited to 2 for 2 cores; --oversubscribe allows more\n"
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -82,7 +82,8 @@ def test_seeds_are_a_list_for_run_and_confirm_alike(text: str, expected: tuple[i
         with Ledger.read(folder) as ledger:
             assert sorted(record.header.seed for record in ledger.runs()) == list(expected)
     # It was the number of seeds of a confirmation once, and published commands have it.
-    assert ("--seeds 3 is the one seed 3, as for every command; 3 seeds are --seeds 0-2" in told) == (text == "3")
+    said = "--seeds 3 means the single seed 3, as in every command; for 3 seeds write --seeds 0-2"
+    assert (said in told) == (text == "3")
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_no_data_is_loaded_for_a_device_that_is_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = complaint(capsys, monkeypatch, *arguments, "--device", device)
-    assert line == f"harness: device: expected cpu, or cuda where there is a GPU, got {device!r}. Change the device.\n"
+    assert line == f"harness: device: expected cpu, or cuda if there is a GPU, got {device!r}. Name one of these.\n"
     assert list(tmp_path.iterdir()) == []
 
 

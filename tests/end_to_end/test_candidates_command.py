@@ -66,7 +66,7 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(confirmed: Path, tmp_p
     harness(*CONFIRM, results=tmp_path)
     assert sorted(dumps(tmp_path)) == sorted(dumps(confirmed))
     _, said = harness(*CONFIRM, results=tmp_path)
-    assert "2 of 2 runs are finished already" in said
+    assert "2 of 2 runs are already finished" in said
 
 
 def test_it_is_exported_and_imported_whole(confirmed: Path, tmp_path: Path) -> None:

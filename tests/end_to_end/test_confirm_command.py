@@ -56,7 +56,7 @@ def test_a_rule_of_ones_own_needs_no_search(tmp_path: Path) -> None:
     board, _ = harness(*arguments, results=tmp_path)
     assert "m * exp(g2)" in board
     again, said = harness(*arguments, results=tmp_path)
-    assert "1 of 1 runs are finished already" in said
+    assert "1 of 1 runs are already finished" in said
     assert again == board
 
 

@@ -171,7 +171,7 @@ def test_a_second_process_on_the_same_run_is_told_so(tmp_path):
     first.kill()
     first.communicate(timeout=PATIENCE_SECONDS)
     assert (second.returncode, err) == (2, "")
-    assert "expected no other process, got another one that is working on it now" in out.splitlines()[-1]
+    assert "expected no other process, got another process running this already" in out.splitlines()[-1]
 
 
 def test_readers_never_meet_a_locked_store(tmp_path):

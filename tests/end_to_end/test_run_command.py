@@ -17,7 +17,7 @@ def test_a_run_ends_with_a_leaderboard_and_the_same_command_adds_nothing(tmp_pat
     assert "6 of 6 children" in err
     before = dumps(tmp_path)
     again, remarks = harness(*TOY, "--children", "6", "--seeds", "0-1", results=tmp_path)
-    assert "2 of 2 runs are finished already" in remarks
+    assert "2 of 2 runs are already finished" in remarks
     assert again == out
     assert dumps(tmp_path) == before
     listed, _ = harness("runs", results=tmp_path)
@@ -57,7 +57,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
-    assert "To go on: harness run --searcher random --protocol toy-quadratic" in err
+    assert "To resume: harness run --searcher random --protocol toy-quadratic" in err
     assert "Traceback" not in err
     assert out == ""
     (record,) = records(tmp_path)

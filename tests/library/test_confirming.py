@@ -21,7 +21,7 @@ TOY: dict[str, Any] = {"protocol": "toy-quadratic", "progress": False}
 
 def test_the_board_of_a_race_says_whose_rules_are_meant(tmp_path: Path) -> None:
     first, second = (harness.run("random", space=SMALL, children=n, seeds=1, results=tmp_path, **TOY) for n in (3, 4))
-    with pytest.raises(LedgerError, match="expected one board of them, got 2 boards"):
+    with pytest.raises(LedgerError, match="expected a single board, got 2 boards"):
         harness.confirm(tmp_path, top=1, seeds=1, progress=False)
     for searched in (second, first):
         found = harness.confirm(searched, top=1, seeds=1, progress=False)
@@ -75,7 +75,7 @@ def test_a_board_whose_runs_are_gone_is_one_line(tmp_path: Path) -> None:
     searched = harness.run("random", space=SMALL, children=3, seeds=1, results=tmp_path / "a", **TOY)
     harness.run("random", space=SMALL, children=4, seeds=1, results=tmp_path / "b", **TOY)
     moved = dataclasses.replace(searched, results=tmp_path / "b")
-    with pytest.raises(LedgerError, match="expected the runs of the board, got others"):
+    with pytest.raises(LedgerError, match="expected the runs of the board, got other runs"):
         harness.confirm(moved, top=1, seeds=1, progress=False)
 
 

@@ -378,7 +378,7 @@ def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:
         (lambda _: b"[" * 50_000 + b"\n", "line 1: "),
         (lambda _: b'{"format": "harness run", "schema": ' + b"9" * 9000 + b"}\n", "line 1: "),
         (lambda text: b"x" * (MOST_LINE_BYTES + 1) + text, "line 1: expected a line of at most"),
-        (lambda text: text[:-1], "expected a whole line"),
+        (lambda text: text[:-1], "expected a complete line"),
         (lambda text: text[: text.rindex(b'{"proposals"')], "expected the line with the checksum"),
         (lambda text: text + b"\n", "expected nothing after"),
         (lambda text: text + text, "expected nothing after"),

@@ -143,7 +143,7 @@ def test_searches_and_confirmations_do_not_serve_each_other(tmp_path: Path) -> N
 
 def test_a_replayed_search_takes_nothing_from_a_confirmation(tmp_path: Path) -> None:
     confirm(tmp_path, FEW)
-    with pytest.raises(LedgerError, match="none by this protocol"):
+    with pytest.raises(LedgerError, match="none with this protocol"):
         conditions_held(Ledger.read(tmp_path).runs(), PROTOCOL, seeds=[0])
 
 

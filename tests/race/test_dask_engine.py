@@ -253,7 +253,9 @@ def test_a_child_that_kills_every_worker_ends_the_run_resumably(monkeypatch, pla
     for name in "12":
         (tmp_path / "deaths" / name).touch()
     engine = DaskEngine.local(spec(), 1)
-    with pytest.raises(EngineError, match=r"^child: expected workers that survive it, got 2 that died of it") as error:
+    with pytest.raises(
+        EngineError, match=r"^child: expected workers that survive it, got 2 that died training it"
+    ) as error:
         run(tmp_path, header(20), engine=engine)
     engine.close()
     assert "\n" not in str(error.value)

@@ -60,7 +60,7 @@ def test_inline_forgets_what_is_dropped_and_never_repeats_a_ticket():
 def test_a_task_that_breaks_its_contract_is_named(answer):
     task = FakeTask(PROTOCOL, None)
     task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
-    with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome a rule"):
+    with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome per rule"):
         train(task, [RULE], seed=0)
 
 
@@ -89,7 +89,7 @@ def test_other_data_than_recorded_is_refused():
         (PINNED | {"arithmetic": "ab12", "torch": "2.13.0"}, "worker's torch: expected 2.13.0, got none"),
         (
             PINNED | {"arithmetic": "ab12"},
-            r"^worker's arithmetic: expected ab12, got none\. This worker rounds otherwise .* MKL_CBWR .*: use workers",
+            r"^worker's arithmetic: expected ab12, got none\. This worker rounds differently .* MKL_CBWR .*: use wor",
         ),
     ],
 )

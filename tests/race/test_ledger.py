@@ -192,13 +192,13 @@ def test_asking_who_is_active_keeps_nobody_from_beginning(tmp_path, monkeypatch)
         (
             {"arithmetic": "ab12"},
             {"arithmetic": "cd34"},
-            r"arithmetic: expected ab12, as when it was begun, got cd34\. .* MKL_CBWR or .*: go back to what",
+            r"arithmetic: expected ab12, as when the run began, got cd34\. .* MKL_CBWR or .*: restore the earlier",
         ),
         ({"arithmetic": "ab12", "torch": "1"}, {"arithmetic": "cd34", "torch": "2"}, "torch: expected 1, .* got 2"),
         (
             {},
             {"arithmetic": "cd34"},
-            r"arithmetic: expected none, as when it was begun, got cd34\. Older versions .*: begin the run anew",
+            r"arithmetic: expected none, as when the run began, got cd34\. Older versions .*: start the run again",
         ),
     ],
     ids=["another", "a name tells more", "unrecorded"],
@@ -215,7 +215,7 @@ def test_a_run_goes_on_only_where_its_children_are_rounded_alike(tmp_path, befor
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"environment": {"fake": "2"}}, "fake: expected 1, as when it was begun, got 2"),
+        ({"environment": {"fake": "2"}}, "fake: expected 1, as when the run began, got 2"),
         ({"environment": {"fake": "1", "torch": "2.13.0"}}, "torch: expected none, .* got 2.13.0"),
         ({"environment": {}}, "fake: expected 1, .* got none"),
         ({"searcher_version": 2}, "searcher version: expected 1, .* got 2"),
@@ -252,7 +252,7 @@ def test_a_gap_among_the_proposals_is_damage(tmp_path):
             writer.propose([entry(0), entry(1)])
         with sqlite3.connect(store.path) as other:
             other.execute("DELETE FROM trials WHERE number = 0")
-        with pytest.raises(LedgerError, match="every proposal in turn"):
+        with pytest.raises(LedgerError, match="all proposals without gaps"):
             store.begin(made)
 
 

@@ -143,9 +143,9 @@ def loose(kind: type[Loose] = Loose, **changes: object) -> TaskProtocol:
     ("protocol", "line"),
     [
         (loose(Undecorated), "expected Undecorated to be a dataclass, got none. Put @dataclass(frozen=True"),
-        (loose(thing={1, 2}), "expected fields that JSON holds, got Object of type set is not JSON serializable."),
-        (loose(thing=math.nan), "expected fields that JSON holds, got Out of range float values"),
-        (loose(thing={10: 1, 9: 2}), "expected fields that JSON gives back, got others."),
+        (loose(thing={1, 2}), "expected fields that JSON can hold, got Object of type set is not JSON serializable."),
+        (loose(thing=math.nan), "expected fields that JSON can hold, got Out of range float values"),
+        (loose(thing={10: 1, 9: 2}), "expected fields that JSON restores, got different ones."),
         (loose(learning_rates=()), "expected at least one in learning_rates, got none."),
         (loose(learning_rates=("fast",)), "expected a valid number in learning_rates.0, got 'fast'."),
         (loose(chance=1.5), "expected less than or equal to 1 in chance, got 1.5."),

@@ -82,7 +82,7 @@ def test_a_finished_race_is_not_run_again(setup: Setup) -> None:
         yield Following()
 
     compete(racers("random"), setup, announce=told.append, follow=never)
-    assert told[-1] == "2 of 2 runs are finished already"
+    assert told[-1] == "2 of 2 runs are already finished"
 
 
 def test_a_replay_earns_what_the_store_holds(setup: Setup) -> None:

@@ -52,7 +52,7 @@ def test_a_run_that_was_begun_before_every_run_recorded_the_language_goes_on_in_
     first = PINNED | {"language": FIRST_LANGUAGE}
     assert run(tmp_path, header(9, environment=first)).state is RunState.FINISHED
     stopped(tmp_path, header(9, seed=1))
-    with pytest.raises(LedgerError, match=f"language: expected 1, as when it was begun, got {LANGUAGE_VERSION}"):
+    with pytest.raises(LedgerError, match=f"language: expected 1, as when the run began, got {LANGUAGE_VERSION}"):
         run(tmp_path, header(9, seed=1, environment=PINNED))
 
 

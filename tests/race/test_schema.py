@@ -136,7 +136,7 @@ def test_a_damaged_old_store_is_not_migrated(folder):
     with path.open("r+b") as file:
         file.seek(2 * 4096)
         file.write(b"\xff" * 2000)
-    with pytest.raises(LedgerError, match="expected a sound one"):
+    with pytest.raises(LedgerError, match="expected an intact one"):
         Ledger.open(folder)
     assert version_of(folder) == 1
 

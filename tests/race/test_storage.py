@@ -114,7 +114,7 @@ def test_a_run_that_meets_a_full_disk_goes_on_when_there_is_room(tmp_path):
     assert (limited.returncode, limited.stderr) == (2, "")
     begun, trouble = limited.stdout.splitlines()
     assert begun == "begun"
-    assert "Free some space; the same command then goes on" in trouble
+    assert "Free some space, then run the same command again to resume" in trouble
     (record,) = Ledger.read(tmp_path / "parts").runs()
     assert 0 < sum(trial.charged for trial in record.trials) < 30
     run(tmp_path / "parts", header(30))
@@ -185,11 +185,11 @@ def truncated_store(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (text_file, "expected one that this program wrote, got some other file. Move it away"),
-        (empty_file, "got some other SQLite file, or an empty one. Move it away"),
-        (foreign_store, "got some other SQLite file, or an empty one. Move it away"),
+        (text_file, "expected one that this program wrote, got another file. Move it away"),
+        (empty_file, "got another SQLite file, or an empty one. Move it away"),
+        (foreign_store, "got another SQLite file, or an empty one. Move it away"),
         (newer_store, f"got version {schema.VERSION + 1}, written by a newer harness. Upgrade this program"),
-        (truncated_store, "expected a sound one, got a damaged one"),
+        (truncated_store, "expected an intact one, got a damaged one"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -175,7 +175,10 @@ ZOO_CLIP = ZOO["clip-momentum-exp-v"].rule_text
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("sgd,admm", "^setting warm_start, 'admm': rule: expected a name of the zoo, got 'admm'. Did you mean 'adam'?"),
+        (
+            "sgd,admm",
+            "^setting warm_start, 'admm': rule: expected the name of a known rule, got 'admm'. Did you mean 'adam'?",
+        ),
         ("powersign-clip", "^setting warm_start, 'powersign-clip': rule: expected a function of the space"),
         ("g * ", "^setting warm_start, 'g \\*': rule at column 4"),
         ("drop(g, 0.2)", "^setting warm_start, 'drop\\(g, 0.2\\)': rule at column 9"),

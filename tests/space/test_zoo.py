@@ -89,7 +89,7 @@ def test_what_is_no_rule_is_a_syntax_error_of_one_line(text: str) -> None:
 
 
 def test_named_takes_names_only() -> None:
-    with pytest.raises(RuleSyntaxError, match="name of the zoo"):
+    with pytest.raises(RuleSyntaxError, match="the name of a known rule"):
         named("g + m")
 
 

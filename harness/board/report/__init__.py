@@ -1,1 +1,1 @@
-"""The report: one HTML file with everything the boards know, which works offline and takes its data along."""
+"""The report: one HTML file with everything on the boards, which works offline and contains its data."""

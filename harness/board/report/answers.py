@@ -1,4 +1,4 @@
-"""The answers of the boards in a sentence each, which claims no more than the tests have shown."""
+"""Each board's answer in one sentence, which claims no more than the tests have shown."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harness.board.searches.board import Board, Row
 from harness.board.statistics import LEAST_PAIRS
 from harness.board.wording import listed, plain
 
-RULES_NAMED = 3  # of too few seeds, that a sentence spells out
+RULES_NAMED = 3  # how many rules with too few seeds a sentence names
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer of a board.
+    """A board's answer.
 
     Attributes:
         answer: one sentence.
-        because: what it rests on, a sentence or two.
+        because: the evidence for it, in a sentence or two.
     """
 
     answer: str
@@ -28,35 +28,36 @@ class Verdict:
 
 
 def better(pair: Comparison) -> str:
-    """Label of the one that is shown to be better; empty where none is."""
+    """Return the label of the entrant that is shown to be better; empty if neither is."""
     if not pair.different or pair.test is None:
         return ""
     return pair.first if pair.test.difference.mean > 0 else pair.second
 
 
 def verdict(board: Board) -> Verdict:
-    """Which search works, with how sure that is; unfinished runs and runs that never searched do not count."""
+    """Say which search works, and how sure that is. Unfinished runs and runs that never searched do not count."""
     idle = [row.label for row in board.rows if not row.searched]
     if not idle:
         return _verdict(board, board.rows, board.comparisons)
     never = (
-        f"All children of {listed(idle)} were start-up draws, so {'it is' if len(idle) == 1 else 'they are'} no search."
+        f"All children of {listed(idle)} were start-up draws, so "
+        f"{'it does' if len(idle) == 1 else 'they do'} not count as search."
     )
     rows = tuple(row for row in board.rows if row.searched)
     if not rows:
-        return Verdict("No search went beyond its start-up draws.", f"{never} It takes more children.")
+        return Verdict("No search went beyond its start-up draws.", f"{never} More children are needed.")
     pairs = tuple(each for each in board.comparisons if not {each.first, each.second} & set(idle))
     found = _verdict(board, rows, pairs)
     return Verdict(found.answer, f"{found.because} {never}")
 
 
 def _verdict(board: Board, rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Verdict:
-    """The answer from some of a board's rows and the comparisons among them."""
+    """Return the answer from some of a board's rows and the comparisons among them."""
     if not rows:
         count = len(board.unfinished)
         return Verdict(
             "No search has finished yet.",
-            f"{count} {'run is' if count == 1 else 'runs are'} unfinished, and not ranked.",
+            f"{count} {'run is' if count == 1 else 'runs are'} unfinished and not ranked.",
         )
     highest = rows[0]
     first = next((row for row in rows if row.places == (1, 1)), highest)
@@ -71,10 +72,10 @@ def _verdict(board: Board, rows: Sequence[Row], comparisons: Sequence[Comparison
     ahead = [_other(pair, first.label) for pair in own if better(pair) not in ("", first.label)]
     unlike = ""
     if len({row.seeds for row in rows}) > 1:
-        unlike = " Not all have finished the same seeds: two are compared over those that both have."
+        unlike = " Not all have finished the same seeds; two searchers are compared over the seeds that both have."
     if len(behind) == len(own):
         return Verdict(
-            f"{plain(first.label)} works best here.", f"{figure}, ahead of every other searcher beyond luck.{unlike}"
+            f"{plain(first.label)} works best here.", f"{figure}, significantly ahead of every other searcher.{unlike}"
         )
     few = any(pair.pairs < seeds_needed(len(board.rows)) for pair in board.comparisons)
     more = f" {to_compare(len(board.rows)).capitalize()}." if few else ""
@@ -85,15 +86,15 @@ def _verdict(board: Board, rows: Sequence[Row], comparisons: Sequence[Comparison
     elif behind:
         return Verdict(
             f"{plain(first.label)} leads, but not alone.",
-            f"{figure}, ahead of {listed(behind)} beyond luck. Not told apart from it: {listed(level)}.{unlike}",
+            f"{figure}, significantly ahead of {listed(behind)}. Not separated from it: {listed(level)}.{unlike}",
         )
     shown, count = sum(bool(better(pair)) for pair in comparisons), len(comparisons)
-    told = "none of the pairs is" if not shown else f"{shown} of {count} pairs {'is' if shown == 1 else 'are'}"
-    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} told apart beyond luck.{more}{unlike}")
+    told = f"{shown} of {count} pairs {'differs' if shown == 1 else 'differ'}" if shown else "no pair differs"
+    return Verdict("No searcher is shown to be the best.", f"{figure}; {told} significantly.{more}{unlike}")
 
 
 def against_baseline(board: Board) -> str:
-    """Who is shown to beat the random search of its own environment, in a sentence or two; empty where none raced."""
+    """Say who is shown to beat random search in its own environment; empty if random search did not run there."""
     own = [row.against_random for row in board.rows if row.against_random is not None and row.searched]
     rivals = list(dict.fromkeys(pair.second for pair in own))
     if not rivals:
@@ -108,9 +109,9 @@ def against_baseline(board: Board) -> str:
 
 
 def rules_verdict(board: RulesBoard) -> Verdict:
-    """Whether any rule beats the best known optimizer on fresh seeds, with how sure that is."""
+    """Say whether any rule beats the best known optimizer on fresh seeds, and how sure that is."""
     if not board.rules:
-        return Verdict("No rule is confirmed yet.", "The first seed is still to be finished.")
+        return Verdict("No rule is confirmed yet.", "No seed has finished yet.")
     reference = next((rule for rule in board.rules if rule.key == board.best_known), None)
     first = board.rules[0]
     earned = f"{first.figure.mean:.3f}, over {first.figure.count} seeds"
@@ -141,10 +142,10 @@ def rules_verdict(board: RulesBoard) -> Verdict:
 
 
 def _short(rules: Sequence[ConfirmedRule]) -> str:
-    """Which rules have too few seeds yet to be shown better, in a sentence; empty where none has."""
+    """Say which rules have too few seeds to be shown better; empty if none has."""
     short = [_rule_name(rule) for rule in rules if rule.paired is None or rule.paired.underpowered]
     named = short[:RULES_NAMED] + ([f"{len(short) - RULES_NAMED} more"] if len(short) > RULES_NAMED else [])
-    return f" Too few seeds yet to say of {listed(named)}." if named else ""
+    return f" Too few seeds yet to judge {listed(named)}." if named else ""
 
 
 def _rule_name(rule: ConfirmedRule) -> str:

@@ -1,6 +1,6 @@
-"""What the page draws, as plain numbers and words; its script hands them to Plotly in the colours of the theme.
+"""The charts of the page as plain numbers and words; its script passes them to Plotly in the theme's colours.
 
-Every chart has a kind, which the script knows, and ``alt``: what it shows in words, for who cannot see it.
+Every chart has a kind, which the script knows, and ``alt``: a description in words for readers who cannot see it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from harness.board.wording import plain
 
 Json = dict[str, object]
 DIGITS = 5  # of a score
-MOST_REWARDS = 1000  # points of one searcher; of more, evenly spaced ones by rank, which keep the quartiles
+MOST_REWARDS = 1000  # points per searcher; if there are more, points evenly spaced by rank, which keep the quartiles
 
 
 def charts(report: Report) -> dict[str, Json]:
-    """Every chart of a report by the ``id`` of its place on the page."""
+    """Return every chart of a report, by the ``id`` of its place on the page."""
     found: dict[str, Json] = {}
     for section in report.searches:
         found |= _of_search(section)
@@ -37,7 +37,7 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
         ordered = sorted(use.curves, key=lambda each: order[each.label])
         found[f"{name}-curves"] = {
             "kind": "curves",
-            "alt": "Best reward so far against children trained. At the end of the budget, median over seeds: "
+            "alt": "Best reward so far against children trained. Median over seeds at the end of the budget: "
             + "; ".join(f"{plain(each.label)} {each.median.values[-1]:.3f}" for each in ordered)
             + ".",
             "figure": "best reward so far",
@@ -77,7 +77,7 @@ def _of_search(section: SearchSection) -> dict[str, Json]:
     front = [each for each in use.sized if each.front]
     found[f"{name}-size"] = {
         "kind": "size",
-        "alt": "Mean reward against the size of the formula. The front: "
+        "alt": "Mean reward against the size of the formula. Pareto front: "
         + "; ".join(f"{each.nodes} nodes {each.score:.3f}, {each.infix}" for each in front)
         + ".",
         "points": [
@@ -164,7 +164,7 @@ def _of_card(name: str, card: Card) -> dict[str, Json]:
         found[f"{name}-sweep"] = {
             "kind": "sweep",
             "alt": "Score after the sweep's epoch by learning rate, mean over the seeds that tried it, "
-            f"{len(sweeps)} of {len(rule.retrainings)} in all: {_spoken(rates, _means(lines))}.",
+            f"{len(sweeps)} of {len(rule.retrainings)}: {_spoken(rates, _means(lines))}.",
             "x": rates,
             "lines": lines,
             "mean": _means(lines),
@@ -173,7 +173,7 @@ def _of_card(name: str, card: Card) -> dict[str, Json]:
         length = max(map(len, curves))
         epochs = list(range(1, length + 1))
         padded: list[list[float | None]] = [[*curve, *[None] * (length - len(curve))] for curve in curves]
-        # what did not train on counts with what it earned: chance for a failure
+        # a child that did not train on counts with what it earned: chance for a failure
         whole = [[*each.curve, *[each.validation] * (length - len(each.curve))] for each in rule.retrainings]
         found[f"{name}-epochs"] = {
             "kind": "epochs",
@@ -187,7 +187,7 @@ def _of_card(name: str, card: Card) -> dict[str, Json]:
 
 
 def _order(section: SearchSection) -> dict[str, int]:
-    """The place of each entrant in a chart: that of its row, then those without one."""
+    """Return the order of the entrants in a chart: that of their rows, then those without a row."""
     named = [row.label for row in section.board.rows]
     named += [label for label, _ in section.usage.rewards if label not in named]
     return {label: place for place, label in enumerate(named)}
@@ -233,7 +233,7 @@ def _median(values: Sequence[float]) -> float:
 
 
 def _means(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """The mean at each place over the lines that reach it."""
+    """Return the mean at each place over the lines that reach it."""
     found: list[float | None] = []
     for values in zip(*lines, strict=True):
         known = [value for value in values if value is not None and math.isfinite(value)]
@@ -246,7 +246,7 @@ def _spoken(xs: Sequence[float], ys: Sequence[float | None]) -> str:
 
 
 def _favourites(label: str, vocabulary: Sequence[str], shares: Sequence[Sequence[float | None]]) -> str:
-    """The three words that the last part of a searcher's runs uses most; nothing of runs without proposals."""
+    """Name the three words used most in the last part of a searcher's runs; empty for runs without proposals."""
     filled = [[share for share in row if share is not None] for row in shares]
     ends = [(row[-1], word) for word, row in zip(vocabulary, filled, strict=True) if row]
     ranked = sorted(ends, key=lambda each: -each[0])[:3]

@@ -1,7 +1,8 @@
-"""The colour and the dashes of each searcher: its own in every report and picture, whatever its place and its rivals.
+"""The colour and dashes of each searcher: the same in every report and picture, whatever its place and its rivals.
 
-The searchers of this package have a colour each. Others take one of a few more by a hash of their name, so two of them
-may share one; dashes tell apart what shares a colour on one board, namesakes with other settings too.
+Each searcher of this package has its own colour. Others get one of a few more by a hash of their name, so two of them
+may share a colour. Dashes distinguish entrants that share a colour on one board, including one searcher with several
+settings.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ class Mark:
     """How one entrant is drawn.
 
     Attributes:
-        colour: its place in ``COLOURS``.
-        dashes: lengths of strokes and gaps in pixels, by turns, with blanks between; empty for an unbroken line.
+        colour: its index in ``COLOURS``.
+        dashes: alternating lengths of strokes and gaps in pixels, separated by blanks; empty for a solid line.
     """
 
     colour: int
     dashes: str
 
 
-# After Okabe and Ito, to be told apart by colour-blind readers, too.
+# After Okabe and Ito, so that colour-blind readers can tell them apart, too.
 NAMED = {
     "rl": Colour("#0072b2", "#56a8e0"),
     "gp": Colour("#d55e00", "#f0833a"),
@@ -59,14 +60,14 @@ OWN_DASHES = {"random": 2, "random-plain": 2}  # searches that learn nothing are
 
 
 def colour(searcher: str) -> int:
-    """The place of a searcher's colour in ``COLOURS``, by its registry name or ``module:attribute``."""
+    """Return the index of a searcher's colour in ``COLOURS``, given its registry name or ``module:attribute``."""
     if searcher in NAMED:
         return list(NAMED).index(searcher)
     return len(NAMED) + hashlib.sha256(searcher.encode()).digest()[0] % len(OTHERS)
 
 
 def marks(searchers: Mapping[str, str]) -> dict[str, Mark]:
-    """How to draw the entrants of a board.
+    """Return how to draw each entrant of a board.
 
     Args:
         searchers: the searcher of each entrant, by the entrant's label.
@@ -81,7 +82,7 @@ def marks(searchers: Mapping[str, str]) -> dict[str, Mark]:
 
 
 def variables() -> str:
-    """The colours as a style sheet's variables, ``--s0`` on, for light and dark."""
+    """Return the colours as CSS variables (``--s0``, ``--s1``, …) for light and dark pages."""
     light = "".join(f" --s{place}: {each.light};" for place, each in enumerate(COLOURS))
     dark = "".join(f" --s{place}: {each.dark};" for place, each in enumerate(COLOURS))
     return f":root {{{light} }}\n@media (prefers-color-scheme: dark) {{ :root {{{dark} }} }}\n"

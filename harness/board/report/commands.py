@@ -1,4 +1,4 @@
-"""The command that repeats a run, from its header alone: what was typed then may have relied on defaults of its day."""
+"""The command that repeats a run, from its header alone: the original command may have relied on old defaults."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CONSTRAINTS = {
 
 
 def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
-    """The command that makes the runs of one entrant again, or goes on with them.
+    """Return the command that repeats or resumes the runs of one entrant.
 
-    A start-up that an old record leaves open is written out where today's default is another: the proposals are the
-    same then, the runs are others.
+    If an old record leaves the start-up open and today's default differs, the start-up is written out. The proposals
+    are then the same, but the runs count as different ones.
     """
     parts = ["harness", "run", "--searcher", header.searcher]
     for name, value in sorted({**header.settings, **implied(header)}.items()):
@@ -38,10 +38,11 @@ def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
 
 
 def confirming(header: ConfirmationHeader, seeds: Sequence[int]) -> str:
-    """The command that retrains the very rules of a confirmation on the same seeds.
+    """Return the command that retrains exactly the rules of a confirmation on the same seeds.
 
-    It makes the very runs again where the rules were named by hand. What searches nominated it names by hand, too, so
-    its runs are others, with the same scores: the searches may have become more since, and would nominate others.
+    If the rules were named by hand, it repeats the same runs. Rules that searches nominated are named by hand here,
+    too, because the store may hold more searches by now, which would nominate other rules. Those runs count as
+    different ones, with the same scores.
     """
     parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]
     parts += _scoring(header)
@@ -73,7 +74,7 @@ def _scoring(header: RunHeader) -> list[str]:
 
 
 def _device(header: RunHeader) -> list[str]:
-    """The record holds a GPU's make, which no ``--device`` takes."""
+    """Return the ``--device`` option: the record holds a GPU's model name, which ``--device`` does not accept."""
     return [] if header.environment.get("device", "cpu") == "cpu" else ["--device", "cuda"]
 
 

@@ -1,4 +1,4 @@
-"""Records → everything that the report shows, by pure functions: what is told, tabled and drawn, in order."""
+"""Pure functions that turn records into everything the report shows: its texts, tables and charts, in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.race.header import ConfirmationHeader, RunHeader, TableHeader
 from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
-FINDERS_TRACED = 6  # of a rule, one run each
+FINDERS_TRACED = 6  # per rule, one run each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Sighting:
     Attributes:
         key: the rule's canonical form.
         label: the searcher's name on its board.
-        header: of the run.
-        index: of the proposal.
+        header: header of the run.
+        index: index of the proposal.
     """
 
     key: str
@@ -44,19 +44,19 @@ class Sighting:
 
 
 Lineage = Mapping[tuple[str, int], Origin]
-"""By the run's identity and the proposal's index."""
+"""Where proposals came from, by the run's identity and the proposal's index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where one entrant's runs came from.
+    """The code, machine and command behind one entrant's runs.
 
     Attributes:
-        label: whose.
-        version: of the factory; 0 of a confirmation, which searches nothing.
-        seeds: of all its runs, ascending.
-        command: what makes them again.
-        equivalent: whether the command makes other runs with the same scores instead.
+        label: the entrant's name.
+        version: version of the searcher; 0 for a confirmation, which searches nothing.
+        seeds: seeds of all its runs, ascending.
+        command: the command that repeats them.
+        equivalent: whether the command makes different runs that have the same scores.
         environment: what else the scores depend on.
         machine: code and machine, as (name, text), each text once.
     """
@@ -72,16 +72,16 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSection:
-    """One board of searchers with its evidence.
+    """A board of searchers with its evidence.
 
     Attributes:
-        number: on ``harness leaderboard``.
-        board: its tables.
+        number: its number on ``harness leaderboard``.
+        board: the board.
         verdict: its answer.
-        baseline: who is shown to beat random search.
+        baseline: a sentence on who is shown to beat random search.
         usage: what its searches did.
         marks: how each entrant is drawn, by its label.
-        provenance: of its runs.
+        provenance: where its runs came from.
     """
 
     number: int
@@ -93,7 +93,7 @@ class SearchSection:
     provenance: tuple[Provenance, ...]
 
     def of(self, one: str, other: str) -> Comparison:
-        """The comparison of two searchers, the one less the other."""
+        """Return the comparison of two searchers, ``one`` minus ``other``."""
         for pair in self.board.comparisons:
             if (pair.first, pair.second) == (one, other):
                 return pair
@@ -103,18 +103,18 @@ class SearchSection:
 
     @staticmethod
     def better(pair: Comparison) -> str:
-        """Label of the one that is shown to be better; empty where none is."""
+        """Return the label of the searcher that is shown to be better; empty if neither is."""
         return better(pair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One confirmed rule, with where it came from.
+    """A confirmed rule and where it came from.
 
     Attributes:
         rule: its figures.
         best_known: whether it is the known optimizer that the others are compared with.
-        sightings: each with its origin, where the searcher tells it.
+        sightings: where searchers first proposed it, each with its origin if the searcher gives one.
     """
 
     rule: ConfirmedRule
@@ -124,7 +124,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesSection:
-    """One board of confirmed rules: its answer, its tables, a card for each rule."""
+    """A board of confirmed rules: its answer, its tables, and a card for each rule."""
 
     number: int
     board: RulesBoard
@@ -140,9 +140,9 @@ class Report:
     Attributes:
         searches: boards of searchers.
         rules: boards of confirmed rules.
-        records: the runs that these are made of.
+        records: the runs that the boards are made of.
         retraced: whether searchers were asked where the rules came from.
-        notes: what could not be told, and why.
+        notes: what could not be found out, and why.
     """
 
     searches: tuple[SearchSection, ...]
@@ -153,7 +153,7 @@ class Report:
 
 
 def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...]:
-    """The runs of one board and the confirmations of its rules; of all boards for None.
+    """Return the runs of one board and the confirmations of its rules; those of all boards if ``board`` is None.
 
     Raises:
         LedgerError: no board has that number.
@@ -175,9 +175,9 @@ def _searched(record: Judged) -> str:
 
 
 def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
-    """Where each searcher of a board first proposed each rule confirmed of it: by the fewest proposals, then seed.
+    """Return where each searcher of a board first proposed each confirmed rule: by the fewest proposals, then by seed.
 
-    Of each rule those that its card shows, for each takes a replay of the run up to there.
+    Only those that a rule's card shows, since each needs a replay of the run up to that proposal.
     """
     found: dict[tuple[str, str, str], Sighting] = {}
     for searched, keys in _confirmed(records).items():
@@ -199,7 +199,7 @@ def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
 
 
 def _confirmed(records: Sequence[Judged]) -> dict[str, set[str]]:
-    """The keys of the rules confirmed, by the searches that nominated them."""
+    """Return the keys of the confirmed rules, by the searches that nominated them."""
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
         if isinstance(record.header, ConfirmationHeader) and record.header.confirmation.searched:
@@ -217,11 +217,11 @@ def report(
     """Make the report of some runs.
 
     Args:
-        records: searches, whose results are enough, and confirmations with all that their children left.
-        store: all runs that are known, whose numbers the boards have and whose random runs count for references; those
-            of the report for None.
+        records: searches, for which results are enough, and confirmations with full records of their children.
+        store: all known runs, which number the boards and whose random runs give the references; None for the runs of
+            the report alone.
         lineage: where proposals came from; None if no searcher was asked.
-        notes: what could not be told, and why.
+        notes: what could not be found out, and why.
     """
     records = list(map(_brief, records))
     whole = records if store is None else list(map(_brief, store))
@@ -246,7 +246,7 @@ def report(
 
 
 def _brief(record: Judged) -> Judged:
-    """A search by its results alone: it may have hundreds of thousands of trials."""
+    """Reduce a search to its results: it may have hundreds of thousands of trials."""
     return record if isinstance(record.header, ConfirmationHeader) else RunResults.of(record)
 
 

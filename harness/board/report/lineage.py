@@ -1,4 +1,4 @@
-"""Where the rules of a report came from: the searchers that found them are asked, each led through its history."""
+"""Where the rules of a report came from: each searcher that found one replays its history and is asked."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.settings import check
 def lineage(
     ledger: Ledger, seen: Sequence[Sighting], *, trusted: bool, watch: Callable[[int, int], None]
 ) -> tuple[dict[tuple[str, int], Origin], list[str]]:
-    """Where the proposals of interest came from, and a note for each run that could not be asked.
+    """Return where the proposals of interest came from, and a note for each run that could not be asked.
 
     Args:
         ledger: the store.
         seen: the proposals.
-        trusted: import searchers that are not registered, too: a store may name any module.
-        watch: hears how many proposals have been made again, of how many.
+        trusted: whether to import searchers that are not registered, too: a store may name any module.
+        watch: called with how many proposals have been replayed, and how many there are.
     """
     runs: dict[str, list[Sighting]] = defaultdict(list)
     for each in seen:
@@ -48,7 +48,7 @@ def lineage(
 def _told(
     ledger: Ledger, own: Sequence[Sighting], *, trusted: bool, watch: Callable[[int], None]
 ) -> tuple[dict[int, Origin], str]:
-    """Where the proposals of interest of one run came from by their indexes, and why it could not be asked, if so."""
+    """Return where one run's proposals of interest came from, by index, and why it could not be asked, or ''."""
     header, indexes = own[0].header, {each.index for each in own}
     if not trusted and header.searcher not in entries(Kind.SEARCHER):
         return {}, f"{header.name} was not replayed: {header.searcher} is not registered. --replay imports it."
@@ -56,10 +56,10 @@ def _told(
         factory = load(Kind.SEARCHER, header.searcher)
         version = getattr(factory, "version", 1)
         if version != header.searcher_version:
-            return {}, f"{header.name} was made by version {header.searcher_version}, and here is {version}."
+            return {}, f"{header.name} was not replayed: version {header.searcher_version} made it, here is {version}."
         searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
         history = ledger.archive(header.identity).entries
         return origins(header, history, searcher, indexes=indexes, watch=watch), ""
-    except Exception as error:  # a searcher may be anyone's, and no report fails for what it raises
+    except Exception as error:  # a searcher may be anyone's code, and whatever it raises must not fail the report
         kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
         return {}, f"{header.name} could not be replayed: {kind}{error}"

@@ -1,7 +1,7 @@
-"""A report as one HTML file: style, script, Plotly and the data inside, nothing fetched, nothing run that is not ours.
+"""A report as one HTML file: style, script, Plotly and data are inside. It loads nothing and runs no foreign code.
 
-A content security policy in the page names the hashes of its two scripts and lets nothing else run, load or connect;
-so even a rule or a name that slipped through the escaping could do no more than look odd.
+A content security policy in the page names the hashes of its two scripts and lets nothing else run, load or connect.
+Even a rule or a name that slipped through the escaping could only look odd.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DATA_NAME = "harness-report-data.json.gz"
 
 
 def render(report: Report) -> str:
-    """The page."""
+    """Return the page as HTML."""
     import jinja2
     from markupsafe import Markup
     from plotly.offline import get_plotlyjs
@@ -103,7 +103,7 @@ def render(report: Report) -> str:
 
 
 def data(report: Report) -> str:
-    """All that the page was made from, as JSON.
+    """Return everything that the page was made from, as JSON.
 
     ::
 
@@ -116,7 +116,7 @@ def data(report: Report) -> str:
 
 
 def _data(report: Report) -> Iterator[str]:
-    """``data`` in pieces, a run each: a store of a million trials is some 100 MB of it."""
+    """Yield ``data`` in pieces, one per run: for a store of a million trials it is some 100 MB."""
     rules = rules_formats.render([each.board for each in report.rules], Format.JSON)
     head = {
         "schema": SCHEMA,
@@ -146,7 +146,7 @@ def _run(record: Judged) -> dict[str, object]:
 
 
 def _packed(pieces: Iterable[str]) -> str:
-    """Text compressed, as letters that an address can hold."""
+    """Compress text, and encode it as letters that a URL can hold."""
     squeezer = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=zlib.MAX_WBITS | 16)  # of gzip
     packed = b"".join([*(squeezer.compress(piece.encode()) for piece in pieces), squeezer.flush()])
     return base64.b64encode(packed).decode()
@@ -157,7 +157,7 @@ def _part(name: str) -> str:
 
 
 def _inline(script: str) -> str:
-    """A script as an element can hold it, letter by letter what the browser hashes."""
+    """Return a script as an element can hold it: exactly the bytes that the browser hashes."""
     return script.replace("\r\n", "\n").replace("</script", r"<\/script")
 
 
@@ -179,7 +179,7 @@ def _interval(estimate: Estimate | None) -> str:
 
 
 def _odds(log_probability: float) -> str:
-    """A probability of e^x, to two digits: ``1 in 130,000``; beyond a thousand millions as a power of ten."""
+    """Write the probability e^x to two digits, such as ``1 in 130,000``; beyond a billion as a power of ten."""
     if log_probability < -OVERWHELMING:
         return f"1 in 10^{-log_probability / math.log(10):.0f}"
     against = math.exp(-log_probability)
@@ -188,7 +188,7 @@ def _odds(log_probability: float) -> str:
 
 
 def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:
-    """A rule as drawn; nothing for a string that this version of the language cannot read, or no page can show."""
+    """Return the drawing of a rule; empty for a string that this version of the language or a page cannot show."""
     try:
         return draw(rule)
     except (HarnessError, ElementTree.ParseError, RecursionError):
@@ -196,7 +196,7 @@ def _drawn(draw: Callable[[Rule], str], rule: Rule) -> str:
 
 
 def _tree(rule: Rule, *, name: str) -> str:
-    """The drawing of a rule's tree with an ``id`` space of its own, and in the page's colours."""
+    """Return the drawing of a rule's tree, with ``id`` values of its own and in the page's colours."""
     root = ElementTree.fromstring(svg(rule))
     space = "{http://www.w3.org/2000/svg}"
     for style in root.findall(f"{space}style"):

@@ -24,15 +24,15 @@ from harness.space.draws import IDENTITY
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space
 
-PARTS = 10  # of a run, over which its words are counted
-MOST_RULES = 3000  # whose size is worked out, the best of them: a canonical form takes a millisecond
-MOST_SHOWN = 400  # points beside the front
-LEAST_TRAINED = 10  # children with a word before its share of failures is told
+PARTS = 10  # into which a run is divided to count its words
+MOST_RULES = 3000  # the best rules, whose sizes are computed: a canonical form takes a millisecond
+MOST_SHOWN = 400  # points besides the front
+LEAST_TRAINED = 10  # children with a word before its share of failures is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """A curve that changes now and then: its value from each of some children on."""
+    """A step curve: the children at which it changes, and its value from each of them on."""
 
     children: tuple[int, ...]
     values: tuple[float, ...]
@@ -40,15 +40,15 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """A figure of one searcher after each child: best-so-far, unless said otherwise.
+    """One searcher's curves of a figure after each child: best-so-far, unless said otherwise.
 
     Attributes:
-        label: whose.
-        many: whether it is over several seeds, so that its quartiles say something.
-        median: over seeds.
+        label: the searcher's name on the board.
+        many: whether there are several seeds, so that quartiles mean something.
+        median: median over seeds.
         low: lower quartile over seeds, at the same children.
-        high: the upper one.
-        seeds: of each seed, by its number; none of regret, whose band says enough.
+        high: upper quartile.
+        seeds: the curve of each seed, by its number; empty for regret, whose band says enough.
     """
 
     label: str
@@ -61,7 +61,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Which words one searcher's proposals held: shares by word and by tenth of the run, None of an empty tenth."""
+    """The words in one searcher's proposals: shares by word and by tenth of the run; None for an empty tenth."""
 
     label: str
     shares: tuple[tuple[float | None, ...], ...]
@@ -72,12 +72,12 @@ class Sized:
     """A function that a search found, with its size.
 
     Attributes:
-        infix: the first string of it.
-        nodes: of its canonical expression.
-        score: mean reward over the children trained with it, one a seed; one that failed counts with chance.
-        seeds: how many trained it.
-        labels: who found it.
-        front: whether no smaller or equal one scored more.
+        infix: the first string proposed for it.
+        nodes: nodes of its canonical expression.
+        score: mean reward over the children trained with it, one per seed; a failed child counts with chance.
+        seeds: how many seeds trained it.
+        labels: the searchers that found it.
+        front: whether no function of the same or smaller size scored more.
     """
 
     infix: str
@@ -90,7 +90,7 @@ class Sized:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """How often children diverged whose rule has a word."""
+    """How often children diverged whose rules contain a word."""
 
     word: str
     trained: int
@@ -99,7 +99,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Children that could not be trained, by what was said of it."""
+    """Children that could not be trained, counted by error message."""
 
     label: str
     message: str
@@ -109,16 +109,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """All of that for one board.
+    """What the searches of one board did.
 
     Attributes:
-        curves: of the searchers that have finished a run.
-        rewards: of each searcher's children, by its label.
+        curves: curves of the searchers that have finished a run.
+        rewards: the rewards of each searcher's children, by its label.
         vocabulary: the words that are counted.
-        words: by searcher.
+        words: the words used, by searcher.
         sized: the functions on the front, and the best of the others.
-        diverged: children that diverged, whatever their rules' words.
-        risks: by word, of those that enough children had.
+        diverged: children that diverged, whatever words their rules contain.
+        risks: how often children diverged, by word, for words that enough children had.
         failures: children that could not be trained.
     """
 
@@ -133,11 +133,11 @@ class Usage:
 
 
 def usage(records: Sequence[Judged], space: Space) -> Usage:
-    """Work it out.
+    """Compute what the searches of a board did.
 
     Args:
-        records: one copy of each run of the board, unfinished ones too; these count for all but the curves.
-        space: what they searched.
+        records: one copy of each run of the board. Unfinished runs count for everything but the curves.
+        space: the space that they searched.
     """
     named, _ = labels([record.header for record in records]) if records else ({}, [])
     runs: dict[str, list[Judged]] = defaultdict(list)
@@ -159,13 +159,13 @@ def usage(records: Sequence[Judged], space: Space) -> Usage:
 
 
 def steps(curve: Sequence[float]) -> Steps:
-    """A curve over children 1 … B by its changes, its end included."""
+    """Reduce a curve over children 1 … B to its changes and its end."""
     kept = _changes([curve])
     return Steps(tuple(place + 1 for place in kept), tuple(float(curve[place]) for place in kept))
 
 
 def _changes(curves: Sequence[Sequence[float]]) -> list[int]:
-    """The places where any of some curves changes, the first and the last among them."""
+    """Return the places where any of the curves changes, including the first and the last place."""
     size = len(curves[0])
     inner = [place for place in range(1, size - 1) if any(curve[place] != curve[place - 1] for curve in curves)]
     return sorted({0, *inner, size - 1})
@@ -236,17 +236,18 @@ def _words(label: str, runs: Sequence[Judged], vocabulary: Sequence[str]) -> Wor
 
 
 def _words_of(rules: Iterable[str]) -> Iterator[str]:
-    """The words of each rule, each once a rule."""
+    """Yield the words of each rule, each word once per rule."""
     return itertools.chain.from_iterable(set(rule.split(" ")) for rule in rules)
 
 
 def _sized(runs: Mapping[str, Sequence[Judged]]) -> tuple[Sized, ...]:
-    """The functions found, with the front of size against reward, thinned.
+    """Return the functions found, thinned, with the Pareto front of size against reward.
 
-    Hundreds of thousands of functions may be met, nearly all of them once: their rules stay texts until few are left.
+    There may be hundreds of thousands of functions, nearly all of them met once, so rules stay texts until few are
+    left.
     """
-    first: dict[str, str] = {}  # of the children that are OK
-    child: dict[str, tuple[int, float]] = {}  # by seed and score: one seed, one child, of which the rest are copies
+    first: dict[str, str] = {}  # of the children whose status is OK
+    child: dict[str, tuple[int, float]] = {}  # by seed and score: one child per seed; the rest are copies of it
     more: dict[str, set[tuple[int, float]]] = defaultdict(set)
     for run in itertools.chain.from_iterable(runs.values()):
         results, seed = run.results, run.header.seed
@@ -282,7 +283,7 @@ def _sized(runs: Mapping[str, Sequence[Judged]]) -> tuple[Sized, ...]:
 
 
 def _finders(runs: Mapping[str, Sequence[Judged]], keys: Collection[str]) -> dict[str, list[str]]:
-    """The labels of those that found a function, in order."""
+    """Return the labels of the searchers that found each function, in order."""
     found: dict[str, list[str]] = defaultdict(list)
     for label, own in runs.items():
         met = {
@@ -297,7 +298,7 @@ def _finders(runs: Mapping[str, Sequence[Judged]], keys: Collection[str]) -> dic
 
 
 def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str]:
-    """The functions that no smaller or equally large one beats."""
+    """Yield the functions that no function of the same or smaller size beats."""
     highest = -1.0
     for key in sorted(nodes, key=lambda each: (nodes[each], -means[each])):
         if means[key] > highest:
@@ -306,7 +307,7 @@ def _front(nodes: Mapping[str, int], means: Mapping[str, float]) -> Iterator[str
 
 
 def _nodes(rule: Rule) -> int:
-    """Nodes of the canonical expression; 0 of a string that this version of the language cannot read."""
+    """Count the nodes of the canonical expression; 0 for a string that this version of the language cannot read."""
     try:
         return sum(1 for _ in canonical(rule).walk())
     except (HarnessError, KeyError, ValueError):

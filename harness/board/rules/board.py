@@ -1,4 +1,4 @@
-"""What a board of confirmed rules holds: plain frozen data, which every format prints (protocol §3)."""
+"""The content of a board of confirmed rules: plain frozen data, which every format prints (protocol §3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Finder:
 
     Attributes:
         label: its name on the searchers' board.
-        seeds: of its runs that proposed the rule, ascending.
+        seeds: seeds of its runs that proposed the rule, ascending.
         score: the best search score that the rule earned there.
     """
 
@@ -30,16 +30,16 @@ class Finder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retraining:
-    """What one rule earned under one fresh seed; all rules of a seed share initial weights and batches.
+    """What one rule earned with one fresh seed; all rules with one seed share initial weights and batches.
 
     Attributes:
-        seed: k, from 0.
+        seed: the fresh seed.
         status: how the child ended.
         validation: its validation score; chance unless ``status`` is OK.
-        test: its test score; chance unless ``status`` is OK, None where the task has no test examples.
+        test: its test score; chance unless ``status`` is OK, None if the task has no test examples.
         learning_rate: the λ that the sweep chose; None if every λ diverged.
-        target_examples: training examples at that λ until the first epoch that reached the target; None if none did,
-            and where the protocol does not say how many an epoch has.
+        target_examples: training examples at that λ until the first epoch that reached the target; None if none did, or
+            if the protocol does not say how many examples an epoch has.
         examples: training examples consumed, the sweep included.
         seconds: wall time; never compared.
         sweep: (λ, validation score after the sweep's epoch).
@@ -60,13 +60,13 @@ class Retraining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """A rule less the best known optimizer, seed by seed.
+    """The differences between a rule and the best known optimizer, seed by seed.
 
     Attributes:
-        difference: of the board's figure, over the seeds that both have.
-        differences: by seed.
+        difference: mean difference in the board's figure, over the seeds that both have.
+        differences: the differences by seed.
         seeds: the seeds.
-        p: of the two-sided sign-flip test.
+        p: p of the two-sided sign-flip test.
         adjusted: p after Holm's correction for all rules of the board.
         least: the smallest p that so many seeds can give, 2/2ⁿ.
     """
@@ -90,24 +90,24 @@ class ConfirmedRule:
 
     Attributes:
         rule: the string that was retrained; others with its key are the same function.
-        infix: as a person writes it, or the name of another optimizer.
+        infix: its formula, or the name of another optimizer.
         key: its canonical form, or the key of another candidate.
         known: its name among the known optimizers; empty for another rule.
-        finders: the searchers that found it, the highest search score first; none for a rule that no search found.
-        search_score: the best that it earned in the searches, biased upward; None if no search found it.
-        retrainings: one a seed, ascending.
+        finders: the searchers that found it, the highest search score first; empty if no search found it.
+        search_score: its best score in the searches, biased upward; None if no search found it.
+        retrainings: one per seed, ascending.
         validation: mean validation score.
-        test: mean test score; None where the task has no test examples.
-        paired: against the best known optimizer; None for that one, and where no seed is common to both.
+        test: mean test score; None if the task has no test examples.
+        paired: its comparison with the best known optimizer; None for that one itself, and if they share no seed.
         diverged: retrainings that diverged.
         errors: retrainings that could not be trained.
         reached: retrainings that reached the target.
-        target_examples: median over seeds of the examples needed, counting those that never reached the target as
-            needing infinitely many; None where that median is infinite, or examples are not counted.
-        means: the running means it needs, of ``m``, ``v``, ``gamma``: each a vector as long as the weights; None of
-            another candidate than a rule.
-        complexity: nodes of its canonical expression, repeats included; None of another candidate than a rule.
-        drop: search score less mean validation score; None where no search found it or the two scores were not
+        target_examples: median over seeds of the examples needed, counting seeds that never reached the target as
+            needing infinitely many; None if that median is infinite, or if examples are not counted.
+        means: the running means it needs, of ``m``, ``v``, ``gamma``: each a vector as long as the weights; None for a
+            candidate that is not a rule.
+        complexity: nodes of its canonical expression, repeats included; None for a candidate that is not a rule.
+        drop: search score minus mean validation score; None if no search found it, or if the two scores were not
             measured by one protocol on the same data.
     """
 
@@ -136,21 +136,21 @@ class ConfirmedRule:
 
     @property
     def figure(self) -> Estimate:
-        """What the rule is ranked by: test where there is one, validation elsewhere."""
+        """What the rule is ranked by: the test score if there is one, else the validation score."""
         return self.validation if self.test is None else self.test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searched:
-    """The searches that nominated.
+    """The searches that nominated the rules.
 
     Attributes:
         comparable: the hash that they share.
-        space: what they searched.
-        protocol: how they scored.
+        space: the space that they searched.
+        protocol: how they scored rules.
         data: the data set's name.
         fingerprint: hash of its decoded arrays.
-        budget: of each.
+        budget: the budget of each search.
     """
 
     comparable: str
@@ -163,11 +163,11 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedSeed:
-    """A seed on which rules are still to be retrained: shown, never counted.
+    """A seed on which not all rules are retrained yet: shown, never counted.
 
     Attributes:
         run: the run's name.
-        seed: k.
+        seed: the fresh seed.
         state: ``running``, ``stopped``, or ``interrupted`` when its process died.
         done: rules retrained so far.
         rules: rules in all.
@@ -182,25 +182,25 @@ class UnfinishedSeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesBoard:
-    """Rules that were retrained under equal conditions: nominated alike by the same searches, equal protocol and data.
+    """Rules retrained under equal conditions: nominated in one way by the same searches, with equal protocol and data.
 
     Attributes:
-        group: what its runs share, ``rules.judging.group_of`` their headers.
-        searched: the searches that nominated; None where rules were named by hand or the store holds no such searches.
-        nominated: how the rules were chosen, settled before they were retrained; empty where that was not recorded.
+        group: the hash that its runs share, ``rules.judging.group_of`` their headers.
+        searched: the searches that nominated; None if rules were named by hand or the store holds no such searches.
+        nominated: how the rules were chosen, fixed before they were retrained; empty if that was not recorded.
         protocol: how the rules were retrained.
         data: the data set's name.
         fingerprint: hash of its decoded arrays.
         environment: what else the scores depend on.
         seeds: fresh seeds that are finished, ascending.
-        commits: of the code that retrained, each once.
+        commits: commits of the code that retrained, each once.
         hardware: processors or GPUs that children trained on, each once.
         tested: whether the figure is the test score; else it is the validation score.
         best_known: key of the known optimizer with the highest mean validation score; empty if there is none.
         target: the validation score whose examples are counted; None without a best known optimizer.
-        rules: by their figure, the best first.
-        unfinished: seeds without a whole set of rules.
-        notes: what must be known to read the rules rightly.
+        rules: the rules by their figure, the best first.
+        unfinished: seeds on which not all rules are retrained yet.
+        notes: notes on how to read the rules.
     """
 
     group: str
@@ -227,16 +227,16 @@ class RulesBoard:
 
     @property
     def compared(self) -> int:
-        """Rules that are compared with the best known optimizer."""
+        """How many rules are compared with the best known optimizer."""
         return sum(rule.paired is not None for rule in self.rules)
 
     @property
     def seeds_needed(self) -> int:
-        """The fewest fresh seeds with which any difference could be shown, after Holm's correction for all of them."""
+        """The fewest fresh seeds at which any difference could be shown, after Holm's correction for all rules."""
         return pairs_needed(self.compared)
 
     @property
     def to_compare(self) -> str:
-        """``seeds_needed`` in words: what the board's note and its report both say."""
+        """``seeds_needed`` in words, as the board's note and its report both say it."""
         several = "1 rule" if self.compared == 1 else f"{self.compared} rules"
         return f"with {several} to compare it takes {self.seeds_needed} seeds before any difference can be shown"

@@ -1,4 +1,4 @@
-"""A confirmation: the planned rules, retrained on fresh seeds, each seed a run that goes on after a kill."""
+"""A confirmation: the planned rules, retrained on fresh seeds. Each seed is a run that can be resumed."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def retrain(
     announce: Announce = lambda _: None,
     follow: Follow = unfollowed,
 ) -> list[ConfirmationHeader]:
-    """Retrain all rules of a plan on every seed, going on with what the ledger holds.
+    """Retrain all rules of a plan on every seed, resuming what the ledger holds.
 
     Args:
-        plan: which candidates, and by what.
+        plan: which candidates to retrain, and how.
         ledger: open for writing.
-        seeds: at least one; a confirmation takes its children's seeds from a stream of its own.
+        seeds: fresh seeds, at least one; a confirmation takes its children's seeds from a stream of its own.
         data_root: the folder that holds the data set, or None.
         device: where children train.
         workers: children trained at once, at most.
         cluster: address of a Dask scheduler, or None.
-        announce: told what a user should know.
-        follow: begins to follow those runs that are not finished already.
+        announce: called with each line that a user should read.
+        follow: called to follow the runs that are not finished already.
 
     Returns:
-        What pins the runs; they are finished.
+        The headers of the runs, all finished.
 
     Raises:
         DataError: the data is missing, damaged, or not what was searched on.
-        HarnessError: the task cannot be built, or children cannot train; what was completed is kept.
-        Stopped: whoever follows asked for it; what was completed is kept.
+        HarnessError: the task cannot be built, or children cannot train; completed children are kept.
+        Stopped: the follower asked to stop; completed children are kept.
     """
     training = prepared(
         plan.protocol,
@@ -80,10 +80,10 @@ def retrain(
 
 
 def _check_data(conditions: Conditions, searched: Board) -> None:
-    """Raise unless a data set is the one that was searched on, which shares its name.
+    """Raise unless the data set is the one that was searched on, not just one of that name.
 
     Raises:
-        DataError: it holds something else.
+        DataError: its content differs.
     """
     if conditions.fingerprint != searched.fingerprint:
         raise DataError(
@@ -91,13 +91,13 @@ def _check_data(conditions: Conditions, searched: Board) -> None:
                 f"data set {conditions.data}",
                 expected=f"fingerprint {searched.fingerprint}, as the searches had it",
                 got=conditions.fingerprint,
-                hint="Get that copy and name its folder with --data-root, or take this one with --data",
+                hint="Get that copy and name its folder with --data-root, or choose this one with --data",
             )
         )
 
 
 def _header(plan: Plan, conditions: Conditions, seed: int) -> ConfirmationHeader:
-    """What pins the retraining of all rules on one seed."""
+    """Return the header of the run that retrains all rules on one seed."""
     searched = "" if plan.searched is None else plan.searched.comparable
     return ConfirmationHeader(
         searcher=CONFIRMER,

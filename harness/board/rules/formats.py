@@ -6,7 +6,7 @@
       "protocol": {"name", "version", "hash", "metric": {...}},       # the metric if it states one
       "data": {"name", "fingerprint"}, "environment": {...},
       "searched": null or {"comparable", "space": {...}, "protocol", "data", "budget": {"children", "proposals"}},
-      "nominated": str,                      # how the rules were chosen; empty where that was not recorded
+      "nominated": str,                      # how the rules were chosen; empty if that was not recorded
       "seeds": [int], "commits": [str], "hardware": [str],
       "figure": "test" or "validation",      # what rules are ranked by and compared in
       "best_known": key, "target": float or null,
@@ -20,10 +20,10 @@
       "unfinished": [{"run", "seed", "state", "done", "rules"}],
       "notes": [str]}]}
 
-Of a candidate that is no rule, ``rule`` is its name with the options given, such as ``torch AdamW(weight_decay=0.1)``,
-``tokens`` its record, and ``means`` and ``complexity`` are null.
+For a candidate that is not a rule, ``rule`` is its name with the options given, such as ``torch
+AdamW(weight_decay=0.1)``, ``tokens`` is its record, and ``means`` and ``complexity`` are null.
 
-**CSV** has one line a rule, led by its board's columns; figures by seed are separated by blanks.
+**CSV** has one line per rule, which starts with its board's columns; figures by seed are separated by blanks.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Ledger → boards of confirmed rules, by pure functions: what is left of a search score on fresh seeds (protocol §3).
+"""Pure functions that turn a ledger into boards of confirmed rules: what rules earn on fresh seeds (protocol §3).
 
-A rule's figure is its test score where the task has one. The best known optimizer is chosen by mean *validation* score
-over the seeds that all known ones have (**D**): the best of several noisy means is a lucky one. Where validation is
-also the figure, that luck favours it, and the comparison errs against the rules that were found. Where the figure is
-the test score, the luck is left behind: if validation picks one that is truly weaker than another known one, the
-comparison errs in favour of the rules that were found.
+A rule's figure is its test score if the task has one. The best known optimizer is chosen by mean *validation* score
+over the seeds that all known optimizers have (**D**). The best of several noisy means is a lucky one. If validation is
+also the figure, that luck favours the known optimizer, and the comparison errs against the rules that were found. If
+the figure is the test score, the luck does not carry over: if validation picks an optimizer that is truly weaker than
+another known one, the comparison errs in favour of the rules that were found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.seeds import derive_seed
 from harness.space.equivalence import canonical
 from harness.space.expression import state
 
-TARGET_SHARE = 0.9  # of what the best known optimizer gains over chance: reached before the last epoch, mostly (**D**)
+TARGET_SHARE = 0.9  # of what the best known optimizer gains over chance: mostly reached before the last epoch (**D**)
 
 Trials = Mapping[str, Mapping[int, Trial[Candidate]]]
 """By the rule's key and the seed."""
@@ -38,12 +38,12 @@ Trials = Mapping[str, Mapping[int, Trial[Candidate]]]
 def rules_boards(
     searches: Iterable[Judged], confirmations: Iterable[RunRecord], *, only: str = ""
 ) -> tuple[RulesBoard, ...]:
-    """One board for each group of confirmations that may be compared, in the order in which the groups were begun.
+    """Return one board for each group of comparable confirmations, in the order in which the groups began.
 
     Args:
         searches: all runs of a store, from which the rules' finders and search scores are read.
         confirmations: of the same store.
-        only: ``group_of`` a header, to make that group's board alone; empty for all.
+        only: ``group_of`` a header, to make only that group's board; empty for all.
     """
     searches = list(searches)
     groups: dict[str, list[RunRecord]] = defaultdict(list)
@@ -55,15 +55,15 @@ def rules_boards(
 
 
 def confirmed_by(record: Judged) -> ConfirmationHeader:
-    """What pins a confirmation."""
+    """Return the header of a confirmation."""
     assert isinstance(record.header, ConfirmationHeader), "a search confirms nothing"
     return record.header
 
 
 def group_of(header: ConfirmationHeader) -> str:
-    """What confirmations must share to be compared: who nominated and how, protocol, data and environment.
+    """Return what confirmations must share to be compared: who nominated and how, protocol, data and environment.
 
-    Rules that were chosen in another way are another family of tests, to be corrected for by itself (**D**).
+    Rules that were chosen in another way are another family of tests, which is corrected separately (**D**).
     """
     parts = [header.confirmation.searched, header.protocol.hash, header.data_fingerprint, header.environment_hash]
     return " ".join([*parts, header.confirmation.nominated] if header.confirmation.nominated else parts)
@@ -120,13 +120,13 @@ def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoa
 
 
 def _trials(records: Sequence[RunRecord]) -> Trials:
-    """What finished runs hold of each rule and seed; where several lists share a rule, its outcomes are equal."""
+    """Return the finished runs' trial of each rule and seed; if several runs share a rule, its outcomes are equal."""
     found: dict[str, dict[int, Trial[Candidate]]] = defaultdict(dict)
     for record in records:
         if record.state is RunState.FINISHED:
             for key, trial in zip(record.results.keys, record.trials, strict=True):
                 held = found[key].get(record.header.seed)
-                if held is None or held.outcome.status is Status.ERROR:  # which another machine or hour may do better
+                if held is None or held.outcome.status is Status.ERROR:  # another machine or hour may succeed
                     found[key][record.header.seed] = trial
     return found
 
@@ -150,12 +150,12 @@ def _searched(comparable: str, searches: Sequence[Judged]) -> Searched | None:
 
 
 def _one_scale(searched: Searched, header: RunHeader) -> bool:
-    """Whether search scores and validation scores here are one measurement."""
+    """Whether search scores and validation scores here are measured in the same way."""
     return (searched.protocol.hash, searched.fingerprint) == (header.protocol.hash, header.data_fingerprint)
 
 
 def _best_known(trials: Trials) -> str:
-    """Key of the known optimizer with the highest mean validation score over the seeds that all of them have."""
+    """Return the key of the known optimizer with the highest mean validation score over the seeds that all have."""
     known = {rule.key: trials[rule.key] for rule in known_optimizers().values() if rule.key in trials}
     common = set.intersection(*(set(own) for own in known.values())) if known else set()
     if not common:
@@ -164,7 +164,7 @@ def _best_known(trials: Trials) -> str:
 
 
 def _target(trials: Iterable[Trial[Candidate]], protocol: TaskProtocol) -> float:
-    """Nine tenths of the way from chance to the best known optimizer's median validation score (**D**)."""
+    """Return the score nine tenths of the way from chance to the best known optimizer's median score (**D**)."""
     median = averages.median(trial.outcome.score for trial in trials)
     return protocol.chance + TARGET_SHARE * (median - protocol.chance)
 
@@ -174,7 +174,7 @@ def _retraining(
 ) -> Retraining:
     test = outcome.test
     if test is None and tested and outcome.status is not Status.OK:
-        test = protocol.chance  # it was not even looked at: a failure scores chance
+        test = protocol.chance  # a failure was not tested: it scores chance
     examples = protocol.count("train_examples")
     reached = [] if target is None else [epoch for epoch, score in enumerate(outcome.curve, 1) if score >= target]
     return Retraining(
@@ -235,7 +235,7 @@ def _rule(
 
 
 def _compared(retrained: Mapping[str, Sequence[Retraining]], best: str) -> dict[str, Paired]:
-    """Every rule's figure less the best known optimizer's, seed by seed, with Holm's correction over all rules."""
+    """Compare every rule with the best known optimizer, seed by seed, with Holm's correction over all rules."""
     if not best:
         return {}
     reference = {each.seed: _figure(each) for each in retrained[best]}
@@ -264,7 +264,7 @@ def _figure(each: Retraining) -> float:
 
 
 def _unfinished(records: Sequence[RunRecord], trials: Trials) -> tuple[UnfinishedSeed, ...]:
-    """Runs with rules that no finished run holds for their seed; a list that was replaced by a longer one is done."""
+    """Return runs with rules that no finished run holds for their seed; a list replaced by a longer one is done."""
     found = []
     for record in records:
         if record.state is RunState.FINISHED or _replaced(record, trials):

@@ -1,6 +1,6 @@
-"""Which candidates a confirmation retrains, and how they pass the search loop: as a searcher that reads from a list.
+"""Which candidates a confirmation retrains, and how the search loop gets them: from a searcher that reads a list.
 
-So a confirmation has all that a search has: the ledger, the engines, progress, and going on after a kill.
+So a confirmation has everything that a search has: the ledger, the engines, progress, and resuming after a kill.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from harness.errors import RegistryError, check_choice, message
 from harness.registry import Kind, entries, load
 from harness.space.zoo import named, resolve
 
-CONFIRMER = "confirm"  # what the headers of confirmations name as their searcher
+CONFIRMER = "confirm"  # named as the searcher in headers of confirmations
 KNOWN = ("sgd", "momentum", "rmsprop", "adam", "sign-momentum", "powersign", "addsign")
-"""The optimizers of the zoo that every confirmation retrains beside the rules that it is for."""
+"""The known optimizers that every confirmation retrains beside the rules to confirm."""
 
 
 class InTurn:
-    """Proposes given candidates in turn, all in one batch, so that no worker waits for another's child.
+    """Proposes the given candidates in turn, all in one batch, so that no worker waits for another's child.
 
     Args:
-        rules: in the order of training, each another function.
+        rules: the candidates in the order of training, all different functions.
     """
 
     version = 1
@@ -33,15 +33,15 @@ class InTurn:
         self.batch = max(1, len(self._left))
 
     def ask(self, count: int) -> Sequence[Candidate]:
-        """The next ``count`` of them, or as many as are left."""
+        """Return the next ``count`` candidates, or as many as are left."""
         return [self._left.popleft() for _ in range(min(count, len(self._left)))]
 
     def tell(self, trials: Sequence[Trial[Candidate]]) -> None:
-        """Nothing is learned from them."""
+        """Do nothing: there is nothing to learn."""
 
 
 def to_confirm(rules: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """The known optimizers and then the candidates, each function once and by its first string."""
+    """Return the known optimizers and then the candidates, each function once and by its first string."""
     found: dict[str, Candidate] = {}
     for rule in (*known_optimizers().values(), *rules):
         found.setdefault(rule.key, rule)
@@ -49,17 +49,17 @@ def to_confirm(rules: Iterable[Candidate]) -> tuple[Candidate, ...]:
 
 
 def candidate(text: str) -> Candidate:
-    """Read a candidate as a person writes it: ``FAMILY:NAME(option=value, …)``, or a rule as ``resolve`` takes it.
+    """Read a candidate: ``FAMILY:NAME(option=value, …)``, or a rule as ``resolve`` takes it.
 
     Raises:
-        RegistryError: no family has that name, or what is registered under it is none.
+        RegistryError: no family has that name, or what is registered under it is not a family.
         SettingError: the family has no such optimizer or option.
-        RuleSyntaxError: it is no rule.
+        RuleSyntaxError: it is not a rule.
     """
     family, colon, rest = text.strip().partition(":")
     if not colon:
         return resolve(text)
-    hint = "Write a rule, or such as torch:AdamW(weight_decay=0.01)"
+    hint = "Write a rule, or an optimizer such as torch:AdamW(weight_decay=0.01)"
     check_choice("family of a candidate", family, entries(Kind.CANDIDATE), error=RegistryError, hint=hint)
     found: object = load(Kind.CANDIDATE, family)(rest)
     if isinstance(found, NamedOptimizer) and found.family == family:
@@ -69,5 +69,5 @@ def candidate(text: str) -> Candidate:
 
 
 def known_optimizers() -> dict[str, Rule]:
-    """The known optimizers by name."""
+    """Return the known optimizers by name."""
     return {name: named(name) for name in KNOWN}

@@ -1,8 +1,8 @@
-"""What a seed itself gives: by how much scores are raised or lowered by the weights and batches that it deals.
+"""Seed levels: by how much a seed's weights and batches raise or lower all scores.
 
-Every searcher with one seed trains from the same weights on the same batches, so a lucky seed raises what all of them
-find. Of the published searches seeds raise good rules by up to 0.026 and lower them by up to 0.018, more than many good
-rules differ: the highest raw scores are the luckiest seed's.
+All searchers with one seed train from the same weights on the same batches, so a lucky seed raises what all of them
+find. In the published searches, seeds raise good rules by up to 0.026 and lower them by up to 0.018. Many good rules
+differ by less, so the highest raw scores are those of the luckiest seed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy import sparse
 from harness.contracts import Status
 from harness.race.runs import Judged
 
-GOOD = 0.75  # of the way from chance to the best rule met on two seeds: the rules that levels are taken from (**D**)
-SHRINKAGE = 1.0  # a seed's variance over a child's own: how much is believed of a level that rests on few rules (**D**)
-DIGITS = 6  # of a level: no rounding of the machine's may order two rules
+GOOD = 0.75  # of the way from chance to the best rule met on two seeds: rules above it determine the levels (**D**)
+SHRINKAGE = 1.0  # a seed's variance over a child's: how far to trust a level that is based on few rules (**D**)
+DIGITS = 6  # of a level: rounding by the machine must not order two rules
 
 Cell = tuple[str, int]
 """Environment hash and seed: what evaluations must share to have one level."""
@@ -29,12 +29,12 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of rules and seeds together.
+    """The levels of seeds and the leads of rules.
 
     Attributes:
-        levels: what each seed gives, 0 on average over what is known of them.
-        leads: of every rule, by key: its mean score less the levels of the seeds that it was trained on; one that
-            failed counts with chance, its score.
+        levels: by how much each seed raises scores; 0 on average over all known levels.
+        leads: each rule's mean score minus the levels of the seeds that it was trained on, by key; a failed child
+            counts with its score, chance.
     """
 
     levels: Mapping[Cell, float]
@@ -42,13 +42,13 @@ class Standing:
 
 
 def standing(records: Sequence[Judged], *, chance: float) -> Standing:
-    """Fit score = rule + seed to all charged evaluations of some searches, whoever made them.
+    """Fit score = rule + seed to all charged evaluations of some searches, by any searcher.
 
-    Only rules that were trained on two seeds or more tell of the seeds. Of these, the ones at chance tell nothing
-    about good ones, so the levels are fitted to the good ones alone (**D**: in the published searches they leave a
-    residual of 0.012, and all shared rules nearly twice that). The fit is the least squares one with the levels drawn
-    towards 0 as if seeds varied as much as children do (**D**): a level that rests on n rules keeps about n/(n + 1) of
-    itself, and a seed of which nothing is known has 0, so that a lone seed's leads are its scores.
+    Only rules that were trained on two or more seeds say something about the seeds. Rules at chance say nothing about
+    good rules, so the levels are fitted to good rules alone (**D**: in the published searches these leave a residual of
+    0.012, and all shared rules nearly twice that). It is a least-squares fit that shrinks the levels towards 0 as if
+    seeds varied as much as children do (**D**). A level based on n rules keeps about n/(n + 1) of its value. A seed
+    with no shared rules has level 0, so the leads on a lone seed are its scores.
 
     Args:
         records: the searches of one board, one copy of each, unfinished ones too.
@@ -67,7 +67,7 @@ def _cell(record: Judged) -> Cell:
 
 
 def _evaluations(records: Iterable[Judged], cells: Mapping[Cell, int]) -> tuple[list[str], Numbers, Numbers, Scores]:
-    """The keys, and of every child its key's number, its cell's and its score; what several runs share counts once."""
+    """Return the keys, and each child's key number, cell number and score; children that runs share count once."""
     numbers: dict[str, int] = {}
     columns: list[tuple[Numbers, Numbers, Scores, NDArray[np.bool_]]] = []
     for record in records:
@@ -79,7 +79,7 @@ def _evaluations(records: Iterable[Judged], cells: Mapping[Cell, int]) -> tuple[
     if not columns:
         return [], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     rules, places, scores, errors = map(np.concatenate, zip(*columns, strict=True))
-    order = np.argsort(errors, kind="stable")  # errors last: another machine or hour may have done better
+    order = np.argsort(errors, kind="stable")  # errors last: another machine or hour may have succeeded
     rules, places, scores = rules[order], places[order], scores[order]
     _, first = np.unique(rules * len(cells) + places, return_index=True)
     return list(numbers), rules[first], places[first], scores[first]
@@ -88,13 +88,13 @@ def _evaluations(records: Iterable[Judged], cells: Mapping[Cell, int]) -> tuple[
 def _levels(
     rules: Numbers, places: Numbers, scores: Scores, *, rules_count: int, cells_count: int, chance: float
 ) -> Scores:
-    """The levels by cell, from the good rules that were trained on two cells or more."""
+    """Return the levels by cell, from the good rules that were trained on two or more cells."""
     means = _means(rules, scores, rules_count)
     shared = np.bincount(rules, minlength=rules_count) > 1
     if not shared.any():
         return np.zeros(cells_count)
     bar = chance + GOOD * (means[shared].max() - chance)
-    trained = scores > (chance + bar) / 2  # where a good rule came to nothing, that tells of itself, not of the seed
+    trained = scores > (chance + bar) / 2  # a good rule that failed says something about itself, not about the seed
     kept = (shared & (means >= bar))[rules] & trained
     names, rules = np.unique(rules[kept], return_inverse=True)
     places, scores = places[kept], scores[kept]

@@ -1,15 +1,15 @@
 """Which rules the searches of a board put forward to be confirmed (protocol §3: a search only nominates).
 
-Two ways, both free of what a seed gives to all that train on it (**D**): scores as they are would nominate from the
-luckiest seed alone, as they once did, and miss the better rules of the others.
+There are two ways, and neither depends on how lucky a seed is (**D**). Raw scores would nominate from the luckiest seed
+alone, as they once did, and miss the better rules of the other seeds.
 
 - **By lead**: each searcher's best rules by their lead over the seeds they were trained on (``levels``). A rule's lead
-  is the mean over all its children, whichever searcher trained them: the best of several would be the luckiest one.
-- **Finals**: the final best of every run, so that each seed nominates and nothing is compared between seeds; it is
-  also what a search would have handed over had it been the only one.
+  is the mean over all its children, whichever searcher trained them: the best of several would be the luckiest.
+- **Finals**: the final best of every run, so that each seed nominates and nothing is compared between seeds. It is also
+  what a search would have returned had it been the only one.
 
-A confirmation's header names the way, by the sentences below, before anything is retrained. Another way, or a change to
-one of these, takes another sentence.
+A confirmation's header names the way, by the sentences below, before anything is retrained. A new way, or a change to
+one of these, needs a new sentence.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ BY_HAND = "{count} named by hand"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nominee:
-    """A rule put forward.
+    """A nominated rule.
 
     Attributes:
         rule: the first string that earned ``score``; others with its key are the same function.
         key: its canonical form.
-        score: the best search score that it earned.
-        lead: its mean score less what its seeds give.
+        score: its best search score.
+        lead: its mean score minus the levels of its seeds.
     """
 
     rule: Rule
@@ -52,7 +52,7 @@ class Nominee:
 
 
 def way(*, top: int, finals: bool, unfinished: bool = False, by_hand: int = 0) -> str:
-    """How the rules of a confirmation are chosen, as its header says it; empty where all are named by hand."""
+    """Say how the rules of a confirmation are chosen, as its header does; empty if all are named by hand."""
     ways = [FINALS] * finals + [LEAD.format(top=top)] * (top > 0)
     if not ways:
         return ""
@@ -62,20 +62,20 @@ def way(*, top: int, finals: bool, unfinished: bool = False, by_hand: int = 0) -
 def nominations(
     records: Iterable[Judged], board: Board, *, top: int, finals: bool = False, unfinished: bool = False
 ) -> list[Nominee]:
-    """The rules that the runs of a board put forward, every function once.
+    """Return the rules that the runs of a board nominate, every function once.
 
-    Runs that have not used up their budget nominate nothing unless asked to (**D**): who is stopped early must not
-    have the luckier half of a search. What they trained still tells of the seeds.
+    Unfinished runs nominate nothing unless asked to (**D**): a search that is stopped early must not profit from a
+    lucky start. What they trained still counts for the seeds' levels.
 
     Args:
-        records: of one store.
+        records: the runs of one store.
         board: the searchers' board whose runs nominate.
-        top: the most rules of each searcher by lead; 0 for none.
-        finals: the final best of every run.
-        unfinished: let unfinished runs nominate, too.
+        top: how many rules of each searcher to nominate by lead at most; 0 for none.
+        finals: whether to nominate the final best of every run.
+        unfinished: whether unfinished runs nominate, too.
 
     Returns:
-        By lead, the best first. A rule that several searchers nominate stands for all of them.
+        The nominees by lead, the best first. A rule that several searchers nominate is listed once.
     """
     runs = _of(records, board.comparable)
     leads = standing(runs, chance=board.protocol.chance).leads
@@ -97,7 +97,7 @@ def nominations(
 
 
 def _trained(runs: Iterable[Results]) -> set[str]:
-    """The keys of the rules that did not only fail."""
+    """Return the keys of the rules that trained successfully at least once."""
     return {
         key
         for results in runs
@@ -107,7 +107,7 @@ def _trained(runs: Iterable[Results]) -> set[str]:
 
 
 def _best(runs: Iterable[Results], keys: Collection[str]) -> dict[str, tuple[float, str]]:
-    """The best score of some rules, with the first string that earned it."""
+    """Return the best score of each rule, with the first string that earned it."""
     best: dict[str, tuple[float, str]] = {}
     for results in runs:
         columns = (results.keys, results.rules, results.statuses, results.scores)
@@ -124,15 +124,15 @@ class _Find:
 
 
 def finders(records: Iterable[Judged], comparable: str, keys: Collection[str]) -> dict[str, tuple[Finder, ...]]:
-    """Who found which rule, nominated or not.
+    """Return who found each rule, nominated or not.
 
     Args:
-        records: of one store.
-        comparable: of the searches to look at.
+        records: the runs of one store.
+        comparable: the comparable hash of the searches to look at.
         keys: the rules' canonical forms.
 
     Returns:
-        For every rule that was found, its finders, the highest search score first.
+        The finders of every rule that was found, the highest search score first.
     """
     runs = _of(records, comparable)
     named, _ = labels([record.header for record in runs]) if runs else ({}, [])
@@ -151,7 +151,7 @@ def finders(records: Iterable[Judged], comparable: str, keys: Collection[str]) -
 
 
 def _of(records: Iterable[Judged], comparable: str) -> Sequence[Judged]:
-    """The searches of one comparable group, one copy of each."""
+    """Return the searches of one comparable group, one copy of each."""
     kept, _ = distinct(
         [record for record in records if record.header.searches and record.header.comparable == comparable]
     )

@@ -14,7 +14,7 @@ EMPTY = "No confirmed rules yet. `harness confirm` retrains the best ones on fre
 
 
 def page(board: RulesBoard, number: int = 0) -> Page:
-    """A board of confirmed rules, numbered where there are several."""
+    """Return the page of a board of confirmed rules, numbered if there are several."""
     tables = (_figures(board), _differences(board), _costs(board), _origins(board), _unfinished(board))
     return Page(
         f"Confirmed rules {number}" if number else "Confirmed rules",
@@ -25,7 +25,7 @@ def page(board: RulesBoard, number: int = 0) -> Page:
 
 
 def facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
-    """What all retrainings of a board share, as (name, text) lines."""
+    """Return what all retrainings of a board share, as (name, text) lines."""
     protocol, searched = board.protocol, board.searched
     facts = [
         ("protocol", f"{protocol.name} v{protocol.version} ({protocol.hash[:SHOWN_DIGITS]})"),
@@ -43,7 +43,7 @@ def facts(board: RulesBoard) -> tuple[tuple[str, str], ...]:
             )
         )
     if board.nominated:
-        facts.append(("nominated", f"{board.nominated}; settled before any was retrained"))
+        facts.append(("nominated", f"{board.nominated}; fixed before any was retrained"))
     facts += made_by(board.commits, board.hardware)
     return tuple((name, plain(text)) for name, text in facts)
 
@@ -63,15 +63,15 @@ def _figures(board: RulesBoard) -> TableText:
 
 
 def _median(each: ConfirmedRule) -> float:
-    """The median over seeds of the score that it is ranked by: a mean of figures could be infinite."""
+    """Return the median over seeds of the score that ranks it: a mean of figures could be infinite."""
     return averages.median(one.validation if each.test is None else one.test or 0.0 for one in each.retrainings)
 
 
 def _differences(board: RulesBoard) -> TableText:
-    """Whether that differs from what the best known optimizer earns; without rows where there is none."""
+    """Return the differences from the best known optimizer; a table without rows if there is none."""
     best = next((each.known for each in board.rules if each.key == board.best_known), "")
     columns = (
-        *(Column("", right=True), Column(f"less {best}", right=True), Column("p", right=True)),
+        *(Column("", right=True), Column(f"difference from {best}", right=True), Column("p", right=True)),
         Column("rule", code=True),
     )
     shown = board.rules if best else ()
@@ -89,12 +89,12 @@ def _versus(each: ConfirmedRule, board: RulesBoard) -> tuple[str, str]:
 
 
 def paired_chance(paired: Paired) -> str:
-    """The p value of a rule's comparison after Holm's correction, or that it has too few seeds for one."""
+    """Return the p value of a rule's comparison after Holm's correction, or "too few" if it has too few seeds."""
     return "too few" if paired.underpowered else chance(paired.adjusted)
 
 
 def _costs(board: RulesBoard) -> TableText:
-    """What a user of the rule pays, and how steadily it trains; failures only where there were any."""
+    """Return what each rule costs its users, and how reliably it trains; failures only if there were any."""
     counted = board.protocol.count("train_examples") is not None
     to_target = [] if not counted else ["examples" if board.target is None else f"to {board.target:.3f}"]
     reached = "reached" if counted or board.target is None else f"reached {board.target:.3f}"
@@ -122,7 +122,7 @@ def _costs(board: RulesBoard) -> TableText:
 
 
 def _origins(board: RulesBoard) -> TableText:
-    """Where the found rules come from, and what is left of their search scores."""
+    """Return where the rules were found, and how much of their search scores remains."""
     columns = (
         Column("", right=True),
         Column("search score", right=True),
@@ -153,7 +153,7 @@ def _unfinished(board: RulesBoard) -> TableText:
 
 
 def notes(board: RulesBoard) -> tuple[str, ...]:
-    """What must be known to read the tables rightly, a sentence or two each."""
+    """Return notes on how to read the tables, of one or two sentences each."""
     return tuple(map(plain, (*_explained(board), *board.notes)))
 
 
@@ -164,13 +164,15 @@ def _explained(board: RulesBoard) -> list[str]:
     told = [
         f"Means over seeds with their {CONFIDENCE:.0%} bootstrap intervals"
         + (", which are too narrow for so few seeds" if fewest < FEW_SEEDS else "")
-        + ". All rules of a seed train from the same weights on the same batches."
+        + ". All rules with one seed train from the same weights on the same batches."
     ]
     if board.tested:
         kind = "images" if board.protocol.inputs == "images" else "examples"
-        told.append(f"Test: all test {kind} of the data set, which no search sees, scored once, after the last epoch.")
+        told.append(
+            f"Test: the score on all test {kind} of the data set, which no search sees, taken after the last epoch."
+        )
     for title in translated(board.protocol):
-        told.append(f"{title}: of the median {'test' if board.tested else 'validation'} score over seeds.")
+        told.append(f"{title}: the metric of the median {'test' if board.tested else 'validation'} score over seeds.")
     if board.best_known:
         told.append(_comparison(board))
     if not any(each.diverged or each.errors for each in board.rules):
@@ -179,7 +181,7 @@ def _explained(board: RulesBoard) -> list[str]:
         share = "nine tenths of what the best known optimizer gains over chance"
         counted = board.protocol.count("train_examples") is not None
         told.append(
-            f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches {share}; their "
+            f"To {board.target:.3f}: training examples at the chosen λ until validation first reaches {share}; "
             "median over seeds."
             if counted
             else f"Reached {board.target:.3f}: retrainings whose validation score reached {share}."
@@ -187,22 +189,22 @@ def _explained(board: RulesBoard) -> list[str]:
     told.append(
         "Means: running means kept beside the weights, each a vector as long as they are. Nodes: of the rule's "
         "canonical expression."
-        + (" Of other optimizers neither is known." if any(each.means is None for each in board.rules) else "")
+        + (" Neither is known for other optimizers." if any(each.means is None for each in board.rules) else "")
     )
     if any(each.drop is not None for each in board.rules):
-        told.append("Drop: the best search score, biased upward, less the mean validation score here.")
+        told.append("Drop: the best search score, biased upward, minus the mean validation score here.")
     return told
 
 
 def _comparison(board: RulesBoard) -> str:
-    """Name the test, what it could show at all, and which way the choice of the rival errs."""
+    """Name the test, what it can show at all, and in whose favour the choice of the best known optimizer errs."""
     pairs = [each.paired for each in board.rules if each.paired is not None]
     kind = f"{sign_flips([len(each.seeds) for each in pairs])} " if pairs else ""
     text = (
         f"p: {kind}sign-flip test of the differences by seed, after Holm's correction for all rules listed. The best "
         "known optimizer is the one with the highest mean validation score here"
     )
-    text += "." if board.tested else ": a lucky choice by that much, which errs against the found rules."
+    text += "." if board.tested else "; choosing the luckiest errs against the found rules."
     short = [each for each in pairs if each.underpowered]
     if short:
         least = max(each.least for each in short)
@@ -220,7 +222,7 @@ def _name(each: ConfirmedRule) -> str:
 
 
 def _rates(each: ConfirmedRule) -> str:
-    """The λs that were chosen."""
+    """Return the range of the learning rates that were chosen."""
     chosen = sorted({one.learning_rate for one in each.retrainings if one.learning_rate is not None})
     if not chosen:
         return "none"
@@ -228,5 +230,5 @@ def _rates(each: ConfirmedRule) -> str:
 
 
 def pages(boards: Sequence[RulesBoard]) -> list[Page]:
-    """All boards, numbered where there are several."""
+    """Return the pages of all boards, numbered if there are several."""
     return [page(each, number if len(boards) > 1 else 0) for number, each in enumerate(boards, 1)]

@@ -1,4 +1,4 @@
-"""Which rules a confirmation retrains, and by what: chosen from searches that are judged, or named by hand."""
+"""Which rules a confirmation retrains, and how: chosen from finished searches, or named by hand."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from harness.registry import Kind, entries
 from harness.space.grammar import Space
 from harness.space.vocabulary import ARXIV2, edition_with
 
-UNSEARCHED_PROTOCOL, UNSEARCHED_DATA = "quick", "auto"  # of rules that no search found
+UNSEARCHED_PROTOCOL, UNSEARCHED_DATA = "quick", "auto"  # for rules that no search found
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to retrain, and by what.
+    """What to retrain, and how.
 
     Attributes:
         rules: the known optimizers first; those named by hand can be other candidates than rules.
-        searched: the searchers' board that they are from; None if no search did.
-        space: the searched one, or the whole language.
+        searched: the searchers' board that they come from; None if no search found them.
+        space: the space that was searched, or the whole language.
         protocol: how rules are retrained.
         data: registry name of the data set, or the data set itself.
-        as_searched: whether that must be the very data set that was searched on.
-        nominated: how the rules were chosen; empty where all were named by hand.
-        reference: what ``--protocol`` took where that is not the protocol's own name.
+        as_searched: whether that must be exactly the data set that was searched on.
+        nominated: how the rules were chosen; empty if all were named by hand.
+        reference: the text of ``--protocol`` if that is not the protocol's own name.
     """
 
     rules: tuple[Candidate, ...]
@@ -61,19 +61,19 @@ def planned(
     """Choose the rules.
 
     Args:
-        ledger: with the searches that nominate rules.
+        ledger: the ledger that holds the searches.
         own: candidates named by hand.
-        top: best rules of each searcher to take.
-        finals: take the final best of every run.
-        board: whose rules, by the number of the searchers' board.
-        unfinished: let unfinished runs nominate, too.
-        protocol: how rules are retrained; None for the searched one.
-        reference: what ``--protocol`` took where that is not the protocol's own name.
-        data: registry name of the data set, or the data set itself; None for the searched one.
+        top: how many of the best rules of each searcher to take.
+        finals: whether to take the final best of every run.
+        board: number of the searchers' board that nominates; None if there is only one.
+        unfinished: whether unfinished runs nominate, too.
+        protocol: how rules are retrained; None for the protocol of the searches.
+        reference: the text of ``--protocol`` if that is not the protocol's own name.
+        data: registry name of the data set, or the data set itself; None for the data of the searches.
 
     Raises:
-        LedgerError: the store has no searches to nominate any, or several groups of them and none was chosen.
-        ProtocolError: the searched protocol is another one now, or not registered here.
+        LedgerError: the store has no searches to nominate rules, or several groups of them and none was chosen.
+        ProtocolError: the protocol of the searches has changed since, or is not registered here.
     """
     if not (top or finals):
         rules = to_confirm(own)
@@ -85,8 +85,8 @@ def planned(
     searched = _searched(records, board=board, unfinished=unfinished)
     nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
     if not nominated:
-        what = f"rules to confirm, board {board or 1}"
-        hint = "Search on, or name rules with --rule"
+        what = f"rules to confirm on board {board or 1}"
+        hint = "Search for longer, or name rules with --rule"
         raise LedgerError(message(what, expected="a search that found one", got="children that all failed", hint=hint))
     scoring = protocol or _searched_protocol(records, searched)
     return Plan(
@@ -102,35 +102,35 @@ def planned(
 
 
 def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: bool) -> Board:
-    """The searchers' board whose rules are to be confirmed: the one asked for, or the only one with runs that count.
+    """Return the searchers' board whose rules to confirm: the one asked for, or the only one with runs that count.
 
     Raises:
-        LedgerError: there is none, or there are several to choose from.
+        LedgerError: there is none, or there are several and none was chosen.
     """
     found = boards(records, top=0)
     counting = [(number, each) for number, each in enumerate(found, 1) if each.rows or unfinished]
     if board is not None:
         counting = [(number, each) for number, each in counting if number == board]
-    what = "searches to confirm" if board is None else f"searches to confirm, board {board}"
+    what = "searches to confirm" if board is None else f"searches to confirm on board {board}"
     if not counting:
         asked = found if board is None else found[board - 1 : board]
         got = f"{sum(len(each.unfinished) for each in asked)} unfinished" if asked else "none"
         if board is not None and found and not asked:
             got = f"only boards 1 to {len(found)}"
-        hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
+        hint = "Let one finish, use unfinished ones with --unfinished, or name rules with --rule"
         raise LedgerError(message(what, expected="finished ones in the ledger", got=got, hint=hint))
     if len(counting) > 1:
         told = "; ".join(f"{number} is {_described(each)}" for number, each in counting)
         hint = f"Choose with --board: {told}"
-        raise LedgerError(message(what, expected="one board of them", got=f"{len(counting)} boards", hint=hint))
+        raise LedgerError(message(what, expected="a single board", got=f"{len(counting)} boards", hint=hint))
     return counting[0][1]
 
 
 def _searched_protocol(records: Sequence[RunResults], searched: Board) -> TaskProtocol:
-    """The protocol that searches were scored by, as it is today.
+    """Return the protocol that scored the searches, as it is today.
 
     Raises:
-        ProtocolError: it is another one now, or it is not registered: what a record names is not imported unasked.
+        ProtocolError: it has changed since, or it is not registered: code that a record names is not imported unasked.
     """
     name = searched.protocol.name
     if name not in entries(Kind.PROTOCOL):
@@ -146,7 +146,7 @@ def _searched_protocol(records: Sequence[RunResults], searched: Board) -> TaskPr
                 f"protocol {protocol.name}",
                 expected=f"v{searched.protocol.version} ({searched.protocol.hash}), by which the searches were scored",
                 got=f"v{protocol.version} ({protocol.hash})",
-                hint="Go back to the version of this program that searched, or choose another way with --protocol",
+                hint="Use the version of this program that searched, or choose a protocol with --protocol",
             )
         )
     return protocol

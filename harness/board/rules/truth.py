@@ -1,7 +1,7 @@
 """The truth of a table: its best rules and the known optimizers on fresh seeds (protocol §5).
 
-The luckiest of a thousand near-ties lies some three standard deviations too high, so what selected a rule says nothing
-of its worth: truth is the mean over fresh seeds alone.
+The luckiest of a thousand nearly equal rules scores some three standard deviations too high, so the scores that
+selected a rule say nothing about its worth. Truth is the mean over fresh seeds alone.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ BEST, SEEDS = 200, range(10)
 
 
 Scored = Sequence[tuple[Rule, Sequence[Outcome]]]
-"""The rules of a table in its order, each with the outcomes of its replicates."""
+"""The rules of a table in the table's order, each with the outcomes of its replicates."""
 
 
 def best(scored: Scored, count: int) -> list[Rule]:
-    """The rules with the highest mean score of their replicates, the best first; the earlier in the table of equals.
+    """Return the rules with the highest mean score over replicates, the best first; ties in the table's order.
 
     Args:
         scored: the whole table.
-        count: how many.
+        count: how many rules to return.
     """
     means = [(-statistics.fmean(each.score for each in own), place) for place, (_, own) in enumerate(scored)]
     return [scored[place][0] for _, place in sorted(means)[:count]]
 
 
 def plan_of(table: TableSpec, scored: Scored, *, data: str) -> Plan:
-    """What a confirmation retrains to know a table's truth.
+    """Return the plan of the confirmation that finds out a table's truth.
 
     Args:
         table: which table.
-        scored: all of it.
+        scored: the whole table.
         data: registry name of the data set.
     """
     chosen = f"the best {BEST} of table {table.name} by the mean of {table.replicates} replicates"
@@ -51,12 +51,12 @@ def plan_of(table: TableSpec, scored: Scored, *, data: str) -> Plan:
 
 
 def retrained(folder: Path, table: TableSpec, plan: Plan) -> Iterator[tuple[Path, Archive]]:
-    """The files of all fresh seeds with their runs, whose entries are the plan's rules in their order.
+    """Yield the file of each fresh seed with its run, whose entries are the plan's rules in order.
 
     Args:
-        folder: of the files.
+        folder: folder of the files.
         table: which table.
-        plan: what they have to hold.
+        plan: what the files have to hold.
 
     Raises:
         LedgerError: one is missing, is damaged, or holds something else.
@@ -72,27 +72,27 @@ def retrained(folder: Path, table: TableSpec, plan: Plan) -> Iterator[tuple[Path
         archive = decode(path)
         whole = [entry.rule for entry in archive.entries if entry.outcome is not None]
         if whole != list(plan.rules):
-            hint = f"Delete it, and make it again with `harness table truth {table.name}`"
-            expected = f"all {len(plan.rules)} rules in their order"
-            raise LedgerError(message(f"truth {path}", expected=expected, got=f"{len(whole)} whole ones", hint=hint))
+            hint = f"Delete it and make it again with `harness table truth {table.name}`"
+            expected = f"all {len(plan.rules)} rules in order"
+            raise LedgerError(message(f"truth {path}", expected=expected, got=f"{len(whole)} complete", hint=hint))
         yield path, archive
 
 
 def file_of(table: TableSpec, seed: int) -> str:
-    """The name of the file of one fresh seed, such as ``broad-truth-s0.jsonl.gz``."""
+    """Return the name of the file of one fresh seed, such as ``broad-truth-s0.jsonl.gz``."""
     return f"{table.name}-truth-s{seed}{SUFFIX}{COMPRESSED}"
 
 
 def is_known(path: Path, plan: Plan, seed: int) -> bool:
-    """Whether the file of a fresh seed is there, which is then final.
+    """Whether the file of a fresh seed exists; it is then final.
 
     Args:
-        path: where it would be.
+        path: path of the file.
         plan: what it has to hold.
-        seed: which.
+        seed: the fresh seed.
 
     Raises:
-        LedgerError: it holds something else, such as the truth of a table that was built anew since.
+        LedgerError: it holds something else, such as the truth of a table that was rebuilt since.
     """
     if not path.exists():
         return False

@@ -1,8 +1,8 @@
 """Random search by many draws: what uniform random search earns on average, from all its evaluations in the store.
 
-One random run is itself a matter of luck. But all charged proposals of a random run are uniform draws, in whatever
-order; so the best-so-far curve of a search for k children, averaged over all orders and choices of draws, is known in
-closed form (``statistics.expected_best``), and a run of thousands of children serves every smaller budget.
+A single random run is a matter of luck. But all charged proposals of a random run are uniform draws, in any order. So
+the best-so-far curve of a search for k children, averaged over all orders and choices of draws, is known in closed form
+(``statistics.expected_best``), and a run of thousands of children serves every smaller budget.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ class _Draws:
     """The draws of one seed.
 
     Attributes:
-        scores: of each charged draw, by its token string: longer runs of the seed repeat the shorter ones' draws.
-        all_there_is: whether a run ended early, so that there is no more to draw.
+        scores: the score of each charged draw, by its token string, since longer runs of a seed repeat the shorter
+            ones' draws.
+        all_there_is: whether a run ended early, so that nothing is left to draw.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
@@ -37,17 +38,17 @@ class _Draws:
 
 
 def many_draws(headers: Sequence[RunHeader], store: Sequence[Judged]) -> tuple[Reference, ...]:
-    """The references of one board: one for each environment of its runs that has enough random draws.
+    """Return the references of one board: one for each environment of its runs that has enough random draws.
 
     Curves are made for each seed and then averaged (**D**): a seed has its own initial weights and batches, and the
-    best over several seeds' scores would be the luckiest seed's, which no search could earn. A seed with fewer draws
-    than the budget has children says nothing about the curve's end and is left out, unless its run ended early. The
-    draws of a seed are taken for exchangeable (**D**): true but for functions of many strings, which tend to be met
-    early, and whose later strings are free.
+    best over several seeds would be the luckiest seed's score, which no search could earn. A seed with fewer draws than
+    the budget's children says nothing about the curve's end and is left out, unless its run ended early. The draws of a
+    seed are assumed to be exchangeable (**D**). That is true except for functions with many strings, which tend to be
+    met early and whose later strings are free.
 
     Args:
-        headers: of the board's runs: equal space, protocol, data and budget.
-        store: all runs that are known, of any budget and searcher.
+        headers: headers of the board's runs, with equal space, protocol, data and budget.
+        store: all known runs, of any budget and searcher.
     """
     header = headers[0]
     children = header.budget.children
@@ -68,7 +69,7 @@ def many_draws(headers: Sequence[RunHeader], store: Sequence[Judged]) -> tuple[R
 
 
 def _alike(one: RunHeader, other: RunHeader) -> bool:
-    """Whether two runs search one space by one protocol on the same data, whatever their budgets."""
+    """Whether two runs have the same space, protocol and data, whatever their budgets."""
     return (one.space, one.protocol.hash, one.data_fingerprint) == (
         other.space,
         other.protocol.hash,
@@ -77,7 +78,7 @@ def _alike(one: RunHeader, other: RunHeader) -> bool:
 
 
 def _gather(draws: _Draws, record: Judged) -> None:
-    """Add a run's charged draws, up to the first that is not complete: those after it are the ones that train fast."""
+    """Add a run's charged draws up to the first incomplete one, since only fast ones are complete after that."""
     results = record.results
     gap = next((place for place, number in enumerate(results.numbers) if number != place), len(results))
     whole = zip(results.rules[:gap], results.scores[:gap], results.charged[:gap], strict=True)

@@ -1,4 +1,4 @@
-"""What a board holds: plain frozen data, which every format prints."""
+"""The content of a board: plain frozen data, which every format prints."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from harness.space.grammar import Space
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nomination:
-    """A rule that a search put forward, with its search score: the best of many, so biased upward until confirmed.
+    """A rule nominated by a search, with its search score, which is the best of many and so biased upward.
 
     Attributes:
         rule: the first string that earned ``score``; others with its key are the same function.
         key: its canonical form.
-        score: the best it earned.
-        mean: over the children trained with it, one a seed; one that failed counts with chance, its score.
-        seed: the run's seed that ``score`` was earned under.
+        score: its best score.
+        mean: mean score over the children trained with it, one per seed; a failed child counts with its score, chance.
+        seed: seed of the run that earned ``score``.
         learning_rate: the λ chosen there.
-        children: trainings that ``mean`` is over.
-        found: times it was proposed, duplicates included.
+        children: how many children ``mean`` is over.
+        found: how often it was proposed, including duplicates.
         searchers: labels of the entrants that proposed it.
     """
 
@@ -145,18 +145,18 @@ class RandomRegret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One entrant: a searcher with its settings, over the seeds it has finished.
+    """One entrant: a searcher with its settings, over the seeds that it has finished.
 
     Attributes:
-        label: its name on this board, with what tells it from its namesakes.
+        label: its name on this board, with what distinguishes it from other entrants of the same searcher.
         searcher: its registry name, or ``module:attribute``.
         version: the factory's version.
-        settings: by name.
+        settings: its settings by name.
         asynchronous: whether results were told as they finished.
         environment: what else its scores depend on.
-        places: the best and the worst place it may hold, given the comparisons; ``(1, 1)`` leads. Of an entrant that
-            never searched: among all, while the others are placed without it.
-        seeds: of its finished runs, ascending.
+        places: the best and the worst place that the comparisons allow; ``(1, 1)`` leads. For an entrant that never
+            searched: among all entrants, while the others are placed without it.
+        seeds: seeds of its finished runs, ascending.
         areas: normalised area under best-so-far, by seed.
         finals: final best, by seed.
         area: mean of ``areas``.
@@ -164,13 +164,13 @@ class Row:
         curve: median over seeds of best-so-far, after each child of the budget.
         band: lower and upper quartile over seeds, likewise.
         reached: how soon its runs reached the protocol's targets, by target.
-        against_random: its area less random search's; None for that itself, and where it has not raced.
+        against_random: its area minus random search's; None for random search itself, and if that did not race.
         best: its best rule; None if it proposed nothing.
-        children: charged, over all seeds; ``proposals`` less ``duplicates``.
-        startup: of the children of one run, how many came before any result could decide a proposal; 0 for a search
-            that learns nothing, None where nobody can tell.
-        searched: whether a run went beyond that; one that did not is no evidence of how its searcher searches.
-        proposals: made, over all seeds.
+        children: charged children over all seeds: ``proposals`` minus ``duplicates``.
+        startup: how many of a run's children came before any result could decide a proposal; 0 for a search that learns
+            nothing, None if unknown.
+        searched: whether a run went beyond its start-up; one that did not says nothing about how its searcher searches.
+        proposals: proposals made over all seeds.
         duplicates: proposals equal, as functions, to an earlier one of their run.
         diverged: charged children that diverged.
         errors: charged children that could not be trained.
@@ -207,7 +207,7 @@ class Row:
 
     @property
     def begun(self) -> str:
-        """In a few words, how many children of a run were start-up: ``5 of 12``."""
+        """How many children of a run were start-up, in a few words: ``5 of 12``."""
         if not self.startup:
             return "not told" if self.startup is None else "none"
         children = len(self.curve)
@@ -216,13 +216,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What uniform random search earns on average, from many draws or from a whole table: a yardstick without a place.
+    """What uniform random search earns on average, from many draws or a whole table: a reference without a place.
 
     Attributes:
         label: its name on this board.
-        environment: what else its scores depend on; nothing where a table is known.
-        evaluations: draws that it rests on, over all seeds, or outcomes of the table.
-        seeds: of the runs that they are from, ascending; of a table none, nor areas and finals by seed.
+        environment: what else its scores depend on; empty if the table is known.
+        evaluations: how many draws it is based on, over all seeds, or how many outcomes of the table.
+        seeds: seeds of the runs that they are from, ascending; a table has none, nor areas and finals by seed.
         areas: normalised area under the expected best-so-far, by seed.
         finals: expected final best, by seed.
         area: mean of ``areas``.
@@ -249,10 +249,10 @@ class RetrainedRow:
 
     Attributes:
         label: its name on this board.
-        places: the best and the worst place it may hold by this figure.
-        seeds: of its runs, ascending.
-        scores: by run, the mean over the fresh seeds of its final best's validation score.
-        mean: of ``scores``.
+        places: the best and the worst place that this figure allows.
+        seeds: seeds of its runs, ascending.
+        scores: for each run, the mean validation score of its final best over the fresh seeds.
+        mean: mean of ``scores``.
     """
 
     label: str
@@ -264,14 +264,14 @@ class RetrainedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrained:
-    """The final best of each run, trained again on fresh seeds.
+    """The final best of each run, retrained on fresh seeds.
 
     Attributes:
-        seeds: the fresh ones, ascending, the same for all.
+        seeds: the fresh seeds, ascending, the same for all.
         environment: what else the scores depend on.
         rows: the entrants whose final bests were all retrained, the highest mean first.
-        comparisons: of every two rows, by shared seed of their runs.
-        missing: labels of the others that have finished.
+        comparisons: comparisons of every two rows, by shared seed of their runs.
+        missing: labels of the other entrants that have finished.
     """
 
     seeds: tuple[int, ...]
@@ -286,11 +286,11 @@ class Unfinished:
     """A run that has not used up its budget: shown, never ranked.
 
     Attributes:
-        run: its name.
-        label: its entrant's.
-        seed: the run's.
+        run: the run's name.
+        label: its entrant's label.
+        seed: the run's seed.
         state: ``running``, ``stopped``, or ``interrupted`` when its process died.
-        children: charged so far.
+        children: children charged so far.
         best: best score so far; None before the first child that is OK.
     """
 
@@ -312,19 +312,19 @@ class Board:
         protocol: how children were scored.
         data: the data set's name.
         fingerprint: hash of its decoded arrays.
-        budget: of every run.
-        commits: of the code that searched, each once.
+        budget: the budget of every run.
+        commits: commits of the code that searched, each once.
         hardware: processors or GPUs that children trained on, each once.
         rows: finished entrants, by mean area, the best first.
-        comparisons: of the areas of every two rows, the upper one first.
-        retrained: what the runs' final bests earn on fresh seeds; None where none was retrained whole.
-        references: random search by many draws, one for each environment that the store holds enough draws of; over a
-            table the one that the table itself gives.
+        comparisons: comparisons of the areas of every two rows, the upper one first.
+        retrained: what the runs' final bests earn on fresh seeds; None if no searcher's were all retrained.
+        references: random search by many draws, one for each environment with enough draws in the store; over a table
+            the one that the table itself gives.
         unfinished: runs without a place.
-        rules: the best distinct rules of all these runs, unfinished ones too.
+        rules: the best distinct rules of all these runs, including unfinished ones.
         apart: why this board is not merged with each of the boards before it.
-        notes: what must be known to read the rows rightly.
-        truth: of the table that was searched; None where children were trained, or the table cannot be read.
+        notes: notes on how to read the rows.
+        truth: truth of the table that was searched; None if children were trained, or the table cannot be read.
         regrets: comparisons of the final regret of every two rows, the upper one first; none without a table.
     """
 

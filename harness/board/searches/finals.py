@@ -1,7 +1,7 @@
-"""What each run's final best earns on fresh seeds: the figure beside area that no lucky seed can win (protocol §3).
+"""What each run's final best earns on fresh seeds: a figure that no lucky seed can improve (protocol §3).
 
-Area and final best are search scores, the best of many noisy ones: who draws more, or has the luckier seed, has more of
-them. Here every final best was trained again, by ``harness confirm --finals``, on seeds that no search has seen.
+Area and final best are search scores, the best of many noisy ones, so more draws or a luckier seed raise them. Here
+every final best was retrained, by ``harness confirm --finals``, on seeds that no search has seen.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from harness.race.store.rows import candidate_from
 from harness.seeds import derive_seed
 
 Finals = Mapping[str, Mapping[int, str | None]]
-"""By label and the run's seed: the key of the final best; None where every child failed."""
+"""By label and the run's seed: the key of the final best; None if every child failed."""
 Fresh = Mapping[int, Mapping[str, float]]
 """By fresh seed and key: the validation score."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Whose final bests were all retrained on which seeds of one environment."""
+    """The entrants whose final bests were all retrained, and on which seeds of one environment."""
 
     labels: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -40,20 +40,21 @@ class _Choice:
 def retrained(
     finished: Mapping[str, Sequence[Judged]], header: RunHeader, confirmations: Iterable[Judged]
 ) -> Retrained | None:
-    """Judge searchers by the fresh scores of their runs' final bests.
+    """Compare searchers by what their runs' final bests earn on fresh seeds.
 
-    A run's figure is the mean over the fresh seeds; one that found nothing has chance, as in its area. All runs are
-    measured on the same fresh seeds of one environment (**D**): those on which the final bests of most searchers are
-    all retrained. A searcher with one that is not is left out, for the best of its runs would speak for all. It is the
-    validation score (**D**), as in the area; a test score chooses nothing, between searchers neither.
+    A run's figure is the mean over the fresh seeds; a run that found nothing scores chance, as in its area. All runs
+    are measured on the same fresh seeds of one environment (**D**): those on which all final bests of the most
+    searchers are retrained. A searcher with a final best that is not retrained is left out, since its best runs alone
+    would represent it. The figure is the validation score (**D**), as in the area; test scores are not used for any
+    choice, not even between searchers.
 
     Args:
         finished: finished runs by the searcher's label.
-        header: of one of them: the protocol and data that the confirmations must share.
-        confirmations: of the same store; unfinished ones do not count.
+        header: header of one of them, with the protocol and data that the confirmations must share.
+        confirmations: confirmations of the same store; unfinished ones do not count.
 
     Returns:
-        The figures; None where no searcher's final bests were all retrained.
+        The figures; None if no searcher's final bests were all retrained.
     """
     alike = [
         record
@@ -107,7 +108,7 @@ def _final(record: Judged) -> str | None:
 
 
 def _key(tokens: str, stored: str) -> str:
-    """A candidate's key of today: searches and their confirmation may be of different versions of the language."""
+    """Return a candidate's key today: searches and their confirmation may have different versions of the language."""
     try:
         return candidate_from(tokens).key
     except HarnessError:
@@ -115,7 +116,7 @@ def _key(tokens: str, stored: str) -> str:
 
 
 def _choice(finals: Finals, confirmations: Sequence[Judged]) -> _Choice | None:
-    """The environment and its seeds that tell of most searchers, and of these the one with most seeds."""
+    """Return the environment and seeds that cover the most searchers, and among these the most seeds."""
     wanted = {label: {key for key in own.values() if key is not None} for label, own in finals.items()}
     found: list[_Choice] = []
     for environment, fresh in _fresh(confirmations, set().union(*wanted.values())):
@@ -129,7 +130,7 @@ def _choice(finals: Finals, confirmations: Sequence[Judged]) -> _Choice | None:
 
 
 def _fresh(confirmations: Sequence[Judged], keys: set[str]) -> list[tuple[Mapping[str, str], Fresh]]:
-    """What rules earned on fresh seeds, by environment in the order begun."""
+    """Return what rules earned on fresh seeds, by environment in the order in which the runs began."""
     found: dict[str, tuple[Mapping[str, str], dict[int, dict[str, float]]]] = {}
     failed: set[tuple[str, int, str]] = set()
     for record in sorted(confirmations, key=lambda each: (each.started, each.header.seed, each.header.identity)):
@@ -141,7 +142,7 @@ def _fresh(confirmations: Sequence[Judged], keys: set[str]) -> list[tuple[Mappin
             slot = (header.environment_hash, header.seed, key := _key(tokens, stored))
             if key in keys and (key not in fresh[header.seed] or slot in failed):
                 fresh[header.seed][key] = score
-                (failed.add if status is Status.ERROR else failed.discard)(slot)  # another hour may do better
+                (failed.add if status is Status.ERROR else failed.discard)(slot)  # another hour may succeed
     return list(found.values())
 
 

@@ -11,7 +11,7 @@
       "commits": [str], "hardware": [str],   # of all its runs, each once
       "entrants": [{                         # by mean area, the best first
         "label", "searcher", "version", "settings": {...}, "async": bool, "environment": {...},
-        "places": [best, worst],             # the comparisons leave any place between open
+        "places": [best, worst],             # the comparisons allow any place between them
         "seeds": [int], "areas": [float], "finals": [float],        # by seed
         "area": {"mean", "low", "high"}, "final": {...},            # BCa; low and high null below three seeds
         "curve": [float],                    # median best-so-far after each child of the budget
@@ -19,24 +19,24 @@
         "targets": [{"target", "reached", "seeds",                  # k of n, and the median over all n seeds of the
                      "median": float or null,                       # children it took: null if beyond the budget
                      "children": [int or null]}],                   # by seed
-        "against_random": comparison or null,                       # this entrant less random search
-        "startup": int or null,              # children of a run before any result could decide one; null: not told
-        "searched": bool,                    # false: none came after these, and the others are placed without it
+        "against_random": comparison or null,                       # this entrant minus random search
+        "startup": int or null,              # children of a run before any result could decide one; null: unknown
+        "searched": bool,                    # false: there were no others, and the other entrants are placed without it
         "best": rule or null, "children", "proposals", "duplicates", "diverged", "errors", "seconds"}],
       "comparisons": [{                      # of every two entrants, the upper one first, over their shared seeds
         "first", "second", "pairs",
-        "difference": {"mean", "low", "high"} or null,              # in area, first less second
+        "difference": {"mean", "low", "high"} or null,              # in area, first minus second
         "p", "exact": bool,                  # two-sided sign-flip test; null without a shared seed
         "p_holm",                            # over all comparisons with six pairs or more; null below
         "verdict",                           # "different" (p_holm at most 0.05), "not separated" or "underpowered"
         "detectable"}],                      # minimum detectable effect; null if no difference is
-      "retrained": null or {                 # the final best of each run on fresh seeds, where all of a searcher's are
+      "retrained": null or {                 # the final best of each run on fresh seeds, for searchers with all of them
         "seeds": [int], "environment": {...},                       # the fresh seeds, the same for all
         "entrants": [{"label", "places", "seeds": [int],            # of its runs; by mean, the highest first
           "scores": [float], "mean": {"mean", "low", "high"}}],     # by run, the mean validation score over fresh seeds
         "comparisons": [comparison],                                # in that score
         "missing": [label]},
-      "references": [{                       # random search by many draws: no entrant, no place
+      "references": [{                       # random search by many draws: not an entrant, no place
         "label", "environment", "evaluations", "seeds", "areas", "finals", "area", "final",
         "curve": [float]}],                  # mean expected best-so-far after each child of the budget
       "rules": [{"rule", "tokens", "key", "score", "mean", "seed", "learning_rate", "children", "found", "searchers"}],
@@ -58,10 +58,10 @@ A board over a table, whose truth is known, has more (protocol §5)::
     reference["regret"]: {"searches", "final", "curve", "band", "mean": [float],        # simulated; the mean beside
       "tie_set": {"share": [float], "held", "reached", "median"}}                       # the median; shares of them
 
-**CSV** has one line an entrant, led by its board's columns, and after a board's entrants one line a reference, whose
-places are empty; settings, environment and targets are JSON in their cells. The columns of regret are there if a board
-is over a table; ``ties_held`` and ``ties_reached`` are shares of seeds. Schema 1 took places from overlapping
-intervals of Student's t; everything else in it is as it was.
+**CSV** has one line per entrant, which starts with its board's columns, and after a board's entrants one line per
+reference, whose places are empty; settings, environment and targets are JSON in their cells. The columns of regret are
+there if a board is over a table; ``ties_held`` and ``ties_reached`` are shares of seeds. Schema 1 took places from
+overlapping intervals of Student's t; everything else is the same.
 """
 
 from __future__ import annotations
@@ -241,13 +241,13 @@ def _comparison(each: Comparison) -> Json:
 
 
 def protocol(each: TaskProtocol) -> Json:
-    """How children were scored."""
+    """Return how children were scored."""
     metric = {} if each.metric is None else {"metric": dataclasses.asdict(each.metric)}
     return {"name": each.name, "version": each.version, "hash": each.hash, **metric}
 
 
 def interval(figure: Estimate) -> Json:
-    """A mean with the ends of its interval."""
+    """Return a mean with the ends of its interval."""
     return {"mean": figure.mean, "low": figure.low, "high": figure.high}
 
 
@@ -350,7 +350,7 @@ def _reference_line(number: int, board: Board, each: Reference) -> Json:
 
 
 def _head(number: int, board: Board, each: Row | Reference) -> Json:
-    """The cells that entrants and references share."""
+    """Return the cells that entrants and references share."""
     line: Json = {
         "board": number,
         "comparable": board.comparable,

@@ -1,4 +1,4 @@
-"""Ledger → tables, by pure functions: which runs may be compared, what each searcher earned (protocol §3, law 5)."""
+"""Pure functions that turn a ledger into boards: which runs are comparable, what searchers earned (protocol §3)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.race.store.rows import rule_from
 from harness.seeds import derive_seed
 
 TOP = 10  # best rules shown
-PAIRS_NAMED = 3  # pairs not separated that a note spells out
+PAIRS_NAMED = 3  # pairs not separated that a note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Find:
-    """One proposal, with who made it."""
+    """One proposal, with the entrant that made it."""
 
     label: str
     seed: int
@@ -54,12 +54,12 @@ class _Find:
 def boards(
     records: Iterable[Judged], *, top: int = TOP, only: str = "", truths: Truths = no_truth
 ) -> tuple[Board, ...]:
-    """Sort runs into boards, one for each comparable group, in the order in which the groups were begun.
+    """Sort runs into boards, one for each comparable group, in the order in which the groups began.
 
     Args:
-        records: of any stores, in any order; confirmations among them tell what final bests earn on fresh seeds.
-        top: best rules to list on each board.
-        only: a header's ``comparable``, to make that group's board alone; the others' random runs still count for its
+        records: runs of any stores, in any order; confirmations among them show what final bests earn on fresh seeds.
+        top: how many of the best rules to list on each board.
+        only: a header's ``comparable``, to make only that group's board; the others' random runs still count for its
             reference. Empty for all.
         truths: what is known of the tables that runs searched, as ``board.tables.truths.truth_of`` reads it. Without,
             boards have no regret.
@@ -76,7 +76,7 @@ def boards(
 
 
 def comparables(records: Iterable[Judged]) -> dict[str, list[Judged]]:
-    """The searches of each comparable group, one board each, in the order in which the groups were begun."""
+    """Return the searches of each comparable group, one board each, in the order in which the groups began."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for record in sorted(
         (record for record in records if record.header.searches),
@@ -107,7 +107,7 @@ def _board(
             finished[who].append(record)
     rows, comparisons = _compared([_row(named[who], runs) for who, runs in finished.items()])
     known = regrets(header.protocol, rows, {named[who]: runs for who, runs in finished.items()}, truths)
-    searched = {row.label for row in rows if row.searched}  # the others have no place, here neither
+    searched = {row.label for row in rows if row.searched}  # the others have no place here either
     searches = {named[who]: runs for who, runs in finished.items() if named[who] in searched}
     unfinished = [
         _unfinished(named[entrant(record.header)], record)
@@ -183,7 +183,7 @@ def _row(label: str, runs: Sequence[Judged]) -> Row:
 
 
 def _compared(rows: Sequence[Row]) -> tuple[list[Row], tuple[Comparison, ...]]:
-    """Order rows by mean area, compare every two, and give each the range of places that is left open."""
+    """Order rows by mean area, compare every two, and give each the range of places that is still possible."""
     ordered = sorted(rows, key=lambda each: (-each.area.mean, each.label))
     figures = {row.label: dict(zip(row.seeds, row.areas, strict=True)) for row in ordered}
     found = compare(figures, seed=derive_seed(0, "board", "pairs"))
@@ -200,7 +200,7 @@ def _compared(rows: Sequence[Row]) -> tuple[list[Row], tuple[Comparison, ...]]:
 
 
 def _random(row: Row, rows: Sequence[Row]) -> Row | None:
-    """The random search that a row is held against: of its own environment, with the most seeds in common."""
+    """Return the random search to compare a row with: in its own environment, with the most seeds in common."""
     rivals = [
         other
         for other in rows
@@ -210,7 +210,7 @@ def _random(row: Row, rows: Sequence[Row]) -> Row | None:
 
 
 def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[str]:
-    """What forbids reading the order of rows as a ranking."""
+    """Return notes on why the order of rows is not a strict ranking."""
     notes = []
     idle = [row.label for row in rows if not row.searched]
     if idle:
@@ -223,7 +223,7 @@ def _cautions(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[st
     needed = seeds_needed(len(rows))
     few = [row.label for row in rows if row.area.low is None]
     if few:
-        notes.append(f"One seed or two give no interval: run {listed(few)} on more, as with --seeds 0-{needed - 1}.")
+        notes.append(f"One or two seeds give no interval: run {listed(few)} on more, as with --seeds 0-{needed - 1}.")
     if any(each.pairs < needed for each in comparisons):
         notes.append(
             f"Underpowered: {to_compare(len(rows))}; with fewer a difference can go unseen, however large. Run all on "
@@ -258,7 +258,7 @@ def _unfinished(label: str, record: Judged) -> Unfinished:
 
 
 def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
-    """The best distinct functions found, each by the first string that earned its best score; none that only failed."""
+    """Return the best distinct functions, each by the first string with its best score, unless it only failed."""
     best: dict[str, float] = {}
     for each in found:
         for key, score, status in zip(each.results.keys, each.results.scores, each.results.statuses, strict=True):
@@ -276,7 +276,7 @@ def _nominations(found: Sequence[_Found], top: int) -> tuple[Nomination, ...]:
 
 def _nomination(group: Sequence[_Find]) -> Nomination:
     best = max((find for find in group if find.status is Status.OK), key=lambda find: find.score)
-    children = {(find.seed, find.score) for find in group}  # one seed, one child: the rest are its copies
+    children = {(find.seed, find.score) for find in group}  # one child per seed; the rest are copies of it
     return Nomination(
         rule=rule_from(best.rule),
         key=best.key,
@@ -291,7 +291,7 @@ def _nomination(group: Sequence[_Find]) -> Nomination:
 
 
 def _difference(header: RunHeader, other: RunHeader, number: int) -> str:
-    """Why a board is not merged with an earlier one."""
+    """Say why a board is not merged with an earlier one."""
     facts = {
         "space": (header.space, other.space),
         "protocol": (header.protocol.hash, other.protocol.hash),
@@ -299,4 +299,4 @@ def _difference(header: RunHeader, other: RunHeader, number: int) -> str:
         "budget": (header.budget, other.budget),
     }
     differing = [name for name, (mine, theirs) in facts.items() if mine != theirs]
-    return f"Not ranked with board {number}: another {listed(differing)}."
+    return f"Not ranked with board {number}: different {listed(differing)}."

@@ -1,4 +1,4 @@
-"""Every two entrants of a board compared, as tables: wider than a terminal, so for documents alone."""
+"""Tables that compare every two entrants of a board; wider than a terminal, so only for documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.board.wording import adjusted_chance, plain
 
 
 def matrices(board: Board) -> tuple[TableText, ...]:
-    """The differences in area and, where there are any, in final regret and retrained score; none of a lone entrant."""
+    """Return the differences in area and, if any, in final regret and retrained score; none for a single entrant."""
     found = [_matrix("area", [row.label for row in board.rows], board.comparisons)]
     if board.regrets:
         found.append(_matrix("final regret", [row.label for row in board.rows], board.regrets))
@@ -22,7 +22,7 @@ def matrices(board: Board) -> tuple[TableText, ...]:
 
 
 def _matrix(figure: str, labels: Sequence[str], comparisons: Sequence[Comparison]) -> TableText:
-    title = f"Difference in {figure} by shared seed, the searcher of the line less that of the column (p, Holm)"
+    title = f"Difference in {figure} by shared seed, row minus column (p, Holm)"
     among = {(each.first, each.second): each for both in comparisons for each in (both, both.turned())}
     names = labels if among else []
     columns = (Column("searcher"), *(Column(plain(name)) for name in names))

@@ -1,4 +1,4 @@
-"""Boards of searchers as pages: which tables each has, and what must be known to read them."""
+"""Boards of searchers as pages: their tables, and notes on how to read them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with it
 
 
 def page(board: Board, number: int = 0) -> Page:
-    """A board of searchers, numbered where there are several."""
+    """Return the page of a board of searchers, numbered if there are several."""
     title = f"Leaderboard {number}" if number else "Leaderboard"
     return Page(title, facts(board), tables(board), notes(board))
 
 
 def pages(boards: Sequence[Board]) -> list[Page]:
-    """All boards, numbered where there are several."""
+    """Return the pages of all boards, numbered if there are several."""
     return [page(each, number if len(boards) > 1 else 0) for number, each in enumerate(boards, 1)]
 
 
 def facts(board: Board) -> tuple[tuple[str, str], ...]:
-    """What all runs of a board share, as (name, text) lines."""
+    """Return what all runs of a board share, as (name, text) lines."""
     protocol, budget = board.protocol, board.budget
     seeds = sorted({seed for row in board.rows for seed in row.seeds})
     return (
@@ -46,19 +46,19 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
         *measured(protocol),
         *regret_pages.facts(board),
         ("data", plain(f"{board.data} ({board.fingerprint[:SHOWN_DIGITS]})")),
-        ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals, a run"),
+        ("budget", f"{budget.children:,} children, at most {budget.proposals:,} proposals per run"),
         ("seeds", seed_list(seeds) if seeds else "none finished"),
         *made_by(board.commits, board.hardware),
     )
 
 
 def finds(board: Board) -> tuple[Nomination, ...]:
-    """The best distinct rules without those that do no better than guessing."""
+    """Return the best distinct rules without those that are no better than guessing."""
     return tuple(each for each in board.rules if each.score > guessing(board.protocol))
 
 
 def tables(board: Board) -> tuple[TableText, ...]:
-    """The tables of a board, those without rows left out."""
+    """Return the tables of a board that have rows."""
     every = (
         *(_searchers(board), _retrained(board), _progress(board), _startups(board), _against_random(board)),
         *regret_pages.tables(board),
@@ -68,12 +68,12 @@ def tables(board: Board) -> tuple[TableText, ...]:
 
 
 def notes(board: Board) -> tuple[str, ...]:
-    """What must be known to read the tables rightly, a sentence or two each."""
+    """Return notes on how to read the tables, of one or two sentences each."""
     own = (*board.apart, *board.notes, *(_explained(board, each) for each in board.references))
     if board.rows:
         told = "Area is the mean of best-so-far over the children of the budget, with its 95% interval (BCa bootstrap"
         few = any(row.area.low is not None and row.area.count < FEW_SEEDS for row in board.rows)
-        narrow = "; too narrow for few seeds: of six it holds the true mean 87% of the time at best" if few else ""
+        narrow = "; too narrow for few seeds: with six it holds the true mean at most 87% of the time" if few else ""
         own = (
             f"{told} over seeds{narrow}).",
             *_method(board.comparisons, "area"),
@@ -88,22 +88,22 @@ def notes(board: Board) -> tuple[str, ...]:
 
 
 def _fresh(board: Board) -> tuple[str, ...]:
-    """What the final bests on fresh seeds are, and who is missing."""
+    """Explain the final bests on fresh seeds, and say who is missing."""
     if board.retrained is None:
         return ()
     told = (
-        "Retrained: the mean over runs of what the run's final best earns in validation on the fresh seeds, which no "
-        "lucky seed of a search can raise; its interval is over runs. Drop: the search's final best less that."
+        "Retrained: the mean over runs of what the run's final best earns in validation on the fresh seeds. No "
+        "lucky seed of a search can raise it. Its interval is over runs. Drop: the search's final best minus that."
     )
     missing = board.retrained.missing
     if missing:
         left = f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} left out of it"
-        told += f" {left}, for not all final bests were retrained: `harness confirm --finals` does it."
+        told += f" {left}, because not all final bests were retrained: `harness confirm --finals` does that."
     return (told, *_method(board.retrained.comparisons, "retrained score"))
 
 
 def _method(comparisons: Sequence[Comparison], figure: str) -> tuple[str, ...]:
-    """How places and p values were come by, and how large a difference could have stayed unseen."""
+    """Explain places and p values, and how large a difference could be without being found."""
     tests = [each.test for each in comparisons if each.test and not each.test.underpowered]
     if not tests:
         return ()
@@ -140,7 +140,7 @@ def _searchers(board: Board) -> TableText:
 
 
 def _retrained(board: Board) -> TableText:
-    """The final bests on fresh seeds; without rows where they were not retrained."""
+    """Return the final bests on fresh seeds; a table without rows if they were not retrained."""
     shown = () if board.retrained is None else board.retrained.rows
     lost = drops(board)
     columns = (
@@ -159,14 +159,14 @@ def _retrained(board: Board) -> TableText:
 
 
 def drops(board: Board) -> dict[str, float]:
-    """How much less than its search score each entrant's final bests earn on fresh seeds, by its label."""
+    """Return by how much each entrant's final bests drop on fresh seeds from their search scores, by label."""
     finals = {row.label: row.final.mean for row in board.rows}
     shown = () if board.retrained is None else board.retrained.rows
     return {each.label: finals[each.label] - each.mean.mean for each in shown}
 
 
 def _progress(board: Board) -> TableText:
-    """Curves on one scale, and how many seeds reached each target with their median of children."""
+    """Return curves on one scale, and how many seeds reached each target, with the median of children."""
     shown: list[Row | Reference] = [*board.rows, *board.references]
     goals = board.rows[0].reached if board.rows else ()
     columns = (
@@ -191,7 +191,7 @@ def _progress(board: Board) -> TableText:
 
 
 def _startups(board: Board) -> TableText:
-    """How many of a run's children came before the search, and what it added; left out where nothing has a start-up."""
+    """Return how many of a run's children were start-up, and what the search added; no rows without any start-up."""
     shown = board.rows if any(row.startup != 0 for row in board.rows) else ()
     columns = (
         *(Column("searcher"), Column("start-up draws", right=True)),
@@ -210,7 +210,7 @@ def _startups(board: Board) -> TableText:
 
 
 def placed(row: Row) -> str:
-    """The range of places that an entrant may hold; none for one that never searched."""
+    """Return the range of places that an entrant may hold; empty for one that never searched."""
     return spanned(row.places) if row.searched else "none"
 
 
@@ -225,7 +225,7 @@ def _explained(board: Board, each: Reference) -> str:
     return (
         f"{each.label}: the expected best-so-far of uniform random search, in closed form from the "
         f"{each.evaluations:,} evaluations that its runs of any budget left in the store; "
-        "a yardstick, not ranked."
+        "a reference that is not ranked."
     )
 
 
@@ -248,7 +248,7 @@ def _work(board: Board) -> TableText:
 
 
 def _bests(board: Board) -> TableText:
-    """The best rule of each; of a lone searcher it would only repeat the head of the list of rules."""
+    """Return the best rule of each searcher; for a single searcher it would only repeat the first rule of the list."""
     shown = () if len(board.rows) == 1 and finds(board) else board.rows
     most = guessing(board.protocol)
     figures = translated(board.protocol)
@@ -272,7 +272,7 @@ def _bests(board: Board) -> TableText:
 
 
 def _rules(board: Board) -> TableText:
-    """The best rules; a column that could only repeat itself is left out, for the formulas need the room."""
+    """Return the best rules, without columns that hold only one value, since the formulas need the room."""
     shown = finds(board)
     shared = any(each.children > 1 for each in shown)
     contested = len({name for each in shown for name in each.searchers}) > 1
@@ -317,7 +317,7 @@ def _unfinished(board: Board) -> TableText:
 
 
 def spanned(places: tuple[int, int]) -> str:
-    """A range of places: ``2–5``, or ``1``."""
+    """Write a range of places: ``2–5``, or ``1``."""
     return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
 
 
@@ -327,5 +327,5 @@ def _reached(goal: Reached, children: int) -> str:
 
 
 def share(count: int, row: Row) -> str:
-    """What part of an entrant's children it is."""
+    """Write a count as a share of an entrant's children."""
     return f"{count / row.children:.0%}" if row.children else "none"

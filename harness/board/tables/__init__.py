@@ -1,1 +1,1 @@
-"""Packed tables of outcomes: how they are made, what they show, and whether they are right (protocol §5)."""
+"""Packed tables of outcomes: how they are made, what they show, and whether they are correct (protocol §5)."""

@@ -1,4 +1,4 @@
-"""Whether a packed table is right: rebuilt from its runs, and retrained in part where the reader sits."""
+"""Whether a packed table is correct: it is rebuilt from its runs, and some entries are retrained on this machine."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ from harness.race.store.ledger import Ledger
 from harness.race.store.tables import named
 from harness.seeds import derive_seed
 
-FALSE_ALARM = 0.01  # odds that right outcomes fail, of each test
+FALSE_ALARM = 0.01  # probability that correct outcomes fail, for each test
 
 
 def check_rebuilt(table: Table, path: Path, folder: Path) -> None:
-    """Raise unless the runs give the table's file, byte by byte.
+    """Raise unless the runs give the table's file, byte for byte.
 
     Args:
-        table: as read.
-        path: of its file.
-        folder: of its runs.
+        table: the table, as read from its file.
+        path: path of its file.
+        folder: folder of its runs.
 
     Raises:
-        LedgerError: a run is missing, is damaged, or is not the one that the table was packed from.
+        LedgerError: a run is missing or damaged, or is not the one that the table was packed from.
     """
     content = content_of(folder, named(table.name))
     if content == path.read_bytes():
         return
     what, hint = f"table {path}", f"Pack it again with `harness table pack {table.name}`"
     expected = f"the bytes that the runs in {folder} give"
-    raise LedgerError(message(what, expected=expected, got="others", hint=hint))
+    raise LedgerError(message(what, expected=expected, got="different bytes", hint=hint))
 
 
 @dataclass(frozen=True, slots=True)
 class Environments:
-    """Whether outcomes of two environments differ more than those of one.
+    """Whether outcomes of two environments differ more than outcomes of one.
 
     Attributes:
         within: root mean square difference between two replicates of one environment, over all rules.
-        across: that between two replicates of two environments.
-        p: of the paired t test of the squares, rule by rule.
+        across: the same between two replicates of two environments.
+        p: p of the paired t test of the squared differences, rule by rule.
     """
 
     within: float
@@ -65,12 +65,12 @@ class Environments:
 
     @property
     def differ(self) -> bool:
-        """Whether they do, beyond noise."""
+        """Whether they differ beyond noise."""
         return self.across > self.within and self.p <= FALSE_ALARM
 
 
 def environments(shown: TableFigures) -> Environments | None:
-    """Compare replicates of one environment with those of two; None where there are not both."""
+    """Compare replicates of one environment with those of two; None unless there are both."""
     scores = shown.table.own.scores - shown.table.own.scores.mean(axis=0)
     squares: dict[bool, list[np.ndarray[tuple[int], np.dtype[np.float64]]]] = {True: [], False: []}
     for each in shown.agreements:
@@ -90,9 +90,9 @@ class Retrained:
     """One entry of a table, trained again from its seed.
 
     Attributes:
-        rule: which rule.
-        replicate: which of its outcomes.
-        held: what the table says.
+        rule: the rule.
+        replicate: the replicate that was trained again.
+        held: what it earned according to the table.
         here: what it earned here.
     """
 
@@ -103,20 +103,20 @@ class Retrained:
 
     @property
     def equal(self) -> bool:
-        """Whether status and score are the same, the score exactly."""
+        """Whether the status and the exact score are the same."""
         return (self.held.status, self.held.score) == (self.here.status, self.here.score)
 
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """How retrained entries agree with the table.
+    """How well retrained entries agree with the table.
 
     Attributes:
-        entries: at least one.
-        difference: mean of score here less score in the table, with its interval.
-        p: of the paired t test of that; None for one entry.
+        entries: the retrained entries, at least one.
+        difference: mean of the score here minus the score in the table, with its interval.
+        p: p of the paired t test of these differences; None for one entry.
         size: root mean square of the differences.
-        noise: what it would be between two seeds: √2 times the standard deviation of the table's noise.
+        noise: the same between two seeds: √2 times the standard deviation of the table's noise.
         spearman: rank correlation; None where one side has no variance.
     """
 
@@ -129,14 +129,14 @@ class Retraining:
 
     @property
     def equal(self) -> int:
-        """Entries with the same status and score."""
+        """How many entries have the same status and score."""
         return sum(each.equal for each in self.entries)
 
     @property
     def agrees(self) -> bool:
-        """Whether all are equal, or differ by no more than seeds do, and in no direction.
+        """Whether all are equal, or the differences are no larger than between seeds and not biased in one direction.
 
-        Right outcomes fail each of the two tests once in a hundred times at most, where differences are normal.
+        Correct outcomes fail each of the two tests at most once in a hundred times if differences are normal.
         """
         if self.equal == len(self.entries):
             return True
@@ -149,16 +149,16 @@ def retrain(table: Table, training: Training, *, count: int, seed: int, follow: 
     """Train random entries of a table again, each from the seed of its replicate, and compare.
 
     Args:
-        table: whose entries.
+        table: the table whose entries to retrain.
         training: where children train, with test scores, on the table's data.
-        count: how many entries, of which there are no fewer.
-        seed: of the choice.
-        follow: begins to follow the runs.
+        count: how many entries to retrain; at most all entries of the table.
+        seed: seed of the choice.
+        follow: called to follow the runs.
 
     Raises:
-        DataError: the data set is another one than the table's.
+        DataError: the data set differs from the table's.
         HarnessError: children cannot train.
-        Stopped: whoever follows asked for it.
+        Stopped: the follower asked to stop.
     """
     _check_conditions(table, training.conditions)
     picks = _picked(table, count, seed)
@@ -181,10 +181,10 @@ def retrain(table: Table, training: Training, *, count: int, seed: int, follow: 
 
 
 def compared(entries: Sequence[Retrained], *, spread: float) -> Retraining:
-    """How retrained entries agree with the table.
+    """Compare retrained entries with the table.
 
     Args:
-        entries: at least one.
+        entries: the retrained entries, at least one.
         spread: standard deviation of the table's noise.
     """
     held = np.array([each.held.score for each in entries])
@@ -201,7 +201,7 @@ def compared(entries: Sequence[Retrained], *, spread: float) -> Retraining:
 
 
 def _picked(table: Table, count: int, seed: int) -> list[tuple[int, list[int]]]:
-    """Random entries: of each replicate that has some, the places of the rules."""
+    """Choose random entries: the places of the rules, by replicate."""
     rules, seeds = table.own.scores.shape
     rng = np.random.default_rng(derive_seed(seed, "check", table.name))
     chosen = sorted(rng.choice(rules * seeds, size=min(count, rules * seeds), replace=False).tolist())
@@ -210,10 +210,10 @@ def _picked(table: Table, count: int, seed: int) -> list[tuple[int, list[int]]]:
 
 
 def _header(table: Table, conditions: Conditions, replicate: int, count: int) -> TableHeader:
-    """What pins the retraining of some rules of a replicate.
+    """Return the header of the run that retrains some rules of a replicate.
 
     Raises:
-        LedgerError: its children would train from other seeds than the table's did.
+        LedgerError: its children would train from different seeds than the table's did.
     """
     header = TableHeader(
         searcher=CONFIRMER,
@@ -232,7 +232,7 @@ def _header(table: Table, conditions: Conditions, replicate: int, count: int) ->
     )
     if header.child_seed != table.header["child_seeds"][replicate]:
         what, hint = f"table {table.name}, replicate {replicate}", "Use the version of this program that packed it"
-        expected = f"children's seed {table.header['child_seeds'][replicate]}"
+        expected = f"child seed {table.header['child_seeds'][replicate]}"
         raise LedgerError(message(what, expected=expected, got=header.child_seed, hint=hint))
     return header
 

@@ -1,7 +1,7 @@
-"""What a table shows: how its outcomes ended, how much of them is noise, which rules are best and which tie with them.
+"""What a table shows: how its children ended, how much of the scores is noise, and which rules are best or tied.
 
-Optimum and tie set are found among the rules that were retrained on fresh seeds: the replicates that chose these say
-nothing of their worth, and rules without fresh seeds cannot be paired with them (**D**).
+The optimum and the tie set are chosen among the rules that were retrained on fresh seeds. The replicates that chose
+these rules say nothing about their worth, and rules without fresh seeds cannot be paired with them (**D**).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Noise:
 
     Attributes:
         spread: standard deviation of one rule's scores over seeds, over all rules (root of the mean variance).
-        share: of the variance of single scores that is this noise, by analysis of variance; None without any variance.
+        share: share of this noise in the variance of single scores, by analysis of variance; None if there is no
+            variance.
     """
 
     spread: float
@@ -43,10 +44,10 @@ class Agreement:
     Attributes:
         first: a replicate, from 0.
         second: another.
-        pearson: correlation of the scores; None where one replicate has no variance.
-        spearman: of their ranks; likewise.
-        difference: mean of second less first, with its interval.
-        environments: of the two, by number.
+        pearson: correlation of the scores; None if one replicate has no variance.
+        spearman: correlation of their ranks; None likewise.
+        difference: mean of second minus first, with its interval.
+        environments: the environments of the two, by number.
     """
 
     first: int
@@ -64,13 +65,13 @@ class TrueRule:
     Attributes:
         rule: the rule.
         key: its canonical form.
-        place: by truth, from 1; equal ones share it.
+        place: its place by truth, from 1; equal rules share it.
         truth: mean score over fresh seeds, with its interval.
-        test: mean test score over them; None where there is none.
+        test: mean test score over them; None if there is none.
         replicates: mean score of the replicates, which chose it and are biased upward.
-        difference: truth less the optimum's.
+        difference: its truth minus the optimum's.
         adjusted: p of the paired t test of that difference after Holm's correction over all retrained rules.
-        tied: whether it is not shown worse than the optimum.
+        tied: whether it is not shown to be worse than the optimum.
     """
 
     rule: Rule
@@ -91,11 +92,11 @@ class Known:
     """Where a known optimizer stands.
 
     Attributes:
-        name: of the optimizer.
+        name: name of the optimizer.
         key: its canonical form.
         truth: its mean score on fresh seeds.
-        place: by truth among the table's rules, from 1: that which it has, or would have.
-        inside: whether the table's space has it.
+        place: the place that it has or would have among the table's rules by truth, from 1.
+        inside: whether it is in the table's space.
         tied: whether it is in the tie set; None outside the space.
     """
 
@@ -109,15 +110,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class TableFigures:
-    """All that is shown of a table.
+    """Everything that is shown of a table.
 
     Attributes:
         table: the table.
-        statuses: of each replicate, how many of its outcomes ended how.
-        environments: of each environment by number, how many outcomes it gave, those on fresh seeds included.
-        agreements: of each two replicates.
-        noise: over all rules and replicates.
-        noise_of_best: over the retrained rules and fresh seeds.
+        statuses: how many children ended in each status, for each replicate.
+        environments: how many outcomes each environment gave, including those on fresh seeds, by its number.
+        agreements: how each two replicates agree.
+        noise: noise over all rules and replicates.
+        noise_of_best: noise over the retrained rules and fresh seeds.
         rules: the retrained rules of the table, the best first.
         known: the known optimizers, the best first.
         unretrained: the best mean score of replicates among the other rules; None if there are none.
@@ -135,12 +136,12 @@ class TableFigures:
 
     @property
     def tie_set(self) -> tuple[TrueRule, ...]:
-        """The optimum and the rules not shown worse than it."""
+        """The optimum and the rules that are not shown to be worse."""
         return tuple(each for each in self.rules if each.tied)
 
 
 def figures(table: Table) -> TableFigures:
-    """Work out what a table shows."""
+    """Compute what a table shows."""
     rules = true_rules(table)
     others = np.ones(len(table.own.keys), dtype=bool)
     others[[table.own.places[each.key] for each in rules]] = False
@@ -164,11 +165,12 @@ def figures(table: Table) -> TableFigures:
 
 
 def true_rules(table: Table) -> tuple[TrueRule, ...]:
-    """The retrained rules of a table by truth, the best first; of equals, the earlier in the table.
+    """Return the retrained rules of a table by truth, the best first; ties in the table's order.
 
-    Each is compared with the best over the fresh seeds that all share. The sign-flip test of the boards cannot do it:
-    with ten seeds its smallest p is 0.002, which Holm's correction over 200 rules passes for nobody. So it is the
-    paired t test, two-sided, although the best was chosen for being so: that makes the tie set larger, never smaller.
+    Each rule is compared with the best over the fresh seeds that all share. The sign-flip test of the boards cannot
+    find any difference: with ten seeds its smallest p is 0.002, which is never significant after Holm's correction over
+    200 rules. So the test is the two-sided paired t test, although the best was chosen because it is the best: that
+    makes the tie set larger, never smaller.
     """
     fresh, own = table.fresh, table.own
     inside = sorted((own.places[key], place) for place, key in enumerate(fresh.keys) if key in own.places)
@@ -200,7 +202,7 @@ def true_rules(table: Table) -> tuple[TrueRule, ...]:
 
 
 def noise(scores: Scores) -> Noise:
-    """How much of the variance of single scores is noise (one-way analysis of variance, rules drawn at random).
+    """Return how much of the variance of single scores is noise (one-way analysis of variance with random effects).
 
     Args:
         scores: shape (rules, seeds), two seeds or more.
@@ -212,7 +214,7 @@ def noise(scores: Scores) -> Noise:
 
 
 def correlations(first: Scores, second: Scores) -> tuple[float | None, float | None]:
-    """Pearson's and Spearman's; None where one side has no variance."""
+    """Return Pearson's and Spearman's correlation; None if one side has no variance."""
     if len(first) < 2 or not np.ptp(first) or not np.ptp(second):
         return None, None
     return float(np.corrcoef(first, second)[0, 1]), float(stats.spearmanr(first, second).statistic)

@@ -1,4 +1,4 @@
-"""What the boards read of a packed table. Tasks are reached by name alone, so its class is known here by its shape."""
+"""What boards read of a packed table: tasks are reached only by name, so protocols describe its class here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX = ".npz"
 
 
 class Grid(Protocol):
-    """Outcomes of some rules on some seeds, as ``harness.tasks.table.grid`` holds them."""
+    """Outcomes of rules on seeds, as ``harness.tasks.table.grid`` holds them."""
 
     arrays: Mapping[str, NDArray[Any]]
 
@@ -32,22 +32,22 @@ class Grid(Protocol):
 
     @property
     def places(self) -> Mapping[str, int]:
-        """Where each key lies."""
+        """The place of each key."""
 
     @property
     def seeds(self) -> int:
-        """How many outcomes a rule has."""
+        """How many outcomes each rule has."""
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Shape (rules, seeds)."""
+        """Scores, shape (rules, seeds)."""
 
     @property
     def tests(self) -> NDArray[np.float64]:
-        """Shape (rules, seeds); NaN where there is none."""
+        """Test scores, shape (rules, seeds); NaN where there is none."""
 
     def outcome(self, place: int, seed: int) -> Outcome:
-        """What a rule earned on a seed, both by their places."""
+        """Return what a rule earned on a seed, both given by their places."""
 
 
 class Table(Protocol):
@@ -63,34 +63,34 @@ class Table(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything in it."""
+        """A hash of its whole content."""
 
     @property
     def known(self) -> Mapping[str, str]:
-        """The known optimizers: the key of each, by name."""
+        """The keys of the known optimizers, by name."""
 
     def outcome(self, rule: Rule | str, replicate: int) -> Outcome:
         """What a rule earned in a replicate, by the rule or its key."""
 
     def truth(self, rule: Rule | str) -> float:
-        """What a rule is worth, by the rule or its key."""
+        """Return a rule's mean score on fresh seeds, given the rule or its key."""
 
 
 def path_of(name: str) -> Path:
-    """The file of a table that ships with the harness; a name that ends in ``.npz`` is a path already.
+    """Return the file of a table that ships with the harness; a name that ends in ``.npz`` is already a path.
 
     Raises:
-        DataError: none has that name.
+        DataError: no table has that name.
     """
     path: Path = _class().path_of(name)
     return path
 
 
 def opened(name: str) -> Table:
-    """Read a table that ships with the harness, or another by its path.
+    """Read a table that ships with the harness, or another one by its path.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: there is no such table, or it is damaged.
     """
     table: Table = _class().shipped(name)
     return table
@@ -104,7 +104,7 @@ def packed(
     strings: Sequence[int],
     fresh: tuple[Sequence[tuple[Rule, Sequence[Outcome]]], NDArray[Any]],
 ) -> bytes:
-    """The bytes of a table's file: see ``OutcomeTable.pack``.
+    """Return the bytes of a table's file: see ``OutcomeTable.pack``.
 
     Raises:
         DataError: an outcome cannot be held exactly.

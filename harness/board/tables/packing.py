@@ -1,4 +1,4 @@
-"""Packing a table: all of its runs, those on fresh seeds too, as one file that is the same from the same runs."""
+"""Packing a table: all its runs, including those on fresh seeds, become one file; equal runs give equal files."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from harness.race.store.archive import Archive
 from harness.race.store.archive_reading import opened
 from harness.race.store.tables import TableSpec, filled
 
-TEST_EXAMPLES = "test images"  # the name in an environment of how many there are
+TEST_EXAMPLES = "test images"  # the key in an environment under which their number stands
 Json = dict[str, object]
 
 
 def file_of(table: str) -> str:
-    """The name of a table's file, such as ``broad.npz``."""
+    """Return the name of a table's file, such as ``broad.npz``."""
     return f"{table}{SUFFIX}"
 
 
 def content_of(folder: Path, table: TableSpec) -> bytes:
-    """The bytes of a table's file, from the files of its runs.
+    """Return the bytes of a table's file, made from the files of its runs.
 
     Args:
-        folder: of the runs' files.
+        folder: folder of the runs' files.
         table: which table.
 
     Raises:
-        LedgerError: a run is missing or damaged, is another one than its name says, or was made on other data; or the
-            table's protocol has other numbers than a ``ChildProtocol``.
+        LedgerError: a run is missing or damaged, is not the one that its name says, or was made on other data; or the
+            table's protocol is not a ``ChildProtocol``.
         DataError: an outcome cannot be held exactly.
     """
     protocol = table.protocol
     if not isinstance(protocol, ChildProtocol):
-        what, hint = f"protocol {protocol.name} of table {table.name}", "This format holds no other numbers"
+        what, hint = f"protocol {protocol.name} of table {table.name}", "This format supports no other protocol"
         got = type(protocol).__name__
         raise LedgerError(message(what, expected="a ChildProtocol", got=got, hint=hint))
     records = _Records(table)
@@ -64,12 +64,12 @@ def content_of(folder: Path, table: TableSpec) -> bytes:
 
 
 def _outcomes(archive: Archive) -> list[Outcome]:
-    """What the entries of a whole run earned."""
+    """Return what the entries of a complete run earned."""
     return [entry.outcome for entry in archive.entries if entry.outcome is not None]
 
 
 class _Records:
-    """What is written down of the runs that a table is packed from."""
+    """What a table's file records of the runs that it is packed from."""
 
     def __init__(self, table: TableSpec) -> None:
         self._table = table
@@ -85,16 +85,16 @@ class _Records:
         return self._first
 
     def take(self, path: Path, archive: Archive) -> int:
-        """Write down a run, and return the number of its environment.
+        """Record a run, and return the number of its environment.
 
         Raises:
-            LedgerError: it was made on other data than the first.
+            LedgerError: it was made on different data than the first.
         """
         header = archive.header
         self._first = self._first or header
         if header.data_fingerprint != self.first.data_fingerprint:
             expected = f"data {self.first.data_label}, as in the first part"
-            hint = f"Delete it, and build it again with `harness table build {self._table.name}`"
+            hint = f"Delete it and build it again with `harness table build {self._table.name}`"
             raise LedgerError(message(f"run {path}", expected=expected, got=header.data_label, hint=hint))
         self._environments.setdefault(header.environment_hash, dict(header.environment))
         commit = header.provenance.get("commit", "")
@@ -131,6 +131,6 @@ class _Records:
         counts = {str(each.get(TEST_EXAMPLES, "")) for each in environments}
         if len(counts) > 1:
             what, hint = f"test examples of table {self._table.name}", "Build its parts again with one copy of the data"
-            raise LedgerError(message(what, expected="one number of them", got=", ".join(sorted(counts)), hint=hint))
+            raise LedgerError(message(what, expected="one number in all", got=", ".join(sorted(counts)), hint=hint))
         (count,) = counts
         return int(count) if count.isdecimal() else None

@@ -1,4 +1,4 @@
-"""A table as short tables of text that fit 80 columns, and as JSON.
+"""A packed table as short tables of text that fit 80 columns, and as JSON.
 
 **JSON** (``"schema": 1``; a change that could break a reader raises it, a new key does not)::
 
@@ -29,18 +29,18 @@ SCHEMA = 1
 
 
 def page(shown: TableFigures, *, top: int) -> Page:
-    """A table for people to read.
+    """Return a table as a page for people to read.
 
     Args:
-        shown: what it shows.
-        top: best rules to list.
+        shown: what the table shows.
+        top: how many of the best rules to list.
     """
     tables = (_outcomes(shown), _agreements(shown), _noise(shown), _rules(shown, top), _known(shown))
     return Page(f"Table {shown.table.name}", _facts(shown), tuple(each for each in tables if each.rows), _notes(shown))
 
 
 def document(shown: TableFigures) -> str:
-    """A table for programs to read: JSON, ending in a line break."""
+    """Return a table as JSON for programs to read, ending in a line break."""
     table = shown.table
     header, protocol = table.header, table.protocol
     fields = {
@@ -76,9 +76,9 @@ def document(shown: TableFigures) -> str:
 
 
 def told_environments(found: Environments | None) -> str:
-    """In one line, whether environments differ beyond noise."""
+    """Say in one line whether environments differ beyond noise."""
     if found is None:
-        return "environments: no replicates of one and of two to compare"
+        return "environments: nothing to compare; this needs replicates of one environment and of two"
     verdict = "they differ beyond noise" if found.differ else "no difference beyond noise"
     return (
         f"environments: replicates differ by {found.within:.4f} within one and by {found.across:.4f} across two "
@@ -87,7 +87,7 @@ def told_environments(found: Environments | None) -> str:
 
 
 def told_retraining(found: Retraining) -> tuple[str, ...]:
-    """How retrained entries agree with the table: the entries that differ, then the verdict."""
+    """Say how retrained entries agree with the table: the entries that differ, then the verdict."""
     lines = [
         f"replicate {each.replicate}, {formula(each.rule)}: "
         f"{each.held.score:.4f} {each.held.status.value} in the table, "
@@ -118,7 +118,7 @@ def _facts(shown: TableFigures) -> tuple[tuple[str, str], ...]:
         ("functions", f"{len(table.own.keys):,}, each scored on {table.own.seeds} seeds"),
         ("truth", f"{len(table.fresh.keys)} rules retrained on {table.fresh.seeds} fresh seeds"),
         ("optimum", formula(shown.rules[0].rule) if shown.rules else "none retrained"),
-        ("tie set", f"{len(shown.tie_set)} rules not shown worse than the optimum"),
+        ("tie set", f"{len(shown.tie_set)} rules not shown to be worse than the optimum"),
         ("fingerprint", table.fingerprint[:SHOWN_DIGITS]),
         ("commits", ", ".join(commit[:SHOWN_DIGITS] or "unknown" for commit in table.header["commits"])),
     ]
@@ -203,9 +203,9 @@ def _notes(shown: TableFigures) -> tuple[str, ...]:
     notes = [
         "Truth is the mean score on fresh seeds alone. The replicates chose which rules are retrained, so their means "
         "are biased upward.",
-        "Tied: not shown worse than the optimum by the two-sided paired t test over fresh seeds, p after Holm's "
+        "Tied: not shown to be worse than the optimum by the two-sided paired t test over fresh seeds, with Holm's "
         "correction over all retrained rules. The optimum was chosen by the same seeds.",
-        "The share of variance that is noise is that of single scores, by analysis of variance; seeds that are good or "
+        "The share of variance is that of noise in single scores, by analysis of variance; seeds that are good or "
         "bad for all rules count as noise.",
         "Places are those among the retrained rules; a known optimizer outside the space has the place it would have.",
     ]

@@ -1,1 +1,1 @@
-"""The command's side of the terminal: what it prints and shows, how it is stopped, and examples for its help."""
+"""How commands use the terminal: what they print and show, how they are stopped, and examples for their help."""

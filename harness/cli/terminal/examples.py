@@ -1,4 +1,4 @@
-"""Examples of every command, which its help shows and the documentation lists."""
+"""Examples of every command, which the command's help shows and the documentation lists."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
 
 
 def examples(path: tuple[str, ...]) -> Sequence[str]:
-    """Examples of a command by its words; of a group, the first of each command in it."""
+    """Return the examples of a command, given its words; for a group, the first example of each command in it."""
     return EXAMPLES.get(path) or [each[0] for words, each in EXAMPLES.items() if path and words[:-1] == path]

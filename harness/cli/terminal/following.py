@@ -1,4 +1,4 @@
-"""How commands follow the runs that they carry out: a display, Ctrl-C that loses nothing, and how to go on after it."""
+"""How commands follow their runs: a progress display, Ctrl-C that loses nothing, and how to resume after it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def followed(*, quiet: bool) -> Follow:
-    """What shows the progress of runs, and stops them when the user asks for it.
+    """Return what shows the progress of runs, and stops them when the user asks for it.
 
     Args:
-        quiet: no progress display.
+        quiet: whether to show no progress.
     """
     from harness.library import following
 
@@ -32,11 +32,11 @@ def followed(*, quiet: bool) -> Follow:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """End the command with status 130 when the user stopped its runs, and say how to go on."""
+    """End the command with status 130 if the user stopped its runs, and say how to resume."""
     from harness.race.active_run import Stopped
 
     try:
         yield
     except Stopped:
-        announce(f"Stopped; nothing is lost. To go on: {shlex.join(['harness', *sys.argv[1:]])}")
+        announce(f"Stopped; nothing is lost. To resume: {shlex.join(['harness', *sys.argv[1:]])}")
         raise typer.Exit(130) from None

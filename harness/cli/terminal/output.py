@@ -1,4 +1,4 @@
-"""How commands print: complaints of one line, documents for other programs, and lines that fit the terminal."""
+"""How commands print: one-line complaints, documents for other programs, and lines that fit the terminal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["announce", "complain", "console", "document", "hanging"]
 
 
 def complain(text: str) -> None:
-    """Print one line of complaint to standard error."""
+    """Print a one-line complaint to standard error."""
     print(f"harness: {' '.join(text.splitlines())}", file=sys.stderr)
 
 
 def document(text: str) -> None:
-    """Print what another program or a file takes in: UTF-8, whatever the encoding of the output, but on a terminal."""
+    """Print a document for another program or a file: in UTF-8 unless the output is a terminal."""
     if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
         sys.stdout.write(text)
         return
@@ -30,13 +30,13 @@ def document(text: str) -> None:
 
 
 def hanging(out: Console, label: str, parts: Iterable[str], *, gap: str = " ") -> None:
-    """Print parts behind a label: on a terminal in lines that fit and break no part, elsewhere in one line.
+    """Print parts after a label: on a terminal in lines that fit and break no part, elsewhere in one line.
 
     Args:
-        out: where.
-        label: with the blanks behind it; further lines are indented as far.
-        parts: words or the like.
-        gap: between two of them.
+        out: where to print.
+        label: the label with the blanks after it; further lines are indented as far.
+        parts: words or similar pieces of text.
+        gap: the text between two parts.
     """
     from harness.board.fitting import flowed
 

@@ -1,4 +1,4 @@
-"""The process that a command runs in: its standard streams, Ctrl-C, where it finds modules, and its exit status."""
+"""The process that a command runs in: its standard streams, Ctrl-C, its module path, and its exit status."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.errors import HarnessError, message
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 SHOW_CURSOR = b"\x1b[?25h"  # which a progress bar may have hidden
 MAIN_SCREEN = b"\x1b[?1049l"
-AGAIN_SECONDS = 0.05  # until an interrupt that could not be raised is raised again
+AGAIN_SECONDS = 0.05  # before an interrupt that could not be raised is raised again
 
 
 @contextmanager
 def as_command() -> Iterator[None]:
-    """Run one command and exit: with its own status, with one line for an expected failure, or as interrupted.
+    """Run one command and exit: with its own status, with a one-line message for an expected error, or as interrupted.
 
     Raises:
-        SystemExit: with the status.
+        SystemExit: always, with the status.
     """
     interrupts = Interrupts()
     try:
@@ -46,7 +46,7 @@ def as_command() -> Iterator[None]:
 
 
 def _status(cause: BaseException) -> int | None:
-    """The exit status for what ended the command, said in one line where the user was not told; None for a bug."""
+    """Return the exit status for what ended the command, after one line to the user if needed; None for a bug."""
     if isinstance(cause, SystemExit) and cause.code in (None, 0, INTERRUPTED):
         return cause.code or 0
     if _from_an_interrupt(cause):
@@ -59,7 +59,7 @@ def _status(cause: BaseException) -> int | None:
 
 
 def _from_an_interrupt(cause: BaseException | None) -> bool:
-    """Whether an interrupt ended the command: raised as it is, or turned into something else on its way."""
+    """Whether an interrupt ended the command, even if it was turned into another exception on its way."""
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:
         if isinstance(cause, KeyboardInterrupt):
@@ -70,21 +70,21 @@ def _from_an_interrupt(cause: BaseException | None) -> bool:
 
 
 class Interrupts:
-    """Ctrl-C in this process: the first is raised, so that all is closed as it should be; the next ends it at once.
+    """Ctrl-C in this process: the first raises an exception, so that everything is closed; the next ends it at once.
 
-    So does the first where nothing can be raised safely; the store takes no harm from that.
+    The first also ends the process at once if nothing can be raised safely; this does not harm the store.
     """
 
     def __init__(self) -> None:
         self._taken = False
 
     def take(self) -> None:
-        """Hear Ctrl-C from now on, unless whoever started the process has it ignored, as ``nohup`` does."""
+        """Handle Ctrl-C from now on, unless the process was started to ignore it, as ``nohup`` does."""
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
         try:
             signal.signal(signal.SIGINT, self._first)
-        except ValueError:  # not the main thread, which alone hears signals
+        except ValueError:  # only the main thread can handle signals
             return
         self._taken = True
         before = sys.unraisablehook
@@ -98,7 +98,7 @@ class Interrupts:
         sys.unraisablehook = unraised
 
     def end_at_once(self) -> None:
-        """Let Ctrl-C end the process without a word from whatever still runs: all is done and only exits."""
+        """Let Ctrl-C end the process silently: the work is done, and only the exit is left."""
         if self._taken:
             signal.signal(signal.SIGINT, _at_once)
 
@@ -109,13 +109,13 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _raise_again(self) -> None:
-        """Python drops what is raised in a destructor or the callback of a weak reference, and prints a traceback."""
+        """Raise the interrupt again, since Python drops exceptions in destructors and weak-reference callbacks."""
         import _thread
         import threading
         from functools import partial
 
         signal.signal(signal.SIGINT, self._first)
-        press = _thread.interrupt_main  # which wakes no main thread that waits, and so only where there is no better
+        press = _thread.interrupt_main  # a fallback: it does not wake a main thread that waits
         if hasattr(signal, "pthread_kill"):
             press = partial(signal.pthread_kill, threading.get_ident(), signal.SIGINT)
         again = threading.Timer(AGAIN_SECONDS, press)
@@ -124,18 +124,18 @@ class Interrupts:
 
 
 def _imports(frame: FrameType | None) -> bool:
-    """Whether a module is being imported: where C++ is, as in torch, an interrupt that is raised aborts the process."""
+    """Whether a module is being imported: raising an interrupt in C++ code, such as torch's, aborts the process."""
     while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
         frame = frame.f_back
     return frame is not None
 
 
-_undoing = [SHOW_CURSOR]  # what gives a terminal back as it was
+_undoing = [SHOW_CURSOR]  # restores the terminal
 
 
 @contextmanager
 def taken_screen() -> Iterator[None]:
-    """Have a process that ends at once give back the terminal's own screen, too."""
+    """Have a process that ends at once restore the terminal's own screen, too."""
     _undoing.insert(0, MAIN_SCREEN)
     try:
         yield
@@ -154,22 +154,22 @@ def _at_once(_number: int, _frame: FrameType | None) -> None:
 
 
 def open_streams() -> None:
-    """See to it that whatever is printed can be printed.
+    """Make sure that printing never fails.
 
-    A stream that is closed is the null device: else the next file opened, such as the store, would take its number and
-    get what is printed. One that fails is said so in one line if it is standard output, and is the null device then.
+    A closed stream becomes the null device; otherwise the next file opened, such as the store, would get its number and
+    the printed text. A stream that fails becomes the null device, too; if it is standard output, one line says so.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    sys.stdout = _guarded(sys.stdout, 1, errors="backslashreplace")  # for a letter that the encoding lacks
+    sys.stdout = _guarded(sys.stdout, 1, errors="backslashreplace")  # for characters that the encoding lacks
     sys.stderr = _guarded(sys.stderr, 2, errors="backslashreplace")
 
 
 def _guarded(stream: TextIO | None, number: int, *, errors: str) -> TextIO:
-    """The stream over an ``Output``; as it is if it is none of the process's own, as in a test or a notebook."""
+    """Return the stream over an ``Output``; unchanged if it is not the process's own, as in a test or a notebook."""
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(Output(number)), encoding="utf-8", errors=errors)
     if not isinstance(stream, io.TextIOWrapper):
@@ -189,9 +189,9 @@ def _guarded(stream: TextIO | None, number: int, *, errors: str) -> TextIO:
 
 
 class Output(io.FileIO):
-    """A standard stream that fails once, and is the null device from then on.
+    """A standard stream that fails at most once, and is the null device from then on.
 
-    Remarks that cannot be written to standard error are no reason to end a search.
+    A message that cannot be written to standard error is no reason to end a search.
     """
 
     def __init__(self, number: int) -> None:
@@ -201,12 +201,12 @@ class Output(io.FileIO):
         """Write bytes.
 
         Raises:
-            BrokenPipeError: nobody reads standard output any more.
+            BrokenPipeError: nobody reads standard output any longer.
             HarnessError: standard output cannot be written.
         """
         size = memoryview(data).nbytes
         try:
-            return super().write(data) if size else 0  # Typer tries a stream with nothing, and drops what is raised
+            return super().write(data) if size else 0  # Typer tests a stream by writing nothing, and drops exceptions
         except OSError as cause:
             number = self.fileno()
             null = os.open(os.devnull, os.O_WRONLY)
@@ -222,7 +222,7 @@ class Output(io.FileIO):
 
 
 def find_modules_here() -> None:
-    """Find modules in the current folder, as ``python -m harness`` does, but after all others, to hide none."""
+    """Find modules in the current folder, as ``python -m harness`` does, but after all others, so as to hide none."""
     if sys.flags.safe_path:  # the user has asked Python not to
         return
     with suppress(OSError):  # the folder is gone

@@ -1,4 +1,4 @@
-"""A board that is drawn anew while runs go on: ``harness leaderboard --watch``."""
+"""``harness leaderboard --watch``: a board that is refreshed until all runs finish."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from harness.board.page import Page
 
-LOOK_SECONDS = 2.0  # between two looks at the store, or more where a look takes long
+LOOK_SECONDS = 2.0  # between two reads of the store; longer if a read takes long
 LOOKING_SHARE = 0.2  # of the time, at most
-QUIET_SECONDS = 10.0  # without any run at work before it ends: a race pauses between its runs
+QUIET_SECONDS = 10.0  # without an active run before it ends: a race pauses between its runs
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one look at the store found.
+    """What one read of the store found.
 
     Attributes:
-        pages: of the boards whose runs go on; of all, where none does.
+        pages: pages of the boards with active runs; those of all boards if there is none.
         active: runs that a process works on now.
     """
 
@@ -37,10 +37,10 @@ class View:
 
 
 def watch(look: Callable[[], View]) -> None:
-    """Draw what ``look`` finds over and over, until no run goes on or the user presses Ctrl-C.
+    """Show what ``look`` finds again and again, until no run is active or the user presses Ctrl-C.
 
-    The drawing takes the whole terminal and gives it back as it was; where there is none, nothing is drawn, and
-    this only waits for the runs to end.
+    The display takes the whole terminal and restores it afterwards. Without a terminal, nothing is shown, and this only
+    waits for the runs to finish.
 
     Raises:
         LedgerError: the store cannot be read.
@@ -66,7 +66,7 @@ def watch(look: Callable[[], View]) -> None:
 
 
 def _drawing(view: View, width: int) -> RenderableType:
-    """The pages as they are printed otherwise, under a line that says what goes on; a screen cuts off what is below."""
+    """Draw the pages under a status line; what does not fit the screen is cut off."""
     from rich.console import Console, Group
     from rich.text import Text
 
@@ -83,8 +83,8 @@ def _drawing(view: View, width: int) -> RenderableType:
         emoji=False,
         highlight=False,
     )
-    runs = "no run goes on" if not view.active else f"{view.active} run{'s' * (view.active > 1)} going on"
-    status = f"{time.strftime('%H:%M:%S')}  {runs}  Ctrl-C ends"
+    runs = "no active run" if not view.active else f"{view.active} active run{'s' * (view.active > 1)}"
+    status = f"{time.strftime('%H:%M:%S')}  {runs}  Ctrl-C to exit"
     with drawn.capture() as capture:
         for page in view.pages:
             show_page(page, drawn)

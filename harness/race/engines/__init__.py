@@ -1,1 +1,1 @@
-"""Where children train: in this process, on Dask's workers, or nowhere, their scores being looked up."""
+"""Where children train: in this process, on Dask's workers, or nowhere, if their scores are looked up."""

@@ -1,13 +1,13 @@
 """Children on Dask: worker processes on this machine, or any Dask scheduler by address.
 
-Dask re-runs the children of a dead worker elsewhere; a child is a pure function of rule and seed, so nothing is
-doubled or charged twice by that. Workers build the task themselves, once, and never see the store. TLS and everything
-else about the connection is set in Dask's own configuration (``distributed.comm``).
+Dask re-runs the children of a dead worker elsewhere. A child is a pure function of rule and seed, so no child is
+counted or charged twice. Workers build the task themselves, once, and never see the store. TLS and everything else
+about the connection is set in Dask's own configuration (``distributed.comm``).
 
-Children of one seed travel in stacks, of as many rules as the task likes to train at once: a stack is one of Dask's
-tasks. Its outcomes travel twice: a worker tells them as an event on the stream that it has with the scheduler anyway,
-and keeps them as the result. The event arrives first, and saves asking for the result, which counts where many stacks
-finish at once; the result is there if the event got lost.
+Children of one seed are sent in stacks of as many rules as the task prefers to train at once; a stack is one Dask task.
+A worker sends its outcomes twice: as an event on the stream that it has with the scheduler anyway, and as the result of
+the task. The event arrives first and saves fetching the result, which helps if many stacks finish at once; the result
+remains if the event is lost.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ Outcomes = Sequence[Outcome]
 
 _CONNECT_SECONDS = 15.0
 _WORKER_SECONDS = 60.0
-_SLOTS_SECONDS = 0.5  # how long a count of the workers' threads is taken to hold; each asks the scheduler
+_SLOTS_SECONDS = 0.5  # how long a count of the workers' threads stays valid; counting asks the scheduler
 _STOP_SECONDS = 1.0
-_MESSAGE_STACKS = 16  # at most
+_MESSAGE_STACKS = 16  # stacks in a message, at most
 _PACKAGE = "harness"
 _INSTALL = "Install the same version of it on the scheduler and on every worker"
 _CONFIGURATION = {
-    "distributed.scheduler.allowed-failures": 25,  # workers that die of one child before it is held to be the killer
+    "distributed.scheduler.allowed-failures": 25,  # workers that one child may kill before it is given up
     "distributed.worker.multiprocessing-method": "spawn",  # a forked worker would inherit the lock of the run
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
-    "distributed.worker.profile.enabled": False,  # a hundred samples a second of every thread, which nobody looks at
-    # Fifty times a second every process would look whether its loop is late, and twice at the machine's load.
+    "distributed.worker.profile.enabled": False,  # a hundred samples a second of every thread, which nobody reads
+    # Otherwise every process would check fifty times a second whether its loop is late, and twice the machine's load.
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.cycle": "10s",
     "distributed.admin.system-monitor.interval": "10s",
-    # Dask has workers give freed memory back at once, which doubles the time of a child that needs it again each step.
+    # Dask's workers return freed memory at once, which doubles the time of a child that needs it again each step.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
     "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # children train off the main thread
 }
@@ -78,19 +78,19 @@ class DaskEngine:
         self._name = uuid.uuid4().hex[:8]  # keys of other engines on the same scheduler must differ
         self._tickets = 0
         self._unsent: dict[int, tuple[Candidate, int]] = {}  # ticket → child
-        # A stack goes by its first ticket from here on.
-        self._awaited: dict[int, list[int]] = {}  # stack → tickets, of what was sent and has not come back
-        self._delivered: deque[tuple[int, Outcome]] = deque()  # what came back with another child
-        self._futures: dict[int, Future[Outcomes]] = {}  # let go in Dask's thread, where that takes no waking it up
+        # From here on, a stack is identified by its first ticket.
+        self._awaited: dict[int, list[int]] = {}  # stack → tickets that were sent and have not come back
+        self._delivered: deque[tuple[int, Outcome]] = deque()  # outcomes that came back with another child
+        self._futures: dict[int, Future[Outcomes]] = {}  # released in Dask's thread, which then need not be woken up
         self._heard: set[int] = set()  # stacks whose outcomes came as events
-        # Stack, outcomes or what was raised, and the status of the future then.
+        # Stack, its outcomes or exception, and the status of the future at that time.
         self._finished: queue.SimpleQueue[tuple[int, Outcomes | BaseException, str]] = queue.SimpleQueue()
-        self._threads, self._counted = 1, -math.inf  # of all workers, and when that was asked
+        self._threads, self._counted = 1, -math.inf  # threads of all workers, and when they were counted
         client.subscribe_topic(OUTCOMES, self._hear)
 
     @classmethod
     def local(cls, spec: TaskSpec, workers: int) -> Self:
-        """Start single-threaded worker processes, reachable from this machine alone.
+        """Start single-threaded worker processes that are reachable only from this machine.
 
         Raises:
             EngineError: they do not start.
@@ -107,7 +107,7 @@ class DaskEngine:
                         dashboard_address=None,
                         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                         silence_logs=logging.CRITICAL,
-                        memory_limit=0,  # children are small, and a worker paused for its memory helps nobody
+                        memory_limit=0,  # children are small, and a worker paused for its memory is useless
                         local_directory=tempfile.gettempdir(),
                     )
                     resources.callback(cluster.close)
@@ -127,16 +127,16 @@ class DaskEngine:
 
     @classmethod
     def at(cls, spec: TaskSpec, address: str) -> Self:
-        """Join a Dask scheduler, such as ``tcp://10.0.0.1:8786``, that has workers or soon will.
+        """Connect to a Dask scheduler, such as ``tcp://10.0.0.1:8786``, that has workers or soon will.
 
         Raises:
-            EngineError: nothing answers there, no worker shows up, or one lacks this package.
+            EngineError: nothing answers there, no worker appears, or one lacks this package.
         """
         what = f"cluster {address}"
         with contextlib.ExitStack() as resources:
             resources.enter_context(_silence())
             try:
-                with ThreadPoolExecutor(1) as pool:  # a notebook has a loop running in this thread
+                with ThreadPoolExecutor(1) as pool:  # in a notebook, this thread already runs a loop
                     pool.submit(asyncio.run, _probe(address)).result()
                 client = Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
             except (OSError, ValueError, RuntimeError, TypeError) as cause:
@@ -157,11 +157,11 @@ class DaskEngine:
 
     @property
     def slots(self) -> int:
-        """As many children as the task likes at once for each thread of the workers that there are."""
+        """The number of children that the task prefers at once, times the threads of all current workers."""
         return self._spec.width * self._threads_now()
 
     def _threads_now(self) -> int:
-        """Threads of all workers there are now, or were a moment ago."""
+        """Return the number of threads of all workers now, or a moment ago."""
         if time.monotonic() - self._counted > _SLOTS_SECONDS:
             threads: dict[str, int] = self._client.nthreads()
             self._threads, self._counted = max(1, sum(threads.values())), time.monotonic()
@@ -169,11 +169,11 @@ class DaskEngine:
 
     @property
     def ready(self) -> bool:
-        """Whether a child has finished and its outcome is here."""
+        """Whether a child has finished and its outcome has arrived."""
         return bool(self._delivered) or not self._finished.empty()
 
     def submit(self, rule: Candidate, *, seed: int) -> int:
-        """Take a child; it is sent when one is waited for, with all that were taken by then."""
+        """Queue a child; it is sent with all other queued children when ``next`` is called."""
         self._tickets += 1
         self._unsent[self._tickets] = (rule, seed)
         return self._tickets
@@ -182,8 +182,8 @@ class DaskEngine:
         """Wait for a finished child.
 
         Raises:
-            HarnessError: as it was raised on the worker; or an EngineError if the scheduler is gone, if it or a worker
-                cannot read what it is sent, or if one child has killed too many workers.
+            HarnessError: the error that was raised on the worker; or an EngineError if the scheduler is gone, if it or
+                a worker cannot read a message, or if one child has killed too many workers.
         """
         self._send()
         if self._delivered:
@@ -204,7 +204,7 @@ class DaskEngine:
         return self._delivered.popleft()
 
     def described(self) -> tuple[dict[str, str], int]:
-        """What the task is pinned by on some worker, which builds it for that alone, and its width there.
+        """Return the task's environment and its width on some worker, which builds the task only for that.
 
         Raises:
             HarnessError: as for ``next``.
@@ -223,11 +223,11 @@ class DaskEngine:
         self._delivered.clear()
         futures = list(self._futures.values())
         if futures and self._client.status == "running":
-            with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone has forgotten them
+            with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is gone holds them no longer
                 self._client.cancel(futures, force=True)
 
     def close(self) -> None:
-        """Leave the scheduler; local workers are stopped within a second or so."""
+        """Disconnect from the scheduler; local workers are stopped within about a second."""
         self._unsent.clear()
         self._awaited.clear()
         self._delivered.clear()
@@ -237,9 +237,9 @@ class DaskEngine:
         self._resources.close()
 
     def _send(self) -> None:
-        """Send all children taken, several stacks in a message: Dask does as much for one with one as with a few.
+        """Send all queued children, several stacks per message: Dask's work per message hardly depends on their number.
 
-        Not all in one, so that the first begin while scheduler and workers still unpack the others.
+        They are not all sent in one message, so that the first ones start while the others are still being unpacked.
         """
         stacks = self._stacks()
         loop = self._client.loop
@@ -255,11 +255,11 @@ class DaskEngine:
             sent = dict(zip(names, futures, strict=True))
             self._futures |= sent
             loop.add_callback(self._watch, sent)
-            del futures, sent  # from now on they are Dask's thread's
+            del futures, sent  # from now on they belong to Dask's thread
         self._unsent.clear()
 
     def _stacks(self) -> list[list[int]]:
-        """The tickets to send, children of one seed together: none idles while another has more than its share."""
+        """Return the tickets to send, children of one seed together, spread evenly so that no worker idles."""
         if self._spec.width == 1 or not self._unsent:
             return [[ticket] for ticket in self._unsent]
         of_seed: dict[int, list[int]] = {}
@@ -270,31 +270,31 @@ class DaskEngine:
         return [own[at : at + size] for own in of_seed.values() for at in range(0, len(own), size)]
 
     async def _watch(self, sent: dict[int, Future[Outcomes]]) -> None:
-        """Wait for stacks, in Dask's own thread, which is woken up for all of them once."""
+        """Wait for stacks in Dask's own thread, which is woken up once for all of them."""
         await asyncio.gather(*(self._collect(stack, sent.pop(stack)) for stack in list(sent)))
 
     def _hear(self, event: tuple[float, tuple[str, bytes]]) -> None:
-        """Take the outcomes of a stack that a worker tells of; every engine of the scheduler hears it."""
+        """Take the outcomes of a stack from a worker's event, which every engine of the scheduler receives."""
         key, packed = event[1]
         start, _, stack = key.rpartition("-")
         if start != f"child-{self._name}":
             return
-        with contextlib.suppress(Exception):  # what cannot be read is asked for, and then complained about
+        with contextlib.suppress(Exception):  # an unreadable event is fetched as the result, which reports it
             self._finished.put((int(stack), pickle.loads(packed), "finished"))
             if int(stack) in self._futures:
                 self._heard.add(int(stack))
 
     async def _collect(self, stack: int, future: Future[Outcomes]) -> None:
-        """Wait for a stack, and fetch its outcomes unless they were heard.
+        """Wait for a stack, and fetch its outcomes unless an event brought them.
 
-        Where a worker dies with outcomes unread, their children train again and are waited for again.
+        If a worker dies before its outcomes are read, their children train again.
         """
         try:
             found: Outcomes | BaseException | None = await future.exception(asynchronous=True)
             if found is None and stack not in self._heard:
                 found = await self._client.gather(future, asynchronous=True)
         except asyncio.CancelledError:
-            raise  # this very call, as the client closes
+            raise  # this call was cancelled because the client closes
         except BaseException as cause:
             found = cause
         finally:
@@ -304,15 +304,15 @@ class DaskEngine:
             self._finished.put((stack, found, future.status or ""))
 
     def _replace_workers(self) -> None:
-        """Start workers anew that Dask has given up: it restarts the dead, but not those that died while starting."""
+        """Restart workers that Dask has given up: it restarts dead workers, but not those that died while starting."""
         if self._cluster is not None and len(self._cluster.workers) < self._workers:
             self._cluster.scale(self._workers)
 
     def _error(self, found: BaseException, status: str) -> BaseException:
-        """What to raise where a future has no result: what the task itself raised, or what the user can act on."""
+        """Return the error for a future without a result: the task's own error, or one that the user can act on."""
         if isinstance(found, KilledWorker):
-            hint = "Look for what kills them, memory first; the same command then goes on"
-            got = f"{found.allowed_failures + 1} that died of it"
+            hint = "Find out what kills them, memory first; then run the same command again to resume"
+            got = f"{found.allowed_failures + 1} that died training it"
             return EngineError(message("child", expected="workers that survive it", got=got, hint=hint))
         if status != "error":
             return self._gone(_described(found))
@@ -322,23 +322,24 @@ class DaskEngine:
         return found
 
     def _gone(self, finding: str) -> EngineError:
-        hint = "Bring the cluster back; the same command then goes on"
+        hint = "Restart the cluster, then run the same command again to resume"
         return EngineError(message("cluster", expected="a scheduler that stays", got=finding, hint=hint))
 
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Start workers that do not hear Ctrl-C, which the terminal sends to all processes and this one decides about.
+    """Start workers that ignore Ctrl-C, which the terminal sends to all processes but only this one should handle.
 
-    Processes and threads inherit the mask of whoever starts them, so Dask's own thread and all workers that it will
-    ever start keep it; this thread gets its own back, and hears what came in between, through older threads, too.
+    Processes and threads inherit the signal mask of their parent, so Dask's own thread and all workers that it starts
+    keep it. This thread restores its own mask afterwards and handles signals that came in between, even through older
+    threads.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     multiprocessing.resource_tracker.ensure_running()  # its first start would unblock the signal
     came: list[int] = []
-    main = threading.current_thread() is threading.main_thread()  # which alone sets what hears a signal
+    main = threading.current_thread() is threading.main_thread()  # only it can set signal handlers
     heard = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -353,7 +354,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep Dask's logs off the terminal: what a user can act on is raised."""
+    """Keep Dask's logs off the terminal: errors that a user can act on are raised."""
     handlers = [(handler, handler.level) for handler in logging.getLogger("distributed").handlers]
     for handler, _ in handlers:
         handler.setLevel(logging.CRITICAL)
@@ -365,9 +366,9 @@ def _silence() -> Iterator[None]:
 
 
 async def _probe(address: str) -> None:
-    """Connect once and part: a Dask client that fails to connect can lock up the process when it is collected."""
+    """Connect once and disconnect: a Dask client that fails to connect can hang the process when it is collected."""
     arguments = Security().get_connection_args("client")
-    async with asyncio.timeout(_CONNECT_SECONDS):  # connect's own limit does not cover a peer that keeps silent
+    async with asyncio.timeout(_CONNECT_SECONDS):  # connect's own time limit does not cover a peer that never answers
         comm = await connect(address, timeout=_CONNECT_SECONDS, **arguments)
     comm.abort()
 
@@ -380,13 +381,13 @@ async def _stop_workers(cluster: LocalCluster) -> None:
 
 
 def _workers_without(client: Client, package: str) -> list[str]:
-    """The addresses of workers that lack a package. They are sent a function by value, which needs none to be read."""
+    """Return the addresses of workers that lack a package, asked by a function sent by value, which needs none."""
     found: dict[str, bool] = client.run(lambda: importlib.util.find_spec(package) is not None, on_error="ignore")
     return [address for address, has in found.items() if not has]
 
 
 def _unread(found: BaseException) -> bool:
-    """Whether it tells that a process could not read what it was sent, for want of our code or of the same version."""
+    """Whether an error shows that a process could not read a message because it lacks our code or the same version."""
     text = str(found)
     return (
         isinstance(found, ImportError | pickle.UnpicklingError)

@@ -1,7 +1,7 @@
 """Where children train: the seam between the loop and the hardware, and how any process builds the same task.
 
-An engine takes children and gives back outcomes in whatever order they finish. It may deliver a child twice or late;
-the loop sees to it that neither counts.
+An engine takes children and returns outcomes in the order in which they finish. It may deliver a child twice or late;
+the loop ignores such deliveries.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from harness.space.expression import LANGUAGE_VERSION
 
 
 class Engine(Protocol):
-    """A place where children train. Whoever opens one closes it; it can serve one run after another."""
+    """A place where children train. Whoever opens an engine closes it; it can serve one run after another."""
 
     @property
     def slots(self) -> int:
-        """How many children it trains at once, now; at least 1."""
+        """How many children it can train at once now; at least 1."""
 
     @property
     def ready(self) -> bool:
-        """Whether a child has finished already, so that ``next`` gives one at once."""
+        """Whether a child has finished already, so that ``next`` returns at once."""
 
     def submit(self, rule: Candidate, *, seed: int) -> int:
-        """Take a child and return its ticket, a number that this engine never uses twice.
+        """Submit a child and return its ticket, a number that this engine never uses twice.
 
-        It need not begin before ``next`` is called.
+        The child need not start before ``next`` is called.
         """
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:
-        """Wait for a finished child: its ticket and outcome, or None if there is none in time.
+        """Wait for a finished child, and return its ticket and outcome; None if none finishes in time.
 
         Raises:
             HarnessError: children cannot train: the data is missing, the cluster is gone, a child kills its workers.
@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Forget all children that have not been delivered."""
 
     def close(self) -> None:
-        """Stop working, and quickly: children in flight are lost."""
+        """Stop quickly; children in flight are lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +55,15 @@ class TaskSpec:
 
     Attributes:
         task: registry name, or ``module:attribute``.
-        protocol: how it scores.
+        protocol: how it scores rules.
         data: registry name of its data set; None for a task that reads none.
-        root: where the data set is on the machine that builds it; None for its usual place.
-        fingerprint: what the data must hash to; empty to accept any.
-        environment: what ``pinned`` must give of the task, as sorted pairs; empty to accept any.
-        test: whether it scores test examples, too: for confirmations alone.
-        candidates: whether it is given other candidates than rules: for confirmations alone.
+        root: where the data set is on the machine that builds the task; None for the usual place.
+        fingerprint: the fingerprint that the data must have; empty to accept any.
+        environment: what ``pinned`` must return for the task, as sorted pairs; empty to accept any.
+        test: whether it scores test examples, too; only for confirmations.
+        candidates: whether it trains other candidates than rules, too; only for confirmations.
         device: where it trains, as torch names it.
-        width: how many rules the task likes to be given at once.
+        width: how many rules the task prefers to get at once.
     """
 
     task: str
@@ -78,15 +78,15 @@ class TaskSpec:
     width: int = 1
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
-        """Load the data, build the task, and check that both are the ones that were meant.
+        """Load the data, build the task, check that both are the right ones, and return the task.
 
         Args:
-            announce: told in one line when something takes long, such as a download.
+            announce: called with one line when something takes long, such as a download.
 
         Raises:
             RegistryError: the task or data set is not installed here.
             DataError: the data is missing, damaged, or not what the fingerprint says.
-            EngineError: this machine has other versions than the environment says.
+            EngineError: this machine has different versions than the environment says.
         """
         factory = load(Kind.TASK, self.task)
         check_abilities(factory, self.protocol, device=self.device, candidates=self.candidates)
@@ -110,13 +110,13 @@ class TaskSpec:
 
 
 def _check_environment(here: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """Raise unless children score here as they do where the environment was pinned."""
+    """Raise unless children get the same scores here as where the environment was pinned."""
     for name in sorted(here.keys() | expected.keys(), key=lambda name: (name == ARITHMETIC, name)):
         if here.get(name) != expected.get(name):
             hint = "Install the same versions on every machine that trains children"
             if name == ARITHMETIC:
                 hint = (
-                    "This worker rounds otherwise than where the run began, by its processor or by a variable such as "
+                    "This worker rounds differently from where the run began, by its processor or a variable such as "
                     "MKL_CBWR or NUMBA_CPU_NAME: use workers with one kind of processor and the same variables"
                 )
             got = here.get(name, "none")
@@ -124,7 +124,7 @@ def _check_environment(here: Mapping[str, str], expected: Mapping[str, str]) -> 
 
 
 def pinned(task: Task) -> dict[str, str]:
-    """What a run's header pins of a task: its environment, and the version of the language, whoever wrote the task."""
+    """Return what a run's header pins of a task: its environment, and the version of the language."""
     return {"language": str(LANGUAGE_VERSION), **task.environment}
 
 
@@ -137,10 +137,10 @@ def build_task(
     candidates: bool = False,
     device: str = CPU,
 ) -> Task:
-    """Build a task for a search, or with ``test`` one that scores test examples, too, if it has any.
+    """Build and return a task; with ``test`` it scores test examples, too, if it has any.
 
     Raises:
-        EngineError: another device than the processor is wanted, or ``candidates``, and the task knows of none.
+        EngineError: the task does not support the device, or candidates that are not rules.
     """
     check_abilities(factory, protocol, device=device, candidates=candidates)
     known, wanted = inspect.signature(factory).parameters, dict[str, object]()
@@ -156,21 +156,18 @@ def build_task(
 def check_abilities(
     factory: Callable[..., Task], protocol: TaskProtocol, *, device: str = CPU, candidates: bool = False
 ) -> None:
-    """Raise unless a task can train what is asked for where it is asked for, before any data is loaded for it.
+    """Raise unless a task supports the device and the candidates, before any data is loaded for it.
 
     Raises:
-        EngineError: another device than the processor is wanted, or candidates that are no rules, and the task knows of
-            none.
-        SettingError: the device is not there.
+        EngineError: the task does not support the device, or candidates that are not rules.
+        SettingError: this machine does not have the device.
     """
     known = inspect.signature(factory).parameters
     if candidates and "candidates" not in known:
         what = f"task {protocol.task!r} of protocol {protocol.name!r}"
-        hint = "Name rules alone, or confirm by another protocol, such as --protocol quick"
+        hint = "Name only rules, or confirm with another protocol, such as --protocol quick"
         raise EngineError(
-            message(
-                what, expected="one that trains other optimizers, too", got="one that trains rules alone", hint=hint
-            )
+            message(what, expected="one that trains other optimizers, too", got="one that trains only rules", hint=hint)
         )
     if device == CPU:
         return
@@ -183,19 +180,19 @@ def check_abilities(
 
 
 def width(task: Task) -> int:
-    """How many rules a task likes to be given at once."""
+    """Return how many rules a task prefers to get at once."""
     return max(1, int(getattr(task, "width", 1)))
 
 
 def train(task: Task, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
-    """Score rules together, and hold the task to its contract of one outcome a rule.
+    """Score rules together, and check that the task returns one outcome per rule.
 
     Raises:
-        EngineError: the task gave something else.
+        EngineError: the task returned something else.
     """
     outcomes = task.evaluate(rules, seed=seed)
     if len(outcomes) != len(rules) or not all(isinstance(outcome, Outcome) for outcome in outcomes):
         what = f"task {type(task).__name__}"
         hint = "Run `harness conformance` on it"
-        raise EngineError(message(what, expected="one Outcome a rule", got=repr(outcomes), hint=hint))
+        raise EngineError(message(what, expected="one Outcome per rule", got=repr(outcomes), hint=hint))
     return outcomes

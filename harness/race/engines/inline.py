@@ -1,4 +1,4 @@
-"""The engine that needs no other process: children train here, as many at a time as the task likes."""
+"""The engine that needs no other process: children train here, as many at a time as the task prefers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.race.engines.engine import train, width
 
 
 class InlineEngine:
-    """Trains children in this process when an outcome is waited for: as many at a time as the task likes."""
+    """Trains children in this process when ``next`` is called, as many at a time as the task prefers."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -19,12 +19,12 @@ class InlineEngine:
 
     @property
     def slots(self) -> int:
-        """How many children the task likes to train at once."""
+        """How many children the task prefers to train at once."""
         return width(self._task)
 
     @property
     def ready(self) -> bool:
-        """Whether a child has ended beside one that was waited for."""
+        """Whether a child has finished together with one that was delivered."""
         return bool(self._finished)
 
     def submit(self, rule: Candidate, *, seed: int) -> int:
@@ -34,7 +34,7 @@ class InlineEngine:
         return self._tickets
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - a child is not interrupted
-        """Train the child that has waited longest, and those of its seed behind it, however long it takes."""
+        """Train the child that has waited longest and queued children of its seed, however long it takes."""
         if not self._finished and self._queue:
             seed, together = self._queue[0][2], list[tuple[int, Candidate]]()
             while self._queue and self._queue[0][2] == seed and len(together) < width(self._task):

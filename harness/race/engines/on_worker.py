@@ -12,7 +12,7 @@ from distributed import get_worker
 from harness.contracts import Candidate, Outcome, Task
 from harness.race.engines.engine import TaskSpec, pinned, train, width
 
-OUTCOMES = "harness-outcomes"  # the topic of the events that tell of them
+OUTCOMES = "harness-outcomes"  # the topic of the events that carry outcomes
 
 _tasks: dict[TaskSpec, Task] = {}
 _building = threading.Lock()
@@ -28,14 +28,14 @@ def train_on_worker(rules: Sequence[Candidate], seed: int, *, spec: TaskSpec) ->
         if spec not in _tasks:
             _tasks[spec] = spec.build()
     outcomes = train(_tasks[spec], rules, seed=seed)
-    with contextlib.suppress(Exception):  # the result is there all the same
+    with contextlib.suppress(Exception):  # the result is delivered anyway
         worker = get_worker()
         worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcomes)))
     return outcomes
 
 
 def described_on_worker(spec: TaskSpec) -> tuple[dict[str, str], int]:
-    """What the task is pinned by in a worker process, and how many rules it likes at once there.
+    """Return the task's environment in a worker process, and how many rules it prefers at once there.
 
     Raises:
         HarnessError: the task cannot be built here.

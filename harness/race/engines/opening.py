@@ -9,13 +9,13 @@ from harness.race.engines.inline import InlineEngine
 
 
 def open_engine(spec: TaskSpec, *, workers: int = 1, cluster: str | None = None, task: Task | None = None) -> Engine:
-    """Open the engine for so many workers: this process for one, Dask for more or for a cluster.
+    """Open and return the engine for so many workers: this process for one, Dask for more or for a cluster.
 
     Args:
-        spec: what to train with.
+        spec: describes the task.
         workers: how many processes, at least 1; ignored with a cluster.
         cluster: address of a Dask scheduler.
-        task: what ``spec.build()`` gave, to save this process from building it again.
+        task: what ``spec.build()`` returned, so that this process need not build it again.
 
     Raises:
         HarnessError: the task cannot be built, or the workers or the cluster cannot be reached.
@@ -40,7 +40,7 @@ def check_cluster(cluster: str, spec: TaskSpec) -> None:
 
 
 def described_at(cluster: str, spec: TaskSpec) -> tuple[dict[str, str], int]:
-    """What ``pinned`` and ``width`` give of a task on a worker of a cluster, where it can be built.
+    """Return what ``pinned`` and ``width`` give for a task on a worker of a cluster.
 
     Raises:
         HarnessError: it cannot be built there, or the cluster cannot be reached.

@@ -1,8 +1,8 @@
-"""Searches without training: every score is looked up in the store of real evaluations, or refused.
+"""Searches without training: every score is looked up in the store of real evaluations.
 
-A replayed run is pinned by the same header as one that trains, and by law 2 its scores are the ones that training would
-give; so it is ranked with its equals, and what it could not look up the same command can train. The data set and the
-task's packages need not be there: what their runs were pinned by is read from the store.
+A replayed run has the same header as one that trains, and by law 2 its scores are those that training would give. So it
+is ranked with the others, and training can complete it if the store lacks a score. The data set and the task's packages
+are not needed: the store holds what the runs depend on.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from harness.race.store.ledger import Ledger
 class ReplayEngine:
     """Looks children up instead of training them.
 
-    The loop looks them up itself before it asks an engine; so what comes here is either not in the store, or was
-    trained by another run since this one was refused.
+    The loop looks rules up itself before it asks an engine. So a rule that comes here is not in the store, or was
+    trained by another run since the loop looked.
 
     Args:
         ledger: where to look.
-        headers: of the runs to come; all with the same protocol and grounds.
+        headers: headers of the runs to come, all with the same conditions.
     """
 
     def __init__(self, ledger: Ledger, headers: Iterable[RunHeader]) -> None:
@@ -41,7 +41,7 @@ class ReplayEngine:
 
     @property
     def ready(self) -> bool:
-        """Whether the store held one of those asked for."""
+        """Whether the store held one of the children asked for."""
         return bool(self._held)
 
     def submit(self, rule: Candidate, *, seed: int) -> int:
@@ -56,10 +56,10 @@ class ReplayEngine:
         return self._tickets
 
     def next(self, *, timeout_seconds: float) -> tuple[int, Outcome] | None:  # noqa: ARG002 - nothing to wait for
-        """Deliver what the store holds, and only then refuse what it does not.
+        """Deliver what the store holds, and only then raise for what it does not hold.
 
         Raises:
-            EngineError: only children are left that the store does not hold.
+            EngineError: the store holds none of the children that are left.
         """
         if self._held:
             return self._held.popleft()
@@ -78,7 +78,7 @@ class ReplayEngine:
 
 
 def _refusal(rule: Candidate, header: RunHeader, *, others: int) -> EngineError:
-    got = "none" if not others else f"none, nor of {others} more that were asked for with it"
+    got = "none" if not others else f"none, nor for {others} more asked for with it"
     return EngineError(
         message(
             f"replay of rule {rule.infix} ({rule})",
@@ -87,6 +87,6 @@ def _refusal(rule: Candidate, header: RunHeader, *, others: int) -> EngineError:
                 f"data {header.data_label}, seed {header.seed}, in this run's environment"
             ),
             got=got,
-            hint="Nothing is lost: the same command with --evaluator train goes on and trains it",
+            hint="Nothing is lost: run the same command with --evaluator train to train it and go on",
         )
     )

@@ -1,1 +1,1 @@
-"""Where runs are kept: the one door to SQLite, and runs as files."""
+"""Where runs are kept: the only access to SQLite, and runs as files."""

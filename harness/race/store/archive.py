@@ -1,6 +1,6 @@
-"""A run as a file: JSON Lines that hold all that the store does, for publishing and for taking to another machine.
+"""A run as a file: JSON Lines with the full record of the store, to publish it or move it to another machine.
 
-The first line is the run, then comes one line a proposal in the order proposed, then a line that ends the file::
+The first line is the run, then comes one line per proposal in the order proposed, then a line that ends the file::
 
     {"format": "harness run", "schema": 1 | 2, "name": str, "identity": str, "comparable": str, "protocol_hash": str,
      "environment_hash": str, "state": "running" | "stopped" | "finished", "started": seconds since the epoch,
@@ -11,18 +11,18 @@ The first line is the run, then comes one line a proposal in the order proposed,
       "curve": [score, ...], "message": str, "test": float or null}}
     {"proposals": int, "charged": int, "completed": int, "sha256": of all bytes before this line}
 
-``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``): a file has
-that schema only if its run confirms some, so that older programs read all others.
+``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``). A file has
+schema 2 only if its run confirms such candidates, so that older programs can read all other files.
 
 ``header`` has the fields of its kind of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and
 are checked.
-``serves`` says whether the outcomes may serve other runs as evaluations, which they do in an equal environment alone:
-it is false where the store does not know under which one they were earned, as of a run that an old version wrote.
+``serves`` says whether the outcomes may serve other runs as evaluations, which they do only in an equal environment. It
+is false if the store does not know in which environment they were earned, as for a run that an old version wrote.
 
 One run has one encoding: the text is ASCII, objects have these fields in this order (the header's sorted by name), one
-blank after a comma or colon, numbers as ``json`` writes them, and a line feed ends a line; one that another program
-has since put a carriage return before is read all the same. A new field or another meaning raises ``schema``.
-``archive_reading`` reads it back.
+blank follows a comma or colon, numbers are as ``json`` writes them, and a line feed ends a line. Lines to which another
+program has added a carriage return are read, too. A new field or another meaning raises ``schema``. ``archive_reading``
+reads the file back.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ FORMAT = "harness run"
 SCHEMA = 2  # the newest
 LAST_MOMENT = 253_370_764_799  # in the year 9998, for calendars end with 9999
 SUFFIX = ".jsonl"
-COMPRESSED = ".gz"  # behind SUFFIX, of files that gzip packed
+COMPRESSED = ".gz"  # after SUFFIX, for files packed by gzip
 
 Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A run with everything that it takes to rank it, to replay it, and to go on with it.
+    """A run with everything that is needed to rank, replay and resume it.
 
     Attributes:
-        header: what pins it.
-        state: where it stands.
-        started: seconds since the epoch, when it was first begun.
+        header: its header.
+        state: its state.
+        started: when it first began, in seconds since the epoch.
         seconds: wall time its processes have spent on it.
         exhausted: the step at which the searcher had nothing left to propose; None if it never happened.
         serves: whether its outcomes may serve other runs of its environment.
@@ -74,15 +74,15 @@ class Archive:
 
     @property
     def file_name(self) -> str:
-        """The run's name as a file's: whatever could lead elsewhere is replaced."""
+        """The run's name as a file name: characters that could lead to another folder are replaced."""
         return re.sub(r"[^A-Za-z0-9._+-]|^\.", "_", self.header.name[-200:]) + SUFFIX
 
 
 def encode(archive: Archive) -> bytes:
-    """Write a run as the bytes of its file.
+    """Return a run as the bytes of its file.
 
     Raises:
-        LedgerError: it holds a number that is not finite, which no run of ours wrote.
+        LedgerError: it holds a number that is not finite, which none of our runs wrote.
     """
     try:
         body = line(head_fields(archive)) + b"".join(line(entry_fields(entry)) for entry in archive.entries)
@@ -93,17 +93,17 @@ def encode(archive: Archive) -> bytes:
 
 
 def compressed(content: bytes) -> bytes:
-    """A file's content as gzip packs it, without the time of day: equal content, equal bytes."""
+    """Return a file's content packed by gzip without the time of day, so that equal content gives equal bytes."""
     return gzip.compress(content, compresslevel=9, mtime=0)
 
 
 def line(fields: Json) -> bytes:
-    """One line of the file, its end included."""
+    """Return one line of the file, including its line end."""
     return json.dumps(fields, allow_nan=False).encode("ascii") + b"\n"
 
 
 def head_fields(archive: Archive) -> Json:
-    """The first line's fields."""
+    """Return the fields of the first line."""
     header = archive.header
     return {
         "format": FORMAT,
@@ -123,12 +123,12 @@ def head_fields(archive: Archive) -> Json:
 
 
 def schema_of(header: RunHeader) -> int:
-    """The schema of a run's file: the oldest that can hold it."""
+    """Return the schema of a run's file: the oldest that can hold it."""
     return 2 if isinstance(header, ConfirmationHeader) and header.confirmation.noun != "rules" else 1
 
 
 def entry_fields(entry: Entry) -> Json:
-    """The fields of a proposal's line."""
+    """Return the fields of a proposal's line."""
     return {
         "index": entry.index,
         "rule": str(entry.rule),
@@ -141,7 +141,7 @@ def entry_fields(entry: Entry) -> Json:
 
 
 def foot_fields(archive: Archive, digest: str) -> Json:
-    """The last line's fields."""
+    """Return the fields of the last line."""
     return {
         "proposals": len(archive.entries),
         "charged": sum(entry.charged for entry in archive.entries),

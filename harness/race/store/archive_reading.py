@@ -1,4 +1,4 @@
-"""Reading a run's file back: nothing is taken that ``archive.encode`` would not have written of a run of ours."""
+"""Reading a run's file: everything is rejected that ``archive.encode`` would not have written for one of our runs."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ _PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome) | None)
 
 
 def decode(path: Path) -> Archive:
-    """Read and check a run's file.
+    """Read and check a run's file, and return the run.
 
     Raises:
-        LedgerError: it cannot be read, is of a newer schema, or is not what a run wrote; the message names the line.
+        LedgerError: it cannot be read, has a newer schema, or is not what a run wrote; the message names the line.
     """
     try:
         if not path.is_file():
@@ -84,7 +84,7 @@ def decode(path: Path) -> Archive:
 
 
 def header_of(path: Path) -> RunHeader:
-    """The header of a run's file, whose other lines are not looked at.
+    """Return the header of a run's file, without reading the other lines.
 
     Raises:
         LedgerError: it cannot be read, or its first line is not what a run wrote.
@@ -105,7 +105,7 @@ def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a run's file, which may be compressed."""
+    """Open and return a run's file, which may be compressed."""
     if path.suffix == COMPRESSED:
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
@@ -134,7 +134,7 @@ class _Reader:
         self.number = 0
 
     def header(self) -> RunHeader:
-        """The first line's, and no more is read."""
+        """Return the header from the first line; nothing else is read."""
         with opened(self._path) as file:
             return self.head(next(self._lines(file), b"")).header
 
@@ -165,8 +165,8 @@ class _Reader:
             if len(text) > MOST_LINE_BYTES:
                 self._wrong(f"a line of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
             if not text.endswith(b"\n"):
-                self._wrong("a whole line", "one that breaks off")
-            # Git and editors may have written other ends of lines: the content is the same, and so is its checksum.
+                self._wrong("a complete line", "one that is cut off")
+            # Git and editors may have changed the line ends: the content is the same, and so is its checksum.
             yield text.removesuffix(b"\r\n") + b"\n" if text.endswith(b"\r\n") else text
 
     def head(self, text: bytes) -> Archive:
@@ -190,7 +190,7 @@ class _Reader:
         return archive
 
     def _check_format(self, text: bytes) -> None:
-        """Tell other files, and newer ones, before their fields are complained of."""
+        """Reject other files and newer ones before their fields are checked."""
         try:
             fields = json.loads(text)
             theirs, schema = fields["format"], fields["schema"]
@@ -225,13 +225,13 @@ class _Reader:
     def _outcome(self, outcome: Outcome, run: Archive) -> Outcome:
         right = checked(outcome, run.header.protocol)
         if right.message != outcome.message:
-            self._wrong("an outcome that makes sense", right.message)
+            self._wrong("a valid outcome", right.message)
         if outcome != right:
             self._wrong(f"score {right.score}, chance, of a child that failed", outcome.score)
         return outcome
 
     def _check_course(self, entry: Entry, run: Archive, earlier: list[Entry]) -> None:
-        """Whether a search can have come to this proposal."""
+        """Raise unless a search can have made this proposal."""
         budget, first = run.header.budget, self._first.setdefault(entry.key, entry)
         if len(earlier) >= budget.proposals:
             self._wrong(f"at most {budget.proposals} proposals, the budget", "one more")
@@ -253,7 +253,7 @@ class _Reader:
             self._wrong("an outcome, as the run is finished", "none")
 
     def _check_order(self, entry: Entry, before: int) -> None:
-        """Whether a run that tells in order can have the steps: an ask and its tell in turn, from 0."""
+        """Raise unless a run that tells in order can have the steps: an ask and its tell in turn, from 0."""
         steps = [before, before + 2] if entry.index else [0]
         if entry.asked not in steps:
             self._wrong(f"step {' or '.join(map(str, steps))} in asked, as the run tells in order", entry.asked)
@@ -272,7 +272,7 @@ class _Reader:
 
     def _check_encoding(self, text: bytes, fields: Json) -> None:
         if text != line(fields):
-            self._wrong("the line as `harness export` writes it", "the same content written otherwise")
+            self._wrong("the line as `harness export` writes it", "the same content written differently")
 
     def _wrong(self, expected: str, got: object, hint: str = HINT) -> NoReturn:
         raise LedgerError(message(f"{self._path}, line {self.number}", expected=expected, got=got, hint=hint))

@@ -2,13 +2,14 @@
 
 ::
 
-    with Ledger.open(folder) as ledger, ledger.begin(header) as run:   # one writer a run, any number of runs at once
+    with Ledger.open(folder) as ledger, ledger.begin(header) as run:   # one writer per run, any number of runs at once
         run.propose(entries)                  # before their children train
         run.complete(entries)                 # before the searcher hears of them
         run.finish(RunState.FINISHED)
     Ledger.read(folder).results()             # any time, from any process, while runs write
 
-One process at a time works on a run: it holds a lock file that the operating system releases however the process ends.
+One process at a time works on a run. It holds a lock file, which the operating system releases however the process
+ends.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, RunWriter, con
 
 FILE_NAME = "ledger.sqlite"
 LOCK_FOLDER = "locks"
-_LOCK_PATIENCE_SECONDS = 2.0  # a reader that asks whether a run is active holds its lock for an instant
+_LOCK_PATIENCE_SECONDS = 2.0  # a reader that checks whether a run is active holds its lock for an instant
 
 
 class Ledger:
-    """A store in a results folder. Use ``open`` to write runs into it and ``read`` to look at it."""
+    """A store in a results folder. Use ``open`` to write runs to it and ``read`` to read it."""
 
     def __init__(self, folder: Path, writer: sqlite3.Connection | None) -> None:
         self.folder = folder
@@ -59,10 +60,10 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open a store for writing: made if there is none, migrated if an older version wrote it.
+        """Open a store for writing; it is created if there is none, and migrated if an older version wrote it.
 
         Raises:
-            LedgerError: the folder cannot be written, or holds no store of ours, a damaged or a newer one.
+            LedgerError: the folder cannot be written, or its store is damaged, newer, or not ours.
         """
         folder = Path(folder)
         path = folder / FILE_NAME
@@ -82,7 +83,7 @@ class Ledger:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """Open a store for reading, which never disturbs its writers; an older version's is migrated first.
+        """Open a store for reading, which never disturbs its writers; an older version's store is migrated first.
 
         Raises:
             LedgerError: there is no store, or it cannot be read.
@@ -104,14 +105,14 @@ class Ledger:
         """Whether the folder holds a store, readable or not.
 
         Raises:
-            LedgerError: the folder cannot be looked into.
+            LedgerError: the folder cannot be read.
         """
         path = Path(folder) / FILE_NAME
         with guarded(path):
             return path.exists()
 
     def close(self) -> None:
-        """Close the file, complete without its journal even if a reader is still looking."""
+        """Close the file, so that it is complete without its journal even if a reader still has it open."""
         if self._writer is not None:
             with guarded(self.path):
                 sqlite.merge_journal(self._writer)
@@ -127,13 +128,13 @@ class Ledger:
         self.close()
 
     def begin(self, header: RunHeader) -> RunWriter:
-        """Start a run, or go on with it if its identity is known.
+        """Start a run, or resume it if its identity is known, and return its writer.
 
         Raises:
-            LedgerError: another process is at work on it, or it was made under another environment or by another
-                version of its searcher.
+            LedgerError: another process is working on it, or it was made in another environment or by another version
+                of its searcher.
         """
-        assert self._writer is not None, "a ledger opened for reading begins no run"
+        assert self._writer is not None, "a ledger opened for reading cannot begin a run"
         lock = FileLock(self._lock_path(header.identity))
         with guarded(self.path):
             lock_folder = self.folder / LOCK_FOLDER
@@ -141,9 +142,9 @@ class Ledger:
             try:
                 lock.acquire(timeout=_LOCK_PATIENCE_SECONDS, poll_interval=0.01)
             except Timeout as cause:
-                hint = "Wait until it ends or stop it; the same command then goes on"
+                hint = "Wait until it ends or stop it, then run the same command again to resume"
                 what = f"run {header.name}"
-                got = "another one that is working on it now"
+                got = "another process running this already"
                 raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
         try:
             with guarded(self.path):
@@ -153,7 +154,7 @@ class Ledger:
             raise
 
     def runs(self) -> list[RunRecord]:
-        """Every run with its completed trials, in the order they were begun.
+        """Return every run with its completed trials, in the order in which the runs began.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -167,7 +168,7 @@ class Ledger:
         return [self._record(row, entries.pop(row.identity, [])) for row in rows]
 
     def results(self) -> list[RunResults]:
-        """Every run with the results of its completed trials alone, in the order they were begun: for boards.
+        """Return every run with only the results of its completed trials, for boards, in the order in which they began.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -177,7 +178,7 @@ class Ledger:
         return [RunResults(**self._run(row), results=results) for row, results in read]
 
     def confirmations(self) -> list[RunRecord]:
-        """Every run that confirms rules, with its completed trials, in the order they were begun.
+        """Return every run that confirms rules, with its completed trials, in the order in which the runs began.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -192,7 +193,7 @@ class Ledger:
         return RunRecord(**self._run(row), trials=trials, keys=keys)
 
     def judged(self) -> list[Judged]:
-        """Every run as of one moment, in the order they were begun: searches by their results, confirmations whole.
+        """Return a snapshot of all runs in the order in which they began: results of searches, full confirmations.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -206,7 +207,7 @@ class Ledger:
             ]
 
     def _run(self, row: RunRow) -> _RunFields:
-        """What every reading of a run begins with."""
+        """Return the fields that all records of a run share."""
         return {
             "header": row.header,
             "state": row.state,
@@ -216,7 +217,7 @@ class Ledger:
         }
 
     def rows(self) -> list[RunRow]:
-        """Every run without its proposals, in the order they were begun.
+        """Return every run without its proposals, in the order in which the runs began.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -225,7 +226,7 @@ class Ledger:
             return _run_rows(connection)
 
     def archive(self, identity: str) -> Archive:
-        """A run with all that the store holds of it, as of one moment.
+        """Return a snapshot of a run with its full record.
 
         Raises:
             LedgerError: the run is unknown.
@@ -235,25 +236,25 @@ class Ledger:
         return found if found is not None else _unknown(identity)
 
     def adopt(self, archive: Archive) -> bool:
-        """Take in a run from elsewhere, all of it or nothing.
+        """Import a run from elsewhere, completely or not at all.
 
         Returns:
-            Whether it was written; False if the store holds the very same.
+            Whether it was written; False if the store holds an identical run.
 
         Raises:
             LedgerError: the store holds the run with other content, or cannot be written.
         """
-        assert self._writer is not None, "a ledger opened for reading takes in no run"
+        assert self._writer is not None, "a ledger opened for reading cannot import a run"
         with guarded(self.path):
             return insert_archive(self._writer, archive)
 
     def evaluation(self, header: RunHeader, key: str) -> Outcome | None:
-        """What a rule of this key earned in any run under the header's protocol, data, child seed and environment."""
+        """Return what a rule with this key earned under the header's conditions in any run; None if untrained."""
         with guarded(self.path), self._reading() as connection:
             return evaluation_under(connection, key, conditions(header))
 
     def dump(self, identity: str) -> str:
-        """Everything the store holds about a run that a repetition must reproduce: all but times and provenance.
+        """Return everything in a run's record that a repetition must reproduce: all but times and provenance.
 
         Returns:
             JSON Lines: the run, then its proposals in order.
@@ -274,7 +275,7 @@ class Ledger:
             fields = dict(zip(ENTRY_COLUMNS, row, strict=True))
             del fields["seconds"]
             if fields["test"] is None:
-                del fields["test"]  # a search's lines stay what they were before there were tests
+                del fields["test"]  # a search's lines stay as they were before test scores existed
             lines.append(fields)
         return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
 
@@ -302,7 +303,7 @@ class Ledger:
         except Timeout:
             return True
         except OSError:
-            return False  # a reader who may not touch the lock cannot know
+            return False  # a reader without permission for the lock cannot know
 
 
 class _RunFields(TypedDict):
@@ -334,13 +335,13 @@ def _entries(connection: sqlite3.Connection, row: RunRow) -> list[Entry]:
 
 
 def _store_lock(folder: Path) -> FileLock:
-    """Creation and migration, one process at a time; everything else SQLite sees to."""
+    """Return the lock for creation and migration by one process at a time; SQLite handles everything else."""
     (folder / LOCK_FOLDER).mkdir(exist_ok=True)
     return FileLock(folder / LOCK_FOLDER / "store.lock", timeout=sqlite.PATIENCE_SECONDS)
 
 
 def _create(path: Path) -> None:
-    """Make the store beside its place and move it there whole, so that a reader never meets half of one."""
+    """Create the store beside its place and move it there when complete, so that readers never see a part of it."""
     unborn = path.with_name(path.name + ".new")
     _remove(unborn)
     try:

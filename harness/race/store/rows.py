@@ -19,7 +19,7 @@ OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "s
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
 RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate", "message")
 Cell = str | int | float | None
-_header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards poll
+_header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards read the same headers again and again
 
 
 _RATES = {float, type(None)}
@@ -32,10 +32,10 @@ class RunRow:
     """A run without its proposals.
 
     Attributes:
-        identity: which run it is.
-        header: what pins it.
-        state: where it stands.
-        started: seconds since the epoch, when it was first begun.
+        identity: the run's identity.
+        header: its header.
+        state: its state.
+        started: when it first began, in seconds since the epoch.
         seconds: wall time that processes have spent on it.
         exhausted: the step at which the searcher had nothing left to propose; None if it never happened.
     """
@@ -90,7 +90,7 @@ def candidate_from(text: str) -> Candidate:
 
 
 def outcome_cells(outcome: Outcome | None) -> tuple[Cell, ...]:
-    """The values of ``OUTCOME_COLUMNS``; all None for a pending child."""
+    """Return the values of ``OUTCOME_COLUMNS``; all None for a pending child."""
     if outcome is None:
         return (None,) * len(OUTCOME_COLUMNS)
     return (
@@ -107,7 +107,7 @@ def outcome_cells(outcome: Outcome | None) -> tuple[Cell, ...]:
 
 
 def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
-    """Read what ``outcome_cells`` gave.
+    """Read what ``outcome_cells`` returned; None for a pending child.
 
     Raises:
         LedgerError: the cells are not an outcome.
@@ -132,13 +132,13 @@ def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
 
 
 def entry_cells(entry: Entry) -> tuple[Cell, ...]:
-    """The values of ``ENTRY_COLUMNS``."""
+    """Return the values of ``ENTRY_COLUMNS``."""
     head = (entry.index, str(entry.rule), entry.key, entry.source.value, entry.asked, entry.told)
     return head + outcome_cells(entry.outcome)
 
 
 def entry_from(cells: Sequence[Cell]) -> Entry:
-    """Read what ``entry_cells`` gave.
+    """Read what ``entry_cells`` returned.
 
     Raises:
         LedgerError: the cells are not an entry.
@@ -187,7 +187,7 @@ def _unlike_a_result(row: Sequence[Cell]) -> bool:
 
 
 def number(cell: Cell) -> float:
-    """A cell that must hold a number.
+    """Return the value of a cell that must hold a number.
 
     Raises:
         ValueError: it holds something else.
@@ -198,7 +198,7 @@ def number(cell: Cell) -> float:
 
 
 def whole(cell: Cell) -> int:
-    """A cell that must hold a whole number.
+    """Return the value of a cell that must hold a whole number.
 
     Raises:
         ValueError: it holds something else.
@@ -209,6 +209,6 @@ def whole(cell: Cell) -> int:
 
 
 def unreadable(what: str, got: object) -> LedgerError:
-    """The error for something in the store that no run wrote."""
+    """Return the error for something in the store that no run wrote."""
     hint = "The ledger is damaged: restore a copy"
     return LedgerError(message(f"{what} in the ledger", expected="what a run wrote", got=got, hint=hint))

@@ -1,7 +1,7 @@
-"""The tables of the store, and how a store written by an older version becomes one of this version.
+"""The tables of the store, and how a store of an older version is migrated to this one.
 
-``PRAGMA user_version`` holds the schema version. ``MIGRATIONS[n]`` takes a store from version n to n + 1; a new store
-goes through all of them, so that they are exercised by every test and not only by the stored old files.
+``PRAGMA user_version`` holds the schema version. ``MIGRATIONS[n]`` takes a store from version n to n + 1. A new store
+goes through all of them, so that every test exercises them and not only the stored old files do.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.errors import LedgerError, message
 from harness.race.store.sqlite import quick_check, transaction
 
-APPLICATION_ID = 0x6C656467  # "ledg": tells our stores from other programs' SQLite files
+APPLICATION_ID = 0x6C656467  # "ledg": distinguishes our stores from other programs' SQLite files
 
-# Part of versions already written: never edit these texts, add a version.
+# Stores of these versions exist: never edit these texts, but add a version.
 _OUTCOME = """
     status TEXT, score REAL, learning_rate REAL, examples INTEGER, seconds REAL, sweep TEXT, curve TEXT, message TEXT
 """
@@ -50,8 +50,8 @@ _VERSION_1 = (
     ) WITHOUT ROWID""",
 )
 
-# 1 → 2: trials say where their outcome came from, which tells a shared evaluation from a trained child; and an
-# evaluation says under which environment it was made. Old ones do not know theirs, so they are kept but serve no run.
+# 1 → 2: trials say where their outcome came from, which distinguishes a shared evaluation from a trained child; and an
+# evaluation says in which environment it was made. Old evaluations do not, so they are kept but serve no run.
 _VERSION_2 = (
     "ALTER TABLE trials ADD COLUMN source TEXT NOT NULL DEFAULT 'trained'",
     "UPDATE trials SET source = 'duplicate' WHERE NOT charged",
@@ -72,7 +72,7 @@ _VERSION_2 = (
     "DROP TABLE evaluations_1",
 )
 
-# 2 → 3: what a confirmed rule earned on the test examples; a search's children have nothing there.
+# 2 → 3: a confirmed rule's score on the test examples; empty for a search's children.
 _VERSION_3 = (
     "ALTER TABLE trials ADD COLUMN test REAL",
     "ALTER TABLE evaluations ADD COLUMN test REAL",
@@ -86,7 +86,7 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema version of an existing store.
 
     Raises:
-        LedgerError: the file is not a store of ours, or a newer version of this program wrote it.
+        LedgerError: the file is not one of our stores, or a newer version of this program wrote it.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
@@ -95,7 +95,7 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int:
             message(
                 f"ledger {path}",
                 expected="one that this program wrote",
-                got="some other SQLite file, or an empty one",
+                got="another SQLite file, or an empty one",
                 hint="Move it away, or choose another folder with --results",
             )
         )
@@ -112,10 +112,10 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a store to this version, entirely or not at all.
+    """Migrate a store to this version, completely or not at all.
 
     Raises:
-        LedgerError: the file is not a store of ours, is damaged, or a newer version of this program wrote it.
+        LedgerError: the file is damaged or not one of our stores, or a newer version of this program wrote it.
     """
     if stored_version(connection, path) == VERSION:
         return

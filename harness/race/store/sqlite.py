@@ -1,10 +1,10 @@
-"""How the store's file is opened, and how its troubles become one clear line.
+"""How the store's file is opened, and how its errors become one clear line.
 
-One SQLite file in WAL mode: readers see the last commit while writers write. Writers wait for each other up to
-``PATIENCE_SECONDS``. A commit reaches the operating system before it returns, so that killing the process loses
-nothing; a flushed one, and all before it, is on the disk besides, so that losing power does not either. Trials are
-flushed before the searcher hears of them (law 6): one wait for the disk a batch, where a wait a commit takes longer
-than a small child.
+The store is one SQLite file in WAL mode: readers see the last commit while writers write. Writers wait for each other
+up to ``PATIENCE_SECONDS``. A commit reaches the operating system before it returns, so a killed process loses nothing.
+A flushed commit, and all before it, is also on disk, so a power failure loses nothing either. Trials are flushed before
+the searcher hears of them (law 6). That is one wait for the disk per batch; a wait per commit would take longer than a
+small child.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from harness.errors import LedgerError, message
 
 PATIENCE_SECONDS = 60.0
 _MERGE_SECONDS = 1.0
-SYNCHRONOUS = {False: "NORMAL", True: "FULL"}  # by whether a commit is to be flushed
+SYNCHRONOUS = {False: "NORMAL", True: "FULL"}  # by whether a commit is flushed
 _UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
-_FULL = "Free some space; the same command then goes on, and what is written stays readable"
+_FULL = "Free some space, then run the same command again to resume; what is written stays readable"
 _ACCESS = "Check the permissions, or choose another folder with --results"
 
 
@@ -40,7 +40,7 @@ def guarded(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as cause:
         raise LedgerError(_sqlite_trouble(path, cause)) from cause
-    except UnicodeDecodeError as cause:  # sqlite3's own, when names or messages hold stray bytes
+    except UnicodeDecodeError as cause:  # from sqlite3, if names or messages hold invalid bytes
         raise LedgerError(_damaged(path, "text that is not UTF-8")) from cause
     except OSError as cause:
         raise LedgerError(_file_trouble(path, cause)) from cause
@@ -48,11 +48,11 @@ def guarded(path: Path) -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, *, flush: bool = True) -> Iterator[None]:
-    """All of the statements inside, or none of them; waits for its turn to write.
+    """Run all statements inside, or none of them; waits for its turn to write.
 
     Args:
-        connection: a writer's.
-        flush: return only when this commit, and with it every one before, is on the disk.
+        connection: the connection of a writer.
+        flush: whether to return only when this commit and all before it are on disk.
     """
     connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[flush]}")
     connection.execute("BEGIN IMMEDIATE")
@@ -67,7 +67,7 @@ def transaction(connection: sqlite3.Connection, *, flush: bool = True) -> Iterat
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read everything inside as of one moment; a reader keeps nobody waiting."""
+    """Read everything inside as of one moment; readers never block writers."""
     connection.execute("BEGIN")
     try:
         yield
@@ -77,15 +77,15 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open the file for writing, creating an empty one if there is none."""
+    """Open the file for writing, creating an empty one if there is none, and return the connection."""
     return sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open the file for reading only.
+    """Open the file for reading only, and return the connection.
 
-    A WAL reader needs a small index file beside the store. Where none can be made (a read-only or full disk) and no
-    writer has left unmerged commits, the store is read as the unchanging file that it then is.
+    A WAL reader needs a small index file beside the store. If it cannot be created (on a read-only or full disk) and no
+    writer has left unmerged commits, the store is read as an immutable file.
     """
     try:
         return _opened(path, "mode=ro")
@@ -98,9 +98,9 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def merge_journal(connection: sqlite3.Connection) -> None:
-    """Put all commits into the file itself, so that it can be copied alone; what cannot be merged now stays journaled.
+    """Merge all commits into the file, so that it can be copied alone; what cannot be merged now stays in the journal.
 
-    The last connection to close does so anyway, but a reader, which writes nothing, may be the last.
+    The last connection to close does this anyway, but it may be a reader, which writes nothing.
     """
     with suppress(sqlite3.Error):
         connection.execute(f"PRAGMA busy_timeout = {int(1000 * _MERGE_SECONDS)}")
@@ -108,10 +108,10 @@ def merge_journal(connection: sqlite3.Connection) -> None:
 
 
 def quick_check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise unless the file is sound, so that nothing is ever written into a damaged one.
+    """Raise unless the file is intact, so that nothing is ever written to a damaged one.
 
     Raises:
-        LedgerError: it is not.
+        LedgerError: it is damaged.
     """
     finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if finding != "ok":
@@ -122,7 +122,7 @@ def _opened(path: Path, query: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.fsencode(path.absolute()))}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE_SECONDS, isolation_level=None)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone touches nothing
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone reads nothing
     except BaseException:
         connection.close()
         raise
@@ -137,21 +137,21 @@ def _sqlite_trouble(path: Path, cause: sqlite3.Error) -> str:
         return message(what, expected="room on the disk", got="a full disk", hint=_FULL)
     if code == sqlite3.SQLITE_IOERR:
         hint = f"Check the disk: full, over quota or failing. {_FULL}"
-        return message(what, expected="a disk that reads and writes", got=text, hint=hint)
+        return message(what, expected="a disk that can be read and written", got=text, hint=hint)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return message(what, expected="a folder and file that can be opened", got=text, hint=_ACCESS)
     if code == sqlite3.SQLITE_NOTADB:
         hint = "Move it away, or choose another folder with --results"
-        return message(what, expected="one that this program wrote", got="some other file", hint=hint)
+        return message(what, expected="one that this program wrote", got="another file", hint=hint)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
-        hint = "Look for a stopped process that has the ledger open"
+        hint = "Look for a suspended process that has the ledger open"
         return message(what, expected=f"a turn within {PATIENCE_SECONDS:.0f} seconds", got=text, hint=hint)
     return _damaged(path, text)
 
 
 def _damaged(path: Path, finding: str) -> str:
     hint = "Restore a copy, or save what is left with: sqlite3 FILE .recover"
-    return message(f"ledger {path}", expected="a sound one", got=f"a damaged one: {finding}", hint=hint)
+    return message(f"ledger {path}", expected="an intact one", got=f"a damaged one: {finding}", hint=hint)
 
 
 def _file_trouble(path: Path, cause: OSError) -> str:

@@ -1,7 +1,7 @@
-"""Tables of outcomes: every rule of a small space, scored beforehand on real children (protocol §5).
+"""Tables of outcomes: every rule of a small space, scored in advance on real children (protocol §5).
 
-A table is filled by runs of ``exhaustive``, one for each *part* of each replicate: a run ends within twenty minutes, so
-that it is made in one environment, and a part that ended is final. Its file is the run as ``harness export`` writes it,
+A table is filled by runs of ``exhaustive``, one for each *part* of each replicate. A run ends within twenty minutes, so
+that one environment makes all of it, and a finished part is final. Its file is the run as ``harness export`` writes it,
 packed by gzip. All children of a replicate train from one seed, which no search and no other table uses.
 """
 
@@ -24,19 +24,19 @@ from harness.space.counting.small_spaces import small_space
 from harness.space.grammar import Space
 
 FILLER = "exhaustive"
-CHILDREN_A_PART = 100  # some five minutes of two cores under `quick`
+CHILDREN_A_PART = 100  # about five minutes on two cores under `quick`
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a table holds.
+    """The description of a table.
 
     Attributes:
-        name: what ``harness table`` takes.
+        name: its name, as ``harness table`` takes it.
         summary: one line for listings.
-        space: whose functions it holds.
-        protocol: how they are scored.
-        replicates: how often each is scored, every time from another seed.
+        space: the space whose functions it holds.
+        protocol: how these are scored.
+        replicates: how often each is scored, each time from a different seed.
     """
 
     name: str
@@ -61,11 +61,11 @@ class TableSpec:
         return -(-len(self.rules) // CHILDREN_A_PART)
 
     def places_of(self, part: int) -> slice:
-        """Where the rules of a part, counted from 1, lie among all."""
+        """Return the places of a part's rules among all rules; parts count from 1."""
         return slice((part - 1) * len(self.rules) // self.parts, part * len(self.rules) // self.parts)
 
     def rules_of(self, part: int) -> Sequence[Rule]:
-        """The rules of a part, counted from 1."""
+        """Return the rules of a part; parts count from 1."""
         return self.rules[self.places_of(part)]
 
 
@@ -91,12 +91,12 @@ def named(name: str) -> TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One run of a table.
+    """A part of a table: one run.
 
     Attributes:
         table: which table.
         replicate: counted from 0.
-        number: of the part, counted from 1.
+        number: number of the part, counted from 1.
     """
 
     table: TableSpec
@@ -110,12 +110,12 @@ class Part:
 
     @property
     def places(self) -> slice:
-        """Where its rules lie among the table's."""
+        """The places of its rules among the table's."""
         return self.table.places_of(self.number)
 
     @property
     def setting(self) -> str:
-        """The slice that ``exhaustive`` proposes."""
+        """The setting ``part`` of ``exhaustive``: the slice that it proposes."""
         return f"{self.number}/{self.table.parts}"
 
     def header(
@@ -127,14 +127,14 @@ class Part:
         environment: Mapping[str, str],
         provenance: Mapping[str, str],
     ) -> TableHeader:
-        """What pins its run.
+        """Return the header of its run.
 
         Args:
-            version: of ``exhaustive``.
+            version: version of ``exhaustive``.
             data: registry name of the data set.
-            fingerprint: of the data set.
+            fingerprint: fingerprint of the data set.
             environment: what else scores depend on.
-            provenance: for the reader.
+            provenance: where the run comes from, for readers.
         """
         children = len(self.table.rules_of(self.number))
         return TableHeader(
@@ -155,16 +155,16 @@ class Part:
 
 
 def parts(tables: Sequence[TableSpec], replicates: Sequence[int]) -> Iterator[Part]:
-    """All parts of some tables, one replicate of every table before the next.
+    """Yield all parts of some tables, one replicate of every table before the next.
 
     Raises:
-        LedgerError: a table has fewer replicates.
+        LedgerError: a table does not have such a replicate.
     """
     for replicate in replicates:
         for table in tables:
             if replicate >= table.replicates:
                 what, hint = f"table {table.name}, replicate", "Replicates count from 0"
-                expected = f"one below {table.replicates}"
+                expected = f"a number below {table.replicates}"
                 raise LedgerError(message(what, expected=expected, got=replicate, hint=hint))
     for replicate in replicates:
         for table in tables:
@@ -172,14 +172,14 @@ def parts(tables: Sequence[TableSpec], replicates: Sequence[int]) -> Iterator[Pa
 
 
 def outcomes(folder: Path, table: TableSpec) -> list[tuple[Rule, list[Outcome]]]:
-    """Every rule of a table, in its order, with the outcome of each replicate.
+    """Return every rule of a table, in its order, with the outcome of each replicate.
 
     Args:
-        folder: of the parts' files.
+        folder: folder of the parts' files.
         table: which table.
 
     Raises:
-        LedgerError: a part is missing or damaged, or is another run than its name says.
+        LedgerError: a part is missing or damaged, or is not the run that its name says.
     """
     found: list[tuple[Rule, list[Outcome]]] = [(rule, []) for rule in table.rules]
     for part, archive in filled(folder, table):
@@ -190,14 +190,14 @@ def outcomes(folder: Path, table: TableSpec) -> list[tuple[Rule, list[Outcome]]]
 
 
 def filled(folder: Path, table: TableSpec) -> Iterator[tuple[Part, Archive]]:
-    """Every part of a full table with its run, whose entries are the part's rules in their order, each with an outcome.
+    """Yield every part of a full table with its run, whose entries are the part's rules in order, with outcomes.
 
     Args:
-        folder: of the parts' files.
+        folder: folder of the parts' files.
         table: which table.
 
     Raises:
-        LedgerError: a part is missing or damaged, or is another run than its name says.
+        LedgerError: a part is missing or damaged, or is not the run that its name says.
     """
     wanted = list(parts([table], range(table.replicates)))
     missing = [part.file_name for part in wanted if not (folder / part.file_name).exists()]
@@ -210,7 +210,7 @@ def filled(folder: Path, table: TableSpec) -> Iterator[tuple[Part, Archive]]:
 
 
 def _archive(path: Path, part: Part) -> Archive:
-    """The run of a part.
+    """Return the run of a part.
 
     Raises:
         LedgerError: its file is damaged, or holds another run.
@@ -226,20 +226,20 @@ def _archive(path: Path, part: Part) -> Archive:
     )
     whole = [entry.rule for entry in archive.entries if entry.outcome is not None]
     if header.identity != expected.identity or whole != list(part.table.rules_of(part.number)):
-        hint = f"Delete it, and build it again with `harness table build {part.table.name}`"
+        hint = f"Delete it and build it again with `harness table build {part.table.name}`"
         raise LedgerError(message(f"part {path}", expected=f"the run {expected.name}", got=header.name, hint=hint))
     return archive
 
 
 def is_final(path: Path, header: TableHeader) -> bool:
-    """Whether a part's file is there.
+    """Whether a part's file exists.
 
     Args:
-        path: where it would be.
-        header: which run it has to hold, in whatever environment.
+        path: path of the file.
+        header: header of the run that it has to hold, in any environment.
 
     Raises:
-        LedgerError: the file holds another run, such as one on another data set.
+        LedgerError: the file holds a different run, such as one on another data set.
     """
     if not path.exists():
         return False
@@ -255,6 +255,6 @@ def is_final(path: Path, header: TableHeader) -> bool:
             if ours != theirs
         ]
         expected = f"the run {header.name} ({', '.join(different) or 'by its identity'})"
-        hint = "Build into another folder with --to, or use what the first parts were built with"
+        hint = "Build into another folder with --to, or use the versions and data of the first parts"
         raise LedgerError(message(f"part {path}", expected=expected, got=held.name, hint=hint))
     return True

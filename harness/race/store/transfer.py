@@ -1,4 +1,4 @@
-"""Whole runs out of the store and into it, each as one transaction."""
+"""Complete runs read from the store and written to it, each in one transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, conditions, sh
 
 
 def stored_archive(connection: sqlite3.Connection, identity: str) -> Archive | None:
-    """A run with all that the store holds of it; None if it does not know the run. Call it within one snapshot."""
+    """Return the full record of a run, or None if the store does not have it. Call it within one snapshot."""
     found = connection.execute(SELECT_RUN, (identity,)).fetchone()
     if found is None:
         return None
@@ -36,10 +36,10 @@ def stored_archive(connection: sqlite3.Connection, identity: str) -> Archive | N
 
 
 def insert_archive(writer: sqlite3.Connection, archive: Archive) -> bool:
-    """Write a run that the store does not know, and its outcomes as evaluations for its own environment.
+    """Write a run that the store does not have, and its outcomes as evaluations for its own environment.
 
     Returns:
-        Whether it was written; False if the store holds the very same.
+        Whether it was written; False if the store holds an identical run.
 
     Raises:
         LedgerError: the store holds the run with other content.
@@ -52,7 +52,8 @@ def insert_archive(writer: sqlite3.Connection, archive: Archive) -> bool:
     with transaction(writer):
         held = stored_archive(writer, header.identity)
         if held is not None:
-            # Whether outcomes serve is the store's to say: once an equal run has brought the same, these do, too.
+            # The store decides whether outcomes serve other runs: once an equal run has brought the same, these do,
+            # too.
             if encode(dataclasses.replace(held, serves=archive.serves)) == encode(archive):
                 return False
             raise LedgerError(_conflict(held, archive))
@@ -64,7 +65,7 @@ def insert_archive(writer: sqlite3.Connection, archive: Archive) -> bool:
 
 
 def _serves(entry: Entry) -> bool:
-    """Whether its outcome is one that other runs may take over."""
+    """Whether other runs may use its outcome."""
     return entry.charged and entry.outcome is not None and entry.outcome.status is not Status.ERROR
 
 
@@ -75,7 +76,7 @@ def _conflict(held: Archive, archive: Archive) -> str:
 
     return message(
         f"run {archive.header.name}",
-        expected="a run that the ledger does not hold",
-        got=f"one that it holds otherwise ({told(held)}; the file: {told(archive)})",
+        expected="a run that the ledger does not have",
+        got=f"one that it has with other content ({told(held)}; the file: {told(archive)})",
         hint="Import it into another folder with --results",
     )

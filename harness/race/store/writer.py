@@ -1,7 +1,6 @@
-"""The right to write one run: what the loop holds while it works.
+"""The writer of one run, which the loop holds while it works.
 
-The loop promises the order: ``propose`` before a child trains, ``complete`` and ``flush`` before the searcher hears of
-it.
+The loop keeps the order: ``propose`` before a child trains, ``complete`` and ``flush`` before the searcher hears of it.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ SELECT_RUN = f"SELECT {', '.join(RUN_COLUMNS)} FROM runs WHERE identity = ?"
 
 
 class RunWriter:
-    """The right to write one run. ``Ledger.begin`` gives it; ``close`` gives it back.
+    """The exclusive writer of one run. ``Ledger.begin`` returns it; ``close`` lets others write the run.
 
     Attributes:
-        header: as first begun, whose provenance stays.
+        header: the run's header as it first began, whose provenance is kept.
         recorded: the proposals that earlier processes wrote, in order.
-        state: where earlier processes left the run.
+        state: the state in which earlier processes left the run.
         exhausted: the logical step at which the searcher had nothing left to propose; None if it never happened.
     """
 
@@ -66,7 +65,7 @@ class RunWriter:
             if [entry.index for entry in recorded] != list(range(len(recorded))):
                 hint = "The ledger is damaged: restore a copy"
                 what = f"run {header.name}"
-                raise LedgerError(message(what, expected="every proposal in turn", got="a gap", hint=hint))
+                raise LedgerError(message(what, expected="all proposals without gaps", got="a gap", hint=hint))
             if row.state is not RunState.FINISHED:
                 writer.execute(
                     "UPDATE runs SET state = ? WHERE identity = ?", (RunState.RUNNING.value, header.identity)
@@ -88,16 +87,16 @@ class RunWriter:
 
     @property
     def seconds(self) -> float:
-        """Wall time that processes have spent on the run, this one included."""
+        """Wall time that processes, including this one, have spent on the run."""
         return self._seconds_before + time.monotonic() - self._begun
 
     def evaluation(self, key: str) -> Outcome | None:
-        """What a rule of this key earned in another run under the same conditions; None if nobody has trained it."""
+        """Return what a rule with this key earned in another run under the same conditions; None if untrained."""
         with guarded(self._path):
             return evaluation_under(self._writer, key, self._conditions)
 
     def propose(self, entries: Sequence[Entry]) -> None:
-        """Write proposals down, pending or (duplicates, shared evaluations) complete; all or none of them.
+        """Write proposals, which are pending or (duplicates, shared evaluations) complete; all or none of them.
 
         Raises:
             LedgerError: they cannot be written.
@@ -108,10 +107,10 @@ class RunWriter:
             self._writer.executemany(statement, [(self.header.identity, *entry_cells(entry)) for entry in entries])
 
     def complete(self, entries: Sequence[Entry]) -> None:
-        """Write the outcomes of pending proposals, and of trained ones the evaluation; all or none of them.
+        """Write the outcomes of pending proposals, and the evaluations of trained ones; all or none of them.
 
-        A trial that has an outcome keeps it: writing it a second time changes nothing. An evaluation that failed by
-        error is not shared, as another machine or hour may do better.
+        A trial that has an outcome keeps it: writing it a second time changes nothing. An evaluation that ended in an
+        error is not shared, since another machine or hour may succeed.
 
         Raises:
             LedgerError: they cannot be written.
@@ -130,7 +129,7 @@ class RunWriter:
             self._writer.executemany(SHARE, evaluations)
 
     def flush(self) -> None:
-        """Wait until all that was written is on the disk.
+        """Wait until everything written is on disk.
 
         Raises:
             LedgerError: it cannot be written.
@@ -139,13 +138,13 @@ class RunWriter:
             self._writer.execute("UPDATE runs SET seconds = ? WHERE identity = ?", (self.seconds, self.header.identity))
 
     def exhaust(self, step: int) -> None:
-        """Write down that the searcher had nothing left to propose at a logical step."""
+        """Record that the searcher had nothing left to propose at a logical step."""
         with guarded(self._path), transaction(self._writer):
             self._writer.execute("UPDATE runs SET exhausted = ? WHERE identity = ?", (step, self.header.identity))
         self.exhausted = step
 
     def finish(self, state: RunState) -> None:
-        """Leave the run in a state, with the wall time spent on it."""
+        """Record the run's final state here, and the wall time spent on it."""
         with guarded(self._path), transaction(self._writer):
             self._writer.execute(
                 "UPDATE runs SET state = ?, seconds = ? WHERE identity = ?",
@@ -159,17 +158,17 @@ class RunWriter:
 
 
 def conditions(header: RunHeader) -> tuple[str | int, ...]:
-    """The values of ``EVALUATION_KEY`` but for the rule's: what all evaluations of a run share."""
+    """Return the values of ``EVALUATION_KEY`` that all evaluations of a run share: all but the rule's key."""
     return (header.protocol.hash, header.data_fingerprint, header.child_seed, header.environment_hash)
 
 
 def share(writer: sqlite3.Connection, shared: tuple[str | int, ...], entries: Sequence[Entry]) -> None:
-    """Let the outcomes of completed entries serve every run of the same ``conditions``; the first to come stays."""
+    """Let the outcomes of completed entries serve every run of the same ``conditions``; the first outcome stays."""
     writer.executemany(SHARE, [(entry.key, *shared, *outcome_cells(entry.outcome)) for entry in entries])
 
 
 def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str | int, ...]) -> Outcome | None:
-    """What the store holds under a rule's key and the ``conditions`` of a header."""
+    """Return what the store holds under a rule's key and the ``conditions`` of a header."""
     where = " AND ".join(f"{column} = ?" for column in EVALUATION_KEY)
     query = f"SELECT {', '.join(OUTCOME_COLUMNS)} FROM evaluations WHERE {where}"
     row = connection.execute(query, (key, *shared)).fetchone()
@@ -177,7 +176,7 @@ def evaluation_under(connection: sqlite3.Connection, key: str, shared: tuple[str
 
 
 def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
-    """Refuse to go on with a run under conditions that could give its children other scores (law 5)."""
+    """Raise if a run would be resumed under conditions that could give its children other scores (law 5)."""
     before, now = ({"language": FIRST_LANGUAGE, **each.environment} for each in (recorded, asked))
     before["searcher version"], now["searcher version"] = str(recorded.searcher_version), str(asked.searcher_version)
     for name in sorted(before.keys() | now.keys(), key=lambda name: (name == ARITHMETIC, name)):
@@ -185,7 +184,7 @@ def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
             raise LedgerError(
                 message(
                     f"run {asked.name}, {name}",
-                    expected=f"{before.get(name, 'none')}, as when it was begun",
+                    expected=f"{before.get(name, 'none')}, as when the run began",
                     got=now.get(name, "none"),
                     hint=_how_to_go_on(name, recorded=name in before),
                 )
@@ -193,8 +192,8 @@ def _check_pins(recorded: RunHeader, asked: RunHeader) -> None:
 
 
 def _how_to_go_on(name: str, *, recorded: bool) -> str:
-    """What to do about a run that was begun under another ``name``."""
-    anew = "begin the run anew in another folder with --results"
+    """Return what to do about a run that began under another ``name``."""
+    anew = "start the run again in another folder with --results"
     if name != ARITHMETIC:
         return f"Go back to that, or {anew}"
     if not recorded:
@@ -202,6 +201,6 @@ def _how_to_go_on(name: str, *, recorded: bool) -> str:
             f"Older versions did not record how a machine rounds, so its scores cannot be mixed with new ones: {anew}"
         )
     return (
-        "This machine now rounds otherwise, by its processor or by a variable such as MKL_CBWR or NUMBA_CPU_NAME: "
-        f"go back to what it was, or {anew}"
+        "This machine now rounds differently, by its processor or by a variable such as MKL_CBWR or NUMBA_CPU_NAME: "
+        f"restore the earlier setup, or {anew}"
     )

@@ -1,1 +1,1 @@
-"""What makes equal functions one: products, factors, and the facts that simplifying rests on."""
+"""The canonical form, equal for equal functions: products, factors, and the facts that simplification uses."""

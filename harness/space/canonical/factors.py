@@ -1,7 +1,7 @@
-"""What products are made of: scale, factors and divisors; and the operands that are products in disguise.
+"""The parts of products: scale, factors and divisors; and operands that are products themselves.
 
-``g3`` is g·g·g, ``1e-3w`` a multiple of ``1e-1w``, ``adam`` is m/(√v+ε). ``operand_product`` takes them apart, so that
-equal products meet, and ``disguised`` puts what remains together again.
+``g3`` is g·g·g, ``1e-3w`` is a multiple of ``1e-1w``, and ``adam`` is m/(√v+ε). ``operand_product`` takes them apart,
+so that equal products become the same, and ``disguised`` puts what remains together again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from harness.space.notation.printer import formula
 from harness.space.vocabulary import BY_NAME, CLIP_LIMITS, WEIGHT_SCALES, computed, with_epsilon
 from harness.space.word import X
 
-W = Node("1e-1w")  # the multiple of w that all others are expressed in
+W = Node("1e-1w")  # the multiple of w in which all others are expressed
 SQRT_V = Node("sqrt", (V,))
 UNDER_SIGN = {mark: value for value, mark in SIGN_OF.items()}
 NOT_A_NUMBER = constant(math.nan)  # one object, since NaN equals nothing else
 
 
 def number(value: float) -> Node:
-    """A constant, rounded to 12 digits so that the order in which constants were folded does not show."""
+    """Return a constant, rounded to 12 digits so that the order in which constants were folded does not matter."""
     return NOT_A_NUMBER if math.isnan(value) else constant(tidy(value))
 
 
@@ -40,7 +40,7 @@ def tidy(value: float) -> float:
 
 
 def raised(base: float, exponent: float) -> float:
-    """A non-negative number to a power, infinite where Python would raise."""
+    """Return a non-negative number to a power; infinite where Python would raise an error."""
     try:
         return float(base**exponent)
     except (OverflowError, ZeroDivisionError):
@@ -48,7 +48,7 @@ def raised(base: float, exponent: float) -> float:
 
 
 def function_value(token: str, value: float) -> float:
-    """A unary function, but for those that draw, of a number that it does not overflow on."""
+    """Return the value of a unary function that draws nothing, for a number on which it does not overflow."""
     return computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: value})
 
 
@@ -68,12 +68,12 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "raised": raised,
     "clamp": lambda value, limit: min(max(value, -limit), limit),
 }
-"""What each primitive does with a number."""
+"""What each primitive computes from numbers."""
 
 
 @lru_cache(maxsize=CACHED)
 def text(node: Node) -> str:
-    """The formula of a node, by which arguments are sorted."""
+    """Return the formula of a node, by which arguments are sorted."""
     return formula(node)
 
 
@@ -83,8 +83,8 @@ class Product:
 
     Attributes:
         scale: a number.
-        powers: distinct factors, none a product itself, with their exponents, 1 or more.
-        divisors: repeats allowed.
+        powers: distinct factors, none of them a product itself, with their exponents of 1 or more.
+        divisors: the divisors, possibly repeated.
     """
 
     scale: float
@@ -93,23 +93,23 @@ class Product:
 
 
 def sign_factor(value: Node) -> Node:
-    """The factor that stands for the sign of a canonical value that is neither a constant nor a product."""
+    """Return the factor that stands for the sign of a canonical value that is neither a constant nor a product."""
     return SIGN_OF.get(value) or Node("sign", (value,))
 
 
 def under_sign(factor: Node) -> Node | None:
-    """The value that a factor is the sign of; None if it is not a sign."""
+    """Return the value whose sign a factor is; None if it is not a sign."""
     return UNDER_SIGN.get(factor) or (factor.args[0] if factor.token == "sign" else None)
 
 
 @lru_cache(maxsize=CACHED)
 def mentions_sign(node: Node) -> bool:
-    """Whether a sign, of whatever, is anywhere in it."""
+    """Whether a node contains a sign of anything."""
     return under_sign(node) is not None or any(mentions_sign(arg) for arg in node.args)
 
 
 def operand_product(node: Node) -> Product | None:
-    """An operand, or a clipped multiple of w, as a product; None for any other node."""
+    """Return an operand, or a clipped multiple of w, as a product; None for any other node."""
     token = node.token
     if token in WEIGHT_SCALES:
         return Product(tidy(WEIGHT_SCALES[token] / WEIGHT_SCALES[W.token]), ((W, 1),), ())
@@ -124,7 +124,7 @@ def operand_product(node: Node) -> Product | None:
 
 
 def disguised(scale: float, powers: Mapping[Node, int], divisors: list[Node]) -> tuple[float, list[Node]]:
-    """List the factors with repeats, written as operands where there are such; takes used divisors off the list."""
+    """List the factors with repeats, written as operands if possible, and remove used divisors from the list."""
     factors: list[Node] = []
     multiples: list[Node] = []  # those that may take the scale inside
     left = {factor.token: exponent for factor, exponent in powers.items() if factor in (G, M)}
@@ -151,7 +151,7 @@ def disguised(scale: float, powers: Mapping[Node, int], divisors: list[Node]) ->
 
 
 def _clipped() -> dict[Node, tuple[float, Node]]:
-    """clip(10⁻ᵏw, 10⁻ʲ) depends on j − k but for its scale: each as a multiple of its largest twin."""
+    """Return each clip(10⁻ᵏw, 10⁻ʲ) as a multiple of the largest with the same j − k, which differs only in scale."""
     largest: dict[int, tuple[float, Node]] = {}
     found = {}
     for weight, by in sorted(WEIGHT_SCALES.items(), key=lambda item: -item[1]):

@@ -1,8 +1,8 @@
-"""What is known about the value of a canonical expression: its range, whether it stays finite, where it is zero.
+"""Facts about the value of a canonical expression: its range, whether it stays finite, where it is zero.
 
 Rewrites that discard a part of an expression (x − x = 0, sign(eˣ) = 1, a clip that always saturates) ask here first.
-The answers err on the side of "unknown": a fact that is not established costs at most one rewrite. What is known of a
-single word is in its record; ranges follow from what it computes.
+The answers err on the side of "unknown": a fact that is not established costs at most one rewrite. The record of a word
+holds what is known about it; ranges follow from what it computes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from harness.space.words import OPERANDS
 Interval = tuple[float, float]
 
 LARGEST_EXPONENT = 80.0  # e^±80 is an ordinary number in float32 too
-LARGEST_POWER = 8.0  # so much leaves a power of an ordinary number finite, and above 0
-FOLDING = 1e-11  # relative: constants are rounded to twelve digits, so e as it is written lies above e
-SMALLEST = 1e-36  # what lies above is positive in float32 too
+LARGEST_POWER = 8.0  # an ordinary number to this power is finite and above 0
+FOLDING = 1e-11  # relative: constants are rounded to twelve digits, so the written value of e lies above e
+SMALLEST = 1e-36  # larger values are positive in float32, too
 CACHED = 1 << 16
 
 G, M, V = Node("g"), Node("m"), Node("v")
@@ -30,7 +30,7 @@ SIGN_OF = {Node(word.sign_of): Node(word.name) for word in OPERANDS if word.sign
 
 @lru_cache(maxsize=CACHED)
 def interval(node: Node) -> Interval:
-    """Bounds of the value for all finite operands, possibly infinite ones."""
+    """Return bounds, possibly infinite, of the value for all finite operands."""
     token = node.token
     if token == CONSTANT:
         error = 0.0 if float(f"{node.value:.10g}") == node.value else FOLDING * abs(node.value)
@@ -47,7 +47,7 @@ def interval(node: Node) -> Interval:
         return (0.0, math.inf) if bounds[0][0] >= 0 else EVERYTHING
     try:
         return computed(word.arithmetic, INTERVALS, dict(zip((X, Y), bounds, strict=False)))
-    except KeyError:  # of a word that stored files hold and the language does not know
+    except KeyError:  # a word from a stored file that the language does not know
         return EVERYTHING
 
 
@@ -57,14 +57,14 @@ def nonnegative(node: Node) -> bool:
 
 
 def positive(node: Node) -> bool:
-    """Whether the value is above 0, and not by so little that floating-point numbers lose it."""
+    """Whether the value is above 0 by enough that floating-point numbers do not round it to 0."""
     return interval(node)[0] >= SMALLEST
 
 
 @lru_cache(maxsize=CACHED)
 def tame(node: Node) -> bool:
     """Whether the value is finite for all finite operands of ordinary size: no exponential or power can overflow."""
-    if node.token == "sign":  # of NaN too: it is 0
+    if node.token == "sign":  # sign(NaN) is 0
         return True
     if node.token in CLIP_LIMITS:
         return steady(node.args[0])
@@ -112,7 +112,7 @@ def ternary(node: Node) -> bool:
 
 @lru_cache(maxsize=CACHED)
 def zeros(node: Node) -> frozenset[Node]:
-    """Values such that, wherever one of them is 0, so is this one."""
+    """Return values such that this one is 0 wherever one of them is 0."""
     if node.token == "add":
         return frozenset.intersection(*(zeros(arg) for arg in node.args)) | {node}
     where = word_of(node.token, len(node.args)).zero_where
@@ -123,13 +123,13 @@ def zeros(node: Node) -> frozenset[Node]:
 
 
 def _modulus(bounds: Interval) -> Interval:
-    """Bounds of |x|."""
+    """Return bounds of |x|."""
     low, high = bounds
     return (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
 
 
 def _of_epsilon(bounds: Interval) -> Interval:
-    """Bounds of x + ε, for x at least 0."""
+    """Return bounds of x + ε, for x at least 0."""
     least, most = bounds
     return (_smallest_sum(least), most + EPSILON) if least >= 0 else EVERYTHING
 
@@ -140,7 +140,7 @@ def _quotient(first: Interval, second: Interval) -> Interval:
 
 
 def _smallest_sum(least: float) -> float:
-    """The smallest ``with_epsilon`` of values that are ``least``, at least 0, or more."""
+    """Return the smallest ``with_epsilon`` of values from ``least``, which is at least 0."""
     return min(with_epsilon(least), max(least, 1.0))
 
 
@@ -155,7 +155,7 @@ def _times(first: Interval, second: Interval) -> Interval:
 
 
 def _product(args: tuple[Node, ...]) -> Interval:
-    """Bounds of a product; a value met twice, or beside its own sign, counts as a square."""
+    """Return bounds of a product; a value that occurs twice, or beside its own sign, counts as a square."""
     left: dict[Node, int] = {}
     result: Interval = (1.0, 1.0)
     for arg in args:
@@ -196,9 +196,9 @@ INTERVALS: dict[str, Callable[..., Interval]] = {
     "clamp": lambda bounds, limit: (min(max(bounds[0], -limit), limit), min(max(bounds[1], -limit), limit)),
     "drop": lambda bounds, _rate: (min(bounds[0], 0.0), max(bounds[1], 0.0)),
 }
-"""Bounds of what each primitive computes, from those of its arguments."""
+"""Bounds of what each primitive computes, from the bounds of its arguments."""
 
 
 def zeros_of(factors: Iterable[Node]) -> frozenset[Node]:
-    """Values such that, wherever one of them is 0, so is one of the factors."""
+    """Return values such that one of the factors is 0 wherever one of them is 0."""
     return frozenset().union(*(zeros(factor) for factor in factors))

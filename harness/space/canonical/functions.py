@@ -1,8 +1,8 @@
 """The functions of canonical expressions, in canonical form.
 
-Odd functions (sign, clip, drop) hand the sign of their argument outside, even ones (log, sqrt) discard it. ``sign`` and
-``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0. A word that computes what
-other words do has their form; of any other, its record says all that is known.
+Odd functions (sign, clip, drop) move the sign of their argument outside; even ones (log, sqrt) discard it. ``sign`` and
+``sqrt`` go through products factor by factor. sign(x)² stays: it is 1 only where x is not 0. A word that is defined by
+other words has their form; for any other word, its record holds everything that is known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.space.word import X, Y
 
 
 def apply_unary(token: str, node: Node) -> Node:
-    """The canonical form of a unary function of a canonical node."""
+    """Return the canonical form of a unary function of a canonical node."""
     match token:
         case "neg":
             return scaled(-1.0, node)
@@ -49,7 +49,7 @@ def apply_unary(token: str, node: Node) -> Node:
 
 
 def apply_binary(token: str, left: Node, right: Node) -> Node:
-    """The canonical form of a binary function of two canonical nodes."""
+    """Return the canonical form of a binary function of two canonical nodes."""
     match token:
         case "add":
             return total([(1.0, left), (1.0, right)])
@@ -67,7 +67,7 @@ def apply_binary(token: str, left: Node, right: Node) -> Node:
 
 
 def composed(token: str, *args: Node) -> Node:
-    """The canonical form of a word that computes what other words do, such as ``id`` and ``left``."""
+    """Return the canonical form of a word that is defined by other words, such as ``id`` and ``left``."""
 
     def value(part: Node) -> Node:
         if part in (X, Y):
@@ -83,12 +83,12 @@ def composed(token: str, *args: Node) -> Node:
 
 
 def _plain(token: str, node: Node) -> Node:
-    """The canonical form of a function that algebra knows nothing of but its parity."""
+    """Return the canonical form of a function of which algebra knows only the parity."""
     word = word_of(token, 1)
     if is_number(node) and not word.draws:
         try:
             return number(function_value(token, node.value))
-        except (ArithmeticError, ValueError, KeyError):  # no number, or a word that the language does not know
+        except (ArithmeticError, ValueError, KeyError):  # not a number, or a word that the language does not know
             return Node(token, (node,))
     if word.parity == "even":
         return Node(token, (_modulus(node),))
@@ -98,7 +98,7 @@ def _plain(token: str, node: Node) -> Node:
 
 
 def power(base: Node, exponent: Node) -> Node:
-    """The canonical form of ``sign(base)·|base|^exponent`` of canonical nodes."""
+    """Return the canonical form of ``sign(base)·|base|^exponent`` for canonical nodes."""
     parts = product_of(base)
     if base.token == "exp" and tame(base) and tame(exponent):  # 1^∞ is 1, and e^(0 · ∞) is not
         return exponential(times(base.args[0], exponent))
@@ -121,7 +121,7 @@ def power(base: Node, exponent: Node) -> Node:
 
 
 def _indicated(node: Node) -> Node | None:
-    """The value x, if a node is 1 where x is not 0, and 0 there."""
+    """Return the value x such that a node is 1 where x is not 0, and 0 where x is 0; None if there is none."""
     parts = product_of(node)
     if parts.scale != 1.0 or len(parts.powers) != 1 or parts.divisors:
         return None
@@ -162,7 +162,7 @@ def _drop(token: str, node: Node) -> Node:
 
 
 def _modulus(node: Node) -> Node:
-    """A node of the same absolute value, equal for all nodes that are known to have it."""
+    """Return a node with the same absolute value, equal for all nodes that are known to have it."""
     parts = product_of(node)
     squared = {factor: 2 if under_sign(factor) else exponent for factor, exponent in parts.powers}
     rest = product_of(assemble(abs(parts.scale), squared, parts.divisors))
@@ -189,7 +189,7 @@ def _sqrt(node: Node) -> Node:
 
 
 def _factor_root(factor: Node) -> Node:
-    """The root of the absolute value of something that is neither a constant nor a product."""
+    """Return the root of the absolute value of a node that is neither a constant nor a product."""
     if ternary(factor):
         return times(factor, factor)
     if factor.token in DROP_RATES and is_number(factor.args[0]):

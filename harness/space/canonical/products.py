@@ -1,7 +1,7 @@
 """Sums and products in canonical form.
 
-A product is a scale, factors with whole exponents, and divisors (each d standing for 1/(d+ε)); a sum is terms with
-coefficients, and a constant. Equal parts are merged, and what remains is sorted by its text.
+A product has a scale, factors with whole exponents, and divisors (each d stands for 1/(d+ε)). A sum has terms with
+coefficients, and a constant. Equal parts are merged, and the rest is sorted by its text.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ def product_of(node: Node) -> Product:
 
 
 def times(*factors: Node) -> Node:
-    """The product of canonical nodes."""
+    """Return the product of canonical nodes."""
     joined = _joined(factors)
     return assemble(joined.scale, dict(joined.powers), joined.divisors)
 
 
 def scaled(scale: float, node: Node) -> Node:
-    """A multiple of a canonical node."""
+    """Return a multiple of a canonical node."""
     if scale == 1.0:
         return node
     if scale == -1.0:
@@ -84,13 +84,13 @@ def scaled(scale: float, node: Node) -> Node:
 
 
 def over(numerator: Node, divisor: Node) -> Node:
-    """``numerator / (divisor + ε)`` of canonical nodes."""
+    """Return ``numerator / (divisor + ε)`` for canonical nodes."""
     parts = product_of(numerator)
     return assemble(parts.scale, dict(parts.powers), (*parts.divisors, divisor))
 
 
 def assemble(scale: float, powers: Mapping[Node, int], divisors: Sequence[Node]) -> Node:
-    """The canonical node of a product."""
+    """Return the canonical node of a product."""
     left = {factor: exponent for factor, exponent in powers.items() if exponent}
     scale, kept = _reduce(scale, left, divisors)
     if scale == 0.0:  # 0 · ∞ is not 0, and 0/∞ is
@@ -117,9 +117,9 @@ def assemble(scale: float, powers: Mapping[Node, int], divisors: Sequence[Node])
 
 
 def total(terms: Iterable[tuple[float, Node]]) -> Node:
-    """The sum of multiples of canonical nodes, as ``(coefficient, node)``."""
+    """Return the sum of multiples of canonical nodes, each given as ``(coefficient, node)``."""
     offset = 0.0
-    bodies: dict[Node, list[float]] = {}  # coefficients, apart by sign where the body may be infinite: ∞ − ∞ is not 0
+    bodies: dict[Node, list[float]] = {}  # coefficients, separate by sign if the body may be infinite: ∞ − ∞ is not 0
 
     def collect(coefficient: float, node: Node) -> None:
         nonlocal offset
@@ -130,10 +130,10 @@ def total(terms: Iterable[tuple[float, Node]]) -> Node:
                 collect(coefficient, arg)
         else:
             parts = product_of(node)
-            if parts.scale == 0.0:  # 0 times what may be infinite
+            if parts.scale == 0.0:  # 0 times a value that may be infinite
                 parts = Product(1.0, ((node, 1),), ())
             body = node if parts.scale == 1.0 else assemble(1.0, dict(parts.powers), parts.divisors)
-            if body.token == "add":  # a sum in disguise, such as −(a + b)
+            if body.token == "add":  # also a sum, such as −(a + b)
                 collect(coefficient * parts.scale, body)
                 return
             coefficient *= parts.scale
@@ -167,7 +167,7 @@ def _joined(factors: Iterable[Node]) -> Product:
 
 
 def _content(node: Node) -> float:
-    """What a sum is a multiple of: the sign of its first term, times the size of its coefficients if all agree."""
+    """Return the content of a sum: the sign of its first term, times the size of its coefficients if all agree."""
     coefficients = [product_of(arg).scale for arg in node.args]
     sizes = {abs(coefficient) for coefficient in coefficients}
     size = sizes.pop() if len(sizes) == 1 else 1.0
@@ -177,7 +177,7 @@ def _content(node: Node) -> float:
 
 
 def sign(node: Node) -> Node:
-    """The sign of a canonical node, factor by factor where that cannot hide ∞ · 0."""
+    """Return the sign of a canonical node, factor by factor if that cannot hide ∞ · 0."""
     if is_number(node):
         return number(function_value("sign", node.value))
     if positive(node) and steady(node):
@@ -198,7 +198,7 @@ def sign(node: Node) -> Node:
 
 
 def _factor_sign(factor: Node) -> Node:
-    """The sign of something that is neither a constant nor a product."""
+    """Return the sign of a node that is neither a constant nor a product."""
     if positive(factor):
         return ONE
     if ternary(factor):
@@ -215,7 +215,7 @@ def _factor_sign(factor: Node) -> Node:
 
 
 def sign_power(signs: Node, exponent: Node) -> Node:
-    """The power of a node that is −1, 0 or 1: only where it is 0 does the exponent matter, and there only its sign."""
+    """Return the power of a node that is −1, 0 or 1; only at 0 does the exponent matter, and only its sign."""
     if not steady(exponent):
         return Node("pow", (signs, exponent))  # 0 to the NaN is NaN
     mark = sign(exponent)
@@ -229,7 +229,7 @@ def _vanishes_with(node: Node, signs: Node) -> bool:
 
 
 def exponential(node: Node) -> Node:
-    """The exponential of a canonical node; constants in the exponent come outside where that cannot overflow."""
+    """Return the exponential of a canonical node; constants in the exponent move outside if that cannot overflow."""
     if node.token == CONSTANT and node.value < LARGEST_CONSTANT_EXPONENT:
         return number(math.exp(node.value))
     if node.token == "add" and node.args[-1].token == CONSTANT and tame(Node("exp", (node,))):
@@ -262,7 +262,7 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
     for factor in list(powers):
         value = under_sign(factor)
         if value is not None and powers[factor] > 1:
-            # s³ = s, and s² = s where s is 0 or 1
+            # s³ = s, and s² = s if s is 0 or 1
             powers[factor] = 1 if nonnegative(value) else 2 - powers[factor] % 2
     for factor in [factor for factor, exponent in powers.items() if exponent and mentions_sign(factor)]:
         others = zeros_of(other for other, exponent in powers.items() if exponent and other != factor)
@@ -276,9 +276,9 @@ def _reduce(scale: float, powers: dict[Node, int], divisors: Sequence[Node]) -> 
 
 
 def _merge(factor: Node, powers: dict[Node, int], divisors: list[Node], repeated: list[Node]) -> float:
-    """Write a repeated root, or a repeated drop, by what it is made of; return what comes outside."""
+    """Expand a repeated root or a repeated drop; return the scale that moves outside."""
     exponent = powers[factor]
-    if factor.token not in ("sqrt", *DROP_RATES) or exponent < 2:  # whose own powers are simpler than they look
+    if factor.token not in ("sqrt", *DROP_RATES) or exponent < 2:  # only their powers simplify
         return 1.0
     value, outside = factor.args[0], 1.0
     inner = product_of(value)
@@ -304,7 +304,7 @@ def _merge(factor: Node, powers: dict[Node, int], divisors: list[Node], repeated
 
 
 def _merge_exponentials(powers: dict[Node, int]) -> float:
-    """Merge exponentials whose product overflows exactly where one of them does; return what comes outside."""
+    """Merge exponentials whose product overflows exactly where one of them does; return the scale moved outside."""
     found = [factor for factor, exponent in powers.items() if factor.token == "exp" and exponent]
     if not found or (len(found) == 1 and powers[found[0]] == 1):
         return 1.0
@@ -330,7 +330,7 @@ def _merge_exponentials(powers: dict[Node, int]) -> float:
 
 
 def _settled(node: Node, nonzero: frozenset[Node]) -> float | None:
-    """The one number that a canonical node is wherever none of some values is 0; None if it has no such number."""
+    """Return the constant value of a canonical node wherever none of some values is 0; None if there is none."""
     if node.token == CONSTANT:
         return node.value
     if not mentions_sign(node):
@@ -374,21 +374,21 @@ def _settled_function(factor: Node, nonzero: frozenset[Node]) -> float | None:
 
 
 def _settled_modulus(node: Node, nonzero: frozenset[Node]) -> float | None:
-    """The one absolute value, if the node is a multiple of signs."""
+    """Return the constant absolute value of a node that is a multiple of signs; None for other nodes."""
     parts = product_of(node)
     marks = all(under_sign(base) in nonzero for base, _ in parts.powers)
     return abs(parts.scale) if marks and not parts.divisors else None
 
 
 def _marks(divisor: Node, nonzero: frozenset[Node]) -> Product | None:
-    """A divisor that is a multiple of signs of what is not 0, with ε left out; None for any other."""
+    """Return a divisor that is a multiple of signs of nonzero values, without ε; None for any other divisor."""
     parts = product_of(divisor)
     marks = all(under_sign(base) in nonzero for base, _ in parts.powers)
     return parts if marks and abs(parts.scale) >= 1.0 and not parts.divisors else None
 
 
 def _undropped(divisor: Node, powers: Mapping[Node, int]) -> Node:
-    """A divisor without the drops that its numerator has: where they drop, the quotient is 0 either way."""
+    """Return a divisor without the drops that its numerator has: where they drop, the quotient is 0 either way."""
     parts = product_of(divisor)
     shared = [factor for factor, _ in parts.powers if factor.token in DROP_RATES and powers.get(factor)]
     if not shared or not tame(divisor):

@@ -1,1 +1,1 @@
-"""How many functions a space holds: its strings gone through, by algebra and by numbers alone."""
+"""How many functions a space contains: its strings are enumerated and compared by algebra and by numbers alone."""

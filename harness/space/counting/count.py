@@ -1,15 +1,17 @@
-"""How many functions a space's strings are: by algebra, and by an independent numeric probe (protocol §1).
+"""How many functions a space's strings stand for: by algebra, and by an independent numeric probe (protocol §1).
 
-A space of ``size`` strings holds fewer functions, since many strings are one. ``count_keys`` counts canonical forms;
-``count_functions`` evaluates every string on random inputs and counts the results, with no algebra at all.
+A space of ``size`` strings contains fewer functions, since many strings are the same function. ``count_keys`` counts
+canonical forms; ``count_functions`` evaluates every string on random inputs and counts the results, with no algebra at
+all.
 
-Where sums cancel, rounding makes one function look like several; what it can have touched is left out of the comparison
-(``rounding``). Otherwise the probe sees no more functions than there are keys, unless rules of one key differ.
+Where sums cancel, rounding makes one function look like several, so values that rounding may have changed are left out
+of the comparison (``rounding``). Then the probe sees no more functions than there are keys, unless rules with one key
+differ.
 
-Among the 154,880 strings of ``icml2017`` at n = 1 there are 74,226 keys and, by the probe, 73,855 functions: noise, γ̂
-and √v̂ are never 0 where it looks, unless all gradients were. A probe of a few gradients of size 1 sees some 38,000
-(``generic=True``), where every clip saturates: a lower bound, which rises with each entry added. The protocol says
-"about 42,000 on generic gradients", for x/1 and x were two functions then.
+Among the 154,880 strings of ``icml2017`` at n = 1 there are 74,226 keys and, by the probe, 73,855 functions: on the
+probe's inputs, noise, γ̂ and √v̂ are never 0 unless all gradients were 0. A probe of a few gradients of size 1
+(``generic=True``), where every clip saturates, sees some 38,000; this is a lower bound that rises with each entry
+added. The protocol once said "about 42,000 on generic gradients", because x/1 and x were two functions then.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ Progress = Callable[[int, int], None]  # (strings done, strings in all)
 def count_keys(space: Space, *, progress: Progress | None = None) -> int:
     """Count the distinct keys of a space's rules.
 
-    Canonical forms are built from the inside out, so a block is looked at once for each distinct value of its arguments
+    Canonical forms are built from the inside out, so a block is computed once for each distinct value of its arguments
     instead of once for each string.
 
     Args:
         space: at most 2 million strings.
-        progress: called now and then.
+        progress: called now and then with (strings done, strings in all).
 
     Raises:
         SpaceError: the space is too large to enumerate.
@@ -64,13 +66,13 @@ def count_keys(space: Space, *, progress: Progress | None = None) -> int:
 def count_functions(space: Space, *, seed: int = 0, generic: bool = False, progress: Progress | None = None) -> int:
     """Count the distinct functions among a space's rules by evaluating every string (``probe.Probe``).
 
-    A string that rounding may have touched counts as a function that it equals wherever rounding did not.
+    A string that rounding may have changed counts as a function that it equals wherever rounding has no effect.
 
     Args:
         space: at most 2 million strings.
         seed: decides the probe's inputs.
-        generic: look at eight gradients of size 1 only, and so see fewer functions (``probe.Probe``).
-        progress: called now and then.
+        generic: whether to use only eight gradients of size 1, which distinguishes fewer functions (``probe.Probe``).
+        progress: called now and then with (strings done, strings in all).
 
     Raises:
         SpaceError: the space is too large to enumerate.
@@ -86,7 +88,7 @@ def count_functions(space: Space, *, seed: int = 0, generic: bool = False, progr
         if progress is not None:
             progress(places.stop, space.size())
     labels = probe.classes(signatures)
-    order = np.lexsort((doubtful, labels))  # of a class, those first that rounding has spared
+    order = np.lexsort((doubtful, labels))  # in each class, strings without rounding come first
     firsts = np.zeros(space.size(), dtype=bool)
     firsts[order[np.unique(labels[order], return_index=True)[1]]] = True
     left = list(_picked(space, operands, firsts & doubtful))
@@ -98,7 +100,7 @@ def count_functions(space: Space, *, seed: int = 0, generic: bool = False, progr
 
 
 def _batches(space: Space, operands: dict[str, Measured]) -> Iterator[tuple[slice, Measured]]:
-    """The values of every string, in batches ``(strings, entries)``, and their places among all strings."""
+    """Yield the values of every string, in batches ``(strings, entries)``, and their places among all strings."""
     done = 0
     with np.errstate(all="ignore"):
         for batch in _last_values(space, 0, operands):
@@ -108,7 +110,7 @@ def _batches(space: Space, operands: dict[str, Measured]) -> Iterator[tuple[slic
 
 
 def _picked(space: Space, operands: dict[str, Measured], which: NDArray[np.bool_]) -> Iterator[Measured]:
-    """The values of some of the strings, one by one."""
+    """Yield the values of some of the strings, one by one."""
     for places, batch in _batches(space, operands):
         for row in np.flatnonzero(which[places]).tolist():
             yield Measured(batch.values[row], batch.errors[row])
@@ -121,13 +123,13 @@ def _check_size(space: Space) -> None:
                 "space to count",
                 expected=f"at most {MOST_STRINGS:,} strings",
                 got=f"{space.size():,}",
-                hint="Take fewer blocks, operands or functions",
+                hint="Use fewer blocks, operands or functions",
             )
         )
 
 
 def _block_values(space: Space, number: int, history: tuple[Node, ...]) -> set[Node]:
-    """The distinct canonical values of one block after given results."""
+    """Return the distinct canonical values of a block after given results."""
     bank = {f"#{earlier}": value for earlier, value in enumerate(history, start=1)}
     bank |= {name: simplify(Node(name)) for name in space.operands}
     applied = {
@@ -140,7 +142,7 @@ def _block_values(space: Space, number: int, history: tuple[Node, ...]) -> set[N
 
 
 def _last_values(space: Space, number: int, bank: dict[str, Measured]) -> Iterator[Measured]:
-    """The values of every string that begins with the blocks behind ``bank``, in batches ``(strings, entries)``."""
+    """Yield the values of every string that starts with the blocks of ``bank``, in batches ``(strings, entries)``."""
     applied = {
         operand: [rounding.apply_unary(token, value) for token in space.unary] for operand, value in bank.items()
     }

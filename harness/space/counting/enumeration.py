@@ -1,4 +1,4 @@
-"""Every string of a small space, and one string for each distinct function: what a table of outcomes is filled with."""
+"""Every string of a small space, and one string for each distinct function, which fill tables of outcomes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ MOST_STRINGS = 1_000_000
 
 
 def strings(space: Space) -> Iterator[Rule]:
-    """Every rule of a space in the order of its words, the last block varying fastest."""
+    """Yield every rule of a space in the order of its words; the last block varies fastest."""
     for blocks in product(*(tuple(_blocks(space, number)) for number in range(space.blocks))):
         yield Rule(blocks)
 
 
 def functions(space: Space) -> tuple[Rule, ...]:
-    """One rule for each distinct function (key) of a space: its shortest string.
+    """Return one rule for each distinct function (key) of a space: its shortest string.
 
-    Shortest (**D**) is the fewest characters as people write it, then the fewest as tokens, then the first of
-    ``strings``. The order is that in which ``strings`` first meets each function, so it depends on the space and on the
-    language alone.
+    The shortest (**D**) has the fewest characters as a formula, then as tokens, then is the first of ``strings``. The
+    order is that in which ``strings`` first yields each function, so it depends only on the space and the language.
 
     Raises:
         SpaceError: the space has more than a million strings.
@@ -59,19 +58,19 @@ def _gone_through(space: Space) -> tuple[tuple[Rule, ...], Mapping[str, int]]:
 
 
 def check_enumerable(space: Space) -> None:
-    """Raise unless a space is small enough to go through all of it.
+    """Raise unless a space is small enough to enumerate.
 
     Raises:
         SpaceError: it has more than a million strings.
     """
     if space.size() > MOST_STRINGS:
-        what, hint = "space to go through", "Take fewer blocks, operands or functions"
+        what, hint = "space to enumerate", "Use fewer blocks, operands or functions"
         raise SpaceError(
             message(what, expected=f"at most {MOST_STRINGS:,} strings", got=f"{space.size():,}", hint=hint)
         )
 
 
 def _blocks(space: Space, number: int) -> Iterator[Block]:
-    """Every legal block at a place, counted from 0."""
+    """Yield every legal block at a place; places count from 0."""
     for (op1, op2), u1, u2, binary in product(space.pairs(number), space.unary, space.unary, space.binaries(number)):
         yield Block(op1, op2, u1, u2, binary)

@@ -1,7 +1,7 @@
-"""Rules as numbers: a literal interpreter of token strings, and a numeric probe that tells functions apart.
+"""Rules as numbers: a literal interpreter of token strings, and a numeric probe that distinguishes functions.
 
-This is the second opinion on ``equivalence``, and shares nothing with it but what each word computes: no rewriting,
-only float64 arithmetic on the tokens as they stand (protocol §1).
+It checks ``equivalence`` independently and shares nothing with it but what each word computes: no rewriting, only
+float64 arithmetic on the tokens as written (protocol §1).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.space.word import X, Y
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 1e-9  # between projections of logarithms, so about the relative difference that counts as one
+TOLERANCE = 1e-9  # between projections of logarithms: about the relative difference that makes two functions differ
 PROJECTIONS = 6
 STEPS = 8  # gradients in an entry's history
 
@@ -29,7 +29,7 @@ class RunningMeans:
     """m̂, v̂ and γ̂ of a stream of gradients, with β₁ = 0.9 and β₂ = β₃ = 0.999 (protocol §1).
 
     Attributes:
-        steps: gradients seen.
+        steps: how many gradients were seen.
         sums: the uncorrected means by name.
     """
 
@@ -37,20 +37,20 @@ class RunningMeans:
     sums: dict[str, Values] = field(default_factory=dict)
 
     def see(self, gradient: Values) -> None:
-        """Take in one more gradient, any shape, the same each time."""
+        """Take in one more gradient; all gradients have the same shape."""
         self.steps += 1
         for name, decay, power in (("m", 0.9, 1), ("v", 0.999, 2), ("gamma", 0.999, 3)):
             old = self.sums.get(name, np.zeros_like(gradient))
             self.sums[name] = decay * old + (1 - decay) * gradient**power
 
     def corrected(self) -> dict[str, Values]:
-        """The bias-corrected means by operand name."""
+        """Return the bias-corrected means by operand name."""
         decays = {"m": 0.9, "v": 0.999, "gamma": 0.999}
         return {name: self.sums[name] / (1 - decay**self.steps) for name, decay in decays.items()}
 
 
 def operand_values(gradient: Values, means: RunningMeans, weights: Values, noise: Values) -> dict[str, Values]:
-    """Every operand's value, by name, all of one shape; ``means`` have seen ``gradient``."""
+    """Return every operand's value, by name, all of one shape; ``means`` must have seen ``gradient``."""
     corrected = means.corrected()
     given: dict[str, Values] = {"g": gradient, "w": weights, "noise": noise}
     given |= {f"mean_{name}": value for name, value in means.sums.items()}
@@ -66,19 +66,19 @@ def _given(value: Values) -> Callable[..., Values]:
 
 
 def apply_unary(token: str, x: Values) -> Values:
-    """A unary function, entry by entry. A drop's mask is decided by its rate and by the whole of ±x."""
+    """Apply a unary function entry by entry. A drop's mask depends on its rate and on all of ±x."""
     return computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x})
 
 
 def apply_binary(token: str, x: Values, y: Values) -> Values:
-    """A binary function, entry by entry; the shapes may broadcast."""
+    """Apply a binary function entry by entry; the shapes may broadcast."""
     value = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x, Y: y})
     shape = np.broadcast_shapes(x.shape, y.shape)
     return value if value.shape == shape else np.broadcast_to(value, shape)
 
 
 def _sign(x: Values) -> Values:
-    """−1, 0 or 1; of NaN it is 0, as everywhere in the language (**D**, after torch)."""
+    """Return −1, 0 or 1; 0 for NaN, as everywhere in the language (**D**, after torch)."""
     return np.where(np.isnan(x), 0.0, np.sign(x))
 
 
@@ -107,18 +107,18 @@ FUNCTIONS: dict[str, Callable[..., Values]] = {
     "clamp": lambda x, limit: np.clip(x, -limit, limit),
     "drop": _dropped,
 }
-"""What each primitive does with arrays, but for those that are given from outside."""
+"""What each primitive computes from arrays, except those whose values are given."""
 
 
 def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
-    """Δ of a rule, block by block as written.
+    """Compute Δ of a rule, block by block as written.
 
     Args:
-        rule: any rule whose references are to earlier blocks.
-        operands: value by operand name (``operand_values``).
+        rule: any rule that refers only to earlier blocks.
+        operands: values by operand name (``operand_values``).
 
     Returns:
-        One value for each entry, infinite or NaN where the arithmetic says so.
+        One value for each entry, possibly infinite or NaN.
     """
     bank = dict(operands)
     with np.errstate(all="ignore"):
@@ -129,20 +129,20 @@ def evaluate(rule: Rule, operands: Mapping[str, Values]) -> Values:
 
 
 class Probe:
-    """Random inputs that tell functions apart.
+    """Random inputs that distinguish functions.
 
-    Every entry has a history of gradients, so that the running means are ones that can occur. Magnitudes are spread
-    over many decades, so that each clip cuts some entries and spares others, and exponentials overflow somewhere. Among
-    the entries are some whose m̂ is much smaller than √v̂, some whose gradient is, some whose gradient is 0 after others
-    that were not, some whose gradients were all 0, some whose m̂ alone is 0, and some whose weight is 0.
+    Every entry has a history of gradients, so that the running means can really occur. Magnitudes are spread over many
+    decades, so that each clip affects some entries and not others, and exponentials overflow somewhere. The entries
+    include some whose m̂ is much smaller than √v̂, some whose gradient is, some whose gradient is 0 after nonzero ones,
+    some whose gradients were all 0, some where only m̂ is 0, and some whose weight is 0.
 
     Args:
         seed: decides the inputs.
-        generic: take eight gradients of size 1 instead, as a first look would. They tell far fewer functions apart:
-            every clip saturates, so that clip(g, 1e-5) looks like a multiple of sign(g), and drops often drop nothing.
+        generic: whether to use eight gradients of size 1 instead. They distinguish far fewer functions: every clip
+            saturates, so that clip(g, 1e-5) looks like a multiple of sign(g), and drops often drop nothing.
 
     Attributes:
-        operands: value by operand name, shape ``(entries,)``.
+        operands: values by operand name, shape ``(entries,)``.
     """
 
     def __init__(self, seed: int = 0, *, generic: bool = False) -> None:
@@ -151,7 +151,7 @@ class Probe:
         self._directions = rng.standard_normal((self.operands["g"].size, PROJECTIONS))
 
     def project(self, values: Values) -> Values:
-        """Signatures of values of shape ``(functions, entries)``: shape ``(functions, projections)``.
+        """Return the signatures, shape ``(functions, projections)``, of values of shape ``(functions, entries)``.
 
         Values enter by sign and logarithm, so a difference counts by how large it is relative to the entry.
         """
@@ -159,7 +159,7 @@ class Probe:
 
 
 def coded(values: Values) -> Values:
-    """Values by sign and logarithm, with numbers of their own for 0, infinities and NaN; the same shape."""
+    """Encode values by sign and logarithm, with special numbers for 0, infinities and NaN; the shape stays."""
     with np.errstate(all="ignore"):
         codes = np.copysign(np.log(np.abs(values)) + 1_000.0, values)
     codes[values == 0] = 0.0
@@ -202,7 +202,7 @@ def _telling_operands(rng: np.random.Generator) -> dict[str, Values]:
     history = _magnitudes(rng, -5, 2, entries) * rng.standard_normal((STEPS, entries))
     history[-1, 96:128] *= 10 ** rng.uniform(-6, 0, 32)
     decays = 0.9 ** np.arange(STEPS - 1, 0, -1)
-    # The last gradient cancels the others' share of m̂ but for a remainder.
+    # The last gradient cancels the others' share of m̂ except for a remainder.
     history[-1, 128:160] = history[-1, 128:160] * 10 ** rng.uniform(-6, 0, 32) - decays @ history[:-1, 128:160]
     history[-1, 160:184] = 0.0
     history[:, 184:200] = 0.0
@@ -227,7 +227,7 @@ def _magnitudes(rng: np.random.Generator, least: float, most: float, entries: in
 
 
 def _draws(x: Values, name: str) -> Values:
-    """Uniform numbers that are a function of ±x, to six digits, and of a name: keys round constants to twelve."""
+    """Return uniform numbers that depend on ±x, to six digits, and on a name; keys round constants to twelve."""
     nonzero = x[(x != 0) & ~np.isnan(x)]
     oriented = -x if nonzero.size and nonzero[0] < 0 else x
     decimals = np.zeros_like(x)

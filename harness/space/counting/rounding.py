@@ -1,7 +1,7 @@
-"""What rounding can have done to the probe's values: a bound for every entry, carried through the same arithmetic.
+"""How rounding may have changed the probe's values: a bound for every entry, carried through the same arithmetic.
 
-``g2 − (g2 − m)`` is m, but where m is much smaller than g2, float64 has lost its last digits or all of it. Such entries
-say nothing about whether two functions are one; ``doubtful`` finds them.
+``g2 − (g2 − m)`` is m, but where m is much smaller than g2, float64 has lost some or all of its digits. Such entries do
+not show whether two functions are the same; ``doubtful`` finds them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from harness.space.vocabulary import BY_NAME, EPSILON, computed
 from harness.space.word import X, Y
 
 UNIT = 4 * 2.0**-53  # relative error of one function, rounded up
-ALIKE = TOLERANCE / 10  # relative difference of entries that counts as none
-LEAST_SURE = 24  # entries, finite and not 0, by which a function is recognised
-LOOKS = 8  # at single entries, before whole functions are compared
+ALIKE = TOLERANCE / 10  # relative difference below which entries count as equal
+LEAST_SURE = 24  # finite nonzero entries needed to recognise a function
+LOOKS = 8  # comparisons of single entries before whole functions are compared
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Measured:
 
     Attributes:
         values: as ``probe`` computes them, shape ``(…, entries)``.
-        errors: at least |computed − true|, infinite where nothing is known, same shape.
+        errors: upper bounds of |computed − true|, infinite where nothing is known, same shape.
     """
 
     values: Values
@@ -41,34 +41,34 @@ class Measured:
 
     @property
     def doubtful(self) -> NDArray[np.bool_]:
-        """Where the error may show."""
+        """Where the error may matter."""
         return self.errors > ALIKE / 10 * np.abs(self.values)
 
 
 def measured_operands(operands: Mapping[str, Values]) -> dict[str, Measured]:
-    """The probe's operands, taken for exact: wherever one is met again it is the same number."""
+    """Return the probe's operands, which count as exact: every use of one has the same number."""
     return {name: Measured(value, np.zeros_like(value)) for name, value in operands.items()}
 
 
 def apply_unary(token: str, x: Measured) -> Measured:
-    """A unary function, as ``probe`` has it; of what is exact it is the same number wherever it is met again."""
+    """Apply a unary function as ``probe`` does; for an exact argument the result counts as exact, too."""
     found = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x})
     return Measured(found.values, np.where(x.errors == 0, 0.0, found.errors))
 
 
 def apply_binary(token: str, x: Measured, y: Measured) -> Measured:
-    """A binary function, as ``probe`` has it."""
+    """Apply a binary function as ``probe`` does."""
     found = computed(BY_NAME[token].arithmetic, FUNCTIONS, {X: x, Y: y})
     shape = np.broadcast_shapes(x.values.shape, y.values.shape)
     return Measured(np.broadcast_to(found.values, shape), np.broadcast_to(found.errors, shape))
 
 
 def _with_bound(name: str, bound: Callable[..., Values]) -> Callable[..., Measured]:
-    """A primitive of the probe with the bound of its error.
+    """Return a primitive of the probe that also bounds its error.
 
     Args:
-        name: of the primitive.
-        bound: from its value, its arguments and its level, if it has one, to the bound where the value is finite.
+        name: name of the primitive.
+        bound: computes the bound of a finite value from the value, its arguments and its level, if any.
     """
     function = probe.FUNCTIONS[name]
 
@@ -108,7 +108,7 @@ def _of_exponential(value: Values, x: Measured) -> Values:
 
 
 def _of_logarithm(value: Values, x: Measured) -> Values:
-    share = x.errors / np.abs(x.values)  # towards 0 the logarithm moves further
+    share = x.errors / np.abs(x.values)  # the logarithm changes more towards 0
     return np.where(share < 1, -np.log1p(-np.minimum(share, 1.0)), np.inf) + UNIT * np.abs(value)
 
 
@@ -119,7 +119,7 @@ def _of_root(value: Values, x: Measured) -> Values:
 
 def _of_power(value: Values, x: Measured, y: Measured) -> Values:
     base, exponent = np.abs(x.values), np.abs(y.values)
-    moved = -np.log1p(-np.minimum(x.errors / base, 1.0))  # towards 0 a power moves further, if the exponent is negative
+    moved = -np.log1p(-np.minimum(x.errors / base, 1.0))  # a power with a negative exponent changes more towards 0
     exponents = exponent * moved + (np.abs(np.log(base)) + moved) * y.errors
     error = np.abs(value) * np.expm1(exponents) + UNIT * np.abs(value) * (1 + exponent)
     error = np.where((x.errors == 0) & (base == 0), 0.0, error)
@@ -148,22 +148,22 @@ FUNCTIONS: dict[str, Callable[..., Measured]] = {
     "clamp": _with_bound("clamp", lambda _value, x, limit: np.minimum(x.errors, 2 * limit)),
     "drop": _with_bound("drop", _of_drop),
 }
-"""What each primitive does with values whose errors are bounded."""
+"""What each primitive computes from values whose errors are bounded."""
 
 
 def stacked(parts: Sequence[Measured]) -> Measured:
-    """Several values as rows of one."""
+    """Stack several values as rows of one."""
     return Measured(np.array([each.values for each in parts]), np.array([each.errors for each in parts]))
 
 
 def unlike(doubtful: Sequence[Measured], others: Values) -> list[Measured]:
-    """Those among doubtful functions that equal none of some others at all entries where they are not in doubt.
+    """Return the doubtful functions that equal none of the others at all entries that are not in doubt.
 
-    A function that is left too little of is equal to none.
+    A function with too few entries left equals none.
 
     Args:
-        doubtful: their values have shape ``(entries,)``.
-        others: functions that are nowhere in doubt, shape ``(functions, entries)``.
+        doubtful: functions with some entries in doubt, each of shape ``(entries,)``.
+        others: functions with no entry in doubt, shape ``(functions, entries)``.
     """
     codes = probe.coded(others)
     ranked: dict[int, NDArray[np.int64]] = {}  # entry → others by their code there
@@ -187,7 +187,7 @@ def unlike(doubtful: Sequence[Measured], others: Values) -> list[Measured]:
 
 
 def distinct(doubtful: Sequence[Measured]) -> int:
-    """How many functions some doubtful ones are, each compared with those before it where neither is in doubt."""
+    """Count the distinct functions among doubtful ones, compared with earlier ones where neither is in doubt."""
     if not doubtful:
         return 0
     every = stacked(doubtful)

@@ -1,6 +1,6 @@
 """A rule's expression tree as a picture: Graphviz source, and a self-contained SVG drawing.
 
-Both show the literal expression, as ``printer.drawing`` does. What keep-left discards is there too, with dashed edges.
+Both show the literal expression, as ``printer.drawing`` does, and what keep-left discards, too, with dashed edges.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STYLE = """
 
 
 def dot(rule: Rule) -> str:
-    """The tree in Graphviz' language: ``dot -Tsvg FILE`` draws it."""
+    """Return the tree in Graphviz's language; ``dot -Tsvg FILE`` draws it."""
     lines = ["digraph rule {"]
     lines += [f"  graph [label={_quoted(rule.infix)}, ordering=out];", '  node [shape=box, fontname="monospace"];']
     numbers = 0
@@ -59,7 +59,7 @@ def dot(rule: Rule) -> str:
 
 
 def svg(rule: Rule) -> str:
-    """The tree as an SVG drawing, for light and dark pages; its title and description are the rule in words."""
+    """Return the tree as an SVG drawing for light and dark pages; its title and description give the formula."""
     tree = _Placed.of(expression(rule))
     width, height = tree.width + 2 * MARGIN, (tree.depth - 1) * LEVEL + BOX + 2 * MARGIN
     root = ElementTree.Element(
@@ -85,13 +85,13 @@ def svg(rule: Rule) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A subtree with the room it takes.
+    """A subtree with its size.
 
     Attributes:
         node: its root.
         parts: the arguments' subtrees.
-        width: of all its boxes side by side.
-        depth: generations.
+        width: width of all its boxes side by side.
+        depth: how many generations it has.
     """
 
     node: Node

@@ -1,6 +1,6 @@
-"""Formulas as MathML, which browsers set like print without any help: Presentation MathML Core, one ``math`` element.
+"""Formulas as MathML, which browsers typeset without a library: Presentation MathML Core, one ``math`` element.
 
-It says what ``printer.latex`` says; keep-left's dead branch, which the function does not depend on, is left out.
+It shows the same as ``printer.latex``: keep-left's dead branch, on which the function does not depend, is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MATHML = Notation(
 
 
 def mathml(rule: Rule) -> str:
-    """The step that a rule takes, w ← w − λ · Δ, as a ``math`` element that is displayed on a line of its own."""
+    """Return a rule's step, w ← w − λ · Δ, as a ``math`` element that is displayed on its own line."""
     node = expression(rule)
     step = "<mi>Δ</mi><mo>=</mo>"
     spoken = escape(f"Delta = {formula(node)}", {'"': "&quot;"})

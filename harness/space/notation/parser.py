@@ -1,4 +1,4 @@
-"""Reading infix formulas, by precedence climbing.
+"""Parsing infix formulas by precedence climbing.
 
 The grammar, loosest first; each level may be enclosed in parentheses::
 
@@ -9,8 +9,8 @@ The grammar, loosest first; each level may be enclosed in parentheses::
     function  exp(a)  log(a)  sqrt(a)  sign(a)  neg(a)  clip(a, 1e-4)  drop(a, 0.3)  left(a, b)  …
     operand   g g2 g3 m v gamma sign(g) sign(m) 1 2 noise 1e-4w … 1e-1w adam rmsprop  …
 
-Names, operators and other spellings are those of the words' records. ``log|a|`` and ``sqrt|a|`` read as ``log(a)`` and
-``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w`` reads as ``1e-3w``, and ``e^a`` as ``exp(a)``.
+The words' records define names, operators and other spellings. ``log|a|`` and ``sqrt|a|`` mean ``log(a)`` and
+``sqrt(a)``, which take the absolute value themselves; ``1e-3 * w`` means ``1e-3w``, and ``e^a`` means ``exp(a)``.
 ``g^2`` is ``|g|²·sign(g)``, by the protocol's definition of a power; the square of g is the operand ``g2``.
 """
 
@@ -28,7 +28,7 @@ from harness.space.vocabulary import ALL_OPERANDS, BY_NAME, NUMBERS, WEIGHT_SCAL
 from harness.space.word import NEGATION, POWER, SUM, Word
 from harness.space.words import BINARY, OPERANDS, UNARY, WORDS
 
-MAX_WRITTEN = 32  # far beyond any space, so that rules by hand are free and recursion is not
+MAX_WRITTEN = 32  # far more than any space has, so that rules written by hand fit, but recursion stays bounded
 MAX_DEPTH = 100  # parentheses, functions, minus signs and exponents inside each other
 MAX_OPERATIONS = 1_000  # functions and operators in one formula
 
@@ -43,7 +43,7 @@ _SPELLINGS = {spelling: word.operator or word.name for word in WORDS for spellin
 
 
 def _any_of(texts: Iterable[str]) -> str:
-    """A pattern of some texts, the longer ones first."""
+    """Return a pattern that matches any of some texts, the longer ones first."""
     return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
 
 
@@ -66,7 +66,7 @@ class _Lexeme:
 
 
 def parse_infix(text: str) -> Node:
-    """Read a formula as the literal expression tree.
+    """Parse a formula into the literal expression tree.
 
     Raises:
         RuleSyntaxError: it is not a formula; the message names the column and what was expected there.
@@ -78,12 +78,12 @@ def parse_infix(text: str) -> Node:
 
 
 def fail(column: int, *, expected: str, got: str, hint: str) -> NoReturn:
-    """Raise the error of one place in a text, columns counted from 1."""
+    """Raise the error for a place in a text; columns count from 1."""
     raise RuleSyntaxError(message(f"rule at column {column}", expected=expected, got=got, hint=hint))
 
 
 def suggestion(name: str, known: tuple[str, ...], otherwise: str) -> str:
-    """``Did you mean 'x'`` for a misspelt name, or the other advice."""
+    """Return ``Did you mean 'x'`` for a misspelt name, or else the other advice."""
     near = difflib.get_close_matches(name[:20], known, n=1, cutoff=0.5)
     return f"Did you mean {near[0]!r}" if near else otherwise
 
@@ -113,10 +113,10 @@ class _Reader:
         self._lexemes = lexemes
         self._next = 0
         self._operations = 0
-        self._heights: dict[int, int] = {}  # of the nodes made so far, all kept alive by their parents
+        self._heights: dict[int, int] = {}  # heights of the nodes built so far, which their parents keep alive
 
     def expression(self, least: int, depth: int) -> Node:
-        """An operand followed by operators that bind at least so tightly."""
+        """Parse an operand followed by operators that bind at least as tightly as ``least``."""
         if depth > MAX_DEPTH:
             fail(
                 self._peek().column, expected=f"at most {MAX_DEPTH} levels", got="more", hint="Write a simpler formula"
@@ -172,9 +172,9 @@ class _Reader:
         if here.text in ("w", "W"):
             hint = "Write " + ", ".join(WEIGHT_SCALES)
         elif here.text.startswith("#"):
-            hint = "Earlier results are for token strings; write the result out or use parentheses"
+            hint = "Only token strings have earlier results; write the result out or use parentheses"
         elif here.text.lower() in ("eps", "epsilon"):
-            hint = "Leave it out: x / y is x/(y+ε) already"
+            hint = "Leave it out: x / y already means x/(y+ε)"
         else:
             hint = suggestion(here.text, NAMES, "Choose from " + ", ".join((*ALL_OPERANDS, *FUNCTIONS)))
         fail(here.column, expected="an operand or a function", got=repr(here.text), hint=hint)
@@ -201,7 +201,7 @@ class _Reader:
         return argument
 
     def _level(self, name: str) -> str:
-        """The second argument of a function with levels, such as clip, as the token it makes."""
+        """Parse the second argument of a function with levels, such as clip, and return the token that it gives."""
         listed = ", ".join(word.level for word in FAMILIES[name])
         self._expect(",", f"',' and the level of {name}, one of {listed}")
         here = self._take()
@@ -210,7 +210,7 @@ class _Reader:
                 if float(here.text) == float(word.level):
                     return word.name
         got = repr(here.text) if here.text else "the end of the formula"
-        fail(here.column, expected=f"one of {listed}", got=got, hint=f"{name.capitalize()} exists at these levels only")
+        fail(here.column, expected=f"one of {listed}", got=got, hint=f"{name.capitalize()} has only these levels")
 
     def _node(self, token: str, *args: Node) -> Node:
         self._operations += 1
@@ -223,7 +223,7 @@ class _Reader:
             )
         node = Node(token, args)
         height = 1 + max(self._heights.get(id(arg), 0) for arg in args)
-        if height > 2 * MAX_WRITTEN:  # a block is at most two operations high
+        if height > 2 * MAX_WRITTEN:  # a block has at most two levels of operations
             expected = f"at most {MAX_WRITTEN} blocks"
             fail(self._peek().column, expected=expected, got="more", hint="Write a shorter formula")
         self._heights[id(node)] = height
@@ -245,7 +245,7 @@ class _Reader:
 
 
 def _least_right(operator: Word) -> int:
-    """How tightly what stands right of an operator binds at least.
+    """Return how tightly the right-hand side of an operator must bind.
 
     A power's exponent may hold another power or begin with a minus; the others group to the left.
     """

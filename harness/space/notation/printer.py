@@ -1,7 +1,7 @@
 """Printing expressions: infix formulas, LaTeX, and a drawing of the tree.
 
-All three print ``Node`` trees, so they serve rules and canonical forms alike. Infix and LaTeX leave out keep-left's
-dead branch, which the function does not depend on; the drawing shows it.
+All three print ``Node`` trees, so they work for rules and canonical forms. Infix and LaTeX leave out keep-left's dead
+branch, on which the function does not depend; the drawing shows it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Notation:
     Attributes:
         form: how it writes a word.
         number: how it writes a constant.
-        brackets: a form that encloses ``$x``.
-        minus: what begins a text that gets brackets after an operator; empty if none does.
+        brackets: the form of brackets around ``$x``.
+        minus: a text that starts with this gets brackets after an operator; empty if none does.
     """
 
     form: Callable[[Word], Form]
@@ -31,7 +31,7 @@ class Notation:
     minus: str = ""
 
     def write(self, node: Node) -> tuple[str, int]:
-        """An expression, with no more brackets than it takes, and how tightly its outermost form binds."""
+        """Return an expression with as few brackets as possible, and how tightly its outermost form binds."""
         if node.token == CONSTANT:
             return self.number(node.value), NEGATION if node.value < 0 else ATOM
         args = node.args
@@ -48,7 +48,7 @@ class Notation:
         return first, form.binding
 
     def _argument(self, form: Form, place: int, arg: Node) -> str:
-        """An argument, in brackets where it would be read otherwise; nothing if the form leaves it out."""
+        """Return an argument, in brackets if it would be misread without; empty if the form leaves it out."""
         if place not in form.parts:
             return ""
         text, binding = self.write(arg)
@@ -60,7 +60,7 @@ class Notation:
 
 
 def number_text(value: float) -> str:
-    """A constant in decimal, as short as tells it from its neighbours to 12 digits."""
+    """Write a constant in decimal, as short as 12 digits allow."""
     return f"{value:.12g}"
 
 
@@ -74,17 +74,17 @@ LATEX = Notation(lambda word: word.latex, _latex_number, Form(r"\left($x\right)"
 
 
 def formula(node: Node) -> str:
-    """The infix formula, with no more parentheses than it takes to read the same tree back."""
+    """Return the infix formula, with as few parentheses as possible for it to be read back as the same tree."""
     return INFIX.write(node)[0]
 
 
 def latex(node: Node) -> str:
-    """The formula for a paper, without dollar signs."""
+    """Return the formula in LaTeX, without dollar signs."""
     return LATEX.write(node)[0]
 
 
 def drawing(node: Node) -> str:
-    """The tree as lines of text, a function above its arguments."""
+    """Return the tree as lines of text, each function above its arguments."""
     return "\n".join(_lines(node))
 
 
@@ -98,5 +98,5 @@ def _lines(node: Node) -> Iterator[str]:
 
 
 def label(node: Node) -> str:
-    """What a node is called in a drawing."""
+    """Return the label of a node in a drawing."""
     return number_text(node.value) if node.token == CONSTANT else word_of(node.token, len(node.args)).label

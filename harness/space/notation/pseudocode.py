@@ -1,4 +1,4 @@
-"""A rule as plain pseudocode: the running means it keeps, then one line a value, for who would rather code it."""
+"""A rule as plain pseudocode, for those who want to code it: its running means, then one line per value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEANS = {
 
 
 def pseudocode(rule: Rule) -> str:
-    """One step of a rule in lines of text; a value that is used twice is computed once."""
+    """Return one step of a rule in lines of text; a value that is used twice is computed once."""
     node = live(expression(rule))
     lines = ["g ← gradient of the batch's loss"]
     for mean in state(node):
@@ -24,7 +24,7 @@ def pseudocode(rule: Rule) -> str:
     names: dict[Node, str] = {}
 
     def name(value: Node) -> str:
-        """What a value is called, after the lines that compute it."""
+        """Return the name of a value, after adding the lines that compute it."""
         if value not in names:
             word = word_of(value.token, len(value.args))
             text = _written(word.pseudocode, [name(arg) for arg in value.args])
@@ -40,13 +40,13 @@ def pseudocode(rule: Rule) -> str:
 
 
 def _letter(number: int) -> str:
-    """a, b, …, with the letters that mean something else left out, then a2, b2, …."""
+    """Return a, b, …, without letters that mean something else, then a2, b2, …."""
     letters = "abcdefhkpqrsuxyz"
     turn, place = divmod(number, len(letters))
     return letters[place] + (str(turn + 1) if turn else "")
 
 
 def _written(form: Form, names: list[str]) -> str:
-    """A word with its arguments' names; what may be more than a letter gets brackets where only an atom can stand."""
+    """Write a word with its arguments' names; a longer name gets brackets where only an atom can stand."""
     wanted = zip(names, form.least, strict=False)
     return form.filled(*(f"({name})" if least == ATOM and len(name) > 1 else name for name, least in wanted))

@@ -1,8 +1,8 @@
 """Notation: token strings, infix formulas, LaTeX and drawings of rules (protocol §1).
 
-``parse`` reads the first two. A token string is the rule, name for name, and reading it back gives the equal rule. A
-formula is the rule's *function*: keep-left's dead branches and unused blocks are not in it, so ``parse(infix(rule))``
-is a rule with the same key, not always with the same blocks. ``parser`` documents the formula's grammar and precedence.
+``parse`` reads the first two. A token string is the rule, name for name, and is read back as an equal rule. A formula
+is the rule's *function*: it lacks keep-left's dead branches and unused blocks, so ``parse(infix(rule))`` is a rule with
+the same key, but not always with the same blocks. ``parser`` documents the formula's grammar and precedence.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from harness.space.notation.parser import MAX_WRITTEN, fail, parse_infix, sugges
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 
 MAX_TEXT = 10_000  # characters
-MAX_NODES = 2_000  # of the tree: blocks that use a result twice double it
+MAX_NODES = 2_000  # in the tree, which doubles with each block that uses a result twice
 
 _KINDS = (("operand", ALL_OPERANDS), ("operand", ALL_OPERANDS), ("unary", ALL_UNARY), ("unary", ALL_UNARY))
 _SLOTS = (*_KINDS, ("binary", ALL_BINARY))
 _NAMES = "|".join(map(re.escape, (*ALL_OPERANDS, *ALL_UNARY, *ALL_BINARY)))
 _WORD = re.compile(rf"#?[A-Za-z_0-9]+|sign\([A-Za-z]*\)|1e-[0-9]w|{_NAMES}")
-_SECOND_MINUS = re.compile(r"(?:(?P<binary>(?<= )- )|-)(?=-)")  # the minus before one
+_SECOND_MINUS = re.compile(r"(?:(?P<binary>(?<= )- )|-)(?=-)")  # the first of two minus signs
 
 
 def parse(text: str) -> Rule:
-    """Read a token string or an infix formula.
+    """Parse a token string or an infix formula.
 
     Raises:
         RuleSyntaxError: ``text`` is neither; the message says where it went wrong.
@@ -46,28 +46,28 @@ def parse(text: str) -> Rule:
     if not words:
         hint = "Write a formula such as g * exp(sign(g) * sign(m))"
         raise RuleSyntaxError(message("rule", expected="a token string or a formula", got="an empty text", hint=hint))
-    # Two operands side by side are never a formula, so nothing can be read both ways.
+    # Two operands side by side are never a formula, so no text is ambiguous.
     if len(words) > 1 and all(_WORD.fullmatch(word) for word, _ in words):
         return _parse_tokens(words)
     return _encode(parse_infix(text))
 
 
 def tokens(rule: Rule) -> str:
-    """The token string, 5n names with blanks between."""
+    """Return the token string: 5n names separated by blanks."""
     return " ".join(rule.tokens)
 
 
 @lru_cache(maxsize=1024)
 def infix(rule: Rule) -> str:
-    """The formula as a person writes it, with no more parentheses than it takes."""
+    """Return the formula with as few parentheses as possible."""
     return printer.formula(expression(rule))
 
 
 def readable(rule: Candidate) -> str:
-    """``infix`` as pages and terminals show it: no minus behind another, ``a - (-b)`` for ``a - -b``.
+    """Return ``infix`` as pages and terminals show it: without double minus, ``a - (-b)`` for ``a - -b``.
 
-    ``parse`` reads it as it reads ``infix``, whose characters some orders of rules are counted in, so that it stays.
-    Another optimizer than a rule has its name there.
+    ``parse`` reads both alike. ``infix`` itself cannot change, because some orders of rules count its characters. For
+    another optimizer it is the optimizer's name.
     """
     if not isinstance(rule, Rule):
         return rule.infix
@@ -84,38 +84,38 @@ def readable(rule: Candidate) -> str:
 
 
 def _operator(text: str, place: int, operators: str) -> bool:
-    """Whether one of some operators stands there, with its blanks."""
+    """Whether one of some operators, with its blanks, stands at a place."""
     return text[place] == " " and text[place + 1] in operators and text[place + 2] == " "
 
 
 def latex(rule: Rule) -> str:
-    """The formula in LaTeX, without dollar signs."""
+    """Return the formula in LaTeX, without dollar signs."""
     return printer.latex(expression(rule))
 
 
 def equation(rule: Rule) -> str:
-    """One step in LaTeX as a displayed equation, to paste into a document that uses ``amsmath``."""
+    """Return one step in LaTeX as a displayed equation, for a document that uses ``amsmath``."""
     lines = (r"\begin{equation*}", rf"  w \leftarrow w - \lambda \left({latex(rule)}\right)", r"\end{equation*}")
     return f"% {infix(rule)}; needs \\usepackage{{amsmath}}\n" + "\n".join(lines) + "\n"
 
 
 def tree(rule: Rule) -> str:
-    """The expression tree drawn as lines of text, dead branches included."""
+    """Return the expression tree as lines of text, including dead branches."""
     return printer.drawing(expression(rule))
 
 
 def check_shape(rule: Rule) -> None:
-    """Raise unless a rule, of whatever version of the language, can be printed: unknown words are let pass.
+    """Raise unless a rule of any version of the language can be printed; unknown words are allowed.
 
     Raises:
-        RuleSyntaxError: a word that is known stands where another kind belongs, a block refers to a result that does
-            not exist yet, or the tree is too large.
+        RuleSyntaxError: a known word stands where another kind belongs, a block refers to a result that does not exist
+            yet, or the tree is too large.
     """
     kinds = {word: kind for kind, words in reversed(_SLOTS) for word in words} | {CONSTANT: "constant"}
     for number, word in enumerate(rule.tokens):
         kind = _SLOTS[number % 5][0]
         if kinds.get(word, kind) != kind:
-            raise RuleSyntaxError(message("rule", expected=f"a word of kind {kind}", got=word, hint="Write it anew"))
+            raise RuleSyntaxError(message("rule", expected=f"a word of kind {kind}", got=word, hint="Rewrite the rule"))
     expression(rule)
     sizes: list[int] = []
     for block in rule.blocks:
@@ -126,7 +126,7 @@ def check_shape(rule: Rule) -> None:
 
 
 def _size(block: Block, sizes: Sequence[int]) -> int:
-    """Nodes of a block's tree, by those of the blocks before it."""
+    """Count the nodes of a block's tree, given those of the blocks before it."""
     return 3 + sum(sizes[int(op[1:]) - 1] if op.startswith("#") else 1 for op in (block.op1, block.op2))
 
 
@@ -147,7 +147,7 @@ def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
             fail(column, expected=f"the {place}", got=repr(word), hint=hint)
     if len(words) % 5:
         hint = "Write op1 op2 u1 u2 binary for each block, or a formula with operators between its operands"
-        expected = "five names a block"
+        expected = "five names per block"
         fail(words[-1][1] + len(words[-1][0]), expected=expected, got=f"{len(words)} names", hint=hint)
     for start in range(0, len(words), 5):
         block = Block(*(word for word, _ in words[start : start + 5]))
@@ -160,7 +160,7 @@ def _parse_tokens(words: list[tuple[str, int]]) -> Rule:
 
 
 def _encode(node: Node) -> Rule:
-    """Write a tree as blocks: one for every binary function, and one more, keep-left, wherever unaries nest."""
+    """Return a tree as blocks: one for every binary function, and a keep-left block wherever unaries nest."""
     blocks: list[Block] = []
     names: dict[Node, str] = {}  # value → the operand it can be picked as
 
@@ -182,7 +182,7 @@ def _encode(node: Node) -> Rule:
         return names[value]
 
     def pick(value: Node) -> tuple[str, str]:
-        """A value as an operand and the unary function on it."""
+        """Return a value as an operand and the unary function on it."""
         return (operand(value.args[0]), value.token) if len(value.args) == 1 else (operand(value), "id")
 
     if not node.args:
@@ -192,7 +192,7 @@ def _encode(node: Node) -> Rule:
 
 
 def _dead(op1: str, earlier: int) -> str:
-    """The operand that keep-left ignores: different from op1, and an earlier result if op1 is none."""
+    """Return an operand for keep-left to ignore: different from op1, and an earlier result if op1 is not one."""
     if earlier and not op1.startswith("#"):
         return f"#{earlier}"
     return "1" if op1 != "1" else "g"

@@ -1,1 +1,1 @@
-"""Rules as source code that needs PyTorch alone."""
+"""Rules as source code that needs only PyTorch."""

@@ -1,7 +1,7 @@
 """A rule's value as lines of PyTorch: short statements that compute Δ for one parameter.
 
-Every operation is the one that ``tasks.optimizer.kernels`` runs, on the same operands in the same order: both round
-alike. A value that is read twice, or that would make a line too long, gets a name; the rest nests as people write it.
+Every operation is the one that ``tasks.optimizer.kernels`` runs, on the same operands in the same order, so that both
+round alike. A value that is read twice, or that would make a line too long, gets a name; the rest is nested.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.space.word import ATOM, LEVELLED, NEGATION, POWER, PRODUCT, SUM
 from harness.space.words import OPERANDS
 
 LONGEST = 48  # characters of a nested expression
-LARGEST_HALF = 65504.0  # of the smallest floating-point type; a larger number may be too large for the tensors
+LARGEST_HALF = 65504.0  # the largest float16; a larger number may be too large for the tensors
 MEANS = ("m", "v", "gamma")
 TORCH_NAMES = {"abs": "abs", "sign": "sign", "exp": "exp", "ln": "log", "root": "sqrt"}
 NAMES = {operations(Node(word.name))[-1]: word.name for word in OPERANDS if word.name.isidentifier()}
@@ -41,17 +41,17 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class TensorCode:
-    """What it takes to compute Δ of the parameter ``w`` with the gradient ``g``.
+    """The code that computes Δ for the parameter ``w`` with the gradient ``g``.
 
     Attributes:
         statements: lines of Python, in order.
-        delta: the expression of Δ that they lead to.
+        delta: the expression for Δ after these statements.
         constant: whether Δ is a plain number.
         means: the running means among ``m``, ``v``, ``gamma`` that are read from variables ``m``, ``v``, ``gamma``.
-        corrected: those of the means whose bias is corrected, and that so need the count of steps.
+        corrected: those of the means whose bias is corrected, which needs the count of steps.
         draws: random tensors, in the order in which a step draws them; ``dropped*`` are masks.
-        epsilon: whether ``eps`` is read.
-        fitted: whether ``_fit`` is called, for a number that may be too large for the tensors.
+        epsilon: whether it reads ``eps``.
+        fitted: whether it calls ``_fit``, for a number that may be too large for the tensors.
     """
 
     statements: tuple[str, ...]
@@ -65,7 +65,7 @@ class TensorCode:
 
 
 def tensor_code(node: Node) -> TensorCode:
-    """Write a canonical expression as statements."""
+    """Return the code for a canonical expression."""
     return _Writer(operations(node)).written()
 
 
@@ -73,7 +73,7 @@ class _Writer:
     def __init__(self, order: Sequence[Node]) -> None:
         self._order = order
         self._reads = Counter(arg for part in order for arg in part.args)
-        self._texts: dict[Node, tuple[str, int]] = {}  # the expression of a value, and how tightly it binds
+        self._texts: dict[Node, tuple[str, int]] = {}  # the expression for a value, and how tightly it binds
         self._numbers: dict[Node, float] = {}  # values that are plain numbers
         self._statements: list[str] = []
         self._draws: list[Draw] = []
@@ -102,7 +102,7 @@ class _Writer:
         )
 
     def _number(self, part: Node) -> float | None:
-        """The value of what needs no tensor: a constant, or what an overflow has left of constants."""
+        """Return the value of a part that needs no tensor: a constant, or the result of an overflow of constants."""
         if part.token == CONSTANT:
             return part.value
         if not part.args or part.token == "drop" or not all(arg in self._numbers for arg in part.args):
@@ -186,7 +186,7 @@ class _Writer:
         return f"{first} - {later[1:]}" if later.startswith("-") else f"{first} + {later}"
 
     def _product(self, left: Node, right: Node) -> tuple[str, int]:
-        if self._numbers.get(left) == 1.0:  # the sign of a base that is a number
+        if self._numbers.get(left) == 1.0:  # the sign of a numeric base
             return self._texts[right]
         return f"{self._wrapped(left, PRODUCT)} * {self._wrapped(right, NEGATION)}", PRODUCT
 
@@ -196,6 +196,6 @@ class _Writer:
 
 
 def _name(part: Node) -> str:
-    """What a value is called in the literature; empty if it has no name."""
+    """Return the name of a value in the literature; empty if it has none."""
     name = NAMES.get(part, "")
     return f"{name}_hat" if name in MEANS else name or ("rms" if part.token == "rms" else "")

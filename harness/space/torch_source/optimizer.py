@@ -1,10 +1,10 @@
-"""A rule as the source code of an optimizer: one file that needs PyTorch alone, to read and to take along.
+"""A rule as the source code of an optimizer: a readable file that needs only PyTorch.
 
-The file steps as ``harness.RuleOptimizer`` does, random values included: it draws them for all
-parameters of a group at once, from streams that it seeds in the same way. On a processor the weights are the same to
-the bit in single and double precision. (In half precision they differ in rounding, since torch's in-place
-``_foreach_mul_`` rounds its number first, which no other product does; and a random rule's may where tensors are not
-contiguous.)
+Its optimizer takes the same steps as ``harness.RuleOptimizer``, including random values: it draws them for all
+parameters of a group at once, from streams that it seeds in the same way. On a processor the weights are the same bit
+for bit in single and double precision. In half precision they differ in rounding, since torch's in-place
+``_foreach_mul_`` rounds its number first, which no other product does. A random rule's weights may also differ if
+tensors are not contiguous.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from harness.space.torch_source.expression import Draw, TensorCode, tensor_code
 from harness.space.words import WORDS
 from harness.space.zoo import ZOO, named
 
-FALLBACK_NAME = "FoundRule"  # of a rule that the zoo does not know
+FALLBACK_NAME = "FoundRule"  # for a rule that is not a known one
 TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch", "_fit", *dir(builtins)})
 WIDTH = 108  # of a line of the docstring, without its indentation
 
 MEANS = {"m": "the gradient", "v": "the squared gradient", "gamma": "the cubed gradient"}  # in the order of betas
 BETAS = "0.9, 0.999, 0.999"
-SETTINGS = {  # of every rule, after its own
+SETTINGS = {  # settings of every rule, after its own
     "weight_decay": ("0.0", "decoupled, as AdamW's: a step first multiplies the weights by 1 - lr * weight_decay."),
     "maximize": ("False", "climb instead of descend."),
 }
@@ -120,14 +120,14 @@ def _fit(number, dtype):
 
 
 def optimizer_source(rule: Rule, *, name: str = "") -> str:
-    """Write a rule as a Python file with one class, a ``torch.optim.Optimizer``.
+    """Return the text of a Python file with one class, a ``torch.optim.Optimizer`` that takes a rule's steps.
 
     Args:
-        rule: what it does.
-        name: of the class; if empty, the rule's name in the zoo, or ``FoundRule``.
+        rule: the rule.
+        name: name of the class; if empty, that of the known rule, or ``FoundRule``.
 
     Raises:
-        SettingError: the name is no name of a class.
+        SettingError: the name cannot be the name of a class.
     """
     name = _checked(name) if name else zoo_name(rule)
     node = canonical(rule)
@@ -147,13 +147,13 @@ def optimizer_source(rule: Rule, *, name: str = "") -> str:
 
 
 def zoo_name(rule: Rule) -> str:
-    """The class name of a rule: ``PowersignClip`` for ``powersign-clip``; ``FoundRule`` if the zoo does not know it."""
+    """Return the class name of a rule: ``PowersignClip`` for ``powersign-clip``; ``FoundRule`` for an unknown rule."""
     return _zoo_names().get(rule.key, FALLBACK_NAME)
 
 
 @cache
 def _zoo_names() -> dict[str, str]:
-    """Class name by the function's key."""
+    """Return the class names of the known rules, by key."""
     return {named(entry).key: "".join(part.capitalize() for part in entry.split("-")) for entry in ZOO}
 
 

@@ -1,16 +1,16 @@
 """The child's arithmetic as machine code, compiled by Numba at its first use and kept on disk (protocol §2).
 
-Everything lies channels-last: the 32 filters are the innermost dimension, and what a vector instruction works on.
-Whatever a convolution reads has a border of zeros, so that none of its loops asks where it is: an output pixel is a sum
-over three runs of neighbouring numbers, each ``3 · channels`` long.
+All arrays are channels-last: the 32 filters are the innermost dimension, on which vector instructions work. The inputs
+of convolutions have a border of zeros, so that no loop needs to check its position: an output pixel is a sum over three
+runs of neighbouring numbers, each ``3 · channels`` long.
 
-Three things make it fast. Sums stay in registers: eight pixels by all filters at once, where the processor has
-AVX-512. Activations go from layer to layer while they are in the cache. And the first convolution's output is never
-stored: batch norm needs its mean and variance before, and its gradient needs all of it, but both follow from the Gram
-matrix of the image patches, which no weight changes (``cpu.network``).
+Three things make it fast. Sums stay in registers: eight pixels times all filters at once if the processor has AVX-512.
+Activations pass from layer to layer while they are in the cache. And the first convolution's output is never stored:
+batch norm needs its mean and variance first, and its gradient needs all of it, but both follow from the Gram matrix of
+the image patches, which does not depend on weights (``cpu.network``).
 
 Loops that LLVM would not vectorise by itself are written in its vector instructions, which it translates for any
-processor. Numba keeps machine code by source file and does not see that another one changed: so all of it is here.
+processor. Numba caches machine code by source file and does not notice when another file changes, so all of it is here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.tasks.child.cpu.room import Array, Room
 
 FILTERS = 32
 BLOCK = 8  # rows have room for whole blocks of so many pixels
-DEAD = 4  # the code of a pooling window that ReLU blocks; 0 … 3 say where its largest entry is
+DEAD = 4  # the code of a pooling window that ReLU sets to 0; 0 … 3 say where its largest entry is
 STRIP = 2  # rows of pooling windows whose share of a weight's gradient is summed in a register
 
 _FEATURES = get_host_cpu_features()
@@ -44,7 +44,7 @@ def _compiled(function: Callable[..., None]) -> Any:
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
         return njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep it: each process compiles for itself
+    except RuntimeError:  # no place for a cache: each process compiles for itself
         return njit(**options)(function)
 
 
@@ -81,14 +81,14 @@ class _Emitter:
         self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer())).align = 1
 
     def add(self, first: Any, second: Any, times: Any) -> Any:
-        """Multiply and add, in one rounding where the processor can."""
+        """Multiply and add, with a single rounding if the processor can."""
         return self.builder.call(self.multiply_add, [second, times, first])
 
     def code(self, place: int) -> Any:
         return ir.Constant(self.bytes, [place] * self.lanes)
 
     def sums(self, count: int) -> list[Any]:
-        """So many vectors of zeros, which LLVM keeps in registers."""
+        """Return so many vectors of zeros, which LLVM keeps in registers."""
         places = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
         for place in places:
             self.builder.store(self.zero, place)
@@ -100,7 +100,7 @@ class _Emitter:
         self.builder.store(new, place)
 
     def add_products(self, sums: list[Any], factors: Iterable[Any], pair: Any) -> None:
-        """Add to two sums each the number that a factor points to, times the two vectors that ``pair`` points to."""
+        """For each factor, add the number it points to, times the two vectors that ``pair`` points to, to two sums."""
         i32 = ir.IntType(32)
         undefined, everywhere = ir.Constant(self.vector, ir.Undefined), ir.VectorType(i32, self.lanes)(None)
         vectors = [self.load(pair), self.load(self.at(pair, self.lanes))]
@@ -118,7 +118,7 @@ class _Emitter:
 
 
 def _pointer(_context: Any, array: Any, _offset: Any) -> tuple[Any, Any]:
-    """Point to an entry of a contiguous array, counted without regard to its shape."""
+    """Return a pointer to an entry of a contiguous array, counted as if the array were flat."""
 
     def generate(context: Any, builder: Any, signature: Any, args: list[Any]) -> Any:
         return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
@@ -130,7 +130,7 @@ _at: Any = intrinsic(_pointer)
 
 
 def _vectorised(emit: Callable[..., None]) -> Any:
-    """Make a function for compiled code: ``emit`` writes its instructions, given an emitter and then the arguments.
+    """Return a function for compiled code, whose instructions ``emit`` writes, given an emitter and the arguments.
 
     Arguments are whole numbers and pointers; the first one's dtype is that of the vectors.
     """
@@ -165,12 +165,12 @@ _correlate = _vectorised(_block)
 
 @_vectorised
 def _correlate_filters(e: _Emitter, out: Any, image: Any, row: Any, weights: Any) -> None:
-    """The same where the input has as many channels as there are filters: known, it makes better code."""
+    """Do the same for an input with as many channels as filters: the known number gives better code."""
     _block(e, out, image, row, e.word(FILTERS), weights)
 
 
 def _outer_product(taps: int) -> Any:
-    """Make what adds to ``total`` the gradient of neighbouring weights, over some rows and columns of pixels."""
+    """Return a function that adds neighbouring weights' gradient over rows and columns of pixels to ``total``."""
 
     @_vectorised
     def add_outer(
@@ -197,9 +197,9 @@ _add_outer1, _add_outer1_narrow, _add_outer2 = _outer_product(_TAPS1), _outer_pr
 def _pool_row(
     e: _Emitter, out: Any, codes: Any, kept: Any, source: Any, row: Any, scale: Any, shift: Any, windows: Any
 ) -> None:
-    """Scale, shift, pool 2×2 and cut at zero a row of windows; ``kept`` takes the entries as they came.
+    """Scale, shift, pool 2×2 and apply ReLU to a row of windows; ``kept`` gets the chosen entries unchanged.
 
-    As in PyTorch, the first of equals is taken, and NaN before all.
+    As in PyTorch, the first among equals is chosen, and NaN before everything.
     """
     build = e.builder
     for f in e.chunks:
@@ -224,7 +224,7 @@ def _pool_row(
 
 @_vectorised
 def _route_row(e: _Emitter, target: Any, row: Any, slope: Any, codes: Any, sums: Any, windows: Any) -> None:
-    """Send a row of windows' gradient to the entries that pooling chose, zero to the others, and sum it."""
+    """Write a row of windows' gradient to the entries that pooling chose, zero to the others, and sum it."""
     for f in e.chunks:
         (total,) = e.sums(1)
         with cgutils.for_range(e.builder, windows) as loop:
@@ -241,7 +241,7 @@ def _route_row(e: _Emitter, target: Any, row: Any, slope: Any, codes: Any, sums:
 def _route_row_normalised(
     e: _Emitter, target: Any, row: Any, slope: Any, codes: Any, source: Any, source_row: Any, factors: Any, windows: Any
 ) -> None:
-    """The same through batch norm: factor 0 times what is sent, plus factor 1 times source, plus factor 2."""
+    """Do the same through batch norm: factor 0 times the gradient, plus factor 1 times source, plus factor 2."""
     for f in e.chunks:
         scale, slant, shift = (e.load(e.at(factors, place * FILTERS + f)) for place in range(3))
         with cgutils.for_range(e.builder, windows) as loop:
@@ -263,7 +263,7 @@ def _routed(e: _Emitter, slope: Any, codes: Any) -> list[Any]:
 
 @_vectorised
 def _cut_and_sum(e: _Emitter, slope: Any, codes: Any, kept: Any, mean: Any, sums: Any, windows: Any) -> None:
-    """Cut windows' gradient where ReLU does, and sum it, and its products with kept − mean."""
+    """Set windows' gradient to 0 where ReLU does, and sum it and its products with kept − mean."""
     build = e.builder
     for f in e.chunks:
         total, products = e.sums(2)
@@ -281,7 +281,7 @@ def _cut_and_sum(e: _Emitter, slope: Any, codes: Any, kept: Any, mean: Any, sums
 
 @_vectorised
 def _add_squares(e: _Emitter, source: Any, sums: Any, pixels: Any) -> None:
-    """Sum a row of pixels, and their squares."""
+    """Sum a row of pixels and their squares."""
     for f in e.chunks:
         total, squares = e.sums(2)
         with cgutils.for_range(e.builder, pixels) as loop:
@@ -300,7 +300,7 @@ def _copy(e: _Emitter, target: Any, source: Any, count: Any) -> None:
 
 @_compiled
 def _first_layer(room: Room, b: int, channels: int, weights: Array, unit: Array, shift: Array) -> None:
-    """Convolve image b of ``room.padded`` two rows at a time, pool and cut: ``pooled[b]`` and ``codes1[b]``."""
+    """Convolve image b of ``room.padded`` by two rows at a time, pool, apply ReLU: ``pooled[b]``, ``codes1[b]``."""
     height, width = room.padded.shape[1:]
     columns, half, side = room.rows.shape[1], room.codes1.shape[1], room.pooled.shape[2]
     step = 2 * _VECTOR_BYTES // room.rows.itemsize
@@ -348,7 +348,7 @@ def add_chosen(rows: Array, chosen: Array, total: Array) -> None:
 
 @_compiled
 def convolve(room: Room, channels: int, weights1: Array, unit: Array, shift1: Array, weights2: Array) -> None:
-    """Both convolutions, and in ``room.sums`` the sums of the outputs and of their squares.
+    """Compute both convolutions, and in ``room.sums`` the sums of the outputs and of their squares.
 
     Args:
         room: holds the images; gets ``pooled``, ``codes1`` and ``out``.
@@ -374,7 +374,7 @@ def _add_image(room: Room, b: int) -> None:
 
 @_compiled
 def convolve_first(room: Room, channels: int, weights1: Array, unit: Array, shift1: Array) -> None:
-    """The first half of ``convolve``, where something else computes ``out``."""
+    """Compute the first half of ``convolve``; something else computes ``out``."""
     for b in range(room.out.shape[0]):
         _first_layer(room, b, channels, weights1, unit, shift1)
 
@@ -389,7 +389,7 @@ def add_images(room: Room) -> None:
 
 @_compiled
 def pool(room: Room, count: int, scale: Array, shift: Array) -> None:
-    """Normalise so many images' ``out``, pool and cut: ``features``, ``kept`` and ``codes2``."""
+    """Normalise so many images' ``out``, pool, and apply ReLU: ``features``, ``kept`` and ``codes2``."""
     quarter, row = room.features.shape[1], room.out.shape[2] * FILTERS
     for i in range(count * quarter):
         at = i * quarter * FILTERS
@@ -399,7 +399,7 @@ def pool(room: Room, count: int, scale: Array, shift: Array) -> None:
 
 @_compiled
 def cut(room: Room, mean: Array) -> None:
-    """Cut ``room.slope`` where ReLU does; ``sums`` gets Σ slope and Σ slope·(kept − mean)."""
+    """Set ``room.slope`` to 0 where ReLU does; ``sums`` gets Σ slope and Σ slope·(kept − mean)."""
     room.sums[:] = 0.0
     windows = room.slope.shape[1] ** 2
     for b in range(room.slope.shape[0]):
@@ -410,14 +410,14 @@ def cut(room: Room, mean: Array) -> None:
 
 @_compiled
 def backward(room: Room, channels: int, factors: Array, weights2: Array, total1: Array, total2: Array) -> None:
-    """From the gradient of the features, as ``cut`` left it, to those of the weights.
+    """Compute the gradients of the weights from that of the features, as ``cut`` left it.
 
     Args:
         room: as ``convolve``, ``pool`` and ``cut`` left it; ``sums[0]`` gets the sum of the first layer's gradients.
         channels: C.
-        factors: (3, F), how the second batch norm's gradient is made of its output's and its input.
-        weights2: (9·F·F,), the second layer's seen from behind: flipped, and inputs for outputs.
-        total1: (9·C·F,), gets the sum of image patches times gradients, as if the first batch norm were not.
+        factors: (3, F), how the second batch norm's gradient follows from its output's gradient and its input.
+        weights2: (9·F·F,), the second layer's weights flipped, with inputs and outputs exchanged.
+        total1: (9·C·F,), gets the sum of image patches times gradients, as if there were no first batch norm.
         total2: (9·F·F,), gets the gradient of the second layer's weights.
     """
     total1[:] = 0
@@ -444,7 +444,7 @@ def _route_image(room: Room, b: int, factors: Array, target: Array, start: int, 
 
 @_compiled
 def route(room: Room, factors: Array, slopes: Array) -> None:
-    """The first part of ``backward``, where something else does the second layer: the gradient of ``out``, like it."""
+    """Compute the first part of ``backward``, the gradient of ``out``; something else computes the second layer."""
     row = room.out.shape[2] * FILTERS
     for b in range(room.slope.shape[0]):
         _route_image(room, b, factors, slopes, b * room.out.shape[1] * row, row)
@@ -452,7 +452,7 @@ def route(room: Room, factors: Array, slopes: Array) -> None:
 
 @_compiled
 def backward_first(room: Room, channels: int, slopes1: Array, total1: Array) -> None:
-    """The last part of ``backward``: from the gradients of all images' ``pooled`` (B, H, W2, F)."""
+    """Compute the last part of ``backward`` from the gradients of all images' ``pooled`` (B, H, W2, F)."""
     total1[:] = 0
     room.sums[0] = 0.0
     size = room.slope1.size

@@ -1,4 +1,4 @@
-"""Where the fast path keeps its numbers: weights in one vector, activations channels-last with borders of zeros."""
+"""The memory layout of the fast path: weights in one vector, activations channels-last with borders of zeros."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ class Vector:
     """All parameters, or all their gradients, in one vector.
 
     Attributes:
-        flat: (parameters,), the vector; what follows are views of it.
-        named: by ``ConvNet``'s name, in its order of entries; the linear layer's as (classes, F, S/4, S/4).
+        flat: (parameters,), the vector; the other attributes are views of it.
+        named: the parameters by ``ConvNet``'s names, in its order of entries; the linear layer's as (classes, F, S/4,
+            S/4).
         w1: (9·C·F,), taps before filters.
         w2: (9·F·F,), taps before filters.
-        linear: (classes, features), the features channels-last.
+        linear: (classes, features), with the features channels-last.
         norms: (2, 3, F): scale and shift of batch norm, and the convolution's bias, for each layer.
-        bias: (classes,), of the linear layer.
+        bias: (classes,), the linear layer's bias.
     """
 
     def __init__(self, channels: int, side: int, *, classes: int, dtype: torch.dtype) -> None:
         quarter = side // 4
-        # The large ones first, so that each begins where vector instructions like it.
+        # The large ones come first, so that each is aligned for vector instructions.
         shapes: list[tuple[int, ...]] = [
             (classes, quarter, quarter, FILTERS),
             (3, 3, FILTERS, FILTERS),
@@ -55,7 +56,7 @@ class Vector:
 
     @property
     def layers(self) -> list[Tensor]:
-        """Views of every parameter in ``ConvNet``'s shapes; the linear layer's features are channels-last."""
+        """Return views of every parameter in ``ConvNet``'s shapes; the linear layer's features are channels-last."""
         return [self.linear if name == "linear.weight" else part for name, part in self.named.items()]
 
     @torch.no_grad()
@@ -66,7 +67,7 @@ class Vector:
 
 
 def make_room(batch: int, *, side: int, channels: int, dtype: np.dtype[Any]) -> Room:
-    """Make room for batches of that size."""
+    """Allocate and return the arrays for batches of that size."""
     half, quarter = side // 2, side // 4
     wide, narrow = (-(-length // kernels.BLOCK) * kernels.BLOCK for length in (side, half))
     shapes = {

@@ -1,15 +1,15 @@
-"""The child's network on the fast path: same function and gradients as ``ConvNet``, a multiple of its speed.
+"""The child's network on the fast path: the same function and gradients as ``ConvNet``, several times faster.
 
-Parameters, gradients and running means lie in one vector each, so that a rule's operations run once for all. Between
-them and the loss there is no autograd: forward and backward are written out, and ``cpu.kernels`` runs
+Parameters, gradients and running means are one vector each, so that a rule's operations run once for all of them. There
+is no autograd between them and the loss: the forward and backward passes are written out, and ``cpu.kernels`` runs
 them.
 
-The first layer's batch norm needs the mean and variance of a convolution's output, per filter w with patches x of the
-images: mean w·x̄ and variance wᵀ(X/n − x̄x̄ᵀ)w, with X = Σxxᵀ the patches' Gram matrix. Its gradient, too, needs that
-output in Σx·y = X·w alone. X is a property of the images: ``PatchMoments`` holds it for each, in float64.
+The first layer's batch norm needs the mean and variance of a convolution's output. For a filter w and image patches x
+these are w·x̄ and wᵀ(X/n − x̄x̄ᵀ)w, where X = Σxxᵀ is the patches' Gram matrix. Its gradient, too, needs that output
+only in Σx·y = X·w. X depends only on the images: ``PatchMoments`` holds it for each image, in float64.
 
-It sums a batch's outputs in float64, where PyTorch's batch norm has the network's dtype. So in float32 a weight of more
-than some 1e33 can overflow there and not here: the loss here is finite, and training goes on (protocol §2).
+It sums a batch's outputs in float64, while PyTorch's batch norm uses the network's dtype. So in float32 a weight above
+about 1e33 can overflow there and not here: here the loss is finite, and training continues (protocol §2).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from harness.tasks.child.cpu.memory_layout import Vector, make_room
 from harness.tasks.child.cpu.room import Array
 from harness.tasks.child.examples import Examples, Part, share_right
 
-MOMENTUM, EPSILON = 0.1, 1e-5  # of batch norm: the defaults of PyTorch
+MOMENTUM, EPSILON = 0.1, 1e-5  # of batch norm: PyTorch's defaults
 CHUNK = 100  # images whose patches are in memory at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMoments:
-    """Sums over the 3×3 patches of each image, its border of zeros included.
+    """Sums over the 3×3 patches of each image, including its border of zeros.
 
     Attributes:
         products: (examples, (9·C)²), float64: Σ x xᵀ.
@@ -46,7 +46,7 @@ class PatchMoments:
 
     @classmethod
     def of(cls, images: Tensor) -> PatchMoments:
-        """Sum over the patches of (examples, C, S, S): once a process, 60 MB for 10,000 images of CIFAR-10."""
+        """Sum over the patches of (examples, C, S, S): once per process, 60 MB for 10,000 images of CIFAR-10."""
         count, channels, side, _ = images.shape
         width, taps = channels * (side + 2), 9 * channels
         products = torch.empty((count, taps, taps), dtype=torch.float64)
@@ -68,11 +68,11 @@ class Norm:
     """Batch norm of one layer on one batch, as the map y → scale·y + shift; all (F,), float64.
 
     Attributes:
-        mean: of the convolution's output without its bias, which batch norm takes out again.
+        mean: mean of the convolution's output without its bias, which batch norm removes again.
         inverse: 1/√(variance + ε).
         scale: the parameter times ``inverse``.
         shift: the other parameter minus mean times scale.
-        count: how many outputs a filter has.
+        count: number of outputs per filter.
     """
 
     mean: Array
@@ -83,26 +83,26 @@ class Norm:
 
     @classmethod
     def of(cls, sums: Array, squares: Array, *, count: int, parameters: Array, running: Array) -> Norm:
-        """Normalise by the batch, and update the running mean and variance (2, F)."""
+        """Return the batch norm of a batch, and update the running mean and variance (2, F)."""
         mean = sums / count
-        # In the network's dtype a sum of squares may overflow, and as in PyTorch the outputs are then all one.
+        # In the network's dtype a sum of squares may overflow; then, as in PyTorch, all outputs are the same.
         spread = np.maximum(squares - sums * mean, 0.0)
-        # In float64 both overflow, for no wider numbers keep them; where sums are not finite, neither is the loss.
+        # In float64 both overflow, since there is no wider type; if sums are not finite, neither is the loss.
         spread = np.where(np.isnan(spread), np.inf, spread).astype(parameters.dtype).astype(np.float64)
         inverse = 1 / np.sqrt(spread / count + EPSILON)
-        # Not running + MOMENTUM · (new − running): what has overflowed shall stay infinite, as in PyTorch, not NaN.
+        # Not running + MOMENTUM · (new − running): after an overflow it must stay infinite, as in PyTorch, not NaN.
         running *= 1 - MOMENTUM
         running += MOMENTUM * np.stack([mean + parameters[2], spread / (count - 1)])
         scale = parameters[0] * inverse
         return cls(mean, inverse, scale, parameters[1] - mean * scale, count)
 
     def backward(self, slope_sum: Array, slope_products: Array, *, slopes: Array) -> tuple[Array, Array]:
-        """The gradient of the outputs y as scale·slope + a·y + b.
+        """Return the gradient of the outputs y as a and b of scale·slope + a·y + b.
 
         Args:
             slope_sum: Σ slope.
             slope_products: Σ slope·(y − mean).
-            slopes: (3, F), takes the gradients of the parameters.
+            slopes: (3, F), gets the gradients of the parameters.
 
         Returns:
             (a, b).
@@ -110,7 +110,7 @@ class Norm:
         slopes[0], slopes[1] = slope_products * self.inverse, slope_sum
         a = -self.scale * self.inverse**2 * slope_products / self.count
         b = -self.scale * slope_sum / self.count - a * self.mean
-        # The bias has no gradient, but PyTorch's has rounding errors, and some rules act on their signs: it keeps them.
+        # The bias has no gradient, but PyTorch's has rounding errors, and some rules use their signs, so they are kept.
         parts = [self.scale * slope_sum, a * self.mean * self.count, b * self.count]
         first, second, third = (part.astype(slopes.dtype) for part in parts)
         slopes[2] = first + second + third
@@ -122,12 +122,12 @@ class FusedNetwork:
 
     Args:
         examples: what to train and score on; the side of the images is a multiple of 4.
-        moments: of the pool's images.
-        batch_size: of every batch.
+        moments: the patch moments of the pool's images.
+        batch_size: size of every batch.
         seed: decides the initial weights, as in ``ConvNet``.
 
     Attributes:
-        weights: where they are.
+        weights: the weights.
         slopes: their gradients.
         running: (layer, mean and variance, F), batch norm's running means.
     """
@@ -157,20 +157,20 @@ class FusedNetwork:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """One vector of all weights; its ``grad`` is always there."""
+        """One vector of all weights, which always has a ``grad``."""
         return [self.weights.flat]
 
     @property
     def layers(self) -> list[Tensor]:
-        """Views of the weights, in the shapes that they have in ``ConvNet``, but for the order of the features."""
+        """Views of the weights in the shapes of ``ConvNet``, except for the order of the features."""
         views, grads = self.weights.layers, self.slopes.layers
         for view, grad in zip(views, grads, strict=True):
             view.grad = grad
         return views
 
     def loss(self, chosen: Tensor) -> float:
-        """Mean loss over the pool's examples at ``chosen`` (batch,), and, if it is finite, its gradients."""
-        # Such weights have no finite loss: the convolutions' biases, too, though batch norm takes them out here.
+        """Return the mean loss over the pool's examples at ``chosen`` (batch,); if finite, compute its gradients."""
+        # Such weights have no finite loss; that includes the convolutions' biases, though batch norm removes them here.
         if not np.isfinite(self.weights.flat.numpy()).all():
             return math.nan
         with np.errstate(all="ignore"):
@@ -185,7 +185,7 @@ class FusedNetwork:
         return loss
 
     def _forward(self, chosen: Array) -> tuple[list[Norm], Array]:
-        """Compute the features, batch norm on the way, and Σ x·y of the first layer, (9·C, F)."""
+        """Return batch norm and Σ x·y of the first layer, (9·C, F), after computing the features."""
         room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
         kernels.load(self._pool, chosen, self._channels, room)
         kernels.add_chosen(self._moments.products, chosen, self._products)
@@ -202,7 +202,7 @@ class FusedNetwork:
         return [first, second], correlated
 
     def _backward(self, slope: Tensor, norms: list[Norm], correlated: Array) -> None:
-        """Compute all gradients from that of the logits (batch, classes), by the chain rule from the end."""
+        """Compute all gradients from that of the logits (batch, classes), by the chain rule."""
         room, weights, slopes, dtype = self._room, self.weights, self.slopes, self.weights.w1.dtype
         first, second = norms
         torch.mm(slope.T, self._features, out=slopes.linear)
@@ -212,42 +212,42 @@ class FusedNetwork:
         slant, shift = second.backward(*room.sums, slopes=slopes.norms[1])
         factors = np.stack([second.scale, slant, shift]).astype(dtype)
         self._convolve_back(factors)
-        routed, total = slopes.w1.reshape(-1, FILTERS), room.sums[0]  # Σ x·slope and Σ slope, but for batch norm
+        routed, total = slopes.w1.reshape(-1, FILTERS), room.sums[0]  # Σ x·slope and Σ slope, before batch norm
         products = (weights.w1.reshape(routed.shape) * routed.astype(np.float64)).sum(0) - first.mean * total
         slant, shift = first.backward(total, products, slopes=slopes.norms[0])
         routed[:] = first.scale * routed + slant * correlated + shift * self._patches[:, None]
 
     def _convolve(self, weights1: Array, shift1: Array) -> None:
-        """Both convolutions of the images in the room (``kernels.convolve``)."""
+        """Compute both convolutions of the images in the room (``kernels.convolve``)."""
         kernels.convolve(self._room, self._channels, weights1, self._unit, shift1, self.weights.w2)
 
     def _convolve_back(self, factors: Array) -> None:
-        """The gradients of both convolutions' weights, as if the first batch norm were not (``kernels.backward``)."""
+        """Compute both convolutions' weight gradients, as if there were no first batch norm (``kernels.backward``)."""
         behind = self.weights.w2.reshape(3, 3, FILTERS, FILTERS)[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1)
         kernels.backward(self._room, self._channels, factors, behind, self.slopes.w1, self.slopes.w2)
 
     @property
     def exact(self) -> list[Tensor]:
-        """Σ x·y of the first layer, and both layers' batch norms, of the last loss; all float64."""
+        """Return Σ x·y of the first layer and both layers' batch norms from the last loss; all float64."""
         norms, correlated = self._kept
         parts = [part for norm in norms for part in (norm.mean, norm.inverse, norm.scale, norm.shift)]
         return [torch.from_numpy(part) for part in (correlated, *parts)]
 
     def logits(self) -> Tensor:
-        """What ``score`` judges, (validation examples, classes)."""
+        """Return the logits of the validation set, (validation examples, classes), which ``score`` uses."""
         return self._logits(self._examples.validation)
 
     def score(self) -> float:
-        """Share of the validation set that is classified rightly; batch norm uses its running means."""
+        """Return the accuracy on the validation set; batch norm uses its running means."""
         return share_right(self.logits(), self._examples.validation)
 
     def test(self) -> float:
-        """The same share of the test set; only for examples that have one."""
+        """Return the accuracy on the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
         return share_right(self._logits(self._examples.test), self._examples.test)
 
     def _logits(self, part: Part) -> Tensor:
-        """Batch norm by its running means is a scale and a shift of the filters before it."""
+        """Return the logits of a part: batch norm with running means scales and shifts the filters before it."""
         images = _rows(part.images)
         room, weights, dtype = self._room, self.weights, self.weights.w1.dtype
         found = torch.empty((len(part), self._examples.classes), dtype=weights.flat.dtype)

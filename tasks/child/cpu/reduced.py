@@ -1,9 +1,9 @@
-"""The child's network with products in bfloat16: the second convolution's, which are four fifths of its arithmetic.
+"""The child's network with the second convolution's products, four fifths of its arithmetic, in bfloat16.
 
-Its inputs, its weights and the gradients it receives are rounded to bfloat16, sums are kept in float32 inside a product
-and rounded once (**D**). Everything else is ``cpu.network``'s, in float32: the weights and their steps,
-the first convolution, batch norm, the linear layer. oneDNN multiplies, by the processor's AMX tiles where it has them;
-where it has no bfloat16 instructions at all, oneDNN converts back and forth, which is slower than float32.
+The second convolution's inputs, weights and incoming gradients are rounded to bfloat16; sums are kept in float32 inside
+a product and rounded once (**D**). Everything else is as in ``cpu.network``, in float32: the weights and their steps,
+the first convolution, batch norm, the linear layer. oneDNN multiplies, with the processor's AMX tiles if it has them.
+Without bfloat16 instructions, oneDNN converts back and forth, which is slower than float32.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from harness.tasks.child.examples import Examples
 
 
 class ReducedNetwork(FusedNetwork):
-    """``FusedNetwork``, but for the second convolution's products.
+    """``FusedNetwork`` with the second convolution's products in bfloat16.
 
     Args:
         examples: what to train and score on, in float32.
-        moments: of the pool's images.
-        batch_size: of every batch.
+        moments: the patch moments of the pool's images.
+        batch_size: size of every batch.
         seed: decides the initial weights.
 
     Attributes:
-        products: the dtype that is multiplied.
+        products: the dtype of the products' factors.
     """
 
     products = torch.bfloat16

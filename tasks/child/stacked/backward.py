@@ -1,4 +1,4 @@
-"""The gradients of many children at once on a GPU, from the end of the network to its beginning (``forward``)."""
+"""The gradients of many children at once on a GPU, from the network's end to its beginning (see ``forward``)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def linear_back(
 ):  # fmt: skip
     """Back through the linear layer at one place of the feature map.
 
-    Writes the layer's gradient, that of the features, ``slope``, zero where ReLU cut, and the place's share of what
-    batch norm's gradient needs: ``partial`` (cells, Q·Q, 2, F), Σ slope and Σ slope·(y − mean).
+    Writes the layer's gradient; the features' gradient, ``slope``, which is zero where ReLU is; and the place's share
+    of the sums for batch norm's gradient: ``partial`` (cells, Q·Q, 2, F), Σ slope and Σ slope·(y − mean).
     """
     cell, place = tl.program_id(0).to(tl.int64), tl.program_id(1)
     if tl.load(alive + cell) == 0:
@@ -43,14 +43,14 @@ def linear_back(
 
 @triton.jit
 def _norm_back(total, products, count, norms, parameters, f, F: tl.constexpr):
-    """Batch norm's own gradients, stored at ``parameters``; (a, b) of the outputs' gradient scale·slope + a·y + b."""
+    """Store batch norm's own gradients at ``parameters``; return (a, b) of the gradient scale·slope + a·y + b."""
     mean, inverse = tl.load(norms + MEAN * F + f), tl.load(norms + INVERSE * F + f)
     scale = tl.load(norms + SCALE * F + f)
     a = -scale * inverse * inverse * products / count
     b = -scale * total / count - a * mean
     tl.store(parameters + f, (products * inverse).to(tl.float32))
     tl.store(parameters + F + f, total.to(tl.float32))
-    # The bias has no gradient, but PyTorch's has rounding errors, and some rules act on their signs: it keeps them.
+    # The bias has no gradient, but PyTorch's has rounding errors, and some rules use their signs, so they are kept.
     one, two, three = (scale * total).to(tl.float32), (a * mean * count).to(tl.float32), (b * count).to(tl.float32)
     tl.store(parameters + 2 * F + f, one + two + three)
     return a, b
@@ -61,7 +61,7 @@ def second_norm_back(
     partial, norms, slopes, factors, alive, width, rows: tl.constexpr, count,
     stride: tl.constexpr, at_norms: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
-    """Back through the second batch norm; ``factors`` (cells, 2, F) takes a and b."""
+    """Back through the second batch norm; ``factors`` (cells, 2, F) gets a and b."""
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:
         return
@@ -78,7 +78,7 @@ def pool_back(
     out, slope, codes, scale, factors, alive, width, batch,
     H: tl.constexpr, Q: tl.constexpr, F: tl.constexpr, P: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of the second convolution's output, written over it."""
+    """Overwrite the second convolution's output with its gradient."""
     cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -103,7 +103,7 @@ def second_weights(
     EACH: tl.constexpr, H: tl.constexpr, F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """One row of taps of the second convolution's gradient, over EACH images: ``partial`` (cells, splits, 9, F, F)."""
+    """Sum a row of taps of the second convolution's gradient over EACH images: ``partial`` (cells, splits, 9, F, F)."""
     cell, split, row = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -130,7 +130,7 @@ def second_back(
     stride: tl.constexpr, at_w2: tl.constexpr, H: tl.constexpr, F: tl.constexpr, P: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Back through the second convolution and ReLU: ``slope`` (cells, B, H·H, F), the gradient by pooling's choice."""
+    """Back through the second convolution and ReLU: ``slope`` (cells, B, H·H, F), the gradient at pooling's choices."""
     cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -154,7 +154,7 @@ def first_weights(
     EACH: tl.constexpr, H: tl.constexpr, K: tl.constexpr, F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Back through the first pooling to the first convolution, over EACH images, as if batch norm were not.
+    """Back through the first pooling to the first convolution, over EACH images, as if there were no batch norm.
 
     Writes ``routed`` (cells, splits, K, F), Σ x·slope, and ``partial`` (cells, splits, F), Σ slope.
     """
@@ -187,7 +187,7 @@ def first_norm_back(
     stride: tl.constexpr, at_w1: tl.constexpr, at_norms: tl.constexpr,
     TAPS: tl.constexpr, K: tl.constexpr, F: tl.constexpr,
 ):  # fmt: skip
-    """Sum the splits, and go back through the first batch norm: the gradient of the first convolution."""
+    """Sum the splits, and go back through the first batch norm to the gradient of the first convolution."""
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:
         return
@@ -211,7 +211,7 @@ def first_norm_back(
 @triton.jit
 def sum_splits(partial, slopes, alive, splits: tl.constexpr, stride: tl.constexpr, at_w2: tl.constexpr,
                N: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """The gradient of the second convolution, the sum of its splits."""
+    """Compute the gradient of the second convolution as the sum of its splits."""
     cell, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
     if tl.load(alive + cell) == 0:
         return

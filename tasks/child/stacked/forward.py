@@ -1,13 +1,13 @@
-"""The steps of many children at once on a GPU, as Triton kernels: one program never touches more than one cell.
+"""The steps of many children at once on a GPU, as Triton kernels; a program never touches more than one cell.
 
-A *cell* is one child at one learning rate. All cells of a stack see the same batch, so the images' patches are shared;
-all else is a cell's own, and sums run in an order that no other cell changes: a cell's bits do not depend on what
-trains beside it. A cell whose ``alive`` is 0 costs a launch and no more.
+A *cell* is one child at one learning rate. All cells of a stack see the same batch, so they share the images' patches.
+Everything else belongs to one cell, and no other cell changes the order of its sums, so a cell's bits do not depend on
+what trains beside it. A cell whose ``alive`` is 0 costs only a launch.
 
 Layouts, with B images, S their side, H = S/2, Q = S/4, F filters, K the patches' entries rounded up (``network``):
 ``patches`` (images, 4, H·H, K), the four places of each pooling apart; ``pooled`` and ``out`` (cells, B, H+2, H+2, F)
 with borders of zeros; ``features``, ``kept`` and ``slope`` (cells, B, Q·Q, F); ``codes1`` (cells, B, H·H, F) and
-``codes2`` (cells, B, Q·Q, F), which of its four places a pooling chose, CUT where ReLU cut it.
+``codes2`` (cells, B, Q·Q, F), which of its four places a pooling chose, CUT where ReLU gave 0.
 
 The first layer's batch norm comes from the patches' Gram matrix, as on a processor (``cpu.network``).
 """
@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 
 CUT = tl.constexpr(4)
-EPSILON = tl.constexpr(1e-5)  # of batch norm: the default of PyTorch, and so is
+EPSILON = tl.constexpr(1e-5)  # of batch norm: PyTorch's default, and so is
 MOMENTUM = tl.constexpr(0.1)
 MEAN, INVERSE, SCALE, SHIFT = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2), tl.constexpr(3)  # rows of ``norms``
 
@@ -29,18 +29,18 @@ def first_norm(
     count, stride: tl.constexpr, at_w1: tl.constexpr, at_norms: tl.constexpr,
     TAPS: tl.constexpr, K: tl.constexpr, F: tl.constexpr, CHUNKS: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
-    """Batch norm of the first layer on one batch; a cell whose weights were ruined ends here.
+    """Compute batch norm of the first layer on one batch; a cell whose weights are not finite ends here.
 
     Args:
         moments: (K, K) float64, Σ x xᵀ over the batch's patches.
         sums: (K,) float64, Σ x.
-        norms: (2, cells, 4, F) float64, takes the first layer's rows.
-        correlated: (cells, K, F) float64, takes Σ x·y.
-        scaled: (cells, K, F), takes the filters times the norm's scale.
-        shift: (2, cells, F), takes the norm's shift.
-        flags: (cells, CHUNKS), where the last update left something not finite.
+        norms: (2, cells, 4, F) float64, gets the first layer's rows.
+        correlated: (cells, K, F) float64, gets Σ x·y.
+        scaled: (cells, K, F), gets the filters times the norm's scale.
+        shift: (2, cells, F), gets the norm's shift.
+        flags: (cells, CHUNKS), where the last update left values that are not finite.
         steps: (cells,), counts the batches seen.
-        count: outputs a filter has.
+        count: outputs per filter.
     """
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:
@@ -72,7 +72,7 @@ def first_norm(
 
 @triton.jit
 def _norm(total, squares, count, parameters, norms, running, shift, f, F: tl.constexpr):
-    """Normalise by the batch, update the running mean and variance; the scale (F,), float64."""
+    """Normalise by the batch, update the running mean and variance, and return the scale (F,), float64."""
     mean = total / count
     spread = squares - total * mean
     spread = tl.where(spread != spread, float("inf"), tl.where(spread < 0.0, 0.0, spread))
@@ -98,7 +98,7 @@ def running_norms(
     stride: tl.constexpr, at_w1: tl.constexpr, at_norms: tl.constexpr,
     TAPS: tl.constexpr, K: tl.constexpr, F: tl.constexpr,
 ):  # fmt: skip
-    """Both batch norms by their running means, for scoring; ``scale`` and ``shift`` are (2, cells, F)."""
+    """Compute both batch norms from running means, for scoring; ``scale`` and ``shift`` are (2, cells, F)."""
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:
         return
@@ -124,7 +124,7 @@ def first(
     patches, chosen, scaled, shift, pooled, codes, alive, batch,
     H: tl.constexpr, K: tl.constexpr, F: tl.constexpr, P: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The first convolution, batch norm, pooling and ReLU; nothing but the pooled result is written."""
+    """Compute the first convolution, batch norm, pooling and ReLU; only the pooled result is written."""
     cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -155,7 +155,7 @@ def second(
     stride: tl.constexpr, at_w2: tl.constexpr,
     H: tl.constexpr, F: tl.constexpr, P: tl.constexpr, TILES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The second convolution without its bias, and the sums and sums of squares of each tile of its output."""
+    """Compute the second convolution without its bias, and the sums of each output tile and of its squares."""
     cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -176,7 +176,7 @@ def second(
 
 @triton.jit
 def totals(partial, rows: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr):
-    """Sum (rows, 2, F) over the rows in float64, always in one order."""
+    """Sum (rows, 2, F) over the rows in float64, always in the same order."""
     f = tl.arange(0, F)
     one, other = tl.zeros([F], tl.float64), tl.zeros([F], tl.float64)
     for begin in range(0, rows, ROWS):
@@ -192,7 +192,7 @@ def second_norm(
     weights, partial, norms, scale, shift, running, alive, width, rows: tl.constexpr, count,
     stride: tl.constexpr, at_norms: tl.constexpr, F: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
-    """Batch norm of the second layer from the sums of ``second``."""
+    """Compute batch norm of the second layer from the sums of ``second``."""
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:
         return
@@ -211,7 +211,7 @@ def pool(
     out, scale, shift, features, kept, codes, alive, width, batch,
     H: tl.constexpr, Q: tl.constexpr, F: tl.constexpr, P: tl.constexpr,
 ):  # fmt: skip
-    """Batch norm, pooling and ReLU of the second layer; ``kept`` takes what pooling chose, before batch norm."""
+    """Compute the second layer's batch norm, pooling and ReLU; ``kept`` gets pooling's choices before batch norm."""
     cell, tile, image = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     if tl.load(alive + cell) == 0:
         return
@@ -242,7 +242,7 @@ def pool(
 @triton.jit
 def _logits(features, weights, count, D: tl.constexpr, CLASSES: tl.constexpr, B: tl.constexpr, C: tl.constexpr,
             DEPTH: tl.constexpr, at_bias: tl.constexpr, PRECISION: tl.constexpr):  # fmt: skip
-    """The linear layer of one cell, (B, C); rows from ``count`` and columns from CLASSES on are rubbish."""
+    """Return the linear layer of one cell, (B, C); rows from ``count`` and columns from CLASSES on are meaningless."""
     b, c = tl.arange(0, B), tl.arange(0, C)
     values = tl.zeros([B, C], tl.float32)
     for begin in range(0, D, DEPTH):
@@ -259,7 +259,7 @@ def loss(
     stride: tl.constexpr, at_bias: tl.constexpr, D: tl.constexpr, CLASSES: tl.constexpr,
     B: tl.constexpr, C: tl.constexpr, DEPTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Mean cross-entropy, added to ``losses`` (cells,), and its gradient by the logits, ``slant`` (cells, B, C).
+    """Add the mean cross-entropy to ``losses`` (cells,), and write its gradient by the logits, ``slant`` (cells, B, C).
 
     A cell whose loss is not finite ends here.
     """
@@ -297,7 +297,7 @@ def count_right(
 
     Args:
         begin: the first image.
-        logits: (cells, B, C), takes the logits where KEEP.
+        logits: (cells, B, C), gets the logits if KEEP.
     """
     cell = tl.program_id(0).to(tl.int64)
     if tl.load(alive + cell) == 0:

@@ -1,7 +1,7 @@
 """The networks of many children side by side on one GPU: ``FusedNetwork``'s function and gradients, cell by cell.
 
-Weights, gradients and running means of a cell lie in one row each, in the order of ``memory_layout.Vector``. What a
-step writes before it reads is shared by all stacks of one size, so that it is allocated once (``Room``).
+Weights, gradients and running means of a cell are one row each, in the order of ``memory_layout.Vector``. All stacks of
+one size share the arrays that a step writes before it reads, so these are allocated once (``Room``).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LAUNCH: dict[str, dict[str, int]] = {  # P, places of a feature map that a progr
     "second_back": {"P": 64, "num_warps": 4, "num_stages": 2},
     "first_weights": {"P": 64, "num_warps": 2, "num_stages": 2},
 }
-ROWS = 32  # of a sum that are in flight at a time
-DEPTH = 64  # features of a logit that are in flight at a time
-SPLITS = 5  # parts of a batch whose gradients are summed apart, then together
+ROWS = 32  # of a sum that are loaded at a time
+DEPTH = 64  # features of a logit that are loaded at a time
+SPLITS = 5  # parts of a batch whose gradients are summed separately, then together
 SUMMED = 1024  # weights a program sums over the splits
 ALIGNMENT = 64  # entries
 CHUNK = 500  # images whose patches are made at a time
@@ -41,7 +41,8 @@ class Patches:
     """Images as the first convolution reads them.
 
     Attributes:
-        entries: (images, 4, H·H, K), the 3×3 patches, border of zeros included, the four places of each pooling apart.
+        entries: (images, 4, H·H, K), the 3×3 patches with a border of zeros, with the four places of each pooling
+            separate.
         labels: (images,), int32.
     """
 
@@ -50,7 +51,7 @@ class Patches:
 
     @classmethod
     def of(cls, part: Part, *, entries: int) -> Patches:
-        """Lay out normalised examples, on their device; 131 kB for an image of CIFAR-10."""
+        """Return normalised examples in this layout, on their device; 131 kB per image of CIFAR-10."""
         images, channels, side, _ = part.images.shape
         half = side // 2
         laid = torch.zeros(images, 4, half * half, entries, device=part.images.device)
@@ -65,20 +66,20 @@ class Patches:
         return cls(laid, part.labels.to(torch.int32))
 
     def moments(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Σ x xᵀ (K, K) and Σ x (K,) over the patches of some images, float64."""
+        """Return Σ x xᵀ (K, K) and Σ x (K,) over the patches of some images, float64."""
         rows = self.entries[chosen].reshape(-1, self.entries.shape[3]).double()
         return rows.mT @ rows, rows.sum(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What decides which code runs, but for the number of cells.
+    """What decides which code runs, apart from the number of cells.
 
     Attributes:
-        batch: images of a batch.
-        side: of an image.
-        channels: of an image.
-        classes: how many there are.
+        batch: images per batch.
+        side: side of an image.
+        channels: channels of an image.
+        classes: number of classes.
     """
 
     batch: int
@@ -88,12 +89,12 @@ class Shape:
 
     @property
     def half(self) -> int:
-        """H, the side after one pooling."""
+        """H, the side after the first pooling."""
         return self.side // 2
 
     @property
     def quarter(self) -> int:
-        """Q, the side after both."""
+        """Q, the side after both poolings."""
         return self.side // 4
 
     @property
@@ -103,7 +104,7 @@ class Shape:
 
     @property
     def entries(self) -> int:
-        """K: taps, rounded up to what a tensor core takes."""
+        """K: taps, rounded up for a tensor core."""
         return _power_of_2(self.taps)
 
     @property
@@ -117,12 +118,12 @@ class Shape:
         return self.tiles_of("second")
 
     def tiles_of(self, kernel: str) -> int:
-        """Programs or turns that a kernel takes for the feature maps of one image after the first pooling."""
+        """Return how many programs or turns a kernel needs for an image's feature maps after the first pooling."""
         return -(-(self.half**2) // LAUNCH[kernel]["P"])
 
     @property
     def places(self) -> dict[str, int]:
-        """Where in a row the second convolution, the first, the norms and the linear layer's bias begin; its length."""
+        """Where in a row the second convolution, the first, the norms and the linear bias begin; and its length."""
         second = self.classes * self.features
         first = second + 9 * FILTERS**2
         norms = first + self.taps * FILTERS
@@ -131,11 +132,11 @@ class Shape:
 
     @property
     def stride(self) -> int:
-        """From one cell's row to the next."""
+        """The distance from one cell's row to the next."""
         return -(-self.places["end"] // ALIGNMENT) * ALIGNMENT
 
     def sizes(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """What a step writes before it reads: shape for one cell, and dtype."""
+        """Return the arrays that a step writes before it reads: shape for one cell, and dtype."""
         batch, half, classes = self.batch, self.half, _power_of_2(self.classes)
         wide, map_ = (batch, half + 2, half + 2, FILTERS), (batch, self.features)
         real, exact, byte = torch.float32, torch.float64, torch.uint8
@@ -161,12 +162,12 @@ class Shape:
 
 
 class Room:
-    """Where steps write before they read; zero where they never write, which are the borders.
+    """The arrays that steps write before they read; the borders are never written and stay zero.
 
     Args:
-        shape: of what is trained.
-        cells: how many there is room for.
-        device: where.
+        shape: shape of the networks.
+        cells: how many cells there is room for.
+        device: the device.
     """
 
     def __init__(self, shape: Shape, cells: int, device: torch.device) -> None:
@@ -179,15 +180,15 @@ class Room:
 
 
 class StackedNetworks:
-    """Cells that train side by side, each as ``ConvNet`` would.
+    """Cells that train side by side, each like a ``ConvNet``.
 
     Args:
-        shape: of the network and its batches.
-        room: for at least as many cells.
-        cells: how many.
+        shape: shape of the network and its batches.
+        room: arrays for at least as many cells.
+        cells: how many cells.
         seed: decides the initial weights of every cell, as in ``ConvNet``.
         device: where they are.
-        chunks: how many programs update one cell.
+        chunks: how many programs update a cell.
 
     Attributes:
         weights: (cells, stride).
@@ -195,8 +196,8 @@ class StackedNetworks:
         running: (cells, 2, 2, F), layer by layer batch norm's running means.
         alive: (cells,), int32: 0 once loss or weights are not finite.
         flags: (cells, chunks), int32: where weights are not finite.
-        losses: (cells,), float64: sums over the batches since the last reading.
-        steps: (cells,), int32: batches seen, the one that ended a cell included.
+        losses: (cells,), float64: sums over the batches since they were last read.
+        steps: (cells,), int32: batches seen, including the one that ended a cell.
     """
 
     def __init__(self, shape: Shape, room: Room, *, cells: int, seed: int, device: torch.device, chunks: int) -> None:
@@ -216,16 +217,16 @@ class StackedNetworks:
 
     @property
     def cells(self) -> int:
-        """How many there are, the dead ones included."""
+        """How many cells there are, including dead ones."""
         return len(self.weights)
 
     @property
     def finite(self) -> Tensor:
-        """(cells,), bool: which are alive, and have not been ruined by their last step."""
+        """Which cells are alive, with finite weights after their last step; (cells,), bool."""
         return (self.alive != 0) & (self.flags == 0).all(1)
 
     def named(self, row: Tensor) -> dict[str, Tensor]:
-        """A cell's weights or slopes (stride,) by ``ConvNet``'s names, copied, shaped as there."""
+        """Return copies of a cell's weights or slopes (stride,) by ``ConvNet``'s names and in its shapes."""
         shape = self.shape
         vector = Vector(shape.channels, shape.side, classes=shape.classes, dtype=torch.float32)
         vector.flat.copy_(row[: len(vector.flat)])
@@ -233,12 +234,12 @@ class StackedNetworks:
         return {name: vector.named[name].reshape(each.shape) for name, each in network.named_parameters()}
 
     def only(self, places: Tensor) -> None:
-        """Let all cells go but these."""
+        """Keep only these cells."""
         for name in ("weights", "slopes", "running", "alive", "flags", "losses", "steps"):
             setattr(self, name, getattr(self, name)[places].contiguous())
 
     def gradients(self, pool: Patches, chosen: Tensor) -> None:
-        """Loss and gradients of every cell that is alive, on one batch (batch,) of the pool."""
+        """Compute the loss and gradients of every live cell on one batch (batch,) of the pool."""
         shape, room, at = self.shape, self._room.of, self.shape.places
         moments, sums = pool.moments(chosen)
         count = shape.batch * shape.side**2
@@ -297,11 +298,11 @@ class StackedNetworks:
         )  # fmt: skip
 
     def right(self, part: Patches, *, kept: Tensor | None = None) -> Tensor:
-        """How many of a part's images each cell classifies rightly, (cells,), int32; batch norm by its running means.
+        """Return how many of a part's images each cell classifies correctly, (cells,), int32, with running means.
 
         Args:
-            part: laid out as the pool.
-            kept: (cells, images, classes), takes the logits.
+            part: the images, in the layout of the pool.
+            kept: (cells, images, classes), gets the logits.
         """
         shape, room, at = self.shape, self._room.of, self.shape.places
         found = torch.zeros(self.cells, dtype=torch.int32, device=self._device)
@@ -337,7 +338,7 @@ class StackedNetworks:
         }
 
     def _maps(self, images: Tensor, chosen: Tensor, count: int) -> None:
-        """Both convolutions of some images, by the norms that are in the room."""
+        """Compute both convolutions of some images with the norms that are in the room."""
         shape, room = self.shape, self._room.of
         forward.first[(self.cells, shape.tiles_of("first"), count)](
             images, chosen, room["scaled"], self._room.shift, room["pooled"], room["codes1"], self.alive, shape.batch,
@@ -361,5 +362,5 @@ class StackedNetworks:
 
 
 def _power_of_2(number: int) -> int:
-    """The next power of 2, and at least the 16 that a tensor core takes."""
+    """Return the next power of 2, at least 16 for a tensor core."""
     return max(16, 1 << (number - 1).bit_length())

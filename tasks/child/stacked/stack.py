@@ -1,4 +1,4 @@
-"""A stack: the cells (rule, λ) of one child's seed, in training side by side (``harness.tasks.sweep``)."""
+"""A stack: the cells (rule, λ) with one child seed, training side by side (``harness.tasks.sweep``)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MOST_DRAW_SEED = 2**62
 
 
 class Ground:
-    """What all stacks of a process share: the examples as the kernels read them, and room to compute in.
+    """What all stacks of a process share: the examples in the kernels' layout, and arrays to compute in.
 
     Args:
-        examples: on the device; what to train and score on.
-        batch_size: of every batch.
+        examples: what to train and score on, on the device.
+        batch_size: size of every batch.
     """
 
     def __init__(self, examples: Examples, *, batch_size: int) -> None:
@@ -42,29 +42,29 @@ class Ground:
 
     @property
     def test(self) -> Patches:
-        """The test images, laid out when they are first wanted; only for examples that have them."""
+        """The test images, laid out at first use; only for examples that have them."""
         assert self._examples.test is not None, "a search has no test examples"
         if self._test is None:
             self._test = self._laid(self._examples.test)
         return self._test
 
     def room(self, cells: int) -> Room:
-        """Room for so many cells: what the last stack had, if that is enough."""
+        """Return arrays for so many cells: those of the last stack if they are large enough."""
         if self._room is None or self._room.cells < cells:
-            self._room = None  # first let go of what is too small
+            self._room = None  # release the smaller arrays first
             self._room = Room(self.shape, cells, self.device)
         return self._room
 
 
 class ChildStack:
-    """The cells of some rules; equal arguments give a cell equal weights after every step, whatever is beside it.
+    """The cells of some rules; equal arguments give a cell equal weights after every step, whatever trains beside it.
 
     Args:
-        cells: the rule and λ of each.
+        cells: the rule and λ of each cell.
         ground: what all stacks share.
         protocol: gives the number of examples and σ of the noise.
         seed: the child's seed.
-        report: hears, after each part of an epoch, how many epochs of one cell were trained.
+        report: called after each part of an epoch with how many epochs of one cell were trained.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class ChildStack:
 
     @property
     def examples(self) -> list[int]:
-        """Training examples that each cell has consumed, the batch that ended it included."""
+        """Training examples that each cell has consumed, including the batch that ended it."""
         steps: list[int] = self._stepper.networks.steps.tolist()
         return [count * self._protocol.batch_size for count in steps]
 
     def train_until(self, share: float) -> list[float]:
-        """Train on to that share of an epoch's batches; each cell's mean loss, NaN once loss or weights are not finite.
+        """Train up to a share of an epoch; return each cell's mean loss, NaN once loss or weights are not finite.
 
         Args:
-            share: of the epoch that was begun, or of the next one if none was; at most 1.
+            share: share of the current epoch, or of the next one if none has begun; at most 1.
         """
         if self._place == len(self._batches):
             generator = torch.Generator().manual_seed(derive_seed(self._seed, "batches", self._epoch))
@@ -111,15 +111,15 @@ class ChildStack:
         return torch.where(finite, losses, math.nan).tolist()
 
     def score(self) -> list[float]:
-        """Share of the validation set that each cell classifies rightly; of a dead one it says nothing."""
+        """Return each cell's accuracy on the validation set; meaningless for a dead cell."""
         return self._share(self._ground.validation)
 
     def test(self) -> list[float]:
-        """The same of the test set: looked at once, when a confirmed rule's child has ended."""
+        """Return each cell's accuracy on the test set, which is used once, when a confirmed rule's child has ended."""
         return self._share(self._ground.test)
 
     def only(self, places: Sequence[int]) -> None:
-        """Let all cells go but these, in this order."""
+        """Keep only these cells, in this order."""
         self._stepper.only(places)
 
     def _share(self, part: Patches) -> list[float]:
@@ -128,10 +128,10 @@ class ChildStack:
 
 
 class Stepper:
-    """Networks with what updates them: one step of every cell at a time.
+    """Networks and their updates, one step of every cell at a time.
 
     Args:
-        cells: the rule and λ of each.
+        cells: the rule and λ of each cell.
         ground: what all stacks share.
         seed: the child's seed.
         noise_sigma: standard deviation of the noise operand.
@@ -156,7 +156,7 @@ class Stepper:
         self._steps = 0
 
     def step(self, batch: Tensor) -> None:
-        """One step of every cell that is alive."""
+        """Take one step of every live cell."""
         networks, table, shape = self.networks, self._table, self.ground.shape
         networks.gradients(self.ground.pool, batch)
         self._steps += 1
@@ -168,7 +168,7 @@ class Stepper:
         )  # fmt: skip
 
     def only(self, places: Sequence[int]) -> None:
-        """Let all cells go but these."""
+        """Keep only these cells."""
         chosen = torch.tensor(places, dtype=torch.int64, device=self.ground.device)
         self.networks.only(chosen)
         self._table = self._table.only(chosen)
@@ -176,7 +176,7 @@ class Stepper:
 
 
 def trainable(rule: Rule) -> Exception | None:
-    """What is in the way of training a rule in a stack; None if nothing is."""
+    """Return the error that prevents training a rule in a stack; None if there is none."""
     try:
         table_of([rule], device=torch.device("cpu"))
     except Exception as cause:  # a bad rule must not end a search, whatever it breaks
@@ -185,7 +185,7 @@ def trainable(rule: Rule) -> Exception | None:
 
 
 def table_of(rules: Sequence[Rule], *, device: torch.device) -> tokens.Table:
-    """The programs of some rules.
+    """Return the programs of some rules.
 
     Raises:
         ValueError: a rule needs more registers than there are.
@@ -196,7 +196,7 @@ def table_of(rules: Sequence[Rule], *, device: torch.device) -> tokens.Table:
 
 
 def sample(examples: Examples, *, batch_size: int) -> Iterator[Tensor | float]:
-    """What a fixed stack computes, as ``harness.tasks.child.sample`` has it of the other paths."""
+    """Return what a fixed stack computes, as ``harness.tasks.child.sample`` does for the other paths."""
     ground = Ground(examples, batch_size=batch_size)
     every = rules()
     stepper = Stepper([(rule, RATE) for rule in every], ground=ground, seed=SEED, noise_sigma=0.01)

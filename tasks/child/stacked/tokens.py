@@ -1,6 +1,6 @@
 """The table of tokens that drives ``update``: the programs of a stack's rules (``harness.tasks.optimizer.program``).
 
-A row is one operation: which, where the result goes, where the arguments are.
+A row is one operation: which one, where its result goes, and where its arguments are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Table:
 
     Attributes:
         rows: (cells, longest, WIDTH), int32.
-        numbers: (cells, longest, 2), float32: arguments that are numbers; a clip's limit, a drop's threshold.
+        numbers: (cells, longest, 2), float32: numeric arguments, a clip's limit, a drop's threshold.
         lengths: (cells,), int32.
     """
 
@@ -36,12 +36,12 @@ class Table:
 
     @classmethod
     def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
-        """Lower each cell's rule.
+        """Return the table of each cell's rule.
 
         Args:
-            rules: one a cell.
+            rules: one rule per cell.
             bucket: gives ε, on which the numbers in a rule can depend.
-            device: where the table is to be.
+            device: where the table is stored.
 
         Raises:
             ValueError: a rule needs more registers than there are.
@@ -58,12 +58,12 @@ class Table:
         return cls(rows.to(device), numbers.to(device), lengths.to(device))
 
     def only(self, places: Tensor) -> Table:
-        """The programs of these cells."""
+        """Return the programs of these cells."""
         return Table(self.rows[places].contiguous(), self.numbers[places].contiguous(), self.lengths[places])
 
 
 def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[list[float]]]:
-    """A program as rows and their numbers; its last row's result is Δ."""
+    """Return a program as rows and their numbers; its last row's result is Δ."""
     known = iter(program.numbers(bucket))
     number: dict[int, float] = {
         place: next(known) for place, instruction in enumerate(program.instructions) if instruction.scalar
@@ -105,6 +105,6 @@ def _two(values: list[Any], missing: float) -> list[Any]:
 
 
 def decays(betas: Sequence[float], steps: int) -> list[float]:
-    """β, 1 − β and 1 − βᵗ of m, v and γ, and the root of v's last, in the order that ``update`` takes them."""
+    """Return β, 1 − β and 1 − βᵗ of m, v and γ, and the root of v's 1 − βᵗ, in the order of ``update``."""
     due = [1.0 - beta**steps for beta in betas]
     return [*betas, *(1.0 - beta for beta in betas), *due, math.sqrt(due[1])]

@@ -1,6 +1,6 @@
 """The update of all cells of a stack in one kernel, driven by a table of tokens: each cell has a rule of its own.
 
-``tokens`` makes the table. Values are selected, never multiplied by masks, so that NaN of one place stays there. The
+``tokens`` makes the table. Values are selected, never multiplied by masks, so that a NaN stays in its place. The
 formulas and their order are those of ``optimizer.kernels``: one for each of ``harness.space.word.PRIMITIVES``.
 """
 
@@ -40,20 +40,20 @@ def _pick(place, number, g, w, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9):
 
 @triton.jit
 def _signs(x):
-    return tl.where(x > 0.0, 1.0, 0.0) - tl.where(x < 0.0, 1.0, 0.0)  # of NaN: 0, as torch has it
+    return tl.where(x > 0.0, 1.0, 0.0) - tl.where(x < 0.0, 1.0, 0.0)  # 0 for NaN, as in torch
 
 
 @triton.jit
 def _flushed(x):
-    """Denormal numbers as zero, as ``reproducible_arithmetic`` has it on a processor."""
+    """Return denormal numbers as zero, as ``reproducible_arithmetic`` does on a processor."""
     return tl.where(tl.abs(x) < SMALLEST, 0.0, x)
 
 
 @triton.jit
 def _raised(x, y):
-    """xʸ of x ≥ 0, with C's special cases."""
+    """Return xʸ for x ≥ 0, with C's special cases."""
     value = tl.exp2(y * tl.log2(x))
-    return tl.where((y == 0.0) | (x == 1.0), 1.0, value)  # of NaN, too
+    return tl.where((y == 0.0) | (x == 1.0), 1.0, value)  # for NaN, too
 
 
 @triton.jit
@@ -62,16 +62,16 @@ def update(
     fade_m, fade_v, fade_gamma, rest_m, rest_v, rest_gamma, due_m, due_v, due_gamma, root_v, epsilon, sigma, longest,
     stride: tl.constexpr, N: tl.constexpr, CHUNKS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """``w ← w − λΔ`` for SIZE weights of one cell, and their running means (cells, 3, stride).
+    """Update SIZE weights of one cell, ``w ← w − λΔ``, and their running means (cells, 3, stride).
 
     Args:
         flags: (cells, CHUNKS), 1 where a weight is not finite afterwards.
-        seed: of this step's draws.
+        seed: seed of this step's draws.
         fade_m: β of m, and so on.
         rest_m: 1 − β of m, and so on.
         due_m: 1 − βᵗ of m, and so on.
         root_v: √(1 − βᵗ) of v.
-        longest: rows a cell has room for.
+        longest: how many rows a cell has room for.
     """
     cell, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1)
     if tl.load(alive + cell) == 0:
@@ -86,7 +86,7 @@ def update(
     r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
     result = zero
     step, length = 0, tl.load(lengths + cell)
-    while step < length:  # a loaded number bounds no range in Triton's interpreter
+    while step < length:  # in Triton's interpreter a loaded number cannot bound a range
         row = rows + (cell * longest + step) * 4
         own = numbers + (cell * longest + step) * 2
         operation, target = tl.load(row), tl.load(row + 1)

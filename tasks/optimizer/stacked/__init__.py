@@ -1,1 +1,1 @@
-"""Many rules stepped together on a processor, each to the bits that it has alone."""
+"""Steps of many rules together on a processor, each with the same bits as alone."""

@@ -1,7 +1,7 @@
-"""A rule's step written down as calls of torch, each of which says where its arguments come from.
+"""A rule's step recorded as calls of torch, each of which says where its arguments come from.
 
-The kernels of ``optimizer.kernels`` run once, on stand-ins. What changes from step to step, bias corrections and what
-is drawn at random, stays a name; so one list of calls holds for all steps of one rule::
+The kernels of ``optimizer.kernels`` run once, on stand-ins. Values that change between steps, bias corrections and
+random draws, stay names, so one list of calls works for all steps of a rule::
 
     step = written_down(Rule.parse("adam"), dtype=torch.float32)
 """
@@ -26,11 +26,11 @@ BETAS, EPSILON = (0.9, 0.999, 0.999), 1e-8  # the defaults of ``RuleOptimizer``
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What is drawn at random.
+    """A random draw.
 
     Attributes:
         turn: how many draws of the step come before it.
-        threshold: of a drop, the least integer that keeps an entry; None for noise.
+        threshold: for a drop, the least integer that keeps an entry; None for noise.
     """
 
     turn: int
@@ -39,11 +39,11 @@ class Draw:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a value stands; each is a place of its own.
+    """A place for a value; each value has its own.
 
     Attributes:
-        holds: ``g``, ``w``, the name of a running mean, or nothing for a value of this step alone.
-        draw: what is drawn into it; None for what is computed.
+        holds: ``g``, ``w``, the name of a running mean, or empty for a value of this step alone.
+        draw: the draw that fills it; None for a computed value.
     """
 
     holds: str = ""
@@ -51,16 +51,16 @@ class Place:
 
 
 class Due(float):
-    """A bias correction, which is another number in every step; ``name`` says which.
+    """A bias correction, which differs in every step; ``name`` says which one it is.
 
-    It is a float as kernels expect one, but not a number.
+    It is a float because kernels expect one, but it has no value.
     """
 
     name: str
 
     @classmethod
     def of(cls, name: str) -> Due:
-        """The correction of that name: a running mean's, or ``root`` and the mean's for its root."""
+        """Return the correction of that name: that of a running mean, or with ``root`` before it, its root."""
         made = cls("nan")
         made.name = name
         return made
@@ -68,13 +68,13 @@ class Due(float):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """One call.
+    """One call of torch.
 
     Attributes:
         name: torch's name of the function, or ``DROP``.
-        reads: its arguments; of a drop the value and the mask.
-        scales: its arguments by name.
-        writes: where its result stands; a place that it reads, too, where it works in place.
+        reads: its arguments; for a drop the value and the mask.
+        scales: its keyword arguments.
+        writes: where its result goes; for a call in place, one of the places that it reads.
     """
 
     name: str
@@ -89,9 +89,9 @@ class Step:
 
     Attributes:
         means: the running means that it keeps.
-        calls: in order; a place is written once, and a running mean's in place alone.
-        draws: what is drawn, in order: ``NOISE``, or ``INTEGERS`` for a drop.
-        delta: where Δ stands, or the number that it is.
+        calls: the calls in order; each place is written once, and a running mean's only in place.
+        draws: the draws in order: ``NOISE``, or ``INTEGERS`` for a drop.
+        delta: the place of Δ, or Δ itself if it is a number.
     """
 
     means: tuple[str, ...]
@@ -102,11 +102,11 @@ class Step:
 
 @lru_cache(maxsize=1024)
 def written_down(rule: Rule, *, dtype: torch.dtype) -> Step:
-    """Write the step of a rule down.
+    """Record the step of a rule, and return it.
 
     Args:
-        rule: any.
-        dtype: of the weights.
+        rule: any rule.
+        dtype: dtype of the weights.
     """
     node = canonical(rule)
     step = Step(state(node))
@@ -129,11 +129,11 @@ def written_down(rule: Rule, *, dtype: torch.dtype) -> Step:
 
 @dataclass(slots=True)
 class _Writer:
-    """Takes functions for computed and writes them down; tensors without entries stand in for the real ones."""
+    """Records functions instead of computing them; tensors without entries stand in for the real ones."""
 
     step: Step
     dtype: torch.dtype
-    places: dict[int, tuple[Tensor, Place]] = field(default_factory=dict)  # the tensors are kept, and so their ids
+    places: dict[int, tuple[Tensor, Place]] = field(default_factory=dict)  # keeping the tensors keeps their ids valid
 
     def stand_in(self, holds: str = "", draw: Draw | None = None) -> list[Tensor]:
         tensor = torch.empty(0, dtype=self.dtype)
@@ -150,7 +150,7 @@ class _Writer:
     def write_down(
         self, name: str, first: Value, *rest: Value | list[float], owned: bool, **scales: float
     ) -> list[Tensor]:
-        """As ``kernels.together``, but that nothing except a running mean is written over."""
+        """Record a call like ``kernels.together``, but let it overwrite nothing except running means."""
         reads = tuple(map(self.read, (first, *rest)))
         result = first if owned and isinstance(first, list) else self.stand_in()
         written = reads[0]

@@ -1,9 +1,9 @@
-"""Many rules' steps at once: each steps weights of its own, to the very bits of ``RuleOptimizer``.
+"""Many rules' steps at once: each updates its own weights, with exactly the bits of ``RuleOptimizer``.
 
-The weights of each rule are a row of one memory, and so are gradients, running means and all values in between. Of what
-the rules call (``calls``), every function is taken at once over all rows that wait for it (``schedule``). A function
-that does not round alike wherever a number stands (``rounding``) is
-computed rule by rule, on tensors of just the sizes that ``RuleOptimizer`` has; so no rule notices what is beside it::
+The weights of each rule are a row of one array, and so are gradients, running means and all intermediate values. Each
+function that the rules call (``calls``) is computed at once for all rows that wait for it (``schedule``). A function
+whose rounding depends on a number's position (``rounding``) is computed rule by rule, on tensors of the same sizes as
+in ``RuleOptimizer``. So no rule depends on what is beside it::
 
     stepper = StackedRules(rules, seeds, weights, rates, noise_sigma=0.01)
     stepper.gradients[0].copy_(slopes)  # (rules, ...)
@@ -28,7 +28,7 @@ from harness.tasks.optimizer.stacked.calls import BETAS, DROP, NOISE, Due, Place
 from harness.tasks.optimizer.stacked.rounding import uniform
 from harness.tasks.optimizer.stacked.schedule import BROADCAST, Argument, Group, Stream, Table, scheduled
 
-ALIGNED = 64  # bytes: torch begins a tensor at their multiples
+ALIGNED = 64  # bytes: torch aligns tensors to multiples of this
 Run = Callable[[], object]
 
 
@@ -36,7 +36,7 @@ class Form:
     """Tensors laid end to end in rows.
 
     Args:
-        shapes: of one row's tensors.
+        shapes: shapes of one row's tensors.
     """
 
     def __init__(self, shapes: Sequence[torch.Size]) -> None:
@@ -46,27 +46,27 @@ class Form:
         self._cuts = list(zip((0, *ends), ends, strict=False))
 
     def flat(self, rows: Tensor) -> list[Tensor]:
-        """The tensors of rows, (..., entries) each."""
+        """Return the tensors of rows, each of shape (..., entries)."""
         return [rows[..., begin:end] for begin, end in self._cuts]
 
     def shaped(self, rows: Tensor) -> list[Tensor]:
-        """The tensors of rows, (..., *shape) each."""
+        """Return the tensors of rows, each of shape (..., *shape)."""
         return [part.unflatten(-1, shape) for part, shape in zip(self.flat(rows), self.shapes, strict=True)]
 
 
 class StackedRules:
-    """The weights of some rules, and a way to step them all.
+    """The weights of some rules, and the step of them all.
 
     Args:
-        rules: any.
-        seeds: of each rule's random streams; equal ones draw alike.
-        weights: where every rule starts, a contiguous tensor a parameter.
-        rates: λ, which broadcasts against every parameter.
+        rules: any rules.
+        seeds: seeds of each rule's random streams; equal seeds draw alike.
+        weights: the starting weights of every rule, one contiguous tensor per parameter.
+        rates: the λs, which broadcast against every parameter.
         noise_sigma: standard deviation of ``noise``.
 
     Attributes:
-        weights: of all rules, (rules, ...) a parameter.
-        gradients: to be written before every step, of the same shapes.
+        weights: weights of all rules, (rules, ...) per parameter.
+        gradients: gradients of the same shapes, to be written before every step.
     """
 
     def __init__(
@@ -87,21 +87,21 @@ class StackedRules:
             for stream in dict.fromkeys(self._streams)
         }
         self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
-        self._index: Tensor | None = None  # of narrow rules, which entries they have, (rules, entries)
+        self._index: Tensor | None = None  # for narrowed rules, which entries they have, (rules, entries)
         self._lay_out(self._whole, [0] * len(rules))
         for own, start in zip(self.weights, weights, strict=True):
             own.copy_(start)
 
     @property
     def can_narrow(self) -> bool:
-        """Whether a λ's weights can be stepped without those at the other λs."""
+        """Whether the weights at one λ can be updated without those at the others."""
         return uniform("addcmul", self._dtype, scaled=True) and self._rates.numel() > 1
 
     def narrow(self, cells: Sequence[tuple[int, int]]) -> None:
-        """Go on with some rules, each at one λ alone; the weights keep a dimension of 1 where the λs were.
+        """Continue with some rules, each at a single λ; the weights keep a dimension of 1 for the λs.
 
         Args:
-            cells: the place of a rule and that of its λ, each rule at most once.
+            cells: the places of a rule and of its λ; each rule at most once.
         """
         rules, rows = [rule for rule, _ in cells], [row for _, row in cells]
         before, table, steps = self._memory, self._table, self._steps
@@ -117,12 +117,12 @@ class StackedRules:
                 self._memory[self._table.held[name, new], : self._form.entries] = kept
 
     def _one(self, shape: torch.Size) -> torch.Size:
-        """A shape with one λ."""
+        """Return a shape with a single λ."""
         place = len(shape) - self._rates.dim() + self._rates.shape.index(self._rates.numel())
         return torch.Size((*shape[:place], 1, *shape[place + 1 :]))
 
     def _lay_out(self, form: Form, rows: Sequence[int]) -> None:
-        """Make room, and all ready that can be made so before a step."""
+        """Allocate memory, and prepare everything that can be prepared before a step."""
         self._rows = rows
         table = Table(self._steps, self._streams, rows)
         groups = [group for calls in scheduled(self._steps) for group in table.placed(calls)]
@@ -136,13 +136,13 @@ class StackedRules:
         self._runs = [*self._draws(table), *map(self._run, groups), *self._descents(deltas)]
 
     def _room(self, rows: int, form: Form, dtype: torch.dtype | None = None) -> Tensor:
-        """Zeros, (rows, entries), and every row begins where a tensor of its own would."""
+        """Return zeros, (rows, entries), in which every row is aligned like a separate tensor."""
         kind = dtype or self._dtype
         unit = ALIGNED // kind.itemsize
         return torch.zeros(rows, -(-form.entries // unit) * unit, dtype=kind)
 
     def step(self) -> None:
-        """Take a step."""
+        """Take one step of all rules."""
         self._taken += 1
         for beta, mean in zip(BETAS, MEANS, strict=True):
             due = 1.0 - beta**self._taken
@@ -152,7 +152,7 @@ class StackedRules:
             run()
 
     def _run(self, group: Group) -> Run:
-        """How a group is computed."""
+        """Return what computes a group."""
         copies = list[tuple[Tensor, Tensor]]()  # which rows to copy, and where to
         arguments = [self._argument(group, argument, copies) for argument in group.reads]
         out, scales = self._memory[group.writes], dict(group.scales)
@@ -171,7 +171,7 @@ class StackedRules:
         return run
 
     def _argument(self, group: Group, argument: Argument, copies: list[tuple[Tensor, Tensor]]) -> Tensor | float:
-        """An argument for all rows of a group."""
+        """Return an argument for all rows of a group."""
         first = argument[0]
         if isinstance(first, Due):
             return self._due[first.name]
@@ -185,7 +185,7 @@ class StackedRules:
         return target
 
     def _one_by_one(self, group: Group, arguments: Sequence[Tensor | float]) -> Callable[..., None]:
-        """A function rule by rule, in the sizes that a rule alone would have."""
+        """Return what computes a function rule by rule, in the sizes that a rule alone would have."""
         given = [each for each in arguments if isinstance(each, Tensor)]
         index = None if self._index is None else self._index[group.rules]
         wide = given if index is None else [self._room(len(group.rules), self._whole) for _ in given]
@@ -215,14 +215,14 @@ class StackedRules:
         return in_full if index is None else in_part
 
     def _parted(self, rows: Tensor) -> list[Tensor]:
-        """Every parameter of every row."""
+        """Return every parameter of every row."""
         return [part for row in rows for part in self._whole.flat(row)]
 
     def _descents(self, deltas: Sequence[int | float]) -> Iterator[Run]:
-        """The step ``w ← w − λΔ`` of every rule; Δ is a row or a number."""
+        """Yield what computes the step ``w ← w − λΔ`` of every rule; Δ is a row or a number."""
         moved, by, rates = list[Tensor](), list[Tensor](), list[Tensor]()
         shifted, numbers = list[Tensor](), list[Tensor]()
-        one = float(self._rates) if self._rates.numel() == 1 else None  # to RuleOptimizer, too, it is a number then
+        one = float(self._rates) if self._rates.numel() == 1 else None  # RuleOptimizer also gets a number then
         for rule, delta in enumerate(deltas):
             own = self._form.shaped(self._memory[rule])
             rate = self._rates if self._index is None else self._rates.flatten()[self._rows[rule]]
@@ -242,7 +242,7 @@ class StackedRules:
             yield lambda: torch._foreach_sub_(shifted, numbers)
 
     def _draws(self, table: Table) -> Iterator[Run]:
-        """What rules draw at random: once for all that draw alike from streams that begin alike."""
+        """Yield what draws the rules' random values: once for all that draw alike from equal streams."""
         turns = [(stream, turn) for stream in dict.fromkeys(self._streams) for turn in range(len(stream[1]))]
         places = {turn: place for place, turn in enumerate(turns)}
         integers, numbers = (self._room(len(turns), self._whole, dtype) for dtype in (torch.int32, self._dtype))
@@ -263,7 +263,7 @@ class StackedRules:
                 yield self._delivery(numbers if noise else integers, drawn)
 
     def _delivery(self, rooms: Tensor, drawn: Sequence[tuple[int, int, int, int]]) -> Run:
-        """Bring what was drawn to where it is read, integers as the masks of drops."""
+        """Return what copies draws to where they are read, with integers as masks of drops."""
         chosen, thresholds, rows, rules = (torch.tensor(each) for each in zip(*drawn, strict=True))
         index = None if self._index is None else self._index[rules]
         word, limits = WORDS[self._dtype.itemsize], thresholds.to(torch.int32)[:, None]

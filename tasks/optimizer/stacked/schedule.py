@@ -1,4 +1,4 @@
-"""Which calls of many rules are taken at once, and which row of one memory each value has.
+"""Which calls of many rules are made at once, and which row of one array each value has.
 
 ::
 
@@ -16,23 +16,23 @@ from itertools import pairwise
 from harness.tasks.optimizer.kernels import MEANS
 from harness.tasks.optimizer.stacked.calls import DROP, Call, Draw, Due, Place, Step
 
-BROADCAST = frozenset({"add", "div", "mul", "sub", DROP})  # these take a number for each row
+BROADCAST = frozenset({"add", "div", "mul", "sub", DROP})  # these accept a number for each row
 
 Argument = list[int] | list[float]  # a row or a number for each call
-Stream = tuple[int, tuple[str, ...]]  # a seed, and all that is drawn in a step
+Stream = tuple[int, tuple[str, ...]]  # a seed, and all draws of a step
 Scales = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Calls of one function that are taken at once.
+    """Calls of one function that are made at once.
 
     Attributes:
-        name: of the function.
-        scales: its arguments by name.
-        rules: of each call.
+        name: name of the function.
+        scales: its keyword arguments.
+        rules: the rule of each call.
         reads: its arguments.
-        writes: the rows of the results, one after the other.
+        writes: the rows of the results, one after another.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Group:
 
 
 def _kind(call: Call) -> tuple[object, ...]:
-    """Equal for calls that can be taken at once."""
+    """Return a value that is equal for calls that can be made at once."""
     broadcast = call.name in BROADCAST and not call.scales
     places = tuple(isinstance(read, Place) for read in call.reads)
     numbers = (
@@ -54,7 +54,7 @@ def _kind(call: Call) -> tuple[object, ...]:
 
 
 def scheduled(steps: Sequence[Step]) -> Iterator[list[tuple[int, Call]]]:
-    """All calls with the place of their rule, every argument before its use: each time the kind that most wait for."""
+    """Yield all calls with their rule's place, arguments before their use; each time the most frequent kind."""
     waiting: dict[tuple[int, int], int] = {}  # rule and call: how many calls must come before
     users = defaultdict[tuple[int, int], list[int]](list)
     ready = defaultdict[tuple[object, ...], list[tuple[int, int]]](list)
@@ -80,16 +80,16 @@ def scheduled(steps: Sequence[Step]) -> Iterator[list[tuple[int, Call]]]:
 
 
 class Table:
-    """The row of every value: weights first, then gradients, running means, and what a step makes.
+    """The row of every value: weights first, then gradients, running means, and values of a step.
 
     Args:
-        steps: of all rules.
-        streams: what each draws from; rules of one stream and with equal entries share what is drawn.
-        entries: of each rule: any mark of which weights it has; rules that have all share one.
+        steps: the steps of all rules.
+        streams: the stream of each rule; rules with one stream and equal entries share draws.
+        entries: a mark for which weights each rule has; rules that have all weights share one.
 
     Attributes:
-        rows: how many.
-        drawn: by stream, draw and entries, where to, and a rule that has them.
+        rows: how many rows there are.
+        drawn: by stream, draw and entries, the destination and a rule that has them.
     """
 
     def __init__(self, steps: Sequence[Step], streams: Sequence[Stream], entries: Sequence[int]) -> None:
@@ -109,7 +109,7 @@ class Table:
         return self.rows - 1
 
     def row(self, rule: int, place: Place) -> int:
-        """That of a rule's place."""
+        """Return the row of a rule's place."""
         if place.holds:
             return self.held[place.holds, rule]
         if place.draw is None:
@@ -120,7 +120,7 @@ class Table:
         return self.drawn[key][0]
 
     def placed(self, calls: Sequence[tuple[int, Call]]) -> Iterator[Group]:
-        """Calls of one kind with rows for all that they read and write; several groups if results lie apart."""
+        """Yield calls of one kind with the rows that they read and write; several groups if results are apart."""
         first, rules = calls[0][1], [rule for rule, _ in calls]
         reads = [
             [

@@ -134,8 +134,8 @@ def test_who_is_shown_to_be_better_is_never_listed_as_not_told_apart(run) -> Non
     )
     assert (board.rows[0].label, board.rows[0].places[0]) == ("a", 3)
     assert told.answer == "No searcher is shown to be the best."
-    assert "but over shared seeds b and d are shown to be better; 5 of 6 pairs are told apart" in told.because
-    assert "Not told apart" not in told.because
+    assert "but over shared seeds b and d are shown to be better; 5 of 6 pairs differ significantly" in told.because
+    assert "Not separated" not in told.because
 
 
 def test_who_leads_with_equals_says_which(run) -> None:
@@ -148,7 +148,7 @@ def test_who_leads_with_equals_says_which(run) -> None:
         )
     )
     assert told.answer == "a leads, but not alone."
-    assert told.because.endswith("ahead of c beyond luck. Not told apart from it: b.")
+    assert told.because.endswith("significantly ahead of c. Not separated from it: b.")
 
 
 def confirmed_verdict(run, scores):
@@ -183,7 +183,7 @@ def test_a_rule_named_late_is_said_to_be_short_of_seeds_and_no_more(run) -> None
     (board,) = rules_boards([], first + late)
     told = rules_verdict(board)
     assert told.answer == "No rule is shown to beat the best known optimizer."
-    assert "Too few seeds yet to say of g * v." in told.because
+    assert "Too few seeds yet to judge g * v." in told.because
 
 
 def test_so_many_rules_need_more_fresh_seeds(run) -> None:

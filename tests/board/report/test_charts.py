@@ -25,4 +25,4 @@ def test_a_retraining_that_failed_counts_with_chance_in_the_mean_curve(run) -> N
     assert len(epochs["lines"]) == 2, "a failure without a curve is not drawn"
     assert "mean over 3 seeds, of which 1 failed and count with chance" in epochs["alt"]
     sweep = charts(report(records))["r1-c1-sweep"]
-    assert "mean over the seeds that tried it, 2 of 3 in all: 0.001: 0.200, 0.01: 0.300." in sweep["alt"]
+    assert "mean over the seeds that tried it, 2 of 3: 0.001: 0.200, 0.01: 0.300." in sweep["alt"]

@@ -202,9 +202,9 @@ def test_children_that_diverged_are_told_though_no_word_of_theirs_is_frequent(ru
     bad = trial(0.1, 9, rule=Rule.parse("m * v"), status=Status.DIVERGED)
     often = [trial(0.3, place, rule=Rule.parse("g")) for place in range(10)]
     for trials, told in (
-        ([bad], "1 child diverged. No word of theirs"),
-        ([*often[:9], bad], "1 child diverged. No word of theirs"),
-        ([*often[:8], bad, replace(bad, index=10)], "2 children diverged. No word of theirs"),
+        ([bad], "1 child diverged. None of their words"),
+        ([*often[:9], bad], "1 child diverged. None of their words"),
+        ([*often[:8], bad, replace(bad, index=10)], "2 children diverged. None of their words"),
         (often, "No child diverged."),
     ):
         assert told in render(report([run(trials=tuple(trials), state=RunState.STOPPED)]))

@@ -62,7 +62,7 @@ def test_it_says_what_matters(found) -> None:
         "4 children a search",
         "0123456789ab+changes",
         "best known",
-        "less momentum",
+        "difference from momentum",
         "too few",
         "too narrow for so few seeds",
         "exact sign-flip test",
@@ -162,7 +162,7 @@ def test_a_protocol_that_is_like_no_child_is_shown_in_its_metric_without_what_it
     assert {row[-1]: row[3] for row in costs.rows}["momentum"] == "6 of 6"
     assert all(one.target_examples is None for rule in board.rules for one in rule.retrainings)
     told = " ".join(rules_pages.notes(board))
-    assert "Test: all test examples of the data set" in told
+    assert "Test: the score on all test examples of the data set" in told
     assert "training examples" not in told
     assert "Reached 0.559: retrainings whose validation score reached nine tenths" in told
     assert ("metric", "height (m); score 1 / x, less of it is better") in rules_pages.page(board).facts
@@ -232,5 +232,5 @@ def test_another_optimizer_stands_beside_rules_under_its_name(run) -> None:
     row, *_ = csv.DictReader(io.StringIO(render(boards, Format.CSV)))
     assert (row["rule"], row["means"], row["complexity"]) == (named, "", "")
     assert f"`{named}`" in render(boards, Format.MD)
-    assert "Of other optimizers neither is known." in " ".join(printed(boards).split())
-    assert "Of other optimizers" not in printed(rules_boards([], confirmed(header, {"m": [0.6] * 6})))
+    assert "Neither is known for other optimizers." in " ".join(printed(boards).split())
+    assert "Neither is known" not in printed(rules_boards([], confirmed(header, {"m": [0.6] * 6})))

@@ -241,7 +241,7 @@ def test_another_way_of_nominating_is_another_family_of_tests(base) -> None:
     ]
     found = rules_boards([], [*plain, *other])
     assert [each.nominated for each in found] == ["", "so"]
-    assert ("nominated", "so; settled before any was retrained") in page(found[1]).facts
+    assert ("nominated", "so; fixed before any was retrained") in page(found[1]).facts
     assert not any(name == "nominated" for name, _ in page(found[0]).facts)
 
 

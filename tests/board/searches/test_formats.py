@@ -60,7 +60,7 @@ def test_json_holds_what_its_schema_says(several) -> None:
     assert reference["final"]["mean"] == pytest.approx(0.51)
     assert len(reference["curve"]) == first["budget"]["children"]
     assert second["protocol"]["name"] == "paper"
-    assert "Not ranked with board 1: another protocol." in second["notes"]
+    assert "Not ranked with board 1: different protocol." in second["notes"]
 
 
 def test_a_board_says_what_it_measures_and_shows_scores_as_figures_of_that(run) -> None:

@@ -93,11 +93,11 @@ def test_a_failed_rule_is_never_nominated(run, trial) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"space": Space.of(blocks=3)}, "another space"),
-        ({"protocol": PAPER}, "another protocol"),
-        ({"data_fingerprint": "e" * 64}, "another data"),
-        ({"budget": Budget(5, 100)}, "another budget"),
-        ({"budget": Budget(5, 100), "protocol": PAPER}, "another protocol and budget"),
+        ({"space": Space.of(blocks=3)}, "different space"),
+        ({"protocol": PAPER}, "different protocol"),
+        ({"data_fingerprint": "e" * 64}, "different data"),
+        ({"budget": Budget(5, 100)}, "different budget"),
+        ({"budget": Budget(5, 100), "protocol": PAPER}, "different protocol and budget"),
     ],
 )
 def test_what_may_not_be_compared_is_not_and_it_says_why(run, change, reason) -> None:
@@ -197,7 +197,7 @@ def test_a_lone_searcher_is_compared_with_nobody(run) -> None:
 def test_one_seed_takes_every_place_and_a_note_says_so(run) -> None:
     board = only(run(0.9), *(run(0.1 + seed / 1000, seed=seed, searcher="evolution") for seed in range(3)))
     assert [row.places for row in board.rows] == [(1, 2), (1, 2)]
-    assert "One seed or two give no interval: run random" in told(board)
+    assert "One or two seeds give no interval: run random" in told(board)
 
 
 def test_places_rest_on_common_seeds_only(run) -> None:

@@ -87,7 +87,7 @@ def test_the_reports_answer_is_not_who_never_searched(records) -> None:
     (section,) = found.searches
     assert "tpe" not in section.verdict.answer
     assert "evolution has the highest mean area" in section.verdict.because
-    assert section.verdict.because.endswith("All children of tpe were start-up draws, so it is no search.")
+    assert section.verdict.because.endswith("All children of tpe were start-up draws, so it does not count as search.")
     assert "tpe" not in section.baseline
     shown = page(found)
     assert "all 4: no search" in shown

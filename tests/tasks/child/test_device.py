@@ -27,7 +27,7 @@ needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machi
 
 @pytest.mark.parametrize("name", ["tpu", "mps", "meta", "", "cuda:x"])
 def test_a_device_that_children_cannot_train_on_is_refused(name: str) -> None:
-    with pytest.raises(SettingError, match="device: expected cpu, or cuda where there is a GPU"):
+    with pytest.raises(SettingError, match="device: expected cpu, or cuda if there is a GPU"):
         device.checked(name)
 
 

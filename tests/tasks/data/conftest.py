@@ -27,7 +27,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def layout(monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Two classes of 8×8 pixels, in place of CIFAR-10's own layout too."""
-    mini = Layout(classes=("ant", "bee"), counts={"train": 3, "test": 2}, size=8, hint="Get a whole copy")
+    mini = Layout(classes=("ant", "bee"), counts={"train": 3, "test": 2}, size=8, hint="Get a complete copy")
     monkeypatch.setattr(cifar10, "LAYOUT", mini)
     return mini
 

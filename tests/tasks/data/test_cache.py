@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeyp
     decoder = Decoder()
     assert same(decoder.load(), decoder.data)
     assert len(decoder.lines) == 1
-    assert "going on without" in decoder.lines[0]
+    assert "continuing without" in decoder.lines[0]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def test_a_download_that_was_half_unpacked_is_unpacked_again_without_a_network(o
         path.unlink() if "missing" in damage else path.write_bytes(path.read_bytes()[:50])
     lines: list[str] = []
     assert cifar10.load(None, lines.append).fingerprint == expected
-    assert lines == [f"The copy of CIFAR-10 in {own.parent} is not whole; getting it again."]
+    assert lines == [f"The copy of CIFAR-10 in {own.parent} is incomplete; downloading it again."]
     lines.clear()
     assert cifar10.load(None, lines.append).fingerprint == expected
     assert lines == []
@@ -241,7 +241,7 @@ def test_a_user_without_a_home_goes_without_a_cache(tmp_path: Path, monkeypatch:
     lines: list[str] = []
     assert cache.remembered("name", "1", "here", lambda: STAND_IN, lines.append) is STAND_IN
     (line,) = lines
-    assert "expected a home folder to keep it in" in line
+    assert "expected a home folder for it" in line
     assert "HARNESS_CACHE" in line
     with pytest.raises(DataError, match="Name a folder for the cache with HARNESS_CACHE"):
         cifar10.load(None, silence)

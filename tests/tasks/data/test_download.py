@@ -69,5 +69,5 @@ def test_a_download_that_breaks_off_is_one_clear_error(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(download, "obstacle", lambda: "")
     monkeypatch.setattr(datasets(), "CIFAR10", broken)
-    with pytest.raises(DataError, match=r"corrupted.*by other means"):
+    with pytest.raises(DataError, match=r"corrupted.*yourself"):
         download.fetch(tmp_path / "data")

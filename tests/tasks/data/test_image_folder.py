@@ -75,7 +75,7 @@ def test_an_incomplete_tree_is_refused_by_the_name_of_the_folder(
     text = str(refusal.value)
     assert str(tree / named) in text
     assert said in text
-    assert text.endswith("Get a whole copy.")
+    assert text.endswith("Get a complete copy.")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", "cut"])
@@ -129,5 +129,5 @@ def test_a_dangling_link_is_named(tree: Path, layout: Layout) -> None:
     victim = tree / "train" / "bee" / "0002.png"
     victim.unlink()
     victim.symlink_to(tree / "nowhere.png")
-    with pytest.raises(DataError, match=r"0002\.png: expected a whole image file, got No such file"):
+    with pytest.raises(DataError, match=r"0002\.png: expected an intact image file, got No such file"):
         signature(layout, listing(tree, layout))

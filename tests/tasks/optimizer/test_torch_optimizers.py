@@ -33,7 +33,7 @@ def test_every_optimizer_is_built_with_all_options_spelt_out_or_refused_in_one_l
 
 @pytest.mark.parametrize("name", sorted(UNFIT))
 def test_what_is_refused_by_name_would_fail_the_trial_step_too(name: str) -> None:
-    with pytest.raises(SettingError, match="expected options that torch takes to train a child"):
+    with pytest.raises(SettingError, match="expected options with which torch trains a child"):
         torch_optimizers._try(TorchOptimizer("torch", name), "it")
 
 
@@ -70,8 +70,8 @@ def test_a_default_that_changes_is_another_record(monkeypatch: pytest.MonkeyPatc
         ("Adam(differentiable=True)", "differentiable: expected False"),
         ("Adam(amsgrad=3)", "amsgrad: expected True or False, got 3"),
         ("Adam(betas=(2, 3))", "got ValueError: Invalid beta parameter"),
-        ("Adam(betas=(0.9,))", "expected options that torch takes"),
-        ("Adam(eps='small')", "expected options that torch takes"),
+        ("Adam(betas=(0.9,))", "expected options with which torch trains"),
+        ("Adam(eps='small')", "expected options with which torch trains"),
         ("SGD(nesterov=True)", "Nesterov momentum requires a momentum"),
     ],
 )

@@ -76,7 +76,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], complaint: 
         ({"noise_sgima": 0.1}, "Write noise_sigma"),
         (
             {"rule": "sgd"},
-            r"rule of a group: expected the optimizer's own, adam .*, got sgd\. Build an optimizer for each",
+            r"rule of a group: expected the optimizer's own, adam .*, got sgd\. Build a separate optimizer",
         ),
         ({"seed": 1}, "seed of a group: expected the optimizer's own, 0, got 1"),
         ({"compile": True}, "compile of a group: expected the optimizer's own, False, got True"),
