@@ -15,7 +15,7 @@ Schema = dict[str, Any]  # of pydantic's core
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Annotation of a number that must lie in ``[least, most]``; a bound of None is open."""
+    """Annotation of a number that must lie in ``[least, most]``; None means no bound."""
 
     least: float | None = None
     most: float | None = None
@@ -59,7 +59,7 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Annotation of a text of ``least`` to ``most`` characters that is one line, fit to be shown."""
+    """Annotation of a text of ``least`` to ``most`` characters that is one printable line."""
 
     most: int
     least: int = 1

@@ -37,7 +37,7 @@ class HillClimbing:
         initial: rules drawn at random to begin with. If not set, a quarter of the children of a run at most.
         patience: how many neighbours in a row may fail to score higher before a fresh random draw is climbed from.
         plain: probability, beyond the share of ``id``, that a unary function is left out of a random draw.
-        batch: how many proposals to have scored before learning from them.
+        batch: how many proposals are scored before the searcher learns from them.
     """
 
     version = 1
@@ -67,7 +67,7 @@ class HillClimbing:
 
     @staticmethod
     def startup(settings: Mapping[str, Value]) -> dict[str, int]:
-        """The draws to begin with."""
+        """Return how many rules are drawn at random at the start."""
         return {"initial": int(settings["initial"])}
 
     def ask(self, count: int) -> Sequence[Rule]:

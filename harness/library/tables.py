@@ -38,7 +38,7 @@ def table(name: str) -> RuleTable:
             ``.npz``.
 
     Raises:
-        DataError: there is none of that name, or it is damaged.
+        DataError: there is no table with that name, or it is damaged.
 
     Example:
         >>> import harness
@@ -55,8 +55,8 @@ class RuleTable:
     """A table of outcomes. Use ``table``.
 
     Attributes:
-        name: such as ``signs``.
-        space: whose functions it holds.
+        name: its name, such as ``signs``.
+        space: the space whose functions it holds.
         trained_by: the protocol that scored them.
         replicates: how many outcomes each function has; a search meets one of them.
     """

@@ -199,18 +199,18 @@ class RunHeader(ABC):
 
 
 class SearchHeader(RunHeader):
-    """What pins a search: boards rank nothing else."""
+    """The header of a search; boards rank only searches."""
 
     kind = "search"
 
     @property
     def _own(self) -> dict[str, object]:
-        return {}  # a search's record stays what it was before there were other kinds of run
+        return {}  # a search's record stays as it was before other kinds of run existed
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationHeader(RunHeader):
-    """What pins a confirmation.
+    """The header of a confirmation.
 
     Attributes:
         confirmation: the rules to retrain.
@@ -221,20 +221,20 @@ class ConfirmationHeader(RunHeader):
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from, which no search has seen."""
+        """The seed from which every child of the run trains; no search has seen it."""
         return child_seed(self.seed, self.protocol, fresh=True)
 
     @property
     def _own(self) -> dict[str, object]:
         fields = dataclasses.asdict(self.confirmation)
         if not self.confirmation.nominated:
-            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+            del fields["nominated"]  # a confirmation's record stays as it was before there were several ways
         return {"confirmation": fields}
 
     def check(self, rule: Candidate) -> None:
         """Raise unless a candidate is one of those that the run confirms, as ``RunHeader.check`` says."""
         if str(rule) not in self.confirmation.rules:
-            hint = "Propose these alone"
+            hint = "Propose only these"
             raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
         if not isinstance(rule, Rule):
             NamedOptimizer.read(str(rule))
@@ -247,7 +247,7 @@ class ConfirmationHeader(RunHeader):
 
 @dataclass(frozen=True, kw_only=True)
 class TableHeader(RunHeader):
-    """What pins a run that fills a table of outcomes, its seed being the replicate.
+    """The header of a run that fills a table of outcomes, with its seed as the replicate.
 
     Attributes:
         table: the table's name.
@@ -258,7 +258,7 @@ class TableHeader(RunHeader):
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from, of the table's replicate."""
+        """The seed from which every child of the run trains, of the table's replicate."""
         return child_seed(self.seed, self.protocol, table=self.table)
 
     @property

@@ -1,7 +1,8 @@
 """A bucket cut into pieces that a processor's cache holds.
 
-A rule is element-wise. A step of a large network waits for memory, so it is taken piece by piece, and every operation
-finds in the cache what the one before has left there. Temporaries are as small as a piece. The weights are the same::
+A rule is element-wise. A step of a large network is limited by memory, so it is done piece by piece, and every
+operation finds the results of the one before in the cache. Temporaries are as small as a piece. The weights are
+the same::
 
     for piece in pieces(bucket, entries=1 << 17):
         descend(piece, program.run(piece), rate)
@@ -58,6 +59,6 @@ def _cut(bucket: Bucket, entries: int) -> Iterator[Bucket]:
 
 
 def _alike(tensors: Sequence[Tensor]) -> bool:
-    """Whether all can be cut as one vector is, and computed with in one dtype."""
+    """Whether all tensors can be cut into pieces like one vector, and have one dtype."""
     same = all(tensor.is_contiguous() and tensor.dtype is tensors[0].dtype for tensor in tensors)
     return same and plain(tensors)
