@@ -122,7 +122,7 @@ def test_a_scorer_hears_how_far_a_child_is_and_takes_its_own_seed() -> None:
     ("call", "said"),
     [
         (lambda board: harness.export(board, runs=["random-s0-toy"]), "Did you mean 'random-s0-"),
-        (lambda board: harness.export(board, format="xml"), "format: expected one of csv, jsonl, got 'xml'"),
+        (lambda board: harness.export(board, format="xml"), "format: expected one of bundle, csv, jsonl, got 'xml'"),
         (lambda board: harness.report(board, board=9), "board 9: expected a number up to"),
         (lambda _: harness.export_rule("g", "png"), "format: expected one of dot, latex, svg, torch, got 'png'"),
         (lambda _: harness.export_rule("g", "svg", name="A"), "Leave it out"),
