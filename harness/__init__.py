@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.library.reporting import report
     from harness.library.rules import export_rule
     from harness.library.scoring import Scorer, score
+    from harness.library.tables import table
     from harness.registry import register
     from harness.space.grammar import Space
     from harness.tasks.optimizer.update_rule import RuleOptimizer
@@ -53,6 +54,7 @@ __all__ = [
     "report",
     "run",
     "score",
+    "table",
 ]
 
 _FOLDER = os.path.dirname(__file__)
@@ -77,6 +79,7 @@ _MODULES = {
     "report": "library.reporting",
     "run": "library.racing",
     "score": "library.scoring",
+    "table": "library.tables",
 }
 
 

@@ -62,7 +62,7 @@ class NamedOptimizer:
             given, defaults = (sorted_options(call(f"{name}({part})")[1]) for part in parts)
             read = NamedOptimizer(family, name, given, defaults)
         except SettingError as cause:
-            what, hint = "candidate in a record", "The store or file is damaged: restore a copy"
+            what, hint = "candidate in a record", "The ledger or file is damaged: restore a copy"
             raise LedgerError(message(what, expected="what a run wrote", got=record, hint=hint)) from cause
         return read
 

@@ -9,7 +9,7 @@ Searchers propose rules, tasks score them, the harness charges a budget, writes 
     searcher.tell([Trial(i, r, o) for i, (r, o) in enumerate(zip(rules, outcomes))])
 
 Nobody but the loop (``harness.race.loop``) makes these calls in earnest: it owns the budget, the deduplication and the
-store, and a searcher never sees a clock, a store or a worker.
+ledger, and a searcher never sees a clock, a ledger or a worker.
 
 Laws, each with a test:
 
@@ -17,7 +17,7 @@ Laws, each with a test:
    it. A confirmation compares trained optimizers: its currency is a ``Candidate``, a rule or another optimizer.
 2. ``Task.evaluate`` never raises for a bad rule: failure is an ``Outcome``. The same rule, protocol, data and seed give
    the same outcome, bit for bit, on one machine.
-3. The loop owns the budget, the deduplication and the store.
+3. The loop owns the budget, the deduplication and the ledger.
 4. ``(space, seed, settings, history of asks and tells)`` determines the next ask, so a run resumes by replay.
 5. A run's header pins all that its scores depend on; only equals are ranked together.
 6. A trial is on disk before the searcher hears of it.
@@ -31,7 +31,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Generic, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # for type checkers alone, to whom `Trial` and `Searcher` are those of rules
     from typing_extensions import TypeVar
@@ -45,6 +45,7 @@ else:
 
     Tried, Proposed = TypeVar("Tried", covariant=True), TypeVar("Proposed")
 
+from harness.limits import Count, Label, Length, Positive, Score
 from harness.metrics import ACCURACY as ACCURACY
 from harness.metrics import SCORE as SCORE
 from harness.metrics import Metric as Metric
@@ -164,14 +165,14 @@ class Outcome:
     """
 
     status: Status
-    score: float
+    score: Score
     learning_rate: float | None
-    examples: int
+    examples: Count
     seconds: float
-    sweep: tuple[tuple[float, float], ...] = ()
-    curve: tuple[float, ...] = ()
+    sweep: tuple[tuple[float, Score], ...] = ()
+    curve: tuple[Score, ...] = ()
     message: str = ""
-    test: float | None = None
+    test: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,16 +235,16 @@ class TaskProtocol:
         stops_below: an inexact saving: a child whose best λ scores less than that after the sweep is not trained on.
     """
 
-    name: str
+    name: Label
     version: int
-    task: str
-    inputs: str = "none"
+    task: Label
+    inputs: Label = "none"
     metric: Metric | None = None
-    learning_rates: tuple[float, ...]
-    epochs: int = 1
-    chance: float
+    learning_rates: Annotated[tuple[float, ...], Length(1)]
+    epochs: Positive = 1
+    chance: Score
     rungs: tuple[float, ...] = ()
-    stops_below: float = 0.0
+    stops_below: Score = 0.0
 
     @property
     def measured(self) -> Metric:
@@ -258,7 +259,7 @@ class TaskProtocol:
     def spec(self) -> dict[str, object]:
         """The fields as JSON takes them; those younger than stored hashes only where used."""
         fields = dataclasses.asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in _YOUNGER}
+        return {name: value for name, value in fields.items() if value or name not in YOUNGER}
 
     @property
     def hash(self) -> str:
@@ -272,7 +273,7 @@ class TaskProtocol:
         return found if type(found) is int else None
 
 
-_YOUNGER = ("metric", "rungs", "stops_below")
+YOUNGER = ("metric", "rungs", "stops_below")  # than stored hashes: written down only where used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,11 +288,11 @@ class ChildProtocol(TaskProtocol):
         dtype: arithmetic of the network, a torch dtype's name; ``bfloat16`` is for products alone (**D**).
     """
 
-    inputs: str = "images"
-    epochs: int
-    train_examples: int
-    validation_examples: int
-    batch_size: int
+    inputs: Label = "images"
+    epochs: Positive
+    train_examples: Count
+    validation_examples: Count
+    batch_size: Positive
     noise_sigma: float = 0.01
     dtype: str = "float32"
 

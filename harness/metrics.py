@@ -12,6 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
+
+from harness.limits import Choice, Line
 
 
 def _reciprocal(number: float) -> float:
@@ -44,9 +47,9 @@ class Metric:
         score: how the score follows from a figure x, one of ``FORMULAS``; empty where the task alone can say.
     """
 
-    name: str
-    unit: str = ""
-    score: str = "x"
+    name: Annotated[str, Line(40, without="|")]  # the head of a column
+    unit: Annotated[str, Line(40, least=0, without="|")] = ""
+    score: Annotated[str, Choice("", *FORMULAS)] = "x"
 
     @property
     def titled(self) -> str:

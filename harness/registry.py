@@ -88,6 +88,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "mutation of tournament winners, the oldest dying first",
             "Real et al. 2019",
         ),
+        "hill-climbing": Registered(
+            "harness.searchers.hill_climbing:HillClimbing",
+            "changes of one token of the best rule, with a fresh start where nothing improves it",
+            "Mitchell et al. 1993",
+        ),
         "tpe": Registered(
             "harness.searchers.tpe:TreeParzen",
             "tree-structured Parzen estimator over conditional categorical choices",

@@ -19,39 +19,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import SettingError, check_choice, check_range, message
+from harness.limits import Choice as Choice
+from harness.limits import Range as Range
 
 Value = bool | int | float | str
 
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Annotation of a number that must lie in ``[least, most]``; a bound of None is open."""
-
-    least: float | None = None
-    most: float | None = None
-
-    def __str__(self) -> str:
-        if self.least is None or self.most is None:
-            known = [f"at least {self.least}"] if self.least is not None else []
-            return known[0] if known else (f"at most {self.most}" if self.most is not None else "any")
-        return f"{self.least} to {self.most}"
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Choice:
-    """Annotation of a text that must be one of ``names``; ``Literal["a", "b"]`` means the same."""
-
-    names: tuple[str, ...]
-
-    def __init__(self, *names: str) -> None:
-        object.__setattr__(self, "names", names)
-
-    def __str__(self) -> str:
-        return "one of " + ", ".join(self.names)
 
 
 @dataclass(frozen=True, slots=True)

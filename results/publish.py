@@ -2,13 +2,14 @@
 
 ``published/runs/*.jsonl``, as ``harness export`` wrote them, are read into a store of their own, and from it come
 ``LEADERBOARD.md``, the pictures, and ``published/report.html``. ``tests/test_published.py`` fails where the leaderboard
-is not what the runs and the code of today give. The pictures need matplotlib: ``pip install -e '.[publish]'``.
+is not what the runs and the code of today give. ``races/*.runs.bz2``, bundles of races on tables, give
+``races/LEADERBOARD.md`` and a picture each. The pictures need matplotlib: ``pip install -e '.[publish]'``.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,14 @@ Written by `python results/publish.py` from the runs in `published/runs`; do not
 and what it does not is in the [README](README.md).
 
 """
+RACES = HERE / "races"
+RACED = RACES / "LEADERBOARD.md"
+HEAD_OF_RACES = """# Races on tables
+
+Written by `python results/publish.py` from the bundles in this folder; do not edit it. What was run, and what it shows:
+see the [README](README.md).
+
+"""
 KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
 
 
@@ -54,6 +63,29 @@ def main() -> None:
         _save(differences(board), f"differences-{number}.svg")
     for number, verdict in enumerate(confirmed, 1):
         _save(rules(verdict), f"rules-{number}.svg")
+    raced = races()
+    RACED.write_text(races_document(raced), encoding="utf-8")
+    for name, board in raced.items():
+        _save(on_table(board), f"{name}.svg", RACES)
+
+
+def races(pattern: str = "*") -> dict[str, Board]:
+    """The board of each bundle whose name fits, by its name."""
+    ending = ".runs.bz2"
+    paths = sorted(RACES.glob(f"{pattern}{ending}"))
+    boards = {path.name.removesuffix(ending): harness.load(path).boards for path in paths}
+    return {name: board for name, (board,) in boards.items()}
+
+
+def races_document(raced: Mapping[str, Board]) -> str:
+    """``races/LEADERBOARD.md``."""
+    return HEAD_OF_RACES + "\n".join(section(name, board) for name, board in raced.items())
+
+
+def section(name: str, board: Board) -> str:
+    """What ``races/LEADERBOARD.md`` says of one race."""
+    text = search_formats.render([board], Format.MD).replace("## Leaderboard", "").strip()
+    return f"## {name}\n\n{text}\n"
 
 
 @contextmanager
@@ -131,6 +163,40 @@ def differences(board: Board) -> Figure:
     return figure
 
 
+def on_table(board: Board) -> Figure:
+    """A race on a table: median best so far, who holds a rule of the tie set, and the lead over random search."""
+    figure, (curve, share, lead) = _panels(11.0, 3.2, (4, 4, 3))
+    children = range(1, board.budget.children + 1)
+    drawn = list(zip(board.rows, _drawn(board), strict=True))[::-1]
+    for place, (row, (colour, style)) in enumerate(drawn):
+        assert row.regret is not None, "a board over a table"
+        curve.step(children, row.curve, where="post", color=colour, linestyle=style, linewidth=1.5)
+        percents = [100 * each for each in row.regret.share]
+        share.step(children, percents, where="post", color=colour, linestyle=style, linewidth=1.5)
+        if row.against_random is not None and row.against_random.test is not None:
+            found = row.against_random.test.difference
+            lead.plot(found.mean, place, "o", color=colour, ms=5)
+            if found.low is not None and found.high is not None:
+                lead.plot([found.low, found.high], [place, place], color=colour, linewidth=1.8)
+    marks_of_axis = [each for each in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if each <= board.budget.children]
+    for axes in (curve, share):
+        axes.set_xscale("log")
+        axes.set_xticks(marks_of_axis, map(str, marks_of_axis))
+        axes.minorticks_off()
+        axes.set_xlabel("children")
+    curve.set_ylim(bottom=min(row.curve[min(4, len(row.curve) - 1)] for row in board.rows) - 0.02)
+    curve.set_title(f"Best score so far, median of {len(board.rows[0].seeds)} seeds", loc="left", fontsize=9)
+    share.set_title("Seeds that hold a rule of the tie set, %", loc="left", fontsize=9)
+    share.set_ylim(0, 103)
+    lead.axvline(0.0, color="#888888", linewidth=0.8)
+    lead.set_title("Area less random's, 95% interval", loc="left", fontsize=9)
+    lead.set_yticks(range(len(drawn)), [row.label for row, _ in drawn])
+    for label, (_, (colour, _)) in zip(lead.get_yticklabels(), drawn, strict=True):
+        label.set_color(colour)
+    lead.set_ylim(-0.6, len(drawn) - 0.4)
+    return figure
+
+
 def rules(board: RulesBoard) -> Figure:
     """What every confirmed rule earns on fresh seeds, with its interval; the known optimizers in black."""
     shown = list(reversed(board.rules))
@@ -190,8 +256,8 @@ def _panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure,
     return figure, list(row)
 
 
-def _save(figure: Figure, name: str) -> None:
-    figure.savefig(PUBLISHED / name, metadata={"Date": None, "Creator": None}, facecolor="white")
+def _save(figure: Figure, name: str, folder: Path = PUBLISHED) -> None:
+    figure.savefig(folder / name, metadata={"Date": None, "Creator": None}, facecolor="white")
 
 
 if __name__ == "__main__":

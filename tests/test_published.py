@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
+from harness.board.tables import bundle
 from harness.race.runs import RunState
 from harness.race.store.archive_reading import decode
 from harness.race.store.tables import TABLES, TableSpec, outcomes, parts
@@ -30,6 +31,32 @@ def test_the_leaderboard_is_not_stale(publish: ModuleType) -> None:
     with publish.store() as folder:
         written = publish.document(*publish.read(folder))
     assert publish.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
+
+
+def test_the_races_on_tables_are_not_stale(publish: ModuleType) -> None:
+    """Of the smallest race; the others take half a minute more."""
+    ((name, board),) = publish.races("broad-20").items()
+    assert publish.section(name, board) in publish.RACED.read_text(encoding="utf-8"), (
+        "stale: run `python results/publish.py`"
+    )
+    assert {len(row.seeds) for row in board.rows} == {200}
+
+
+def test_every_race_on_a_table_is_read_and_shown(publish: ModuleType) -> None:
+    names = sorted(path.name.removesuffix(".runs.bz2") for path in publish.RACES.glob("*.runs.bz2"))
+    shown = publish.RACED.read_text(encoding="utf-8")
+    told = (publish.RACES / "README.md").read_text(encoding="utf-8")
+    for name in names:
+        courses = bundle.decode(publish.RACES / f"{name}.runs.bz2")
+        assert all(not PurePosixPath(word).is_absolute() for each in courses for word in commanded(each))
+        assert f"## {name}\n" in shown
+        assert (publish.RACES / f"{name}.svg").is_file()
+    assert {f"signs-{children}" for children in (20, 200, 1000)} <= set(names)
+    assert all(f"({name}.svg)" in told for name in names if not name.endswith("-20"))
+
+
+def commanded(course: bundle.Course) -> list[str]:
+    return course.run.header.provenance["command"].split()
 
 
 def test_what_was_promised_is_there(publish: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import sys
@@ -14,7 +13,7 @@ import pytest
 import harness
 from harness import registry
 from harness.contracts import Rule
-from harness.race.header import Confirmation, RunHeader
+from harness.race.header import Confirmation, ConfirmationHeader, SearchHeader
 from harness.race.protocols import NO_DATA, Budget
 from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
@@ -119,23 +118,22 @@ def test_what_a_confirmation_cost_is_no_search(monkeypatch: pytest.MonkeyPatch, 
     collect = script("collect", monkeypatch)
     monkeypatch.setattr(collect, "CHILDREN", tmp_path / "children.csv")
     rule = Rule.parse("g")
-    made = RunHeader(
-        searcher="confirm",
-        searcher_version=1,
-        settings={},
-        space=Space.of("icml2017", blocks=1),
-        protocol=TOY_QUADRATIC,
-        data=NO_DATA.name,
-        data_fingerprint=NO_DATA.fingerprint,
-        budget=Budget(1, 1),
-        seed=0,
-        asynchronous=False,
-        environment={},
-        provenance={},
-    )
-    confirming = dataclasses.replace(made, confirmation=Confirmation((str(rule),)))
+    pins = {
+        "searcher": "confirm",
+        "searcher_version": 1,
+        "settings": {},
+        "space": Space.of("icml2017", blocks=1),
+        "protocol": TOY_QUADRATIC,
+        "data": NO_DATA.name,
+        "data_fingerprint": NO_DATA.fingerprint,
+        "budget": Budget(1, 1),
+        "seed": 0,
+        "asynchronous": False,
+        "environment": {},
+        "provenance": {},
+    }
     with Ledger.open(tmp_path) as ledger:
-        for header in (made, confirming):
+        for header in (SearchHeader(**pins), ConfirmationHeader(confirmation=Confirmation((str(rule),)), **pins)):
             engine = InlineEngine(TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build())
             search(header, InTurn([rule]), engine, ledger)
     monkeypatch.setattr(sys, "argv", ["collect.py", str(tmp_path)])

@@ -109,9 +109,11 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 
 def _purpose(header: RunHeader) -> str:
     """The space that a run searches, or what it does instead."""
-    if header.confirmation is not None:
+    from harness.race.header import ConfirmationHeader, TableHeader
+
+    if isinstance(header, ConfirmationHeader):
         return f"confirms {len(header.confirmation.rules)} {header.confirmation.noun}"
-    if header.table is not None:
+    if isinstance(header, TableHeader):
         return f"fills table {header.table}, part {header.settings.get('part', '')}"
     return f"{header.space.edition} n={header.space.blocks}"
 

@@ -11,7 +11,7 @@ from harness.cli.boards import BoardFormat, print_rules_boards
 from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
-from harness.library.defaults import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
+from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
 
 SEEDS = f"0-{FRESH_SEEDS - 1}"
 

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.terminal.output import announce
-from harness.library.defaults import REPORT
+from harness.library import REPORT
 
 
 def report(

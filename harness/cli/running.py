@@ -17,12 +17,13 @@ from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import RegistryError, SettingError, check_choice, message
-from harness.library.defaults import CHILDREN, SEEDS
+from harness.library import CHILDREN, SEEDS
 
 if TYPE_CHECKING:
     from harness.race.racing import Racer, Setup
 
 RACERS = "rl,gp,evolution,tpe,random"
+EVERYBODY = "all"
 SEED_LIST = f"0-{SEEDS - 1}"
 
 
@@ -145,7 +146,9 @@ def run(
 @with_setup
 def race(
     setup: Setup,
-    searchers: Annotated[str, typer.Option(help="Who competes, comma-separated.")] = RACERS,
+    searchers: Annotated[
+        str, typer.Option(help="Who competes, comma-separated; all for everybody that takes the space.")
+    ] = RACERS,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of one searcher, as searcher.name=value.")
     ] = None,
@@ -155,6 +158,10 @@ def race(
 
     If interrupted, run the same command again to resume. Every completed child is kept.
     """
+    from harness.race.racing import Racer
+
+    if searchers.strip() == EVERYBODY:
+        searchers = ",".join(Racer.every(setup.space))
     _compete(_racers(searchers, settings or [], children=setup.budget.children), setup, quiet=quiet)
 
 

@@ -11,13 +11,14 @@ import typer
 from harness.cli import options
 from harness.cli.terminal.output import announce, complain
 from harness.errors import LedgerError
-from harness.library.defaults import EXPORT
+from harness.library import EXPORT
 
 
 class TransferFormat(StrEnum):
     """What ``export`` writes."""
 
     JSONL = "jsonl"
+    BUNDLE = "bundle"
     CSV = "csv"
 
 
@@ -28,7 +29,11 @@ def export(
     results: options.Results = options.DEFAULT_RESULTS,
     to: Annotated[Path | None, typer.Option(help="Folder for the files; by default export/ beside the ledger.")] = None,
     format: Annotated[
-        TransferFormat, typer.Option(help="jsonl: a file for each run, to import again. csv: tables to analyse.")
+        TransferFormat,
+        typer.Option(
+            help="jsonl: a file for each run, to import again. bundle: one small file of runs on tables, likewise. "
+            "csv: tables to analyse."
+        ),
     ] = TransferFormat.JSONL,
 ) -> None:
     """Write runs as files: whole, to publish them or to import them elsewhere, or as tables for analysis."""
@@ -39,7 +44,7 @@ def export(
     with counting("export") as watch:
         files = write(results, to, runs=names, format=format.value, watch=watch)
     folder = results / EXPORT if to is None else to
-    if format is TransferFormat.CSV:
+    if format is not TransferFormat.JSONL:
         announce(f"{', '.join(path.name for path in files)} in {folder}")
     else:
         announce(f"{_counted(len(files))} in {folder}")

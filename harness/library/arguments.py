@@ -60,13 +60,15 @@ ResultsLike = str | os.PathLike[str] | Kept
 """A results folder, or what came out of one."""
 
 
-def racers(given: SearcherLike | Iterable[SearcherLike], *, children: int) -> list[Racer]:
-    """The searchers of a race, checked and with all of their settings.
+def racers(given: SearcherLike | Iterable[SearcherLike], searched: Space, *, children: int) -> list[Racer]:
+    """The searchers of a race, checked and with all of their settings; ``"all"`` for everybody that takes the space.
 
     Raises:
         RegistryError: one is unknown or has no name, none is given, or one is given twice.
         SettingError: a setting is unknown or its value bad.
     """
+    if given == "all":
+        given = Racer.every(searched)
     several = [given] if isinstance(given, str | tuple) or callable(given) else _listed(given, "searchers")
     found = [_racer(each, children=children) for each in several]
     hint = 'Name some, such as ["rl", "gp", "random"]'

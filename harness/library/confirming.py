@@ -13,14 +13,13 @@ from harness.board.rules.plan import planned
 from harness.board.searches.judging import comparables
 from harness.contracts import CPU, Candidate, Dataset, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, check_range, message
-from harness.library import arguments
+from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments
 from harness.library.arguments import CandidateLike, ProtocolLike, ResultsLike, SeedsLike
 from harness.library.boards import Board, RulesBoard, rules_boards
-from harness.library.defaults import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader
 from harness.race.racing import Follow
 from harness.race.store.ledger import Ledger
 
@@ -129,7 +128,7 @@ def retrained(
     device: str,
     announce: Announce,
     follow: Follow,
-) -> list[RunHeader]:
+) -> list[ConfirmationHeader]:
     """Retrain, as ``confirm`` does, going on with what the store holds; its arguments are ``confirm``'s.
 
     Returns:

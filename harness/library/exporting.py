@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.csv_tables import tables
+from harness.board.tables import bundle
 from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
 from harness.files import write_whole
-from harness.library import arguments
+from harness.library import EXPORT, arguments
 from harness.library.arguments import ResultsLike
-from harness.library.defaults import EXPORT
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
 from harness.race.store.archive_reading import decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import RunRow
 
-FORMATS = ("jsonl", "csv")
+FORMATS = ("jsonl", "csv", "bundle")
 Watch = Callable[[int, int], None]
 
 
@@ -37,14 +37,15 @@ def export(
         results: the results folder, or the board that a race returned, whose folder is then meant.
         to: folder for the files; None for ``export`` in the results folder.
         runs: names, as ``harness runs`` lists them; none for all.
-        format: ``jsonl`` for a file a run, which ``import_runs`` and ``load`` read; ``csv`` for four tables.
+        format: ``jsonl`` for a file a run, which ``import_runs`` and ``load`` read; ``bundle`` for one small file of
+            finished runs on tables, which they read, too; ``csv`` for four tables.
         watch: hears how many runs are read, of how many.
 
     Returns:
         The files.
 
     Raises:
-        LedgerError: there is no store, or it has no such run.
+        LedgerError: there is no store, or it has no such run, or a bundle cannot hold one.
         HarnessError: a file cannot be written.
 
     Example:
@@ -63,6 +64,8 @@ def export(
         archives = _read(ledger, _chosen(ledger.rows(), tuple(runs), folder), watch)
         if format == "csv":
             return [_written(place / name, content) for name, content in tables(archives).items()]
+        if format == "bundle":
+            return [_written(place / f"{folder.resolve().name}{bundle.SUFFIX}", bundle.encode(archives))]
         found: list[Path] = []
         names: set[str] = set()
         for archive in archives:
@@ -123,14 +126,26 @@ def import_runs(
     with ExitStack() as stack:
         for number, path in enumerate(paths, 1):
             try:
-                archive = decode(path)
-                ledger = ledger or stack.enter_context(Ledger.open(place))
-                fresh = ledger.adopt(archive)
-                taken, held = taken + fresh, held + (not fresh)
+                for archive in archives_in(path):
+                    ledger = ledger or stack.enter_context(Ledger.open(place))
+                    fresh = ledger.adopt(archive)
+                    taken, held = taken + fresh, held + (not fresh)
             except HarnessError as error:
                 refused.append(error)
             watch(number, len(paths))
     return Imported(taken, held, tuple(refused))
+
+
+def archives_in(path: Path) -> Iterator[Archive]:
+    """The runs of a file: one, or those of a bundle.
+
+    Raises:
+        LedgerError: it cannot be read, or is not what we wrote.
+    """
+    if path.name.endswith(bundle.SUFFIX):
+        yield from (course.archive for course in bundle.decode(path))
+    else:
+        yield decode(path)
 
 
 def files(source: Path) -> list[Path]:
@@ -149,7 +164,8 @@ def files(source: Path) -> list[Path]:
 
 def files_in(folder: Path) -> list[Path]:
     """The exported runs that a folder holds, by name."""
-    return sorted([*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{SUFFIX}{COMPRESSED}")])
+    endings = (SUFFIX, SUFFIX + COMPRESSED, bundle.SUFFIX)
+    return sorted(path for ending in endings for path in folder.glob(f"*{ending}"))
 
 
 def _chosen(rows: Sequence[RunRow], names: Sequence[str], results: Path) -> list[RunRow]:

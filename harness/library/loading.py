@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from harness.board.statistics import area, best_so_far
+from harness.board.tables.bundle import SUFFIX, decode
 from harness.board.wording import formula
 from harness.contracts import Outcome, Status
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.boards import Board, RulesBoard, boards, boards_of, rules_boards, rules_boards_of
 from harness.library.columns import Columns
-from harness.library.exporting import files_in
+from harness.library.exporting import archives_in, files_in
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
-from harness.race.runs import RunRecord
+from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.runs import Judged, RunRecord
 from harness.race.store.archive import Archive
-from harness.race.store.archive_reading import decode
 from harness.race.store.ledger import Ledger
 
 # fmt: off
@@ -132,20 +132,26 @@ class Loaded:
         """The boards of confirmed rules, as ``harness leaderboard --rules`` numbers them."""
         if self._files is None:
             return rules_boards(self.results)
-        confirmations = [each for each in self._records if each.header.confirmation is not None]
+        confirmations = [
+            each
+            for each in self._records
+            if isinstance(each, RunRecord) and isinstance(each.header, ConfirmationHeader)
+        ]
         return rules_boards_of(self._records, confirmations, self.results)
 
     @cached_property
     def archives(self) -> tuple[Archive, ...]:
         """Every run with all that is stored of it, in the order begun."""
         if self._files is not None:
-            read = [decode(path) for path in self._files]
+            read = [archive for path in self._files for archive in archives_in(path)]
             return tuple(sorted(read, key=lambda each: (each.started, each.header.identity)))
         with Ledger.read(self.results) as ledger:
             return tuple(ledger.archive(row.identity) for row in ledger.rows())
 
     @cached_property
-    def _records(self) -> list[RunRecord]:
+    def _records(self) -> list[Judged]:
+        if "archives" not in vars(self) and self._files and all(path.name.endswith(SUFFIX) for path in self._files):
+            return [course.results for path in self._files for course in decode(path)]  # without building every trial
         return [_record(each) for each in self.archives]
 
     def __repr__(self) -> str:
@@ -174,20 +180,13 @@ def _run(each: Archive) -> Sequence[object]:
         curve = best_so_far(scores, children=header.budget.children, chance=header.protocol.chance)
         best, below = float(curve[-1]), area(curve)
     return (
-        *(header.name, header.identity, header.comparable, kind_of(header), header.searcher, header.searcher_version),
+        *(header.name, header.identity, header.comparable, header.kind, header.searcher, header.searcher_version),
         *(json.dumps(dict(header.settings), sort_keys=True), header.seed, header.space.describe()),
         *(header.protocol.name, header.protocol.version, header.protocol.hash, header.data, header.data_fingerprint),
         *(header.environment_hash, header.child_seed, header.budget.children),
         *(each.state.value, each.started, each.seconds),
         *(len(done), len(scores), len(done) - len(scores), best, below),
     )
-
-
-def kind_of(header: RunHeader) -> str:
-    """What a run is for."""
-    if header.confirmation is not None:
-        return "confirmation"
-    return "search" if header.table is None else "table"
 
 
 def _trials(each: Archive) -> Iterator[Sequence[object]]:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, TaskProtocol
-from harness.library import arguments
+from harness.library import CHILDREN, SEEDS, arguments
 from harness.library.arguments import ProtocolLike, ResultsLike, SearcherLike, SeedsLike, SpaceLike
 from harness.library.boards import Board, boards
-from harness.library.defaults import CHILDREN, SEEDS
 from harness.library.following import followed
 from harness.output import announce
 from harness.race.active_run import Stopped
@@ -48,7 +47,8 @@ def race(
 
     Args:
         searchers: each a name (``"gp"``), a name with settings (``"gp:population=50"`` or ``("gp", {"population":
-            50})``), or a factory; ``harness ls searchers`` lists the names.
+            50})``), or a factory; ``harness ls searchers`` lists the names, and ``"all"`` are those that take the
+            space.
         space: what is searched: a ``Space``, an edition's name, or the arguments of ``Space.of``; None for the space of
             the protocol's table, or for two blocks of ``icml2017`` where it has no table.
         protocol: how a rule is scored: a name from ``harness ls protocols``, or a ``TaskProtocol``.
@@ -84,11 +84,12 @@ def race(
         True
     """
     budget = arguments.budget(children, proposals)
-    racers = arguments.racers(searchers, children=budget.children)
-    slots = arguments.workers(workers, device=device)
     scoring = arguments.protocol(protocol)
+    searched = arguments.space(space, scoring)
+    racers = arguments.racers(searchers, searched, children=budget.children)
+    slots = arguments.workers(workers, device=device)
     setup = Setup(
-        space=arguments.space(space, scoring),
+        space=searched,
         protocol=scoring,
         budget=budget,
         seeds=arguments.seeds(seeds),

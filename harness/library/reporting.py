@@ -13,9 +13,8 @@ from harness.board.report.document import report as compose
 from harness.board.report.lineage import lineage
 from harness.board.report.page import render
 from harness.files import check_place, unicode_text, write_whole
-from harness.library import arguments
+from harness.library import REPORT, arguments
 from harness.library.arguments import ResultsLike
-from harness.library.defaults import REPORT
 from harness.race.store.ledger import Ledger
 
 Watch = Callable[[int, int], None]
@@ -79,7 +78,7 @@ def report(
     path = folder / REPORT if to is None else Path(to)
     with Ledger.read(folder) as ledger:
         check_place(path)
-        with counting("reading the store"):
+        with counting("reading the ledger"):
             store = ledger.judged()
             records = chosen(store, board=board)
             seen = sightings(records)

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.contracts import CPU, Dataset, Outcome, TaskProtocol
-from harness.errors import SettingError, check_choice
+from harness.contracts import CPU, Dataset, Outcome, Status, TaskProtocol
+from harness.errors import SettingError, SpaceError, check_choice, message
 from harness.library import arguments
 from harness.library.arguments import ProtocolLike, RuleLike
 from harness.machine import check_device
@@ -86,11 +86,19 @@ class Scorer:
             seed: of a run: a run with it trains this very child.
             child_seed: of the child itself, instead.
             watch: hears how far the child is, as (examples, of how many), of tasks that tell it.
+
+        Raises:
+            SpaceError: the protocol looks outcomes up, and its table does not hold the rule.
         """
         parsed, (chosen,) = arguments.rule(rule), arguments.seeds([seed])
         start = protocols.child_seed(chosen, self.protocol) if child_seed is None else child_seed
         self._watch = watch
         (outcome,) = train(self._task, [parsed], seed=start)
+        if (space := self.protocol.tabled) and outcome.status is Status.ERROR:
+            what, hint = f"rule {parsed.infix}", "Choose a protocol that trains children, such as quick"
+            raise SpaceError(
+                message(what, expected=f"a function of {space.describe()}", got=outcome.message, hint=hint)
+            )
         return outcome
 
 

@@ -216,7 +216,7 @@ def conditions_held(
     of_data = [record for record in alike if data == "auto" or protocol.inputs == "none" or _named(record, data)]
     useful = [record for record in of_data if record.header.seed in set(seeds)]
     if not useful:
-        expected = f"evaluations in the store of seed {_listed(seeds)}"
+        expected = f"evaluations in the ledger of seed {_listed(seeds)}"
         if not alike:
             got = "none by this protocol"
         elif not of_data:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.contracts import Candidate, Outcome, Trial
+from harness.limits import Count
 
 
 class Source(StrEnum):
@@ -30,12 +31,12 @@ class Entry:
         outcome: what it earned; None while it is pending.
     """
 
-    index: int
+    index: Count
     rule: Candidate
     key: str
     source: Source
-    asked: int
-    told: int | None = None
+    asked: Count
+    told: Count | None = None
     outcome: Outcome | None = None
 
     @property

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from harness.candidates import NamedOptimizer, names_optimizer
 from harness.contracts import Candidate, Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
+from harness.limits import Count, Label
 from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
@@ -34,7 +37,7 @@ class Confirmation:
 
     rules: tuple[str, ...]
     searched: str = ""
-    nominated: str = ""
+    nominated: Label = ""
 
     @property
     def noun(self) -> str:
@@ -43,14 +46,15 @@ class Confirmation:
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: they would keep the hashes from being cached
-class RunHeader:
-    """Everything that a run's scores depend on (law 5).
+class RunHeader(ABC):
+    """Everything that a run's scores depend on (law 5): what the headers of all kinds of run pin.
 
     ``identity`` says which run it is: the same command gives the same identity and so goes on with the same run.
     ``comparable`` says what it may be ranked with. ``environment`` is pinned beside them: a run is not resumed under
     another one. ``provenance`` is written down for the reader alone.
 
     Attributes:
+        kind: what the run is for; of a kind with a field of its own, the field's name.
         searcher: registry name, or ``module:attribute``.
         searcher_version: the factory's version.
         settings: the searcher's settings, by name.
@@ -63,24 +67,21 @@ class RunHeader:
         asynchronous: results told as they finish, not as asked.
         environment: task version, library versions, device, threads.
         provenance: versions of harness, Python and libraries, commit, hardware, command line.
-        confirmation: the rules to retrain; None for a search.
-        table: name of the table of outcomes that the run fills, its seed being the replicate; None for all others.
     """
 
-    searcher: str
+    kind: ClassVar[str]
+    searcher: Label
     searcher_version: int
     settings: Mapping[str, Value]
     space: Space
     protocol: TaskProtocol
-    data: str
-    data_fingerprint: str
+    data: Label
+    data_fingerprint: Label
     budget: Budget
-    seed: int
+    seed: Count
     asynchronous: bool
     environment: Mapping[str, str]
     provenance: Mapping[str, str]
-    confirmation: Confirmation | None = None
-    table: str | None = None
 
     @cached_property
     def comparable(self) -> str:
@@ -105,13 +106,13 @@ class RunHeader:
                 "seed": self.seed,
                 "async": self.asynchronous,
             }
-            | self._kind
+            | self._own
         )
 
     @cached_property
     def child_seed(self) -> int:
-        """The seed that every child of the run trains from, fresh in a confirmation and in a table."""
-        return child_seed(self.seed, self.protocol, fresh=self.confirmation is not None, table=self.table)
+        """The seed that every child of the run trains from."""
+        return child_seed(self.seed, self.protocol)
 
     @cached_property
     def environment_hash(self) -> str:
@@ -121,19 +122,12 @@ class RunHeader:
     @property
     def searches(self) -> bool:
         """Whether it is a search: boards rank nothing else."""
-        return self.confirmation is None and self.table is None
+        return isinstance(self, SearchHeader)
 
     @property
-    def _kind(self) -> dict[str, object]:
-        """What a search's header lacks, which stays what it was before there were other kinds of run."""
-        if self.table is not None:
-            return {"table": self.table}
-        if self.confirmation is None:
-            return {}
-        fields = dataclasses.asdict(self.confirmation)
-        if not self.confirmation.nominated:
-            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
-        return {"confirmation": fields}
+    @abstractmethod
+    def _own(self) -> dict[str, object]:
+        """What its record has beyond the pins."""
 
     def check(self, rule: Candidate) -> None:
         """Raise unless the run may train a candidate: a rule of its space, or one of those that it confirms.
@@ -142,22 +136,10 @@ class RunHeader:
             SpaceError: it may not.
             RuleSyntaxError: it is to be confirmed and no rule: of another version of the language, not even in shape.
         """
-        if self.confirmation is None:
-            if not isinstance(rule, Rule):
-                hint = "Confirm other optimizers with `harness confirm --candidate`"
-                raise SpaceError(message("proposal", expected="a rule of the space", got=rule, hint=hint))
-            self.space.check(rule)
-            return
-        if str(rule) not in self.confirmation.rules:
-            hint = "Propose these alone"
-            raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
         if not isinstance(rule, Rule):
-            NamedOptimizer.read(str(rule))
-        elif not self.in_our_language:
-            check_shape(rule)
-        elif Rule.parse(str(rule)) != rule:
-            hint = "Write op1 op2 u1 u2 binary for each block"
-            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+            hint = "Confirm other optimizers with `harness confirm --candidate`"
+            raise SpaceError(message("proposal", expected="a rule of the space", got=rule, hint=hint))
+        self.space.check(rule)
 
     @property
     def in_our_language(self) -> bool:
@@ -177,7 +159,7 @@ class RunHeader:
 
     def to_json(self) -> str:
         """The header as canonical JSON."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(RunHeader)}
         fields |= {
             "settings": dict(self.settings),
             "space": self.space.spec(),
@@ -186,12 +168,10 @@ class RunHeader:
             "environment": dict(self.environment),
             "provenance": dict(self.provenance),
         }
-        del fields["confirmation"], fields["table"]
-        fields |= self._kind
-        return json.dumps(fields, sort_keys=True)
+        return json.dumps(fields | self._own, sort_keys=True)
 
-    @classmethod
-    def from_json(cls, text: str) -> RunHeader:
+    @staticmethod
+    def from_json(text: str) -> RunHeader:
         """Read what ``to_json`` wrote.
 
         Raises:
@@ -209,11 +189,84 @@ class RunHeader:
                 fields["confirmation"] = Confirmation(
                     tuple(confirmed["rules"]), confirmed["searched"], confirmed.get("nominated", "")
                 )
-            return cls(**fields)
+            return kind_of(fields)(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(
-                message("run header", expected="the JSON that a run wrote", got=text, hint="The store may be damaged")
+                message("run header", expected="the JSON that a run wrote", got=text, hint="The ledger may be damaged")
             ) from cause
+
+
+class SearchHeader(RunHeader):
+    """What pins a search: boards rank nothing else."""
+
+    kind = "search"
+
+    @property
+    def _own(self) -> dict[str, object]:
+        return {}  # a search's record stays what it was before there were other kinds of run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmationHeader(RunHeader):
+    """What pins a confirmation.
+
+    Attributes:
+        confirmation: the rules to retrain.
+    """
+
+    kind = "confirmation"
+    confirmation: Confirmation
+
+    @cached_property
+    def child_seed(self) -> int:
+        """The seed that every child of the run trains from, which no search has seen."""
+        return child_seed(self.seed, self.protocol, fresh=True)
+
+    @property
+    def _own(self) -> dict[str, object]:
+        fields = dataclasses.asdict(self.confirmation)
+        if not self.confirmation.nominated:
+            del fields["nominated"]  # a confirmation's record stays what it was before there were several ways
+        return {"confirmation": fields}
+
+    def check(self, rule: Candidate) -> None:
+        """Raise unless a candidate is one of those that the run confirms, as ``RunHeader.check`` says."""
+        if str(rule) not in self.confirmation.rules:
+            hint = "Propose these alone"
+            raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
+        if not isinstance(rule, Rule):
+            NamedOptimizer.read(str(rule))
+        elif not self.in_our_language:
+            check_shape(rule)
+        elif Rule.parse(str(rule)) != rule:
+            hint = "Write op1 op2 u1 u2 binary for each block"
+            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableHeader(RunHeader):
+    """What pins a run that fills a table of outcomes, its seed being the replicate.
+
+    Attributes:
+        table: the table's name.
+    """
+
+    kind = "table"
+    table: Label
+
+    @cached_property
+    def child_seed(self) -> int:
+        """The seed that every child of the run trains from, of the table's replicate."""
+        return child_seed(self.seed, self.protocol, table=self.table)
+
+    @property
+    def _own(self) -> dict[str, object]:
+        return {"table": self.table}
+
+
+def kind_of(fields: Mapping[str, object]) -> type[RunHeader]:
+    """Which kind of run a header's record pins, by the field that this kind alone has."""
+    return next((kind for kind in (ConfirmationHeader, TableHeader) if kind.kind in fields), SearchHeader)
 
 
 def _digest(content: Mapping[str, object]) -> str:

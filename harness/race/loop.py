@@ -158,7 +158,7 @@ def _replay(active: ActiveRun) -> None:
                 raise active.differs("a proposal" if step in asks else "none left", rules[0] if rules else "none left")
             active.place(rules, asked=step)
         else:
-            hint = "The store is damaged: restore a copy"
+            hint = "The ledger is damaged: restore a copy"
             what = f"run {active.header.name}"
             raise LedgerError(message(what, expected=f"a record of step {step}", got="none", hint=hint))
         active.tick()

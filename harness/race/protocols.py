@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.contracts import ACCURACY, SCORE, ChildProtocol, Metric, NamedProtocol, TaskProtocol
 from harness.errors import HarnessError, ProtocolError, check_range, message
+from harness.limits import Positive
 from harness.registry import BUILT_IN, Kind, as_protocol, entries, load
 from harness.seeds import derive_seed
 
@@ -175,8 +176,8 @@ class Budget:
         ProtocolError: one of them is out of range.
     """
 
-    children: int
-    proposals: int
+    children: Positive
+    proposals: Positive
 
     def __post_init__(self) -> None:
         check_range("children", self.children, least=1, most=MOST_CHILDREN, error=ProtocolError)

@@ -24,7 +24,7 @@ from harness.race.conditions import (
     prepared,
 )
 from harness.race.engines.engine import Engine
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocols import REFERENCE, Budget
@@ -32,7 +32,7 @@ from harness.race.provenance import provenance
 from harness.race.runs import RunState
 from harness.race.startup import RECORD, count, fitted, stated
 from harness.race.store.ledger import Ledger
-from harness.registry import Kind, check_call, load
+from harness.registry import Kind, check_call, entries, load
 from harness.settings import Value, check, parse
 from harness.space.grammar import Space
 
@@ -114,6 +114,14 @@ class Racer:
         check_call(Kind.SEARCHER, name, factory, None, seed=0, **whole)
         return cls(name, factory, whole)
 
+    @staticmethod
+    def every(space: Space) -> list[str]:
+        """The names of all registered searchers that take a space of that size."""
+        size = space.size()
+        return [
+            name for name in entries(Kind.SEARCHER) if size <= getattr(load(Kind.SEARCHER, name), "most_strings", size)
+        ]
+
     def startup(self, children: int) -> int | None:
         """How many children of a budget its start-up takes; None if it does not say."""
         return count(self.factory, self.settings, children=children)
@@ -126,10 +134,10 @@ class Racer:
         """
         return self.factory(space, seed=seed, **self.settings)
 
-    def header(self, seed: int, setup: Setup, conditions: Conditions) -> RunHeader:
+    def header(self, seed: int, setup: Setup, conditions: Conditions) -> SearchHeader:
         """What pins its run on a seed."""
         startup = self.startup(setup.budget.children)
-        return RunHeader(
+        return SearchHeader(
             searcher=self.name,
             searcher_version=getattr(self.factory, "version", 1),
             settings=self.settings,
@@ -280,7 +288,7 @@ def _replaying(racers: Sequence[Racer], setup: Setup, ledger: Ledger, announce: 
     chosen = next((each for each in held if each.environment in begun), held[0])
     if len(held) > 1:
         names = ", ".join(f"{name} {value}" for name, value in sorted(chosen.environment.items()))
-        announce(f"The store has evaluations of {len(held)} environments; those of {names} are replayed")
+        announce(f"The ledger has evaluations of {len(held)} environments; those of {names} are replayed")
     return Replaying(chosen, ledger)
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError, create_model
 
-from harness.contracts import Outcome, Status, TaskProtocol
+from harness.contracts import YOUNGER, ChildProtocol, Metric, Outcome, Status, TaskProtocol
 from harness.files import unicode_text
-from harness.metrics import FORMULAS
-
-MOST_EXAMPLES = 2**63 - 1  # what SQLite holds
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Positive = Annotated[int, Field(ge=1, lt=2**63)]
-Score = Annotated[float, Field(ge=0, le=1)]
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$")]  # one line, fit to be shown
-Short = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029|]{1,40}$")]  # the head of a column
+from harness.limits import MOST_COUNTED
 
 
 def _finite(value: JsonValue) -> JsonValue:
@@ -35,36 +29,39 @@ class Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class MetricSpec(Part):
-    """``Metric``."""
+def record(kind: type, base: type[Part] = Part, *, optional: Collection[str] = (), **given: Any) -> type[Part]:
+    """The schema of what a dataclass is written down as: all its fields, of the kinds that it declares.
 
-    name: Short
-    unit: Short | Literal[""]
-    score: Literal["", *FORMULAS]  # type: ignore[valid-type]
-
-
-class ProtocolSpec(Part):
-    """``TaskProtocol.spec()``: the head, and whatever numbers the task has.
-
-    The counts that a task need not have mean the same wherever it has them: boards read the first two.
+    Args:
+        kind: the dataclass.
+        base: what is written down besides.
+        optional: fields that a record may lack.
+        given: the kinds of those fields that are written down otherwise, None for one that is not.
     """
+    kinds = get_type_hints(kind, include_extras=True)
+    kinds = {field.name: kinds[field.name] for field in dataclasses.fields(kind)} | given
+    fields = {name: (each, None if name in optional else ...) for name, each in kinds.items() if each is not None}
+    made: type[Part] = create_model(kind.__name__, __base__=base, **fields)  # type: ignore[call-overload]
+    return made
+
+
+class _Numbers(Part):
+    """Whatever numbers a task has."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[JsonValue, AfterValidator(_finite)]]
 
-    name: Label
-    version: int
-    task: Label
-    inputs: Label
-    metric: MetricSpec | None = None
-    learning_rates: Annotated[list[float], Field(min_length=1)]
-    epochs: Positive
-    chance: Score
-    rungs: list[float] = []
-    stops_below: Score = 0.0
-    train_examples: Count = 0
-    validation_examples: Count = 0
-    batch_size: Positive = 1
+
+COUNTS = ("train_examples", "validation_examples", "batch_size")
+"""Numbers that a task need not have, but mean the same wherever it has them: boards read the first two."""
+
+ProtocolSpec = record(
+    TaskProtocol,
+    _Numbers,
+    optional=(*YOUNGER, *COUNTS),
+    metric=record(Metric) | None,
+    **{name: get_type_hints(ChildProtocol, include_extras=True)[name] for name in COUNTS},
+)
 
 
 def told(error: ValidationError) -> tuple[str, str]:
@@ -79,6 +76,10 @@ def told(error: ValidationError) -> tuple[str, str]:
             return f"a field {where}", "none"
         case "extra_forbidden":
             return f"no field {where}", "one"
+        case "string_pattern_mismatch":
+            return f"one short line of text in {where}", repr(first["input"])
+        case "too_short":
+            return f"at least one in {where}", "none"
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{expected} in {where}", repr(first["input"])
 
@@ -111,7 +112,7 @@ def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
     numbers = [plain.seconds, plain.learning_rate or 0.0, *(rate for rate, _ in plain.sweep)]
     if not all(map(math.isfinite, numbers)):
         return _failure(protocol, "the task gave a learning rate or time that is not finite")
-    if not 0 <= plain.examples <= MOST_EXAMPLES:
+    if not 0 <= plain.examples <= MOST_COUNTED:
         return _failure(protocol, "the task gave a count of examples below 0 or above 2^63 - 1")
     if plain.status is Status.OK and plain.learning_rate not in protocol.learning_rates:
         given = "no learning rate" if plain.learning_rate is None else f"a learning rate of {plain.learning_rate}"

@@ -3,7 +3,7 @@
 There is a kernel for each primitive of ``harness.space.word``; words are written out in primitives before. Every kernel
 has one signature, ``kernel(bucket, arguments, owned)``: an argument that is ``owned`` is a temporary that nobody reads
 again, and its memory may take the result. Other arguments are never written to. All arithmetic but that on what is
-drawn at random goes through ``Bucket.apply``, so that ``optimizer.tape`` can write it down instead.
+drawn at random goes through ``Bucket.apply``, so that ``optimizer.stacked.calls`` can write it down instead.
 """
 
 from __future__ import annotations

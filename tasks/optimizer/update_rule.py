@@ -8,8 +8,7 @@
 
 What is executed is the canonical form, so rules with one key train bit-identically, and a branch nobody needs costs
 nothing. All arithmetic runs as ``torch._foreach`` operations over a parameter group at once
-(``optimizer.program``); on a processor, large groups are taken one piece of a parameter after another
-(``optimizer.tape``), to the same bits.
+(``optimizer.program``); on a processor, a large group is taken piece by piece (``optimizer.pieces``), to the same bits.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
 from harness.tasks.optimizer.fusion import FusedStep
 from harness.tasks.optimizer.kernels import Bucket, descend
+from harness.tasks.optimizer.pieces import pieces
 from harness.tasks.optimizer.program import Program, compile_rule
 from harness.tasks.optimizer.settings import check_gradient, check_group, rule_named, seed_of
 from harness.tasks.optimizer.streams import STREAM, Streams
-from harness.tasks.optimizer.tape import Tape, playable, record
 from harness.tasks.optimizer.tensors import here, plain
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries stepped at once, on a processor, by each of torch's threads
@@ -230,7 +229,7 @@ class RuleOptimizer(Optimizer):
         )
 
     def _step_plainly(self, bucket: Bucket, rate: float | Tensor) -> None:
-        """Take the step by one operation of torch after another, over large parameters piece by piece."""
+        """Take the step by one operation of torch after another, piece by piece unless it draws at random."""
         if isinstance(rate, Tensor):
             _descend_stacked(bucket, self._program.run(bucket), rate)
             return
@@ -238,17 +237,8 @@ class RuleOptimizer(Optimizer):
             self._program.run(bucket)
             return
         entries = torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size()
-        played = [] if self._program.random else playable(bucket, entries=entries)
-        tapes: dict[int, Tape] = {}  # by how many gradients the parameter has seen
-        for place in played:
-            count = bucket.steps[place] if bucket.steps else 0
-            if count not in tapes:
-                tapes[count] = record(self._program, bucket.only([place]), rate=rate)
-            tapes[count].play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=entries)
-        rest = [place for place in range(len(bucket.params)) if place not in played]
-        if rest:
-            others = bucket.only(rest) if played else bucket
-            descend(others, self._program.run(others), rate)
+        for piece in [bucket] if self._program.random else pieces(bucket, entries=entries):
+            descend(piece, self._program.run(piece), rate)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as every torch optimizer gives it; that of parameters says where the random streams stand."""

@@ -32,7 +32,7 @@ from harness.library.live import Live
 from harness.race.engines.engine import Engine, TaskSpec
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
@@ -129,7 +129,7 @@ class TogetherEngine(InlineEngine):
 
 
 def header(searcher: str, task: TaskSpec, children: int, *, asynchronous: bool = False) -> RunHeader:
-    return RunHeader(
+    return SearchHeader(
         searcher=searcher,
         searcher_version=1,
         settings={},

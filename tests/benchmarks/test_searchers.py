@@ -32,6 +32,7 @@ YARDSTICKS = {  # a rule, two to three times what was measured; tpe's are Optuna
     "random-plain": 0.07,
     "gp": 0.6,
     "evolution": 0.3,
+    "hill-climbing": 0.3,
     "rl": 5.0,
     "rl+gp": 1.5,
 }

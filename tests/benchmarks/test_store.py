@@ -30,7 +30,7 @@ from harness.board.tables.opening import opened
 from harness.cli.main import app
 from harness.contracts import Outcome, Rule, Status, TaskProtocol
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.race.store import sqlite
 from harness.race.store.ledger import FILE_NAME, Ledger
@@ -57,7 +57,7 @@ COMMITS_A_TRIAL = 1.0 + 2.0 / BATCH  # one for each child that ends, one for a b
 
 
 def header(searcher: str, seed: int, children: int, protocol: TaskProtocol = QUICK) -> RunHeader:
-    return RunHeader(
+    return SearchHeader(
         searcher=searcher,
         searcher_version=1,
         settings={},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.board.rules.known import CONFIRMER, candidate
 from harness.contracts import Outcome, Status, Trial
-from harness.race.header import Confirmation, RunHeader
+from harness.race.header import Confirmation, ConfirmationHeader, RunHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunRecord, RunState
 
@@ -47,14 +48,9 @@ def confirmed(
     rules = [candidate(text) for text in scores]
     fields = {"state": RunState.FINISHED, "active": False, "started": 5.0, "seconds": 60.0}
     fields |= {name: changes.pop(name) for name in list(changes) if name in fields}
-    made = replace(
-        base,
-        searcher=CONFIRMER,
-        settings={},
-        budget=Budget(len(rules), len(rules)),
-        confirmation=Confirmation(tuple(map(str, rules)), searched),
-        **changes,  # type: ignore[arg-type]
-    )
+    pins = {pin.name: getattr(base, pin.name) for pin in dataclasses.fields(RunHeader)}
+    pins |= {"searcher": CONFIRMER, "settings": {}, "budget": Budget(len(rules), len(rules))} | changes
+    made = ConfirmationHeader(confirmation=Confirmation(tuple(map(str, rules)), searched), **pins)
     records = []
     for seed in range(len(next(iter(scores.values())))):
         trials = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.race.header import RunHeader
+from harness.race.header import SearchHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunRecord, RunState
 from harness.space.grammar import Space
@@ -18,7 +18,7 @@ from harness.tasks.child.protocols import QUICK
 
 sys.path.append(str(Path(__file__).parent))  # for ``confirming``, which several tests share
 
-HEADER = RunHeader(
+HEADER = SearchHeader(
     searcher="random",
     searcher_version=1,
     settings={},

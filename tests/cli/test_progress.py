@@ -77,7 +77,7 @@ def test_a_report_tells_of_every_step(calls: Calls, tmp_path: Path) -> None:
     assert set(calls) == {"judging the runs", "judging the rules"}
     calls.clear()
     invoke("report", "--results", str(tmp_path))
-    assert list(calls) == ["reading the store", "replaying searches, proposals", "drawing the report"]
+    assert list(calls) == ["reading the ledger", "replaying searches, proposals", "drawing the report"]
     replayed = calls["replaying searches, proposals"]
     assert rises_to_its_total(replayed)
     assert len(replayed) > 2  # more than one for each run: one run may take long

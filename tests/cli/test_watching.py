@@ -17,7 +17,7 @@ from harness.cli.terminal import watching
 from harness.cli.terminal.watching import QUIET_SECONDS, View, watch
 from harness.race.engines.engine import TaskSpec
 from harness.race.engines.inline import InlineEngine
-from harness.race.header import RunHeader
+from harness.race.header import SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocols import Budget
@@ -94,7 +94,7 @@ def test_what_is_drawn_is_what_is_printed() -> None:
 
 def test_on_a_terminal_it_follows_a_run_and_leaves_the_board_behind(tmp_path: Path) -> None:
     """A run in this process; the command on a pseudo-terminal is to see it at work, and be stopped by Ctrl-C."""
-    header = RunHeader(
+    header = SearchHeader(
         searcher="random",
         searcher_version=1,
         settings={},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.contracts import ChildProtocol, Outcome, Rule, Status
 from harness.errors import LedgerError
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import SearchHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.race.store.archive import Archive, encode
@@ -80,7 +80,7 @@ def archives(draw: st.DrawFn) -> Archive:
         entry = Entry(index=index, rule=rule, key=rule.key, source=source, asked=asked, told=told, outcome=outcome)
         entries.append(entry)
         first.setdefault(rule.key, entry)
-    header = RunHeader(
+    header = SearchHeader(
         searcher=draw(labels),
         searcher_version=draw(st.integers(1, 99)),
         settings=draw(

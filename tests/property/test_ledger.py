@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from harness.contracts import Block, ChildProtocol, Outcome, Rule, Status
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.race.store import sqlite
@@ -65,7 +65,7 @@ entries = st.builds(
 
 
 def header(seed: int) -> RunHeader:
-    return RunHeader(
+    return SearchHeader(
         searcher="fake",
         searcher_version=1,
         settings={},

@@ -26,7 +26,7 @@ from harness.race.active_run import StopRequest
 from harness.race.engines.engine import Engine, TaskSpec
 from harness.race.engines.opening import open_engine
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, kind_of
 from harness.race.loop import search
 from harness.race.progress import RunSummary
 from harness.race.protocols import Budget
@@ -170,21 +170,21 @@ def swapped(rule: Rule) -> Rule:
 def header(
     children: int = 12, *, seed: int = 0, asynchronous: bool = False, proposals: int | None = None, **changes: object
 ) -> RunHeader:
-    made = RunHeader(
-        searcher="racing:Learner",
-        searcher_version=1,
-        settings={"batch": 3},
-        space=SPACE,
-        protocol=PROTOCOL,
-        data="none",
-        data_fingerprint="none",
-        budget=Budget.of(children) if proposals is None else Budget(children, proposals),
-        seed=seed,
-        asynchronous=asynchronous,
-        environment=ENVIRONMENT,
-        provenance={"harness": "test"},
-    )
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+    fields = {
+        "searcher": "racing:Learner",
+        "searcher_version": 1,
+        "settings": {"batch": 3},
+        "space": SPACE,
+        "protocol": PROTOCOL,
+        "data": "none",
+        "data_fingerprint": "none",
+        "budget": Budget.of(children) if proposals is None else Budget(children, proposals),
+        "seed": seed,
+        "asynchronous": asynchronous,
+        "environment": ENVIRONMENT,
+        "provenance": {"harness": "test"},
+    }
+    return kind_of(changes)(**fields | changes)  # type: ignore[arg-type]
 
 
 def spec() -> TaskSpec:

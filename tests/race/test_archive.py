@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -16,10 +17,11 @@ from racing import PINNED, completed, dump, entry, header, run
 
 from harness.board.rules.known import CONFIRMER
 from harness.board.searches.judging import boards
-from harness.contracts import Metric
+from harness.contracts import YOUNGER, Metric, Outcome, TaskProtocol
 from harness.errors import LedgerError
+from harness.race.entry import Entry
 from harness.race.header import Confirmation, RunHeader
-from harness.race.protocols import StoredProtocol
+from harness.race.protocols import Budget, StoredProtocol
 from harness.race.runs import RunState
 from harness.race.store import archive_reading
 from harness.race.store.archive import SCHEMA, Archive, encode, line
@@ -27,6 +29,7 @@ from harness.race.store.archive_reading import MOST_LINE_BYTES, decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import rule_from
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
+from harness.space.grammar import Space
 
 STORED_V1 = Path(__file__).parent.parent / "data" / "ledger_v1.sqlite"
 
@@ -244,7 +247,10 @@ SPOILED: dict[str, tuple[Callable[[list[dict]], object], str]] = {
         lambda lines: lines[0]["header"]["budget"].update(children=2**62, proposals=2**62),
         r"line 1: .*children: expected 1 to 10000000",
     ),
-    "a date beyond calendars": (lambda lines: lines[0].update(started=1e20), r"line 1: .*less than 253370764800"),
+    "a date beyond calendars": (
+        lambda lines: lines[0].update(started=1e20),
+        r"line 1: .*less than or equal to 253370764799",
+    ),
     "no learning rate": (lambda lines: lines[0]["header"]["protocol"].update(learning_rates=[]), r"line 1: .*_rates"),
     "no epoch": (lambda lines: lines[0]["header"]["protocol"].update(epochs=0), r"line 1: .*protocol.epochs"),
     "no batch": (lambda lines: lines[0]["header"]["protocol"].update(batch_size=0), r"line 1: .*protocol.batch_size"),
@@ -408,6 +414,31 @@ def test_other_ends_of_lines_are_the_same_content(tmp_path: Path) -> None:
     file.write_bytes(encode(ours).replace(b"\n", b"\r\n").replace(b'"asked": 0', b'"asked": 1', 1))
     with pytest.raises(LedgerError, match="line 2: "):
         decode(file)
+
+
+@pytest.mark.parametrize("kind", [Archive, RunHeader, Space, Budget, TaskProtocol, Entry, Outcome])
+def test_a_line_without_a_field_that_a_dataclass_declares_is_refused_by_name(
+    tmp_path: Path, lines: list[dict], kind: type
+) -> None:
+    """Fields of the dataclasses are the schema: a new one needs no second declaration."""
+    places = {
+        Archive: lines[0],
+        RunHeader: lines[0]["header"],
+        Space: lines[0]["header"]["space"],
+        Budget: lines[0]["header"]["budget"],
+        TaskProtocol: lines[0]["header"]["protocol"],
+        Entry: lines[2],
+        Outcome: lines[2]["outcome"],
+    }
+    held = places[kind]
+    names = [field.name for field in dataclasses.fields(kind) if field.name in held]
+    assert {field.name for field in dataclasses.fields(kind)} - set(names) <= {"entries", *YOUNGER}
+    for name in names:
+        value = held.pop(name)
+        (tmp_path / "run.jsonl").write_bytes(sealed(lines))
+        with pytest.raises(LedgerError, match=rf"line \d: expected a field ([\w.]+\.)?{name}, got none"):
+            decode(tmp_path / "run.jsonl")
+        held[name] = value
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

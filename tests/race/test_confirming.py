@@ -16,7 +16,7 @@ from harness.errors import LedgerError, SpaceError
 from harness.race.conditions import conditions_held
 from harness.race.engines.engine import TaskSpec, build_task
 from harness.race.entry import Source
-from harness.race.header import Confirmation, RunHeader
+from harness.race.header import Confirmation, RunHeader, SearchHeader
 from harness.race.protocols import Budget, child_seed
 from harness.race.runs import RunState
 from harness.race.store.archive import encode
@@ -81,17 +81,27 @@ def test_a_header_is_read_back_and_a_search_has_nothing_more_in_it() -> None:
     made = confirming(FEW, searched="abc")
     assert RunHeader.from_json(made.to_json()) == made
     assert "confirmation" not in json.loads(header().to_json())
-    assert RunHeader.from_json(header().to_json()).confirmation is None
+    assert type(RunHeader.from_json(header().to_json())) is SearchHeader
     broken = json.loads(made.to_json()) | {"confirmation": {"rules": 3}}
     with pytest.raises(LedgerError, match="run header"):
         RunHeader.from_json(json.dumps(broken))
+
+
+def test_a_header_is_of_one_kind_alone() -> None:
+    both = json.loads(confirming(FEW).to_json()) | {"table": "T"}
+    with pytest.raises(LedgerError, match="run header"):
+        RunHeader.from_json(json.dumps(both))
+    pins = {pin.name: getattr(header(), pin.name) for pin in dataclasses.fields(RunHeader)}
+    with pytest.raises(TypeError, match="abstract"):
+        RunHeader(**pins)
+    assert (SearchHeader(**pins), SearchHeader(**pins).kind) == (header(), "search")
 
 
 def test_who_nominated_and_which_rules_say_which_run_it_is() -> None:
     made = confirming(FEW)
     others = [confirming(FEW[:3]), confirming(FEW[::-1]), confirming(FEW, searched="abc"), confirming(FEW, seed=1)]
     assert len({each.identity for each in (made, *others)}) == 5
-    assert dataclasses.replace(made, confirmation=None).identity != made.identity
+    assert header(searcher=CONFIRMER, settings={}, budget=made.budget).identity != made.identity
     assert made.identity == confirming(FEW).identity
 
 

@@ -9,19 +9,19 @@ import pytest
 from harness.contracts import Explaining, Outcome, Status
 from harness.errors import ReplayError
 from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.origins import origins
 from harness.race.protocols import Budget, named
 from harness.registry import Kind, load
 from harness.space.grammar import Space
 
 CHILDREN = 30
-LEARNERS = ("rl", "gp", "evolution", "tpe", "rl+gp")
+LEARNERS = ("rl", "gp", "evolution", "hill-climbing", "tpe", "rl+gp")
 
 
 def raced(name: str) -> tuple[RunHeader, list[Entry], list[object]]:
     """A made-up run in which a rule's score is decided by its text, with the origins told at the time."""
-    header = RunHeader(
+    header = SearchHeader(
         searcher=name,
         searcher_version=1,
         settings={},
@@ -77,7 +77,7 @@ def test_parents_were_proposed_before_their_child_and_probabilities_are_probabil
             assert set(origin.parents) <= earlier
             assert origin.log_probability is None or origin.log_probability < 0
         bred = [origin for origin in found.values() if origin.parents]
-        assert bool(bred) == (name in ("gp", "evolution", "rl+gp"))
+        assert bool(bred) == (name in ("gp", "evolution", "hill-climbing", "rl+gp"))
         assert any(origin.log_probability is not None for origin in found.values()) == (name in ("rl", "rl+gp"))
 
 

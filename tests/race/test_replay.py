@@ -52,7 +52,7 @@ def test_what_the_store_lacks_is_refused_and_the_rest_is_kept(tmp_path: Path) ->
         replay(tmp_path, made, Scripted(script, batch=5))
     said = str(refused.value)
     assert said.count("\n") == 0
-    assert said.startswith(f"replay of rule {strange.infix} ({strange}): expected its evaluation in the store")
+    assert said.startswith(f"replay of rule {strange.infix} ({strange}): expected its evaluation in the ledger")
     assert "protocol fake v1, data none (none), seed 0" in said
     assert "nor of 1 more" in said
     assert "--evaluator train" in said

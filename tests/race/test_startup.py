@@ -10,14 +10,14 @@ import pytest
 from harness.contracts import Outcome, Rule, Status, Trial
 from harness.errors import SettingError
 from harness.race import startup
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.registry import BUILT_IN, Kind, load
 from harness.settings import Range, complete
 from harness.space.grammar import Space
 from harness.tasks.child.protocols import QUICK
 
-LEARNERS = ("rl", "gp", "evolution", "tpe", "rl+gp")
+LEARNERS = ("rl", "gp", "evolution", "hill-climbing", "tpe", "rl+gp")
 SPACE = Space.of(blocks=2)
 
 
@@ -36,7 +36,7 @@ class Silent:
 
 
 def header(**changes: object) -> RunHeader:
-    plain = RunHeader(
+    plain = SearchHeader(
         searcher="evolution",
         searcher_version=2,
         settings={},

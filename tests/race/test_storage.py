@@ -185,11 +185,11 @@ def truncated_store(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (text_file, "expected a store that this program wrote, got some other file. Move it away"),
+        (text_file, "expected one that this program wrote, got some other file. Move it away"),
         (empty_file, "got some other SQLite file, or an empty one. Move it away"),
         (foreign_store, "got some other SQLite file, or an empty one. Move it away"),
         (newer_store, f"got version {schema.VERSION + 1}, written by a newer harness. Upgrade this program"),
-        (truncated_store, "expected a sound store, got a damaged one"),
+        (truncated_store, "expected a sound one, got a damaged one"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

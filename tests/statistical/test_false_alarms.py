@@ -8,7 +8,7 @@ import pytest
 from harness.board.comparison import compare
 from harness.board.searches.judging import boards
 from harness.contracts import Status
-from harness.race.header import RunHeader
+from harness.race.header import SearchHeader
 from harness.race.protocols import Budget
 from harness.race.runs import Results, RunResults, RunState
 from harness.space.grammar import Space
@@ -24,7 +24,7 @@ def race(rng: np.random.Generator, *, searchers: int, seeds: int, ahead: float =
         luck = 0.02 * rng.standard_normal()
         for number in range(searchers):
             scores = 0.2 + luck + ahead * (number == 0) + 0.3 * rng.beta(1.2, 2.5, CHILDREN)
-            header = RunHeader(
+            header = SearchHeader(
                 searcher=f"searcher-{number}",
                 searcher_version=1,
                 settings={},

@@ -43,6 +43,7 @@ NAMED = {
     "exhaustive": Colour("#b07d00", "#e6b23c"),
     "random": Colour("#79828d", "#8b95a1"),
     "random-plain": Colour("#39414a", "#cdd4dc"),
+    "hill-climbing": Colour("#8f1d21", "#ff9c9c"),
 }
 OTHERS = (
     Colour("#2f97d3", "#8fd0ff"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from harness.board.wording import seed_list
 from harness.candidates import NamedOptimizer, names_optimizer
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.protocols import REFERENCE, Budget
 from harness.race.startup import implied
 from harness.space.grammar import Space
@@ -37,13 +37,12 @@ def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
     return shlex.join([*parts, *_device(header)])
 
 
-def confirming(header: RunHeader, seeds: Sequence[int]) -> str:
+def confirming(header: ConfirmationHeader, seeds: Sequence[int]) -> str:
     """The command that retrains the very rules of a confirmation on the same seeds.
 
     It makes the very runs again where the rules were named by hand. What searches nominated it names by hand, too, so
     its runs are others, with the same scores: the searches may have become more since, and would nominate others.
     """
-    assert header.confirmation is not None, "a search confirms nothing"
     parts = ["harness", "confirm", "--seeds", seed_list(sorted(set(seeds)))]
     parts += _scoring(header)
     for rule in header.confirmation.rules:

@@ -13,13 +13,13 @@ from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
 from harness.board.report.usage import Usage, usage
 from harness.board.rules.board import ConfirmedRule, RulesBoard
-from harness.board.rules.judging import group_of, rules_boards
+from harness.board.rules.judging import confirmed_by, group_of, rules_boards
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards, comparables
 from harness.board.tables.truths import truth_of
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TableHeader
 from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
@@ -158,7 +158,7 @@ def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...
     Raises:
         LedgerError: no board has that number.
     """
-    records = tuple(record for record in records if record.header.table is None)
+    records = tuple(record for record in records if not isinstance(record.header, TableHeader))
     if board is None:
         return records
     found = list(comparables(records))
@@ -170,8 +170,8 @@ def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...
 
 
 def _searched(record: Judged) -> str:
-    confirmation = record.header.confirmation
-    return record.header.comparable if confirmation is None else confirmation.searched
+    header = record.header
+    return header.confirmation.searched if isinstance(header, ConfirmationHeader) else header.comparable
 
 
 def sightings(records: Sequence[Judged]) -> tuple[Sighting, ...]:
@@ -202,7 +202,7 @@ def _confirmed(records: Sequence[Judged]) -> dict[str, set[str]]:
     """The keys of the rules confirmed, by the searches that nominated them."""
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        if record.header.confirmation is not None and record.header.confirmation.searched:
+        if isinstance(record.header, ConfirmationHeader) and record.header.confirmation.searched:
             found[record.header.confirmation.searched].update(record.results.keys)
     return found
 
@@ -247,7 +247,7 @@ def report(
 
 def _brief(record: Judged) -> Judged:
     """A search by its results alone: it may have hundreds of thousands of trials."""
-    return record if record.header.confirmation is not None else RunResults.of(record)
+    return record if isinstance(record.header, ConfirmationHeader) else RunResults.of(record)
 
 
 def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:
@@ -284,10 +284,10 @@ def _provenance(label: str, records: Sequence[Judged], *, command: str) -> Prove
             machine.append((name, "; ".join(texts)))
     return Provenance(
         label=label,
-        version=header.searcher_version if header.confirmation is None else 0,
+        version=0 if isinstance(header, ConfirmationHeader) else header.searcher_version,
         seeds=tuple(sorted({each.header.seed for each in records})),
         command=command,
-        equivalent=header.confirmation is not None and bool(header.confirmation.searched),
+        equivalent=isinstance(header, ConfirmationHeader) and bool(header.confirmation.searched),
         environment=tuple(sorted(header.environment.items())),
         machine=tuple(machine),
     )
@@ -301,7 +301,7 @@ def _rules(
     lineage: Lineage,
 ) -> RulesSection:
     searched = "" if board.searched is None else board.searched.comparable
-    own = [record for record in confirmations if group_of(record.header) == board.group]
+    own = [record for record in confirmations if group_of(confirmed_by(record)) == board.group]
     cards = tuple(
         Card(
             rule=rule,
@@ -314,5 +314,5 @@ def _rules(
     )
     longest = max(own, key=lambda each: len(each.results), default=None)
     seeds = [each.header.seed for each in own]
-    told = () if longest is None else (_provenance("confirm", own, command=confirming(longest.header, seeds)),)
+    told = () if longest is None else (_provenance("confirm", own, command=confirming(confirmed_by(longest), seeds)),)
     return RulesSection(number=number, board=board, verdict=rules_verdict(board), cards=cards, provenance=told)

@@ -13,7 +13,7 @@ from harness.board.searches.board import Board
 from harness.contracts import CPU, Rule
 from harness.errors import DataError, message
 from harness.race.conditions import Announce, Conditions, prepared
-from harness.race.header import Confirmation, RunHeader
+from harness.race.header import Confirmation, ConfirmationHeader
 from harness.race.protocols import REFERENCE, Budget
 from harness.race.provenance import provenance
 from harness.race.racing import Follow, announce_finished, carry_out, due_of, unfollowed
@@ -31,7 +31,7 @@ def retrain(
     cluster: str | None = None,
     announce: Announce = lambda _: None,
     follow: Follow = unfollowed,
-) -> list[RunHeader]:
+) -> list[ConfirmationHeader]:
     """Retrain all rules of a plan on every seed, going on with what the ledger holds.
 
     Args:
@@ -96,10 +96,10 @@ def _check_data(conditions: Conditions, searched: Board) -> None:
         )
 
 
-def _header(plan: Plan, conditions: Conditions, seed: int) -> RunHeader:
+def _header(plan: Plan, conditions: Conditions, seed: int) -> ConfirmationHeader:
     """What pins the retraining of all rules on one seed."""
     searched = "" if plan.searched is None else plan.searched.comparable
-    return RunHeader(
+    return ConfirmationHeader(
         searcher=CONFIRMER,
         searcher_version=InTurn.version,
         settings={},
@@ -116,9 +116,8 @@ def _header(plan: Plan, conditions: Conditions, seed: int) -> RunHeader:
     )
 
 
-def _announce_plan(plan: Plan, headers: Sequence[RunHeader], due: set[str], announce: Announce) -> None:
+def _announce_plan(plan: Plan, headers: Sequence[ConfirmationHeader], due: set[str], announce: Announce) -> None:
     first = headers[0]
-    assert first.confirmation is not None, "these are confirmations"
     others = len(plan.rules) - len(KNOWN)
     announce(
         f"confirming {len(plan.rules)} {first.confirmation.noun}, {len(KNOWN)} known and {others} other"

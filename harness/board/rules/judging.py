@@ -22,7 +22,7 @@ from harness.board.rules.known import known_optimizers
 from harness.board.rules.nominating import finders
 from harness.board.wording import formula
 from harness.contracts import Candidate, Outcome, Rule, Status, TaskProtocol, Trial
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import Judged, RunRecord, RunState
 from harness.race.store.rows import candidate_from
 from harness.seeds import derive_seed
@@ -48,25 +48,29 @@ def rules_boards(
     searches = list(searches)
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for record in sorted(confirmations, key=lambda each: (each.started, each.header.seed, each.header.identity)):
-        group = group_of(record.header)
+        group = group_of(confirmed_by(record))
         if only in ("", group):
             groups[group].append(record)
     return tuple(_board(records, searches) for records in groups.values())
 
 
-def group_of(header: RunHeader) -> str:
+def confirmed_by(record: Judged) -> ConfirmationHeader:
+    """What pins a confirmation."""
+    assert isinstance(record.header, ConfirmationHeader), "a search confirms nothing"
+    return record.header
+
+
+def group_of(header: ConfirmationHeader) -> str:
     """What confirmations must share to be compared: who nominated and how, protocol, data and environment.
 
     Rules that were chosen in another way are another family of tests, to be corrected for by itself (**D**).
     """
-    assert header.confirmation is not None, "a search confirms nothing"
     parts = [header.confirmation.searched, header.protocol.hash, header.data_fingerprint, header.environment_hash]
     return " ".join([*parts, header.confirmation.nominated] if header.confirmation.nominated else parts)
 
 
 def _board(records: Sequence[RunRecord], searches: Sequence[Judged]) -> RulesBoard:
-    header = records[0].header
-    assert header.confirmation is not None
+    header = confirmed_by(records[0])
     trials = _trials(records)
     tested = any(trial.outcome.test is not None for own in trials.values() for trial in own.values())
     searched = _searched(header.confirmation.searched, searches)
@@ -263,7 +267,6 @@ def _unfinished(records: Sequence[RunRecord], trials: Trials) -> tuple[Unfinishe
     """Runs with rules that no finished run holds for their seed; a list that was replaced by a longer one is done."""
     found = []
     for record in records:
-        assert record.header.confirmation is not None
         if record.state is RunState.FINISHED or _replaced(record, trials):
             continue
         found.append(
@@ -272,16 +275,15 @@ def _unfinished(records: Sequence[RunRecord], trials: Trials) -> tuple[Unfinishe
                 seed=record.header.seed,
                 state=record.standing,
                 done=len(record.trials),
-                rules=len(record.header.confirmation.rules),
+                rules=len(confirmed_by(record).confirmation.rules),
             )
         )
     return tuple(sorted(found, key=lambda each: (each.seed, each.run)))
 
 
 def _replaced(record: RunRecord, trials: Trials) -> bool:
-    assert record.header.confirmation is not None
     held = {key for key, own in trials.items() if record.header.seed in own}
-    return all(candidate_from(text).key in held for text in record.header.confirmation.rules)
+    return all(candidate_from(text).key in held for text in confirmed_by(record).confirmation.rules)
 
 
 def _notes(rules: Sequence[ConfirmedRule], searched: Searched | None, *, fair: bool) -> tuple[str, ...]:

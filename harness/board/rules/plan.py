@@ -118,7 +118,7 @@ def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: b
         if board is not None and found and not asked:
             got = f"only boards 1 to {len(found)}"
         hint = "Let one finish, take unfinished ones with --unfinished, or name rules with --rule"
-        raise LedgerError(message(what, expected="finished ones in the store", got=got, hint=hint))
+        raise LedgerError(message(what, expected="finished ones in the ledger", got=got, hint=hint))
     if len(counting) > 1:
         told = "; ".join(f"{number} is {_described(each)}" for number, each in counting)
         hint = f"Choose with --board: {told}"

@@ -14,6 +14,7 @@ from harness.board.rules.known import to_confirm
 from harness.board.rules.plan import Plan
 from harness.contracts import Outcome, Rule
 from harness.errors import LedgerError, message
+from harness.race.header import ConfirmationHeader
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive
 from harness.race.store.archive_reading import decode, header_of
 from harness.race.store.tables import TableSpec
@@ -96,7 +97,7 @@ def is_known(path: Path, plan: Plan, seed: int) -> bool:
     if not path.exists():
         return False
     held = header_of(path)
-    rules = () if held.confirmation is None else held.confirmation.rules
+    rules = held.confirmation.rules if isinstance(held, ConfirmationHeader) else ()
     if (rules, held.seed, held.protocol.hash) != (tuple(map(str, plan.rules)), seed, plan.protocol.hash):
         hint = "Delete it to make it again, or name another folder with --to"
         what, expected = f"truth {path}", f"seed {seed} of {len(plan.rules)} rules: {plan.nominated}"

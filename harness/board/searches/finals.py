@@ -16,7 +16,7 @@ from harness.board.comparison import compare, places
 from harness.board.searches.board import Retrained, RetrainedRow
 from harness.contracts import Status
 from harness.errors import HarnessError
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import Judged, RunState
 from harness.race.store.rows import candidate_from
 from harness.seeds import derive_seed
@@ -58,7 +58,7 @@ def retrained(
     alike = [
         record
         for record in confirmations
-        if record.header.confirmation is not None
+        if isinstance(record.header, ConfirmationHeader)
         and record.state is RunState.FINISHED
         and (record.header.protocol.hash, record.header.data_fingerprint)
         == (header.protocol.hash, header.data_fingerprint)

@@ -18,7 +18,7 @@ from harness.board.searches.regret import Truths, no_truth, regrets
 from harness.board.searches.table_draws import from_table
 from harness.board.wording import listed
 from harness.contracts import Status
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.protocols import targets
 from harness.race.runs import Judged, Results, RunState
 from harness.race.startup import of_run
@@ -65,7 +65,7 @@ def boards(
             boards have no regret.
     """
     records = list(records)
-    confirmations = [record for record in records if record.header.confirmation is not None]
+    confirmations = [record for record in records if isinstance(record.header, ConfirmationHeader)]
     searches = [record for record in records if record.header.searches]
     groups = [group for comparable, group in comparables(searches).items() if only in ("", comparable)]
     headers = [group[0].header for group in groups]

@@ -19,7 +19,7 @@ from harness.board.tables.packing import content_of
 from harness.contracts import Outcome, Rule
 from harness.errors import DataError, LedgerError, message
 from harness.race.conditions import Conditions, Training
-from harness.race.header import RunHeader
+from harness.race.header import TableHeader
 from harness.race.protocols import Budget
 from harness.race.provenance import provenance
 from harness.race.racing import Follow, carry_out, unfollowed
@@ -209,13 +209,13 @@ def _picked(table: Table, count: int, seed: int) -> list[tuple[int, list[int]]]:
     return [(replicate, places) for replicate, places in of.items() if places]
 
 
-def _header(table: Table, conditions: Conditions, replicate: int, count: int) -> RunHeader:
+def _header(table: Table, conditions: Conditions, replicate: int, count: int) -> TableHeader:
     """What pins the retraining of some rules of a replicate.
 
     Raises:
         LedgerError: its children would train from other seeds than the table's did.
     """
-    header = RunHeader(
+    header = TableHeader(
         searcher=CONFIRMER,
         searcher_version=InTurn.version,
         settings={},

@@ -69,6 +69,9 @@ class Table(Protocol):
     def known(self) -> Mapping[str, str]:
         """The known optimizers: the key of each, by name."""
 
+    def outcome(self, rule: Rule | str, replicate: int) -> Outcome:
+        """What a rule earned in a replicate, by the rule or its key."""
+
     def truth(self, rule: Rule | str) -> float:
         """What a rule is worth, by the rule or its key."""
 

@@ -83,7 +83,7 @@ def _refusal(rule: Candidate, header: RunHeader, *, others: int) -> EngineError:
         message(
             f"replay of rule {rule.infix} ({rule})",
             expected=(
-                f"its evaluation in the store by protocol {header.protocol.name} v{header.protocol.version}, "
+                f"its evaluation in the ledger by protocol {header.protocol.name} v{header.protocol.version}, "
                 f"data {header.data_label}, seed {header.seed}, in this run's environment"
             ),
             got=got,

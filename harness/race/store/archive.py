@@ -14,7 +14,8 @@ The first line is the run, then comes one line a proposal in the order proposed,
 ``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``): a file has
 that schema only if its run confirms some, so that older programs read all others.
 
-``header`` has the fields of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and are checked.
+``header`` has the fields of its kind of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and
+are checked.
 ``serves`` says whether the outcomes may serve other runs as evaluations, which they do in an equal environment alone:
 it is false where the store does not know under which one they were earned, as of a run that an old version wrote.
 
@@ -32,14 +33,17 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from harness.errors import LedgerError, message
+from harness.limits import Count, Range
 from harness.race.entry import Entry
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
 SCHEMA = 2  # the newest
+LAST_MOMENT = 253_370_764_799  # in the year 9998, for calendars end with 9999
 SUFFIX = ".jsonl"
 COMPRESSED = ".gz"  # behind SUFFIX, of files that gzip packed
 
@@ -62,9 +66,9 @@ class Archive:
 
     header: RunHeader
     state: RunState
-    started: float
-    seconds: float
-    exhausted: int | None
+    started: Annotated[float, Range(0, LAST_MOMENT)]
+    seconds: Annotated[float, Range(0)]
+    exhausted: Count | None
     serves: bool
     entries: tuple[Entry, ...]
 
@@ -83,7 +87,7 @@ def encode(archive: Archive) -> bytes:
     try:
         body = line(head_fields(archive)) + b"".join(line(entry_fields(entry)) for entry in archive.entries)
     except ValueError as cause:
-        what, hint = f"run {archive.header.name}", "The store is damaged: restore a copy"
+        what, hint = f"run {archive.header.name}", "The ledger is damaged: restore a copy"
         raise LedgerError(message(what, expected="finite numbers", got=cause, hint=hint)) from cause
     return body + line(foot_fields(archive, hashlib.sha256(body).hexdigest()))
 
@@ -120,7 +124,7 @@ def head_fields(archive: Archive) -> Json:
 
 def schema_of(header: RunHeader) -> int:
     """The schema of a run's file: the oldest that can hold it."""
-    return 2 if header.confirmation is not None and header.confirmation.noun != "rules" else 1
+    return 2 if isinstance(header, ConfirmationHeader) and header.confirmation.noun != "rules" else 1
 
 
 def entry_fields(entry: Entry) -> Json:

@@ -7,16 +7,17 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, NoReturn, cast
 
 from pydantic import Field, ValidationError
 
-from harness.contracts import Outcome, Rule, Status
+from harness.contracts import Outcome, Rule
 from harness.errors import HarnessError, LedgerError, message
-from harness.race.entry import Entry, Source
-from harness.race.header import RunHeader
+from harness.race.entry import Entry
+from harness.race.header import Confirmation, ConfirmationHeader, RunHeader, SearchHeader, TableHeader, kind_of
+from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.race.store.archive import (
     COMPRESSED,
@@ -30,58 +31,18 @@ from harness.race.store.archive import (
     line,
 )
 from harness.race.store.rows import candidate_from
-from harness.race.validation import Count, Label, Part, ProtocolSpec, Score, checked, told
+from harness.race.validation import Part, ProtocolSpec, checked, record, told
+from harness.space.grammar import Space
 
 MOST_BYTES = 1 << 30  # of a file
 MOST_LINE_BYTES = 1 << 20
 HINT = "Export the run again, or fetch another copy of the file"
 UNREADABLE = (OSError, EOFError, zlib.error)
 
-Moment = Annotated[float, Field(ge=0, lt=253_370_764_800)]  # before the year 9999, which ends calendars
-Duration = Annotated[float, Field(ge=0)]
-Words = list[Annotated[str, Field(max_length=100)]]
-
-
-class _Space(Part):
-    edition: str
-    blocks: int
-    operands: Words
-    unary: Words
-    binary: Words
-    distinct_operands: bool
-    last_not_add: bool
-    connected: bool
-
-
-class _Budget(Part):
-    children: Count
-    proposals: Count
-
-
-class _Confirmation(Part):
-    rules: list[Annotated[str, Field(min_length=1, max_length=10_000)]]
-    searched: str
-    nominated: Label = ""  # files of before there were several ways to nominate have none
-
-
-class _Header(Part):
-    searcher: Label
-    searcher_version: int
-    settings: dict[str, str | int | float | bool]
-    space: _Space
-    protocol: ProtocolSpec
-    data: Label
-    data_fingerprint: Label
-    budget: _Budget
-    seed: Count
-    asynchronous: bool
-    environment: dict[str, str]
-    provenance: dict[str, str]
-    confirmation: _Confirmation | None = None
-    table: Label | None = None
-
 
 class _Head(Part):
+    """What the first line has beside the run's own fields."""
+
     format: Literal["harness run"]
     schema_: Literal[1, 2] = Field(alias="schema")
     name: str
@@ -89,34 +50,18 @@ class _Head(Part):
     comparable: str
     protocol_hash: str
     environment_hash: str
-    state: Literal["running", "stopped", "finished"]
-    started: Moment
-    seconds: Duration
-    exhausted: Count | None
-    serves: bool
-    header: _Header
 
 
-class _Outcome(Part):
-    status: Literal["ok", "diverged", "error"]
-    score: Score
-    learning_rate: float | None
-    examples: Count
-    seconds: float
-    sweep: list[tuple[float, Score]]
-    curve: list[Score]
-    message: str
-    test: Score | None
-
-
-class _Proposal(Part):
-    index: Count
-    rule: Annotated[str, Field(min_length=1, max_length=10_000)]
-    key: str
-    source: Literal["trained", "shared", "duplicate"]
-    asked: Count
-    told: Count | None
-    outcome: _Outcome | None
+_Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # of a rule, or of another candidate's record
+_PINS: dict[str, Any] = {"space": record(Space), "protocol": ProtocolSpec, "budget": record(Budget)}
+_CONFIRMED = record(Confirmation, rules=list[_Text], optional=["nominated"])  # which older files lack
+_HEADERS = {
+    SearchHeader: record(SearchHeader, **_PINS),
+    ConfirmationHeader: record(ConfirmationHeader, **_PINS, confirmation=_CONFIRMED),
+    TableHeader: record(TableHeader, **_PINS),
+}
+_HEADS = {kind: record(Archive, _Head, header=header, entries=None) for kind, header in _HEADERS.items()}
+_PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome) | None)
 
 
 def decode(path: Path) -> Archive:
@@ -148,6 +93,15 @@ def header_of(path: Path) -> RunHeader:
         return _Reader(path).header()
     except UNREADABLE as cause:
         raise _unreadable(path, cause) from cause
+
+
+def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
+    """A run without its entries, from the fields of its first line but ``format``, wherever they were read.
+
+    Raises:
+        LedgerError: they are not what a run wrote.
+    """
+    return _Reader(path).head(line({"format": FORMAT, **fields}))
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -221,20 +175,14 @@ class _Reader:
             self._wrong("a run", "an empty file")
         self._digest.update(text)
         self._check_format(text)
-        fields = self._parsed(_Head, text)
+        written = json.loads(text).get("header")
+        fields = self._parsed(_HEADS[kind_of(written if isinstance(written, dict) else {})], text)
         try:
-            header = RunHeader.from_json(json.dumps(json.loads(text)["header"]))  # as written: 1 is not 1.0
+            header = RunHeader.from_json(json.dumps(written))  # as written: 1 is not 1.0
         except HarnessError as cause:
             self._wrong("a run header", cause)
-        archive = Archive(
-            header=header,
-            state=RunState(fields["state"]),
-            started=fields["started"],
-            seconds=fields["seconds"],
-            exhausted=fields["exhausted"],
-            serves=fields["serves"],
-            entries=(),
-        )
+        own = {field.name: fields[field.name] for field in dataclasses.fields(Archive) if field.name in fields}
+        archive = Archive(**own | {"header": header, "entries": ()})
         for name, right in head_fields(archive).items():
             if name != "header" and fields[name] != right:
                 self._wrong(f"{name} {right}, as the header's fields give it", fields[name])
@@ -255,7 +203,7 @@ class _Reader:
             self._wrong(f"schema {SCHEMA} or older", got, "Upgrade this program")
 
     def _entry(self, text: bytes, run: Archive, earlier: list[Entry]) -> Entry:
-        fields = self._parsed(_Proposal, text)
+        fields = self._parsed(_PROPOSAL, text)
         if fields["index"] != len(earlier):
             self._wrong(f"index {len(earlier)}", fields["index"])
         try:
@@ -268,26 +216,13 @@ class _Reader:
             key = fields["key"]  # another version of the language had other keys
         if fields["key"] != key:
             self._wrong(f"key {key!r} for {rule}", repr(fields["key"]))
-        entry = Entry(
-            index=fields["index"],
-            rule=rule,
-            key=key,
-            source=Source(fields["source"]),
-            asked=fields["asked"],
-            told=fields["told"],
-            outcome=self._outcome(fields["outcome"], run),
-        )
+        outcome = None if fields["outcome"] is None else self._outcome(Outcome(**fields["outcome"]), run)
+        entry = Entry(**fields | {"rule": rule, "outcome": outcome})
         self._check_encoding(text, entry_fields(entry))
         self._check_course(entry, run, earlier)
         return entry
 
-    def _outcome(self, fields: Any, run: Archive) -> Outcome | None:
-        if fields is None:
-            return None
-        sweep = tuple((rate, score) for rate, score in fields["sweep"])
-        outcome = Outcome(
-            **fields | {"status": Status(fields["status"]), "sweep": sweep, "curve": tuple(fields["curve"])}
-        )
+    def _outcome(self, outcome: Outcome, run: Archive) -> Outcome:
         right = checked(outcome, run.header.protocol)
         if right.message != outcome.message:
             self._wrong("an outcome that makes sense", right.message)

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader
 from harness.race.runs import Judged, Results, RunRecord, RunResults, RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
@@ -183,9 +183,8 @@ class Ledger:
             LedgerError: the store cannot be read.
         """
         with guarded(self.path), self._reading() as connection, snapshot(connection):
-            read = [
-                (row, _entries(connection, row)) for row in _run_rows(connection) if row.header.confirmation is not None
-            ]
+            rows = [row for row in _run_rows(connection) if isinstance(row.header, ConfirmationHeader)]
+            read = [(row, _entries(connection, row)) for row in rows]
         return [self._record(row, entries) for row, entries in read]
 
     def _record(self, row: RunRow, entries: Sequence[Entry]) -> RunRecord:
@@ -200,9 +199,9 @@ class Ledger:
         """
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             return [
-                RunResults(**self._run(row), results=_results(connection, row))
-                if row.header.confirmation is None
-                else self._record(row, _entries(connection, row))
+                self._record(row, _entries(connection, row))
+                if isinstance(row.header, ConfirmationHeader)
+                else RunResults(**self._run(row), results=_results(connection, row))
                 for row in _run_rows(connection)
             ]
 

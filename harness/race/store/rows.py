@@ -210,5 +210,5 @@ def whole(cell: Cell) -> int:
 
 def unreadable(what: str, got: object) -> LedgerError:
     """The error for something in the store that no run wrote."""
-    hint = "The store is damaged: restore a copy"
+    hint = "The ledger is damaged: restore a copy"
     return LedgerError(message(f"{what} in the ledger", expected="what a run wrote", got=got, hint=hint))

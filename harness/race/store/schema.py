@@ -94,7 +94,7 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int:
         raise LedgerError(
             message(
                 f"ledger {path}",
-                expected="a store that this program wrote",
+                expected="one that this program wrote",
                 got="some other SQLite file, or an empty one",
                 hint="Move it away, or choose another folder with --results",
             )

@@ -142,16 +142,16 @@ def _sqlite_trouble(path: Path, cause: sqlite3.Error) -> str:
         return message(what, expected="a folder and file that can be opened", got=text, hint=_ACCESS)
     if code == sqlite3.SQLITE_NOTADB:
         hint = "Move it away, or choose another folder with --results"
-        return message(what, expected="a store that this program wrote", got="some other file", hint=hint)
+        return message(what, expected="one that this program wrote", got="some other file", hint=hint)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
-        hint = "Look for a stopped process that has the store open"
+        hint = "Look for a stopped process that has the ledger open"
         return message(what, expected=f"a turn within {PATIENCE_SECONDS:.0f} seconds", got=text, hint=hint)
     return _damaged(path, text)
 
 
 def _damaged(path: Path, finding: str) -> str:
     hint = "Restore a copy, or save what is left with: sqlite3 FILE .recover"
-    return message(f"ledger {path}", expected="a sound store", got=f"a damaged one: {finding}", hint=hint)
+    return message(f"ledger {path}", expected="a sound one", got=f"a damaged one: {finding}", hint=hint)
 
 
 def _file_trouble(path: Path, cause: OSError) -> str:

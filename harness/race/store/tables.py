@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.contracts import Outcome, Rule, TaskProtocol
 from harness.errors import LedgerError, check_choice, message
 from harness.race import protocols
-from harness.race.header import RunHeader
+from harness.race.header import TableHeader
 from harness.race.protocols import Budget
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive
 from harness.race.store.archive_reading import decode, header_of
@@ -126,7 +126,7 @@ class Part:
         fingerprint: str,
         environment: Mapping[str, str],
         provenance: Mapping[str, str],
-    ) -> RunHeader:
+    ) -> TableHeader:
         """What pins its run.
 
         Args:
@@ -137,7 +137,7 @@ class Part:
             provenance: for the reader.
         """
         children = len(self.table.rules_of(self.number))
-        return RunHeader(
+        return TableHeader(
             searcher=FILLER,
             searcher_version=version,
             settings={"part": self.setting},
@@ -231,7 +231,7 @@ def _archive(path: Path, part: Part) -> Archive:
     return archive
 
 
-def is_final(path: Path, header: RunHeader) -> bool:
+def is_final(path: Path, header: TableHeader) -> bool:
     """Whether a part's file is there.
 
     Args:
@@ -250,7 +250,7 @@ def is_final(path: Path, header: RunHeader) -> bool:
             for name, ours, theirs in (
                 ("data", header.data_fingerprint, held.data_fingerprint),
                 ("protocol", header.protocol.hash, held.protocol.hash),
-                ("table", header.table, held.table),
+                ("table", header.table, held.table if isinstance(held, TableHeader) else None),
             )
             if ours != theirs
         ]

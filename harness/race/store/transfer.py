@@ -75,7 +75,7 @@ def _conflict(held: Archive, archive: Archive) -> str:
 
     return message(
         f"run {archive.header.name}",
-        expected="a run that the store does not hold",
+        expected="a run that the ledger does not hold",
         got=f"one that it holds otherwise ({told(held)}; the file: {told(archive)})",
         hint="Import it into another folder with --results",
     )

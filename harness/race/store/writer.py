@@ -64,7 +64,7 @@ class RunWriter:
             _check_pins(row.header, header)
             recorded = tuple(map(entry_from, writer.execute(SELECT_ENTRIES, (header.identity,))))
             if [entry.index for entry in recorded] != list(range(len(recorded))):
-                hint = "The store is damaged: restore a copy"
+                hint = "The ledger is damaged: restore a copy"
                 what = f"run {header.name}"
                 raise LedgerError(message(what, expected="every proposal in turn", got="a gap", hint=hint))
             if row.state is not RunState.FINISHED:

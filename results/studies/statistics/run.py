@@ -20,7 +20,7 @@ from harness.board.comparison import LEVEL, compare, detectable
 from harness.board.searches.judging import boards
 from harness.board.statistics import Estimate, area, best_so_far, bootstrapped, estimate, sign_flip
 from harness.contracts import Status
-from harness.race.header import RunHeader
+from harness.race.header import RunHeader, SearchHeader
 from harness.race.protocols import Budget
 from harness.race.runs import Results, RunResults, RunState
 from harness.seeds import derive_seed
@@ -84,7 +84,7 @@ def coverage(case: str, seeds: int) -> dict[str, float]:
 
 def header(searcher: int, seed: int) -> RunHeader:
     """A run of a made-up searcher."""
-    return RunHeader(
+    return SearchHeader(
         searcher=f"searcher-{searcher}" if searcher else "random",
         searcher_version=1,
         settings={},

@@ -118,7 +118,7 @@ def test_the_device_is_named_where_it_is_no_processor(run) -> None:
 
 
 def test_a_confirmation_names_its_rules(records) -> None:
-    header = next(each.header for each in records if each.header.confirmation is not None)
+    header = next(each.header for each in records if not each.header.searches)
     words = shlex.split(confirming(header, [0, 1, 2]))
     assert words[:4] == ["harness", "confirm", "--seeds", "0-2"]
     assert [word for flag, word in itertools.pairwise(words) if flag == "--rule"] == list(header.confirmation.rules)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from harness.errors import SpaceError
 from harness.race.store.tables import TABLES
 from harness.space.counting.count import count_keys
-from harness.space.counting.enumeration import functions, strings
+from harness.space.counting.enumeration import functions, strings, strings_of_functions
 from harness.space.grammar import Space
 
 SMALL = Space.of(blocks=2, operands=("g", "m", "1"), unary=("id", "neg"), binary=("sub", "mul", "left"))
@@ -38,3 +40,10 @@ def test_a_space_above_a_million_strings_is_refused_with_its_size() -> None:
 def test_the_spaces_of_the_tables_have_the_published_sizes(name: str, size: int, keys: int) -> None:  # of language 2
     spec = TABLES[name]
     assert (spec.space.size(), len(spec.rules)) == (size, keys)
+
+
+def test_every_string_is_counted_with_its_function() -> None:
+    counts = strings_of_functions(SMALL)
+    assert sum(counts.values()) == SMALL.size()
+    assert list(counts) == [rule.key for rule in functions(SMALL)]
+    assert counts == Counter(rule.key for rule in strings(SMALL))
