@@ -43,7 +43,7 @@
 
   // All searches climb from chance within a few children; what tells them apart is higher up.
   function close(chart, chosen) {
-    if (chart.falls) return low(chart, chosen);
+    if (chart.falls) return fallen(chart, chosen);
     const from = chart.budget * 0.15, early = [], all = [];
     chart.series.forEach((each, key) => {
       let last = 0;
@@ -56,7 +56,7 @@
   }
 
   // Regret falls steeply at first; what tells searches apart is what is left after a twentieth of the budget.
-  function low(chart, chosen) {
+  function fallen(chart, chosen) {
     const from = chart.budget * 0.05, late = [0];
     chart.series.forEach((each, key) => each.median.x.forEach((x, place) => {
       const next = each.median.x[place + 1];
@@ -64,6 +64,12 @@
     }));
     const high = Math.max(...late), room = 0.06 * (high || 0.1);
     return [-room, high + room];
+  }
+
+  function decades(end) { // 1, 2, 5, 10, 20 … as far as there is room for
+    const steps = narrow() || end > 5000 ? [1] : [1, 2, 5], found = [];
+    for (let power = 1; power <= end; power *= 10) found.push(...steps.map((each) => each * power).filter((each) => each <= end));
+    return found;
   }
 
   // A median a searcher; those brought out lie on top with their bands, and the others step back.
@@ -95,7 +101,7 @@
       const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
       for (const key of order) traces.push(...entrant(chart, chart.series[key], key, state, out));
       const shown = chart.share ? { range: [-0.03, 1.03], tickformat: ".0%" } : state.whole ? {} : { range: close(chart, alone ? out : state.out) };
-      const along = chart.log ? { title: "children trained (log scale)", type: "log", dtick: "D2", range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: "children trained", range: [1, chart.budget] };
+      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: "children trained", range: [1, chart.budget] };
       return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {
