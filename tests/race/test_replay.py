@@ -110,7 +110,10 @@ def test_the_grounds_are_those_that_the_store_holds(store) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "seeds", "said"),
-    [({"name": "else"}, [2], "none with this protocol"), ({}, [3, 4], "seed 3, 4 in the ledger, got only those of seed 2, 5")],
+    [
+        ({"name": "else"}, [2], "none with this protocol"),
+        ({}, [3, 4], "seed 3, 4 in the ledger, got only those of seed 2, 5"),
+    ],
 )
 def test_what_is_not_held_is_said(store, changes, seeds, said) -> None:
     with pytest.raises(LedgerError, match=said):
