@@ -125,7 +125,7 @@ def test_a_run_that_is_there_is_never_changed(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "a") as ledger:
         assert not ledger.adopt(ours)
         shorter = replace(ours, entries=ours.entries[:-1], state=RunState.STOPPED)
-        with pytest.raises(LedgerError, match="holds otherwise"):
+        with pytest.raises(LedgerError, match="has with other content"):
             ledger.adopt(shorter)
     assert archived(tmp_path / "a", made) == ours
 
@@ -377,9 +377,9 @@ def test_more_than_the_budget_is_refused(tmp_path: Path) -> None:
         (lambda text: text + b"\n", "expected nothing after"),
         (lambda text: text + text, "expected nothing after"),
         (lambda text: text.replace(b"\n", b"\r\r\n"), "line 1: "),
-        (lambda text: text.replace(b", ", b",\r", 1), "line 1: .*written otherwise"),
+        (lambda text: text.replace(b", ", b",\r", 1), "line 1: .*written differently"),
         (lambda text: b"\xef\xbb\xbf" + text, "line 1: "),
-        (lambda text: text.replace(b'"index": 1,', b'"index": 1, "index": 1,'), "line 3: .*written otherwise"),
+        (lambda text: text.replace(b'"index": 1,', b'"index": 1, "index": 1,'), "line 3: .*written differently"),
         (lambda text: text.replace(b'"examples": 300', b'"examples": NaN', 1), "line .*: "),
         (lambda text: text.replace(b'"score": 0', b'"score": -Infinity, "x": 0', 1), "line .*: "),
         (lambda text: text.replace(b'"key": "', b'"key": "\xff\xfe', 1), "line 2: "),

@@ -227,7 +227,7 @@ def test_a_run_goes_on_only_under_the_conditions_it_was_begun_with(tmp_path, cha
         store.begin(made).close()
         changed = dataclasses.replace(made, **changes)
         assert changed.identity == made.identity
-        with pytest.raises(LedgerError, match=rf"^run Learner-s0-fake-\w+, {named}\. Go back to that, or begin"):
+        with pytest.raises(LedgerError, match=rf"^run Learner-s0-fake-\w+, {named}\. Go back to that, or start"):
             store.begin(changed)
         store.begin(made).close()
 

@@ -54,7 +54,7 @@ def test_what_the_store_lacks_is_refused_and_the_rest_is_kept(tmp_path: Path) ->
     assert said.count("\n") == 0
     assert said.startswith(f"replay of rule {strange.infix} ({strange}): expected its evaluation in the store")
     assert "protocol fake v1, data none (none), seed 0" in said
-    assert "nor of 1 more" in said
+    assert "nor for 1 more" in said
     assert "--evaluator train" in said
     kept = record(tmp_path, made)
     assert (kept.standing, [trial.rule for trial in kept.trials]) == ("stopped", [first, second, third])
@@ -110,7 +110,10 @@ def test_the_grounds_are_those_that_the_store_holds(store) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "seeds", "said"),
-    [({"name": "else"}, [2], "none with this protocol"), ({}, [3, 4], "seed 3, 4, got only those of seed 2, 5")],
+    [
+        ({"name": "else"}, [2], "none with this protocol"),
+        ({}, [3, 4], "seed 3, 4 in the store, got only those of seed 2, 5"),
+    ],
 )
 def test_what_is_not_held_is_said(store, changes, seeds, said) -> None:
     with pytest.raises(LedgerError, match=said):
