@@ -73,9 +73,9 @@ class Child:
             )
         if isinstance(candidate, Buildable):
             return candidate.build(self._network.layers, learning_rate=learning_rate)
-        hint = "Read it with its family, which can build it"
+        hint = "Read it by its family, which knows how to build it"
         raise SettingError(
-            message(f"candidate {candidate}", expected="one that can be built", got="only its record", hint=hint)
+            message(f"candidate {candidate}", expected="one that can be built", got="a record", hint=hint)
         )
 
     def train_epoch(self) -> bool:

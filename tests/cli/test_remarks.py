@@ -69,7 +69,7 @@ def test_options_of_something_else_are_said() -> None:
     told = invoke("run", "--evaluator", "replay", "--workers", "1", "--searcher", "random").stderr
     assert "--workers is not used: --evaluator replay trains nothing\n" in told
     told = invoke("run", "--cluster", "tcp://127.0.0.1:1", "--workers", "1", "--searcher", "nosuch").stderr
-    assert "--workers is not used: the cluster has as many as it has\n" in told
+    assert "--workers is not used: the cluster decides how many workers there are\n" in told
 
 
 def test_rules_of_one_function_are_said_and_retrained_once() -> None:
