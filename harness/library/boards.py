@@ -66,6 +66,8 @@ class _Shown(ABC):
 class Board(_Shown, search_board.Board):
     """Searchers that were raced alike, ranked: ``rows`` by area, ``comparisons``, ``rules``, and what else they share.
 
+    Over a table there is more: ``truth``, what the table knows, each row's ``regret``, and ``regrets``, their comparisons.
+
     ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
 
     Attributes:
