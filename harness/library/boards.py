@@ -66,6 +66,9 @@ class _Shown(ABC):
 class Board(_Shown, search_board.Board):
     """Searchers raced under equal conditions: ``rows`` ranked by area, ``comparisons``, ``rules``, and the conditions.
 
+    Over a table there is more: ``truth``, what the table knows; each row's ``regret``; and ``regrets``, their
+    comparisons.
+
     ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
 
     Attributes:
