@@ -48,7 +48,7 @@ class ReinforcementLearning:
         imitation: weight of pqt's imitation; short 0.5, the others 1.0.
         resolution: scores that differ by less are one behaviour to pqt's queue; short 0.002, the others 0.
         plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and by the
-            untrained controller; short 0.5, the others 0.
+            untrained controller; short 0.85, the others 0.
         initial: random draws to begin with, which it learns from too, if not set a quarter of the children of a run at
             most; short 10, the others 0.
         repeats: whether a function may be proposed again; icml2017 true, arxiv2 true, the others false.
@@ -62,7 +62,7 @@ class ReinforcementLearning:
         tries: samples of the controller for one proposal before it falls back on a random draw.
     """
 
-    version = 2  # rises when its proposals change, the presets' numbers included
+    version = 3  # rises when its proposals change, the presets' numbers included
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from harness.space.grammar import Space
 
 FOLDER = Path(__file__).parent
 SPACE = Space.of("icml2017", blocks=2)
-COUNT = 40  # evolution and tpe begin to learn after 25
+COUNT = 40  # the last to begin to learn, tpe, does so after 25
 PRESETS = ("paper", "icml2017", "arxiv2")  # of rl: methods of the paper, which no new version changes
 
 
