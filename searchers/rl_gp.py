@@ -38,7 +38,7 @@ class ControllerSeededGP:
         batch: how many proposals are asked for before their results are told.
     """
 
-    version = 2  # rises when its proposals change, or those of rl or gp
+    version = 3  # rises when its proposals change, or those of rl or gp
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from harness.settings import Range, Value, check, complete, declared
 SHARE = 4  # a start-up that the user did not set takes at most one in so many children (**D**)
 RECORD = "startup"  # the key in a header's provenance for how many children it took
 MOST_DIGITS = 9
+SINCE = {"evolution": 2, "gp": 2, "rl": 2, "rl+gp": 2}  # versions from which records tell their start-up as today's do
 
 Factory = Callable[..., Searcher]
 
@@ -120,11 +121,18 @@ def _too_long(
 
 
 def _ours(header: RunHeader) -> Factory | None:
-    """Return the factory of a run's searcher, if it is one of ours and the version is today's."""
+    """Return the factory of a run's searcher, if it is one of ours and its version tells its start-up as today's."""
     if header.searcher not in BUILT_IN[Kind.SEARCHER]:
         return None
     try:
         factory: Factory = load(Kind.SEARCHER, header.searcher)
+        version: int = getattr(factory, "version", 1)
+        if header.searcher_version == version:
+            return factory
+        if not SINCE.get(header.searcher, version) <= header.searcher_version < version:
+            return None
+        names = stated(factory, complete(factory, check(factory, header.settings))) or {}
     except HarnessError:
         return None
-    return factory if getattr(factory, "version", 1) == header.searcher_version else None
+    told = all(name in header.settings or declared(factory)[name].default is None for name in names)
+    return factory if told else None  # a default may have been another one then

@@ -49,9 +49,9 @@ class ReinforcementLearning:
         imitation: weight of pqt's imitation; short 0.5, the others 1.0.
         resolution: scores that differ by less count as one behaviour in pqt's queue; short 0.002, the others 0.
         plain: probability, beyond the share of ``id``, that a unary function is left out, in random draws and by the
-            untrained controller; short 0.5, the others 0.
-        initial: how many random draws start the search, from which it learns, too; if not set, at most a quarter of the
-            children of a run; short 10, the others 0.
+            untrained controller; short 0.85, the others 0.
+        initial: random draws to begin with, which it learns from too, if not set a quarter of the children of a run at
+            most; short 10, the others 0.
         repeats: whether a function may be proposed again; icml2017 true, arxiv2 true, the others false.
         batch: how many results it waits for before it learns.
         init: weights start uniformly distributed between minus this number and this number.
@@ -63,7 +63,7 @@ class ReinforcementLearning:
         tries: samples of the controller for one proposal before a random draw replaces it.
     """
 
-    version = 2  # rises when its proposals change, also by the presets' numbers
+    version = 3  # rises when its proposals change, the presets' numbers included
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ PAPER = Numbers(
     elite_fraction=0.05,  # Petersen et al. 2021
     imitation=1.0,  # **D**
 )
-SHORT = Numbers(  # from results/studies/controller and results/studies/searchers
+SHORT = Numbers(  # settled by results/studies/controller, results/studies/searchers and results/studies/stronger
     objective="pqt",
     learning_rate=0.005,
     epochs=2,
@@ -62,7 +62,7 @@ SHORT = Numbers(  # from results/studies/controller and results/studies/searcher
     elite_fraction=0.2,
     imitation=0.5,
     resolution=0.002,
-    plain=0.5,
+    plain=0.85,
     initial=10,
 )
 PRESETS: dict[Preset, Numbers] = {

@@ -18,7 +18,8 @@ from harness.space.grammar import Space
 
 FOLDER = Path(__file__).parent
 SPACE = Space.of("icml2017", blocks=2)
-COUNT = 40  # evolution and tpe begin to learn after 25
+COUNT = 40  # the last to begin to learn, tpe, does so after 25
+PRESETS = ("paper", "icml2017", "arxiv2")  # of rl: methods of the paper, which no new version changes
 
 
 def first_proposals(name: str) -> dict[str, object]:
@@ -40,6 +41,18 @@ def test_first_proposals_are_unchanged(name) -> None:
     golden = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     assert len(golden["proposals"]) == COUNT
     assert first_proposals(name) == golden
+
+
+def proposals_of_preset(preset: str) -> list[str]:
+    """What rl proposes first with a preset."""
+    factory = load(Kind.SEARCHER, "rl")
+    return drive(factory(SPACE, seed=0, preset=preset), SPACE, proposals=COUNT).texts
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_of_the_paper_propose_what_they_did_in_version_2(preset) -> None:
+    golden = json.loads((FOLDER / "presets.json").read_text(encoding="utf-8"))
+    assert proposals_of_preset(preset) == golden[preset]
 
 
 if __name__ == "__main__":

@@ -137,9 +137,9 @@ def test_a_start_up_that_is_none_is_refused(told) -> None:
 def test_a_record_says_it_and_of_an_older_one_our_searchers_do() -> None:
     assert startup.of_run(header(provenance={"startup": "7"})) == 7
     assert startup.of_run(header(provenance={"startup": "700"})) == 50
-    assert startup.of_run(header()) == 25
     assert startup.of_run(header(settings={"initial": 12})) == 12
     assert startup.of_run(header(searcher="rl", settings={"preset": "short"})) == 10
+    assert startup.of_run(header(searcher="tpe")) == 25, "of the version of today its defaults are known"
     assert startup.of_run(header(searcher="random", searcher_version=1)) == 0
     mine = {"searcher": "my_package:Mine", "searcher_version": 1}
     assert startup.of_run(header(**mine)) is None
@@ -147,9 +147,27 @@ def test_a_record_says_it_and_of_an_older_one_our_searchers_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("searcher", "settings", "told"),
+    [
+        ("evolution", {"initial": 25}, 25),
+        ("gp", {"initial": 10}, 10),
+        ("rl", {"preset": "short"}, 10),
+        ("rl", {"preset": "paper"}, 5),
+        ("rl+gp", {"samples": 20}, 20),
+    ],
+)
+def test_records_of_the_second_versions_tell_their_start_up_still(searcher, settings, told) -> None:
+    assert load(Kind.SEARCHER, searcher).version == 3
+    assert startup.of_run(header(searcher=searcher, searcher_version=2, settings=settings)) == told
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"searcher_version": 1},  # its settings may have meant something else
+        {"searcher_version": 1, "settings": {"initial": 25}},
+        {"searcher_version": 2},  # whose default was another one
+        {"searcher_version": 99, "settings": {"initial": 25}},
         {"settings": {"initial": "many"}},
         {"settings": {"unheard_of": 1}},
         {"provenance": {"startup": "-3"}, "searcher_version": 1},

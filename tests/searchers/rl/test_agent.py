@@ -210,7 +210,7 @@ def test_it_comes_to_propose_what_is_rewarded(objective) -> None:
 
 
 def test_the_short_preset_begins_with_random_draws_and_the_paper_with_its_own() -> None:
-    drawn = RandomPlain(SPACE, seed=3).ask(SHORT.initial)
+    drawn = RandomPlain(SPACE, seed=3, plain=SHORT.plain).ask(SHORT.initial)
     searcher = ReinforcementLearning(SPACE, seed=3)
     assert searcher.ask(7) + searcher.ask(7)[: SHORT.initial - 7] == drawn
     searcher.tell([Trial(index, rule, pretended(rule)) for index, rule in enumerate(drawn)])
