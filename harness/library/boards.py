@@ -66,7 +66,7 @@ class _Shown(ABC):
 class Board(_Shown, search_board.Board):
     """Searchers that were raced alike, ranked: ``rows`` by area, ``comparisons``, ``rules``, and what else they share.
 
-    Over a table there are also ``truth``, what the table knows, each row's ``regret``, and ``regrets``, comparing these.
+    Over a table there are ``truth``, what the table knows, each row's ``regret``, and ``regrets``, comparing these.
 
     ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
 
