@@ -97,11 +97,12 @@ def test_every_command_has_an_example() -> None:
 
 
 def test_the_readme_shows_the_two_commands() -> None:
-    search, tests = (block.strip() for block in blocks(ROOT / "README.md", "sh"))
+    search, tests, table = (block.strip() for block in blocks(ROOT / "README.md", "sh"))
     for command in (search, tests):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e ")
     assert search.endswith(" -e . && .venv/bin/harness run --searcher rl")
     assert tests.endswith(" -e '.[test]' && .venv/bin/pytest -q -n auto")
+    assert table.startswith(".venv/bin/harness race --protocol table-signs ")  # what a new user is shown next
 
 
 def test_completion_knows_the_commands_and_their_options() -> None:
