@@ -35,8 +35,8 @@ def test_searches_that_will_be_none_are_announced_and_never_placed(tmp_path: Pat
     own = ("--set", "tpe.startup=25", "--set", "evolution.initial=25", "--children", "6")
     out, err = invoke("race", "--searchers", "tpe,evolution,random-plain", *own, *TOY, "--results", str(tmp_path))
     hint = "its start-up takes all 6 children of a run. Raise --children, or lower"
-    assert f"tpe will not search: {hint} startup and batch by --set" in err
-    assert f"evolution will not search: {hint} initial and batch by --set" in err
+    assert f"tpe will not search: {hint} startup and batch with --set" in err
+    assert f"evolution will not search: {hint} initial and batch with --set" in err
     assert "random-plain will not" not in err
     assert out.count("all 6: no search") == 2
     assert "No search: all children of" in out

@@ -119,7 +119,9 @@ def test_a_damaged_part_is_one_clear_line(tmp_path: Path, capsys, monkeypatch, c
 
 def test_unknown_tables_and_replicates_are_refused(tmp_path: Path, capsys, monkeypatch) -> None:
     assert "table: expected" in complaint(capsys, monkeypatch, "table", "build", "brod", "--to", str(tmp_path))
-    assert "expected one below 2, got 2" in complaint(capsys, monkeypatch, *BUILD, str(tmp_path), "--replicates", "2")
+    assert "expected a number below 2, got 2" in complaint(
+        capsys, monkeypatch, *BUILD, str(tmp_path), "--replicates", "2"
+    )
 
 
 def test_boards_leave_the_runs_of_tables_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_without_a_folder_the_runs_last_as_long_as_the_process() -> None:
     ("given", "error", "said"),
     [
         ({"searchers": []}, RegistryError, "searchers: expected at least one, got none"),
-        ({"searchers": ["gp", "gp"]}, RegistryError, "searchers: expected each once, got gp twice"),
+        ({"searchers": ["gp", "gp"]}, RegistryError, "searchers: expected each one once, got gp twice"),
         ({"searchers": ["randm"]}, RegistryError, "Did you mean 'random'?"),
         ({"searchers": 3}, SettingError, "searchers: expected a list, got 3"),
         ({"searchers": [3]}, RegistryError, "searcher: expected a name or a factory, got 3"),
