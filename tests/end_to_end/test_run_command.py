@@ -32,8 +32,8 @@ def test_runs_that_must_not_be_compared_are_not(tmp_path: Path) -> None:
     harness(*TOY, "--children", "3", "--seeds", "0", "--blocks", "1", results=tmp_path)
     board = harness("leaderboard", results=tmp_path)[0]
     assert "Leaderboard 3" in board
-    assert "another budget" in board
-    assert "another space" in board
+    assert "different budget" in board
+    assert "different space" in board
 
 
 def test_a_killed_run_goes_on_to_the_same_ledger(tmp_path: Path) -> None:
