@@ -7,6 +7,7 @@ with ``HarnessError.exit_code``; a traceback is a bug of ours.
 from __future__ import annotations
 
 import difflib
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -155,6 +156,8 @@ def outside(
     try:
         yield
     except Exception as cause:  # it may raise anything
+        while isinstance(code, functools.partial):
+            code = code.func
         named = code if hasattr(code, "__qualname__") else type(code)
         if isinstance(cause, passing) or str(named.__module__).partition(".")[0] == __package__:
             raise
