@@ -7,7 +7,11 @@ with ``HarnessError.exit_code``; a traceback is a bug of ours.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 MOST_NAMED = 30  # choices that a message lists
 
@@ -124,3 +128,51 @@ def check_range(
     else:
         expected = f"{least} to {most}"
     raise error(message(what, expected=expected, got=got, hint="Change the value"))
+
+
+@contextmanager
+def outside(
+    code: object,
+    what: str,
+    *,
+    expected: str,
+    hint: str,
+    error: type[HarnessError],
+    passing: tuple[type[HarnessError], ...] = (),
+) -> Iterator[None]:
+    """Report what code of other people raises in one line that says where; an error of our own code passes as it is.
+
+    Args:
+        code: the searcher, task or factory that is called.
+        what: it, as the user knows it.
+        expected: what the call should have done.
+        hint: what to do.
+        error: the class of the error to raise.
+        passing: errors that the code may raise.
+
+    Raises:
+        HarnessError: of class ``error``.
+    """
+    try:
+        yield
+    except Exception as cause:  # it may raise anything
+        while isinstance(code, functools.partial):
+            code = code.func
+        named = code if hasattr(code, "__qualname__") else type(code)
+        if isinstance(cause, passing) or str(named.__module__).partition(".")[0] == __package__:
+            raise
+        raise error(message(what, expected=expected, got=raised(cause), hint=hint)) from cause
+
+
+def raised(cause: BaseException) -> str:
+    """Say what was raised and at which line of other people's code: ``KeyError in mine.py, line 7: 'adam'``."""
+    place, package, step = "", "", cause.__traceback__
+    while step is not None:
+        top = step.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        if top != __package__ and top not in sys.stdlib_module_names:
+            package = package or top  # the first that ours called; what it calls in turn may be a library
+            if top == package:
+                place = f" in {Path(step.tb_frame.f_code.co_filename).name}, line {step.tb_lineno}"
+        step = step.tb_next
+    text = " ".join(str(cause).split())
+    return f"{type(cause).__name__}{place}" + f": {text}" * bool(text)

@@ -19,7 +19,7 @@ from importlib import metadata
 from typing import Any
 
 from harness.contracts import NamedProtocol, TaskProtocol
-from harness.errors import RegistryError, check_choice, message
+from harness.errors import RegistryError, check_choice, message, raised
 from harness.former import FORMER, current
 
 
@@ -224,6 +224,17 @@ def entries(kind: Kind) -> dict[str, Registered]:
     return found
 
 
+def summary(kind: Kind, name: str) -> str:
+    """Return the line that listings show: of an outside package's, the first line of the docstring, which loads it."""
+    entry = entries(kind)[name]
+    if entry.summary:
+        return entry.summary
+    try:
+        return _first_line(load(kind, name)).rstrip(".")
+    except RegistryError:  # a broken entry must not hide the others
+        return f"cannot be loaded from {entry.target}"
+
+
 def name_of(kind: Kind, found: object) -> str:
     """Return the name of an object: its registered name, else its ``module:attribute``.
 
@@ -293,7 +304,7 @@ def target(kind: Kind, name: str) -> str:
         name,
         known,
         error=RegistryError,
-        hint="Choose one of these, or name your own as module:attribute",
+        hint="Choose one of these, name your own as module:attribute, or install the package that registers it",
     )
     return known[name].target
 
@@ -311,15 +322,16 @@ def load(kind: Kind, name: str) -> Any:
     what = f"{kind.value.removesuffix('s')} {name!r}"
     try:
         loaded = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError) as cause:  # TypeError: a module's name begins with .
-        raise RegistryError(
-            message(
-                what,
-                expected="an importable module:attribute",
-                got=f"{path} ({type(cause).__name__}: {cause})",
-                hint="Check the spelling and that the package is installed",
-            )
-        ) from cause
+    except Exception as cause:  # a module of other people may raise anything
+        if not isinstance(cause, ImportError | AttributeError | ValueError | TypeError) and path.startswith("harness."):
+            raise
+        told, hint = raised(cause), "Check the spelling and that the package is installed"
+        if "/" in module_name or module_name.endswith(".py"):
+            hint = "Go to the file's folder and leave folder and .py out, as in hill:HillClimbing"
+        elif " in " in told.partition(":")[0] or isinstance(cause, SyntaxError):
+            hint = "Fix the module"
+        got = told if path == name else f"{path} ({told})"
+        raise RegistryError(message(what, expected="an importable module:attribute", got=got, hint=hint)) from cause
     if kind is not Kind.PROTOCOL and not callable(loaded):
         got = f"{path}, of type {type(loaded).__name__}"
         raise RegistryError(message(what, expected="a factory to call", got=got, hint="Name a class or function"))
@@ -353,4 +365,5 @@ def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments
     except (TypeError, ValueError) as cause:
         what = f"{kind.value.removesuffix('s')} {name!r}"
         hint = "Name a factory, or fix its signature"
-        raise RegistryError(message(what, expected=f"{CALLS[kind]} to call", got=cause, hint=hint)) from cause
+        got = str(cause).removeprefix("got ")
+        raise RegistryError(message(what, expected=f"{CALLS[kind]} to call", got=got, hint=hint)) from cause

@@ -40,3 +40,17 @@ def answerable() -> Iterator[None]:
         got = f"{type(cause).__name__}: {cause}"
         hint = "Free memory or repair the GPU, then run the same command again to resume; the child is not charged"
         raise EngineError(message("child", expected="a machine that can train it", got=got, hint=hint)) from cause
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread for a while: to share small tensors among threads takes many times longer.
+
+    What a child scores then does not depend on how many cores there are, either.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

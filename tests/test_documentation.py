@@ -16,16 +16,21 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import harness
+from harness import registry
+from harness.board.rules.known import candidate
 from harness.cli.commands import COMMANDS, loaded
 from harness.cli.main import app
 from harness.cli.terminal.examples import EXAMPLES
 from harness.conformance import check_searcher, check_task, failures
 from harness.contracts import Rule
+from harness.errors import HarnessError
 from harness.registry import Kind
 
 ROOT = Path(__file__).parent.parent
@@ -143,17 +148,17 @@ def test_every_path_and_module_that_a_page_names_is_there(page: Path) -> None:
 
 
 def importable(name: str) -> bool:
-    """Whether a dotted name is a module, or what a module holds."""
+    """Whether a dotted name is a module, what a module holds, or a group of entry points."""
     module, attributes = name, []
-    while "." in module:
+    while True:
         try:
             found: object = importlib.import_module(module)
         except ModuleNotFoundError:
             module, _, last = module.rpartition(".")
             attributes.insert(0, last)
             continue
-        return all((found := getattr(found, each, None)) is not None for each in attributes)
-    return name in {f"harness.{kind}" for kind in Kind}  # groups of entry points
+        held = all((found := getattr(found, each, None)) is not None for each in attributes)
+        return held or name in {f"harness.{kind}" for kind in Kind}
 
 
 def test_every_section_that_the_code_cites_is_in_the_science() -> None:
@@ -238,10 +243,11 @@ def test_the_formats_name_every_column_of_the_ledger(store: Path, formats: set[s
 
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of modules with the searcher and the task that the page on extending shows."""
-    searcher, task, *_ = blocks(ROOT / "docs" / "extend.md", "python")
+    """A folder of modules with the searcher, the task and the family that the page on extending shows."""
+    searcher, task, family, *_ = blocks(ROOT / "docs" / "extend.md", "python")
     (tmp_path / "hill.py").write_text(searcher, encoding="utf-8")
     (tmp_path / "regression.py").write_text(task, encoding="utf-8")
+    (tmp_path / "lion.py").write_text(family, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return tmp_path
@@ -258,6 +264,60 @@ def test_the_task_that_is_shown_keeps_the_promises() -> None:
     assert failures(check_task("regression:Regression", protocol=module.PROTOCOL)) == []
     outcomes = module.Regression(module.PROTOCOL, None).evaluate([Rule.parse("g"), Rule.parse("-g")], seed=0)
     assert outcomes[0].score > 0.9 > outcomes[1].score
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_task_that_is_shown_trains_on_one_thread_and_lets_a_machine_without_memory_end_the_run() -> None:
+    module = importlib.import_module("regression")
+    task, threads = module.Regression(module.PROTOCOL, None), list[int]()
+    before = torch.get_num_threads()
+
+    def fail(*_: object) -> None:
+        threads.append(torch.get_num_threads())
+        raise MemoryError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "Fit", fail)
+        with pytest.raises(HarnessError, match="expected a machine that can train it"):
+            task.evaluate([Rule.parse("g")], seed=0)
+    assert threads == [1]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_family_of_candidates_that_is_shown_is_read_and_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_HERE", {kind: {} for kind in Kind})
+    module = importlib.import_module("lion")
+    harness.register("candidate", "lion", module.family)
+    found = candidate("lion:Lion(beta1=0.5)")
+    assert (found.infix, found.key) == ("lion Lion(beta1=0.5)", candidate("lion:Lion(beta2=0.99,beta1=0.5)").key)
+    weight = torch.nn.Parameter(torch.full((3,), 5.0))
+    optimizer = found.build([weight], learning_rate=0.1)
+    for _ in range(60):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert weight.abs().max() < 1
+    for wrong in ("lion:Tiger", "lion:Lion(beta3=1)", "lion:Lion(beta1=2)"):
+        with pytest.raises(HarnessError, match=r"candidate lion, .*expected"):
+            candidate(wrong)
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "python.md"], ids=named)
+def test_what_a_page_shows_in_python_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: dict[str, Any] = {"model": torch.nn.Linear(3, 1)}
+    for block in blocks(page, "python"):
+        exec(compile(block, named(page), "exec"), seen)
+    assert [len(row.curve) for row in seen["board"].rows] == [30, 30]
+    assert len(seen["figure"].data) == 4
+    assert len(seen["runs"].data) == 6
+    assert "fill" in (tmp_path / "best-so-far.html").read_text(encoding="utf-8")
+    assert len(seen["frame"]) == seen["store"].trials.rows
+    assert {"g * exp(sign(g) * sign(m))", "m * exp(v)"} <= {rule.infix for rule in seen["confirmed"].rules}
+    assert [board.protocol.name for board in seen["earlier"]] == ["toy-quadratic"]
 
 
 @pytest.mark.parametrize(("page", "code"), [(named(page), code) for page in PAGES for code in blocks(page, "python")])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from harness import registry
 from harness.contracts import NamedProtocol
 from harness.errors import RegistryError
 from harness.former import FORMER
-from harness.registry import BUILT_IN, Kind, load, target
+from harness.registry import BUILT_IN, Kind, Registered, check_call, load, summary, target
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,3 +105,50 @@ def test_folders_that_are_no_packages_hide_nothing_and_their_modules_are_seen(
     importlib.invalidate_caches()
     with pytest.raises(RegistryError, match="expected one module of that name"):
         target(Kind.SEARCHER, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("mine:X", None, "got ModuleNotFoundError: No module named 'mine'. Check the spelling"),
+        ("mine:X", "", "got AttributeError: module 'mine' has no attribute 'X'. Check the spelling"),
+        (
+            "mine:X",
+            "import nosuch",
+            "got ModuleNotFoundError in mine.py, line 1: No module named 'nosuch'. Fix the module",
+        ),
+        ("mine:X", "\n1 / 0", "got ZeroDivisionError in mine.py, line 2: division by zero. Fix the module"),
+        ("mine:X", "class X(", "got SyntaxError: '(' was never closed (mine.py, line 1). Fix the module"),
+        ("./mine.py:X", "X = int", "Go to the file's folder and leave folder and .py out, as in hill:HillClimbing."),
+        ("mine.py:X", "X = int", "Go to the file's folder and leave folder and .py out, as in hill:HillClimbing."),
+    ],
+)
+def test_a_module_that_cannot_be_loaded_is_one_line_that_says_what_to_do(
+    name: str, content: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "mine.py").write_text(content, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    with pytest.raises(RegistryError, match=re.escape(said)):
+        load(Kind.SEARCHER, name)
+
+
+def test_a_name_that_is_not_registered_may_be_that_of_a_package_that_is_not_installed() -> None:
+    with pytest.raises(RegistryError, match="or install the package that registers it"):
+        load(Kind.SEARCHER, "annealing")
+
+
+def test_a_factory_with_another_signature_is_refused_in_plain_words() -> None:
+    said = "expected factory(space, *, seed, **settings) to call, got an unexpected keyword argument 'seed'."
+    with pytest.raises(RegistryError, match=re.escape(said)):
+        check_call(Kind.SEARCHER, "mine:X", lambda space: space, None, seed=0)
+
+
+def test_what_an_outside_package_registers_is_described_by_its_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"mine": Registered("harness.searchers.gp:GeneticProgramming"), "lost": Registered("nosuch:X")}
+    monkeypatch.setattr(registry, "entries", lambda _: known)
+    described = (load(Kind.SEARCHER, "mine").__doc__ or "").splitlines()[0].rstrip(".")
+    assert described
+    assert summary(Kind.SEARCHER, "mine") == described
+    assert summary(Kind.SEARCHER, "lost") == "cannot be loaded from nosuch:X"

@@ -43,10 +43,17 @@ def confirm(
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="How rules are retrained.", show_default="the searches' protocol")
+        str | None,
+        typer.Option(
+            help="How rules are retrained.",
+            show_default="the searches' protocol; quick for rules named by hand without --board",
+        ),
     ] = None,
     board: Annotated[
-        int | None, typer.Option(help="The board whose rules to retrain, by its number on `harness leaderboard`.")
+        int | None,
+        typer.Option(
+            help="The board whose rules, protocol and data to use, by its number on `harness leaderboard`.",
+        ),
     ] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Let unfinished runs nominate, too.")] = False,
     workers: options.Workers = "auto",
@@ -72,8 +79,7 @@ def confirm(
     chosen_seeds, own = options.seeds(seeds), [*(rules or []), *(candidates or [])]
     options.check_device(device)
     if own and not nominated_of_each(own, top=top, finals=finals) and not finals:
-        given = {"--board": board is not None, "--unfinished": unfinished}
-        options.tell_unused(given, "without --top, only the rules named by hand are confirmed")
+        options.tell_unused({"--unfinished": unfinished}, "without --top, only the rules named by hand are confirmed")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     scoring = None if protocol is None else named(protocol)
     if cluster is not None:

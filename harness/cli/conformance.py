@@ -42,11 +42,13 @@ def conformance(
         options.tell_unused(given, "a searcher is checked without training")
     else:
         options.tell_unused({"--set": bool(settings)}, "a task has no settings")
-    out = console()
+    out, shown = console(), set[str]()
 
     def report(check: Check) -> None:
         verdict = "pass" if check.passed else "FAIL"
-        told = f"{check.name.rstrip('.')}: {check.detail}"
+        told = f"{check.name.rstrip('.')}: {'the same' if check.detail in shown else check.detail}"
+        if not check.passed:
+            shown.add(check.detail)
         hanging(out, f"{verdict}  {check.seconds:5.1f} s  ", told.split())
 
     if searcher:

@@ -117,26 +117,27 @@ def _protocol(_what: Listed, name: str) -> _Table:
 
 def _registered(what: Listed, name: str) -> _Table:
     from harness.errors import RegistryError
-    from harness.registry import Kind, entries
+    from harness.registry import Kind, entries, summary
 
-    known = entries(Kind(what.value))
+    kind = Kind(what.value)
+    known = entries(kind)
     if name:
         check_choice(what.value.removesuffix("s"), name, known, error=RegistryError)
         known = {name: known[name]}
     table = _Table(["name", "what it is", "where" if name else "source"])
     for entry_name, entry in known.items():
-        table.add_row(entry_name, entry.summary, entry.target if name else entry.source)
+        table.add_row(entry_name, summary(kind, entry_name), entry.target if name else entry.source)
     return table
 
 
 def _searcher(_what: Listed, name: str) -> _Table:
-    from harness.registry import Kind, entries, load
+    from harness.registry import Kind, entries, load, summary
     from harness.settings import declared
 
     factory = load(Kind.SEARCHER, name)
     entry = entries(Kind.SEARCHER).get(name)
     table = _Table(["setting", "default", "allowed", "what it does"])
-    described = f"{name}: {entry.summary} ({entry.source})" if entry else name
+    described = f"{name}: {summary(Kind.SEARCHER, name)} ({entry.source})" if entry else name
     table.caption = f"{described}; set one with --set name=value"
     settings = declared(factory)
     for setting in settings.values():

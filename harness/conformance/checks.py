@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from harness.errors import raised
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -87,4 +89,4 @@ def _verdict(promise: Callable[[], str]) -> tuple[bool, str]:
     except Broken as breach:
         return False, str(breach)
     except Exception as error:  # code under test may raise anything at all, and that is the finding
-        return False, f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+        return False, f"raised {raised(error)}"

@@ -77,7 +77,11 @@ def asked(searcher: Searcher, space: Space, count: int, history: History) -> tup
     Raises:
         Broken: the answer is not a sequence of at most ``count`` rules of the space.
     """
-    rules = tuple(searcher.ask(count))
+    answer = searcher.ask(count)
+    require(
+        isinstance(answer, Sequence), f"ask({count}) returned a {type(answer).__name__} where a list of rules was due"
+    )
+    rules = tuple(answer)
     require(len(rules) <= count, f"ask({count}) returned {len(rules)} rules")
     for rule in rules:
         require(isinstance(rule, Rule), f"ask({count}) returned a {type(rule).__name__} where a Rule was due")

@@ -13,9 +13,9 @@ from harness.conformance.driving import History, Told, drive
 from harness.conformance.elsewhere import find, importable, in_fresh_process
 from harness.conformance.surroundings import snapshot, stirred, untouched
 from harness.contracts import Searcher
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SettingError
 from harness.race.startup import stated
-from harness.registry import Kind, load
+from harness.registry import Kind, check_call, load
 from harness.seeds import derive_seed
 from harness.settings import check, complete, declared
 from harness.space.grammar import Space
@@ -78,9 +78,10 @@ def check_searcher(
         report: called with each check as it ends.
 
     Raises:
-        RegistryError: the name is unknown or cannot be loaded.
+        RegistryError: the name is unknown, or what it names cannot be loaded or called as a searcher's factory.
     """
     loaded: Callable[..., Searcher] = load(Kind.SEARCHER, factory) if isinstance(factory, str) else factory
+    check_call(Kind.SEARCHER, str(factory), loaded, None, seed=seed, **(settings or {}))
     subject = Subject(loaded, settings or {}, seed, tuple(blocks), timeout_seconds, ask_seconds)
     return run_checks(titled(PROMISES, subject), report)
 
@@ -90,7 +91,10 @@ def declaration(subject: Subject) -> str:
     known = declared(subject.factory)
     for each in known.values():
         if each.default is not None:
-            each.check(each.default)
+            try:
+                each.check(each.default)
+            except SettingError as cause:
+                raise Broken(f"the default of a setting is not allowed: {cause}") from cause
     version = getattr(subject.factory, "version", 1)
     require(isinstance(version, int) and version >= 1, f"version is {version!r}, where a whole number from 1 was due")
     stated(subject.factory, complete(subject.factory, check(subject.factory, subject.settings)))

@@ -16,7 +16,7 @@ from harness.conformance.elsewhere import find, importable, in_fresh_process
 from harness.conformance.surroundings import snapshot, stirred, untouched
 from harness.contracts import Block, Dataset, Outcome, Rule, Status, Task, TaskProtocol
 from harness.race.protocols import NO_DATA, check_protocol
-from harness.registry import Kind, load
+from harness.registry import Kind, check_call, load
 from harness.seeds import derive_seed
 
 PLAIN = "g m id id left"  # gradient descent: a task that cannot train it cannot train anything
@@ -53,7 +53,12 @@ class Subject:
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
         """A fresh task's outcomes for all rules, evaluated at once: the reference for other ways of evaluating."""
-        return tuple(self.fresh().evaluate(self.rules, seed=self.seed))
+        given = self.fresh().evaluate(self.rules, seed=self.seed)
+        require(isinstance(given, Sequence), f"returned a {type(given).__name__} where a list of outcomes was due")
+        require(len(given) == len(self.rules), f"{len(self.rules)} rules gave {len(given)} outcomes")
+        strange = next((each for each in given if not isinstance(each, Outcome)), None)
+        require(strange is None, f"returned a {type(strange).__name__} where an Outcome was due")
+        return tuple(given)
 
 
 def check_task(
@@ -78,11 +83,12 @@ def check_task(
         report: called with each check as it ends.
 
     Raises:
-        RegistryError: the name is unknown or cannot be loaded.
+        RegistryError: the name is unknown, or what it names cannot be loaded or called as a task's factory.
         ProtocolError: the protocol cannot be stored in a run's record.
     """
     check_protocol(protocol)
     loaded: Callable[..., Task] = load(Kind.TASK, factory) if isinstance(factory, str) else factory
+    check_call(Kind.TASK, str(factory), loaded, protocol, data)
     subject = Subject(loaded, protocol, data, trial_rules(rules, seed=seed), seed, timeout_seconds)
     return run_checks(titled(PROMISES, subject), report)
 
@@ -99,9 +105,6 @@ def trial_rules(count: int, *, seed: int) -> tuple[Rule, ...]:
 def endurance(subject: Subject) -> str:
     """Never raises, whatever the rule, and returns one outcome per rule."""
     outcomes = subject.outcomes
-    require(len(outcomes) == len(subject.rules), f"{len(subject.rules)} rules gave {len(outcomes)} outcomes")
-    strange = next((each for each in outcomes if not isinstance(each, Outcome)), None)
-    require(strange is None, f"returned a {type(strange).__name__} where an Outcome was due")
     none = subject.fresh().evaluate([], seed=subject.seed)
     require(len(none) == 0, f"no rules gave {len(none)} outcomes")
     failed = sum(each.status is not Status.OK for each in outcomes)

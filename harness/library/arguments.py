@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import json
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -15,6 +17,7 @@ from harness.candidates import NamedOptimizer
 from harness.contracts import CPU, Candidate, Dataset, NamedProtocol, Rule, Searcher, TaskProtocol
 from harness.errors import (
     DataError,
+    EngineError,
     LedgerError,
     ProtocolError,
     RegistryError,
@@ -25,6 +28,7 @@ from harness.errors import (
     message,
 )
 from harness.machine import check_device, cores
+from harness.race.engines.engine import GUARD
 from harness.race.protocols import Budget, named
 from harness.race.racing import Racer
 from harness.registry import Kind, name_of
@@ -87,6 +91,9 @@ def _racer(given: object, *, children: int) -> Racer:
         return Racer.of(_searcher_name(which), settings, children=children)
     if isinstance(given, str):
         name, texts = _split(given)
+        if "," in name:
+            hint = "Write a list: " + json.dumps([each.strip() for each in name.split(",")])
+            raise RegistryError(message("searchers", expected="a list of names", got=repr(given), hint=hint))
         return Racer.of(name, texts, children=children)
     return Racer.of(_searcher_name(given), {}, children=children)
 
@@ -206,7 +213,12 @@ def workers(given: int | str, *, device: str = CPU) -> int:
     Raises:
         ProtocolError: the argument is neither.
         SettingError: the device is invalid.
+        EngineError: a worker process calls this while it loads the script that started it.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself finds out
+        got = "one that every worker process repeats, because it loads the script"
+        hint = "Put the call below that line"
+        raise EngineError(message("workers", expected=f"a call under `{GUARD}`", got=got, hint=hint))
     check_device(device)
     if given == "auto":
         return 1 if device != CPU else cores()

@@ -54,7 +54,8 @@ def confirm(
             for 0 with ``finals`` or ``rules``.
         finals: whether to take the final best of every run; the searchers' board then shows what these earn.
         seeds: a number of fresh seeds from 0, or the seeds themselves; at most 20.
-        protocol: how rules are retrained; None for the protocol of the searches.
+        protocol: how rules are retrained; None for the protocol of the searches, or for ``quick`` if only ``rules`` are
+            given and no board.
         board: the board whose rules to take, by its number on ``harness leaderboard``; not needed if ``results`` is a
             board.
         unfinished: whether unfinished runs nominate, too.

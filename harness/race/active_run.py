@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.candidates import NamedOptimizer
 from harness.contracts import Candidate, Outcome, Rule, Searcher
-from harness.errors import ReplayError, SearcherError, SpaceError, message
+from harness.errors import ReplayError, SearcherError, SpaceError, message, outside
 from harness.race.engines.engine import Engine
 from harness.race.entry import Entry, Source
 from harness.race.progress import Meter, Progress
@@ -108,18 +108,24 @@ class ActiveRun:
             SearcherError: it returned too many, or something that is not a rule.
             SpaceError: a rule lies outside its space.
         """
-        rules: list[Candidate] = list(self.searcher.ask(count))
         what = f"searcher {self.header.searcher}"
+        hint = f"Fix the searcher; `harness conformance {self.header.searcher}` tests it"
+        expected = f"ask({count}) to return a list of rules"
+        with outside(self.searcher, what, expected=expected, hint=hint, error=SearcherError):
+            rules: list[Candidate] = list(self.searcher.ask(count))
         strangers = [rule for rule in rules if not isinstance(rule, Rule | NamedOptimizer)]
-        if len(rules) > count or strangers:
-            got = repr(strangers[0]) if strangers else f"{len(rules)} rules"
-            hint = "Fix the searcher; `harness conformance` tests it"
-            raise SearcherError(message(what, expected=f"at most {count} rules", got=got, hint=hint))
+        if strangers:
+            got = f"{strangers[0]!r} of type {type(strangers[0]).__name__}"
+            hint = "Return Rule objects, such as Rule.parse(text)"
+            raise SearcherError(message(what, expected=expected, got=got, hint=hint))
+        if len(rules) > count:
+            raise SearcherError(message(what, expected=f"at most {count} rules", got=f"{len(rules)} rules", hint=hint))
         for offset, rule in enumerate(rules):
             try:
                 self.header.check(rule)
             except SpaceError as cause:
-                raise SpaceError(f"{what}, proposal {len(self.entries) + offset} ({rule}): {cause}") from cause
+                told = f"{what}, proposal {len(self.entries) + offset} ({rule}): {cause}"
+                raise SpaceError(f"{told} A searcher proposes only what space.contains(rule) accepts.") from cause
         return rules
 
     def place(self, rules: Sequence[Candidate], *, asked: int) -> range:
@@ -220,7 +226,10 @@ class ActiveRun:
     def hear(self, entries: Sequence[Entry]) -> None:
         """Tell the searcher of entries that are on disk."""
         # A searcher of rules has only rules in its entries: the header ensures that.
-        self.searcher.tell([entry.trial for entry in entries])  # type: ignore[misc]
+        what, expected = f"searcher {self.header.searcher}", "tell(trials) to accept a list of trials"
+        hint = f"Fix the searcher; `harness conformance {self.header.searcher}` tests it"
+        with outside(self.searcher, what, expected=expected, hint=hint, error=SearcherError):
+            self.searcher.tell([entry.trial for entry in entries])  # type: ignore[misc]
 
     def check_replayed(self) -> None:
         """Raise if the searcher ended before its recorded proposals did.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Searcher, TaskProtocol
-from harness.errors import SpaceError, message
+from harness.errors import HarnessError, SearcherError, SpaceError, message, outside
 from harness.race.active_run import Proposing, Stopped, StopRequest
 from harness.race.conditions import (
     Announce,
@@ -131,8 +131,17 @@ class Racer:
 
         Raises:
             HarnessError: its settings do not fit together, or do not fit the space.
+            SearcherError: it cannot be built, or lacks what a searcher needs.
         """
-        return self.factory(space, seed=seed, **self.settings)
+        what, expected = f"searcher {self.name}", "one with batch, ask(count) and tell(trials)"
+        hint = f"Fix the searcher; `harness conformance {self.name}` tests it"
+        with outside(self.factory, what, expected=expected, hint=hint, error=SearcherError, passing=(HarnessError,)):
+            built = self.factory(space, seed=seed, **self.settings)
+        lacking = [name for name in ("batch", "ask", "tell") if not hasattr(built, name)]
+        if lacking:
+            got = f"{type(built).__name__} without {' and '.join(lacking)}"
+            raise SearcherError(message(what, expected=expected, got=got, hint=hint))
+        return built
 
     def header(self, seed: int, setup: Setup, conditions: Conditions) -> SearchHeader:
         """Return the header of its run with a seed."""

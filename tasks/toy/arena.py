@@ -12,7 +12,6 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import ClassVar, Protocol
 
@@ -126,7 +125,7 @@ class ToyTask(ABC):
         Raises:
             EngineError: the machine has no memory left.
         """
-        with machine.answerable(), _one_thread(), torch.inference_mode():
+        with machine.answerable(), machine.one_thread(), torch.inference_mode():
             if self._drawn is None or self._drawn[0] != seed:
                 self._drawn = (seed, self.arena(seed))  # a search asks for the same seed again and again
             arena, rule_seed = self._drawn[1], derive_seed(seed, self.name, "rule")
@@ -168,7 +167,7 @@ def arithmetic(kind: type[ToyTask], protocol: ChildProtocol) -> str:
         EngineError: the machine has no memory left.
     """
     small = dataclasses.replace(protocol, train_examples=STEPS * protocol.batch_size, epochs=1)
-    with machine.answerable(), _one_thread():
+    with machine.answerable(), machine.one_thread():
         return digest(_computed(kind(small).arena(SEED), small))
 
 
@@ -305,14 +304,3 @@ def progress(losses: Tensor, first: Tensor, *, stretch: float) -> Tensor:
     scores = (1.0 - (losses / first[:, None]).clamp(0.0, 1.0) ** stretch).mean(0)
     scores[~losses.isfinite().all(0)] = math.nan
     return scores
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Restrict torch to one thread for a while: sharing a few hundred numbers costs more than computing them."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

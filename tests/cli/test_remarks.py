@@ -74,10 +74,10 @@ def test_options_of_something_else_are_said() -> None:
 
 def test_rules_of_one_function_are_said_and_retrained_once() -> None:
     rules = ("--rule", "adam", "--rule", "g + g", "--rule", "2 * g")
-    told = invoke("confirm", *rules, "--board", "2", "--protocol", "toy-quadratic", "--seeds", "1", "--workers", "1")
+    told = invoke("confirm", *rules, "--unfinished", "--protocol", "toy-quadratic", "--seeds", "1", "--workers", "1")
     assert "'adam' is the known optimizer adam, which is always retrained\n" in told.stderr
     assert "'2 * g' is the same function as 'g + g'; it is retrained once\n" in told.stderr
-    assert "--board is not used: without --top" in told.stderr
+    assert "--unfinished is not used: without --top" in told.stderr
     assert "confirming 8 rules, 7 known and 1 other" in told.stderr
 
 

@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
 from harness.contracts import Rule, Status, Trial
+from harness.settings import Range
 from harness.space.grammar import Space
 
 
@@ -48,6 +50,23 @@ class Chatty(Sound):
         print("asked", flush=True)
         os.write(1, b"for more\n")
         return super().ask(count)
+
+
+class ReturnsAGenerator(Sound):
+    def ask(self, count: int) -> Sequence[Rule]:
+        return (self.propose() for _ in range(count))  # type: ignore[return-value]
+
+
+class ReturnsNothing(Sound):
+    def ask(self, count: int) -> Sequence[Rule]:
+        super().ask(count)  # forgot to return it
+        return None  # type: ignore[return-value]
+
+
+class DefaultOutOfRange(Sound):
+    def __init__(self, space: Space, *, seed: int, share: Annotated[float, Range(0, 1)] = 2.0) -> None:
+        super().__init__(space, seed=seed)
+        self.share = share
 
 
 class TakesAnySetting(Sound):

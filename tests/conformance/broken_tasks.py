@@ -75,6 +75,11 @@ class ScoresAlone(Sound):
         return [each.score for each in super().evaluate(rules, seed=seed)]  # type: ignore[misc]
 
 
+class ReturnsADict(Sound):
+    def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
+        return dict(zip(rules, super().evaluate(rules, seed=seed), strict=True))  # type: ignore[return-value]
+
+
 class NeedsRules(Sound):
     def evaluate(self, rules: Sequence[Rule], *, seed: int) -> Sequence[Outcome]:
         max(rules, key=str)

@@ -16,21 +16,28 @@ from harness.registry import Kind, entries
 # (promise, a searcher that breaks it, what the check says)
 BREACHES = [
     (searcher.declaration, broken.TakesAnySetting, "took no_such_setting=1"),
-    (searcher.declaration, broken.BadDefault, "SettingError: setting sizes"),
+    (searcher.declaration, broken.BadDefault, "raised SettingError: setting sizes"),
+    (
+        searcher.declaration,
+        broken.DefaultOutOfRange,
+        "the default of a setting is not allowed: setting share: expected",
+    ),
     (searcher.declaration, broken.MisstatesStartup, "startup of MisstatesStartup: expected whole numbers by the names"),
     (searcher.declaration, broken.VersionText, "version is '1.0'"),
     (searcher.batch, broken.NoBatch, "batch is 0"),
     (searcher.counts, broken.TooMany, "ask(1) returned 2 rules"),
     (searcher.counts, broken.NothingAtOnce, "ask(1) returned nothing"),
     (searcher.counts, broken.SomethingForNothing, "ask(0) returned 1 rules"),
+    (searcher.counts, broken.ReturnsAGenerator, "ask(1) returned a generator where a list of rules was due"),
+    (searcher.counts, broken.ReturnsNothing, "ask(1) returned a NoneType where a list of rules was due"),
     (searcher.legal, broken.EndsOnAddition, "outside the space"),
     (searcher.legal, broken.ProposesTexts, "returned a str where a Rule was due"),
     (searcher.elsewhere, broken.HashOrder, "proposal"),
     (searcher.replay, broken.ClassState, "was"),
     (searcher.replay, broken.Unseeded, "replayed proposal 0 was"),
-    (searcher.failures, broken.TrustsStatus, "RuntimeError: no child of mine fails"),
+    (searcher.failures, broken.TrustsStatus, "RuntimeError in broken_searchers.py, line"),
     (searcher.equal_scores, broken.NeedsSpread, "ZeroDivisionError"),
-    (searcher.order, broken.NeedsOrder, "RuntimeError: this is not what I asked for first"),
+    (searcher.order, broken.NeedsOrder, ": this is not what I asked for first"),
     (searcher.duplicates, broken.DividesByCharged, "ZeroDivisionError"),
     (searcher.exhaustion, broken.NeverRepeats, "it hangs"),
     (searcher.exhaustion, broken.GivesUpLoudly, "RuntimeError: nothing is left"),
@@ -133,3 +140,8 @@ def test_settings_reach_the_searcher() -> None:
 def test_an_unknown_name_is_an_error_of_the_user() -> None:
     with pytest.raises(RegistryError, match="Did you mean 'random'"):
         check_searcher("randon")
+
+
+def test_a_factory_that_cannot_be_called_is_refused_before_any_check() -> None:
+    with pytest.raises(RegistryError, match=r"to call, got an unexpected keyword argument 'seed'"):
+        check_searcher(lambda space: space)

@@ -14,16 +14,18 @@ from harness.conformance import check_task, failures, task
 from harness.conformance.checks import Check, run_checks, titled
 from harness.conformance.task import PROMISES, Subject, trial_rules
 from harness.contracts import Dataset
-from harness.errors import ProtocolError
+from harness.errors import ProtocolError, RegistryError
 from harness.race.protocols import NO_DATA
 from harness.registry import Kind, load
 from harness.tasks.child.protocols import QUICK
 from harness.tasks.toy.protocols import TOY_QUADRATIC
 
 BREACHES = [
-    (task.endurance, broken.Raises, "OverflowError: too large"),
+    (task.endurance, broken.Raises, "OverflowError in broken_tasks.py, line"),
     (task.endurance, broken.LosesOne, "16 rules gave 15 outcomes"),
     (task.endurance, broken.ScoresAlone, "returned a float where an Outcome was due"),
+    (task.endurance, broken.ReturnsADict, "returned a dict where a list of outcomes was due"),
+    (task.repetition, broken.ReturnsADict, "returned a dict where a list of outcomes was due"),
     (task.endurance, broken.NeedsRules, "ValueError"),
     (task.figures, broken.ScoresNan, "has a score of [nan]"),
     (task.figures, broken.ScoresPercent, "has a score of [55.0]"),
@@ -148,3 +150,8 @@ def test_nasty_rules_really_diverge_somewhere() -> None:
     keys = [rule.key for rule in trial_rules(11, seed=0)]
     assert len(set(keys)) == 11
     assert any(key.count("exp") >= 4 for key in keys)
+
+
+def test_a_factory_that_cannot_be_called_is_refused_before_any_check() -> None:
+    with pytest.raises(RegistryError, match=r"expected factory\(protocol, data\) to call, got too many positional"):
+        check_task(lambda protocol: broken.Sound(protocol, None), protocol=TOY_QUADRATIC)

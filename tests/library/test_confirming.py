@@ -51,9 +51,20 @@ def test_a_confirmation_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert harness.load(tmp_path).runs.rows == 2
 
 
+def test_a_board_says_how_rules_named_by_hand_are_retrained(tmp_path: Path) -> None:
+    searched = harness.run("random", protocol="toy-rosenbrock", children=2, seeds=1, results=tmp_path, progress=False)
+    for given in ({"results": searched}, {"results": tmp_path, "board": 1}):
+        board = harness.confirm(rules=["m * exp(v)"], seeds=1, progress=False, **given)  # type: ignore[arg-type]
+        assert board.protocol == searched.protocol
+        assert board.searched is None, "the board nominated nothing"
+    with pytest.raises(LedgerError, match="searches to confirm on board 2"):
+        harness.confirm(tmp_path, ["m * exp(v)"], board=2, progress=False)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
+        ({"rules": "torch.optim.AdamW", "protocol": "quick"}, SettingError, "Write torch:AdamW."),
         ({}, LedgerError, "results: expected searches or rules to confirm, got none"),
         ({"results": "no/such/folder"}, LedgerError, "expected a ledger, got none"),
         ({"rules": "powersin"}, RuleSyntaxError, "Did you mean 'powersign'?"),

@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import pickle
+import pydoc
 import signal
 import subprocess
 import sys
@@ -47,6 +48,32 @@ def test_the_package_of_the_race_is_the_function() -> None:
     assert inspect.signature(harness.race) == inspect.signature(function)
     assert "harness.race.loop" in sys.modules, "and stays the package"
     assert pickle.loads(pickle.dumps(harness.race)) is harness.race, "which travels to workers by name"
+
+
+def test_help_on_the_race_says_how_it_is_called_and_what_it_takes() -> None:
+    shown = pydoc.plain(pydoc.render_doc(harness.race))
+    assert "Run several searchers under one budget" in shown
+    assert "harness.race(searchers, *, space='icml2017', protocol='quick', children=12" in shown
+    assert "workers: how many children train at once" in shown
+    assert "How a search is run" in shown, "and what the package is"
+
+
+SCRIPT = """
+import harness
+harness.race(["random"], protocol="toy-quadratic", children=4, seeds=1, workers=2, results="here", progress=False)
+"""
+
+
+def test_a_script_that_starts_workers_unguarded_is_told_of_the_line_that_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'workers: expected a call under `if __name__ == "__main__":`, got one that every worker' in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(
+        "harness.errors.EngineError: workers: expected 2 processes that start"
+    )
+    assert 'In a script, start them under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
 
 
 def test_searchers_are_names_settings_or_factories(tmp_path: Path) -> None:
@@ -109,6 +136,7 @@ def test_without_a_folder_the_runs_last_as_long_as_the_process() -> None:
         ({"searchers": ["gp", "gp"]}, RegistryError, "searchers: expected each one once, got gp twice"),
         ({"searchers": ["randm"]}, RegistryError, "Did you mean 'random'?"),
         ({"searchers": 3}, SettingError, "searchers: expected a list, got 3"),
+        ({"searchers": "gp, random"}, RegistryError, """got 'gp, random'. Write a list: ["gp", "random"]."""),
         ({"searchers": [3]}, RegistryError, "searcher: expected a name or a factory, got 3"),
         ({"searchers": [functools.partial(RandomSearch)]}, RegistryError, "Name it first: harness.register"),
         ({"searchers": ["gp:populaton=3"]}, SettingError, "Did you mean 'population'?"),

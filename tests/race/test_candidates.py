@@ -132,7 +132,7 @@ def test_a_file_with_a_record_that_is_not_listed_or_written_otherwise_is_refused
 def test_a_search_proposes_rules_alone(tmp_path: Path) -> None:
     with pytest.raises(SpaceError, match="expected a rule of the space, got torch:SGD"):
         run(tmp_path, header(), searcher=Scripted([SGD]))  # type: ignore[list-item, arg-type]
-    with pytest.raises(SearcherError, match="Fix the searcher"):
+    with pytest.raises(SearcherError, match="a list of rules, got 'torch:SGD' of type str"):
         run(tmp_path, header(seed=1), searcher=Scripted(["torch:SGD"]))  # type: ignore[list-item, arg-type]
 
 

@@ -10,7 +10,7 @@ import pytest
 from racing import ENVIRONMENT, PINNED, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
 
 from harness.errors import DataError, EngineError, RegistryError
-from harness.race.engines.engine import TaskSpec, pinned, train
+from harness.race.engines.engine import TaskSpec, build_task, pinned, train
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine
 from harness.space.expression import LANGUAGE_VERSION
@@ -62,6 +62,59 @@ def test_a_task_that_breaks_its_contract_is_named(answer):
     task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
     with pytest.raises(EngineError, match=r"^task FakeTask: expected one Outcome per rule"):
         train(task, [RULE], seed=0)
+
+
+@pytest.mark.parametrize("answer", [None, {}, 0.5], ids=["None", "a dict", "a number"])
+def test_a_task_that_returns_no_list_is_named(answer):
+    task = FakeTask(PROTOCOL, None)
+    task.evaluate = lambda rules, *, seed: answer  # noqa: ARG005
+    with pytest.raises(
+        EngineError, match=rf"^task FakeTask: expected one Outcome per rule, got {answer}\. Fix the task"
+    ):
+        train(task, [RULE], seed=0)
+
+
+class Failing(FakeTask):
+    """Breaks law 2."""
+
+    def evaluate(self, rules, *, seed):  # noqa: ARG002
+        if seed == 1:
+            raise EngineError("the machine is on fire")
+        raise ZeroDivisionError(f"seed {seed}")
+
+
+def test_a_task_that_raises_is_one_line_that_says_where():
+    said = r"expected one Outcome per rule, got ZeroDivisionError in test_engine.py, line \d+: seed 0\. Return Outcome"
+    with pytest.raises(EngineError, match=f"^task Failing: {said}"):
+        train(Failing(PROTOCOL, None), [RULE], seed=0)
+
+
+def test_a_task_may_say_that_the_machine_failed():
+    with pytest.raises(EngineError, match=r"^the machine is on fire$"):
+        train(Failing(PROTOCOL, None), [RULE], seed=1)
+
+
+class Unbuilt(FakeTask):
+    def __init__(self, protocol, data):  # noqa: ARG002
+        raise KeyError(protocol.name)
+
+
+def test_a_task_that_cannot_be_built_is_one_line():
+    with pytest.raises(
+        EngineError, match=r"task 'racing:FakeTask': expected a task .*KeyError in test_engine.py, line"
+    ):
+        build_task(Unbuilt, PROTOCOL, None)
+    with pytest.raises(RegistryError, match=r"expected factory\(protocol, data\) to call, got too many positional"):
+        build_task(lambda protocol: FakeTask(protocol, None), PROTOCOL, None)
+
+
+@pytest.mark.parametrize("stated", [{"torch": 2}, {1: "a"}, None, "none"])
+def test_an_environment_of_anything_but_texts_is_refused(stated):
+    class Odd(FakeTask):
+        environment = stated
+
+    with pytest.raises(EngineError, match=r"^environment of task Odd: expected a mapping of texts to texts, got "):
+        pinned(Odd(PROTOCOL, None))
 
 
 @pytest.mark.usefixtures("_data_module")

@@ -188,8 +188,46 @@ def test_too_many_proposals_are_refused(tmp_path):
 
 
 def test_a_proposal_that_is_no_rule_is_refused(tmp_path):
-    with pytest.raises(SearcherError, match="got 'g'"):
+    with pytest.raises(SearcherError, match=r"a list of rules, got 'g' of type str\. Return Rule objects"):
         run(tmp_path, header(5), searcher=Scripted(["g"]))
+
+
+class Failing(Scripted):
+    """Fails in one of its methods as a newcomer's does."""
+
+    def __init__(self, fails: str) -> None:
+        super().__init__(rules(5))
+        self.fails = fails
+
+    def ask(self, count: int) -> Sequence[Rule]:
+        if self.fails == "none":
+            return None  # type: ignore[return-value]
+        if self.fails == "space":
+            SPACE.check(Space.of(blocks=2).sample(np.random.default_rng(0)))
+        return [*super().ask(count)] if self.fails != "ask" else [{}["adam"]]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        if self.fails == "tell":
+            super().tell(trials.outcome)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        ("ask", r"ask\(1\) to return a list of rules, got KeyError in test_loop.py, line \d+: 'adam'"),
+        ("space", r"ask\(1\) to return a list of rules, got SpaceError in test_loop.py, line \d+: rule: "),
+        ("none", r"ask\(1\) to return a list of rules, got TypeError: 'NoneType' object is not iterable"),
+        ("tell", r"tell\(trials\) to accept a list of trials, got AttributeError in test_loop.py, line \d+: 'list'"),
+    ],
+)
+def test_a_searcher_that_fails_is_one_line_that_says_where_and_keeps_the_run(tmp_path, fails, said):
+    made = header(5)
+    with pytest.raises(
+        SearcherError, match=rf"^searcher racing:Learner: expected {said}.* `harness conformance racing"
+    ):
+        run(tmp_path, made, searcher=Failing(fails))
+    (record,) = Ledger.read(tmp_path).runs()
+    assert record.state is RunState.STOPPED
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, "3"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SettingError
+from harness.contracts import Rule
+from harness.errors import SearcherError, SettingError
 from harness.race.active_run import Stopped
 from harness.race.header import RunHeader
 from harness.race.progress import Progress
@@ -101,3 +103,32 @@ def test_settings_are_given_as_values_or_as_texts() -> None:
     assert by_value.settings == by_text.settings
     with pytest.raises(SettingError, match="populatoin"):
         Racer.of("gp", {"populatoin": 7}, children=100)
+
+
+class Deaf:
+    """A searcher without tell."""
+
+    batch = 1
+
+    def __init__(self, space: Space, *, seed: int) -> None:
+        if seed == 7:
+            raise KeyError(space.blocks)
+
+    def ask(self, count: int) -> list[Rule]:
+        return [Rule.parse("g")] * count
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (0, "one with batch, ask(count) and tell(trials), got Deaf without tell. Fix the searcher"),
+        (7, "one with batch, ask(count) and tell(trials), got KeyError in test_racing.py, line "),
+    ],
+)
+def test_a_searcher_that_lacks_a_method_or_cannot_be_built_ends_all_before_anything_trains(
+    setup: Setup, seed: int, said: str
+) -> None:
+    deaf = Racer("mine:Deaf", Deaf, {})  # type: ignore[arg-type]
+    with pytest.raises(SearcherError, match=re.escape(f"searcher mine:Deaf: expected {said}")):
+        compete([*racers("random"), deaf], replace(setup, seeds=(seed,)))
+    assert not (setup.results / "ledger.sqlite").exists()

@@ -6,11 +6,11 @@ So a confirmation has everything that a search has: the ledger, the engines, pro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.candidates import NamedOptimizer
 from harness.contracts import Candidate, Rule, Trial
-from harness.errors import RegistryError, check_choice, message
+from harness.errors import HarnessError, RegistryError, SettingError, check_choice, message, outside
 from harness.registry import Kind, entries, load
 from harness.space.zoo import named, resolve
 
@@ -57,15 +57,21 @@ def candidate(text: str) -> Candidate:
         RuleSyntaxError: it is not a rule.
     """
     family, colon, rest = text.strip().partition(":")
+    if not colon and family.startswith("torch."):
+        expected, hint = "a rule, or FAMILY:NAME(option=value, …)", f"Write torch:{family.rpartition('.')[2]}"
+        raise SettingError(message("candidate", expected=expected, got=repr(text), hint=hint))
     if not colon:
         return resolve(text)
     hint = "Write a rule, or an optimizer such as torch:AdamW(weight_decay=0.01)"
     check_choice("family of a candidate", family, entries(Kind.CANDIDATE), error=RegistryError, hint=hint)
-    found: object = load(Kind.CANDIDATE, family)(rest)
+    factory: Callable[[str], object] = load(Kind.CANDIDATE, family)
+    what, hint = f"candidate {text}", "Fix the package that registers its family"
+    expected = f"a NamedOptimizer of family {family}"
+    with outside(factory, what, expected=expected, hint=hint, error=RegistryError, passing=(HarnessError,)):
+        found = factory(rest)
     if isinstance(found, NamedOptimizer) and found.family == family:
         return found
-    what, hint = f"candidate {text}", "Fix the package that registers its family"
-    raise RegistryError(message(what, expected=f"a NamedOptimizer of family {family}", got=repr(found), hint=hint))
+    raise RegistryError(message(what, expected=expected, got=repr(found), hint=hint))
 
 
 def known_optimizers() -> dict[str, Rule]:

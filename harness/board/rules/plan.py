@@ -65,7 +65,8 @@ def planned(
         own: candidates named by hand.
         top: how many of the best rules of each searcher to take.
         finals: whether to take the final best of every run.
-        board: number of the searchers' board that nominates; None if there is only one.
+        board: number of the searchers' board that nominates, and whose protocol and data are used; None if there is
+            only one.
         unfinished: whether unfinished runs nominate, too.
         protocol: how rules are retrained; None for the protocol of the searches.
         reference: the text of ``--protocol`` if that is not the protocol's own name.
@@ -79,6 +80,10 @@ def planned(
         rules = to_confirm(own)
         edition = edition_with((word for rule in rules if isinstance(rule, Rule) for word in rule.tokens), least=ARXIV2)
         whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
+        if board is not None:  # nominates nothing, but says how to retrain
+            records = ledger.results()
+            raced = _searched(records, board=board, unfinished=True)
+            protocol, data = protocol or _searched_protocol(records, raced), data or raced.data
         scoring = protocol or named(UNSEARCHED_PROTOCOL)
         return Plan(rules, None, whole, scoring, data or UNSEARCHED_DATA, reference=reference)
     records = ledger.results()

@@ -37,7 +37,7 @@ from distributed.scheduler import KilledWorker
 
 from harness.contracts import Candidate, Outcome
 from harness.errors import EngineError, message
-from harness.race.engines.engine import TaskSpec
+from harness.race.engines.engine import GUARD, TaskSpec
 from harness.race.engines.on_worker import OUTCOMES, described_on_worker, train_on_worker
 
 Outcomes = Sequence[Outcome]
@@ -115,14 +115,9 @@ class DaskEngine:
                     client = Client(cluster, set_as_default=False)
                     resources.callback(client.close)
             except (OSError, RuntimeError) as cause:
-                raise EngineError(
-                    message(
-                        "workers",
-                        expected=f"{workers} processes that start",
-                        got=_described(cause),
-                        hint="Check the memory and process limits of this machine, or use --workers 1",
-                    )
-                ) from cause
+                expected, got = f"{workers} processes that start", _described(cause)
+                hint = f"In a script, start them under `{GUARD}`; else look at memory limits, or use one worker"
+                raise EngineError(message("workers", expected=expected, got=got, hint=hint)) from cause
             return cls(spec, client, resources.pop_all(), cluster=cluster)
 
     @classmethod

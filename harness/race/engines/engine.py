@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.contracts import ARITHMETIC, CPU, Candidate, Dataset, Outcome, Task, TaskProtocol
-from harness.errors import DataError, EngineError, message
-from harness.registry import Kind, load
+from harness.errors import DataError, EngineError, HarnessError, message, outside
+from harness.registry import Kind, check_call, load
 from harness.space.expression import LANGUAGE_VERSION
+
+GUARD = 'if __name__ == "__main__":'
+"""What a script needs around a call that starts worker processes, since each of them loads the script."""
+_FIX = "Fix the task; `harness conformance --task` tests it"
 
 
 class Engine(Protocol):
@@ -124,8 +128,18 @@ def _check_environment(here: Mapping[str, str], expected: Mapping[str, str]) -> 
 
 
 def pinned(task: Task) -> dict[str, str]:
-    """Return what a run's header pins of a task: its environment, and the version of the language."""
-    return {"language": str(LANGUAGE_VERSION), **task.environment}
+    """Return what a run's header pins of a task: its environment, and the version of the language.
+
+    Raises:
+        EngineError: the environment is not a mapping of texts to texts.
+    """
+    what, expected = f"environment of task {type(task).__name__}", "a mapping of texts to texts"
+    with outside(task, what, expected=expected, hint=_FIX, error=EngineError, passing=(HarnessError,)):
+        environment = dict(task.environment)
+    wrong = [item for item in environment.items() if not all(isinstance(part, str) for part in item)]
+    if wrong:
+        raise EngineError(message(what, expected=expected, got=repr(dict(wrong[:1])), hint=_FIX))
+    return {"language": str(LANGUAGE_VERSION), **environment}
 
 
 def build_task(
@@ -140,9 +154,11 @@ def build_task(
     """Build and return a task; with ``test`` it scores test examples, too, if it has any.
 
     Raises:
-        EngineError: the task does not support the device, or candidates that are not rules.
+        EngineError: the task does not support the device, or candidates that are not rules; or it cannot be built.
+        RegistryError: it cannot be called as a task's factory.
     """
     check_abilities(factory, protocol, device=device, candidates=candidates)
+    check_call(Kind.TASK, protocol.task, factory, protocol, data)
     known, wanted = inspect.signature(factory).parameters, dict[str, object]()
     if test and "test" in known:
         wanted["test"] = True
@@ -150,7 +166,9 @@ def build_task(
         wanted["candidates"] = True
     if device != CPU:
         wanted["device"] = device
-    return factory(protocol, data, **wanted)
+    what, expected = f"task {protocol.task!r}", "a task to be built from the protocol and the data"
+    with outside(factory, what, expected=expected, hint=_FIX, error=EngineError, passing=(HarnessError,)):
+        return factory(protocol, data, **wanted)
 
 
 def check_abilities(
@@ -190,9 +208,11 @@ def train(task: Task, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outc
     Raises:
         EngineError: the task returned something else.
     """
-    outcomes = task.evaluate(rules, seed=seed)
+    what, expected = f"task {type(task).__name__}", "one Outcome per rule"
+    hint = "Return Outcome(status=Status.ERROR, …) for a rule that fails; `harness conformance --task` tests the task"
+    with outside(task, what, expected=expected, hint=hint, error=EngineError, passing=(HarnessError,)):
+        given = task.evaluate(rules, seed=seed)
+        outcomes = list(given) if isinstance(given, Sequence) else []
     if len(outcomes) != len(rules) or not all(isinstance(outcome, Outcome) for outcome in outcomes):
-        what = f"task {type(task).__name__}"
-        hint = "Run `harness conformance` on it"
-        raise EngineError(message(what, expected="one Outcome per rule", got=repr(outcomes), hint=hint))
+        raise EngineError(message(what, expected=expected, got=repr(given), hint=_FIX))
     return outcomes
