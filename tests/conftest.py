@@ -1,9 +1,13 @@
-"""How pytest was started decides no test: neither how many processes share the machine nor which signals it ignores."""
+"""How pytest was started decides no test: neither how busy the machine is nor which signals pytest ignores."""
 
 import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 DEADLY = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM") if hasattr(signal, name)]
 
