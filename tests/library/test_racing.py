@@ -53,7 +53,7 @@ def test_the_package_of_the_race_is_the_function() -> None:
 def test_help_on_the_race_says_how_it_is_called_and_what_it_takes() -> None:
     shown = pydoc.plain(pydoc.render_doc(harness.race))
     assert "Run several searchers under one budget" in shown
-    assert "harness.race(searchers, *, space='icml2017', protocol='quick', children=12" in shown
+    assert "harness.race(searchers, *, space=None, protocol='quick', children=12" in shown
     assert "workers: how many children train at once" in shown
     assert "How a search is run" in shown, "and what the package is"
 
