@@ -9,13 +9,14 @@ import io
 import re
 import shlex
 import sqlite3
+import sys
 import textwrap
 import tokenize
 import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
@@ -159,6 +160,25 @@ def importable(name: str) -> bool:
             continue
         held = all((found := getattr(found, each, None)) is not None for each in attributes)
         return held or name in {f"harness.{kind}" for kind in Kind}
+
+
+def test_a_rule_passes_the_calls_that_the_page_lists_in_their_order(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "child.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(harness[\w.]+)` \|", page, re.MULTILINE)
+    made: dict[str, None] = {}
+
+    def follow(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            made[f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"] = None
+
+    before = sys.getprofile()
+    sys.setprofile(follow)
+    try:
+        harness.race(["random"], protocol="toy-quadratic", children=1, seeds=1, results=tmp_path, progress=False)
+    finally:
+        sys.setprofile(before)
+    assert len(listed) > 15
+    assert [call for call in made if call in listed] == listed
 
 
 def test_every_section_that_the_code_cites_is_in_the_science() -> None:

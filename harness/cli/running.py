@@ -149,7 +149,10 @@ def run(
 def race(
     setup: Setup,
     searchers: Annotated[
-        str, typer.Option(help="Who competes, comma-separated; all for everybody that takes the space.")
+        str,
+        typer.Option(
+            help="Who competes, comma-separated: names or module:attribute; all for everybody that takes the space."
+        ),
     ] = RACERS,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of one searcher, as searcher.name=value.")

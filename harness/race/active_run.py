@@ -251,6 +251,7 @@ class ActiveRun:
         return ReplayError(message(what, expected=f"{expected}, as recorded", got=got, hint=hint))
 
     def _deliver(self, finished: dict[int, Outcome], *, timeout_seconds: float) -> None:
+        """Take one finished child from the engine, if there is one in time, and check its outcome."""
         delivery = self.engine.next(timeout_seconds=timeout_seconds)
         if delivery is None:
             return
@@ -260,6 +261,7 @@ class ActiveRun:
             finished[first] = checked(outcome, self.header.protocol)
 
     def _entry(self, rule: Candidate, asked: int) -> Entry:
+        """Find out whether a proposal is a duplicate in this run, shared from the ledger, or to be trained."""
         index, key = len(self.entries), rule.key
         first = self._first.setdefault(key, index)
         if index < len(self.run.recorded):

@@ -1,5 +1,8 @@
 """A race: several searchers under the same conditions, with one run for each searcher and seed.
 
+``harness.race(…)`` is in ``harness.library.racing`` and calls ``compete``; so does the command. ``docs/child.md`` lists
+the calls from there to the board.
+
 Nothing is printed here. Callers receive messages for users through ``announce``, and follow the runs through
 ``follow``: a display and a way to stop, as on the command line, or nothing at all.
 """

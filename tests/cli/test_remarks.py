@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,21 @@ def test_rules_of_one_function_are_said_and_retrained_once() -> None:
     assert "'2 * g' is the same function as 'g + g'; it is retrained once\n" in told.stderr
     assert "--unfinished is not used: without --top" in told.stderr
     assert "confirming 8 rules, 7 known and 1 other" in told.stderr
+
+
+def test_a_breach_that_breaks_many_checks_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (
+        "class Mute:",
+        "    batch = 4",
+        "    def __init__(self, space, *, seed): pass",
+        "    def ask(self, count): pass",
+    )
+    (tmp_path / "breaching.py").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = " ".join(invoke("conformance", "breaching:Mute").stdout.split())
+    assert told.count("FAIL") == 14
+    assert told.count("ask(4) returned a NoneType where a list of rules was due") == 2  # here, and in a fresh process
+    assert len(re.findall(r": the same (?=FAIL|2 of 16)", told)) == 11
 
 
 def test_a_setting_given_twice_is_said() -> None:
