@@ -12,6 +12,7 @@ import pytest
 
 import harness
 from harness import registry
+from harness.conformance.driving import drive
 from harness.contracts import Rule
 from harness.race.header import Confirmation, ConfirmationHeader, SearchHeader
 from harness.race.protocols import NO_DATA, Budget
@@ -62,6 +63,22 @@ def test_a_search_of_the_controller_study_is_a_run(monkeypatch: pytest.MonkeyPat
     assert line["area"] == round(row.areas[0], 5)
     assert (line["arm"], line["seed"], line["proposals"]) == ("random", 7, row.proposals)
     assert harness.load(tmp_path).evaluations.rows == 4, "one evaluation serves both runs"
+
+
+def test_the_study_of_third_versions_races_the_second_ones_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it compares with are settings of today's searchers; they propose what version 2 did, rule by rule."""
+    monkeypatch.syspath_prepend(str(STUDIES / "stronger"))
+    try:
+        run = importlib.import_module("run")
+    finally:
+        sys.modules.pop("run", None)
+    space = Space.of(blocks=2)
+    was = json.loads((Path(__file__).parent / "golden" / "second_versions.json").read_text(encoding="utf-8"))
+    assert {"evolution", "gp", "rl", "rl+gp"} == was.keys()
+    for name, proposals in was.items():
+        searcher, settings = run.ENTRIES[f"{name} 2"]
+        factory = run.SecondRlGp if searcher == "rl+gp-2" else registry.load(registry.Kind.SEARCHER, searcher)
+        assert drive(factory(space, seed=0, **settings), space, proposals=len(proposals)).texts == proposals
 
 
 @pytest.fixture
