@@ -85,7 +85,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         ),
         "evolution": Registered(
             "harness.searchers.evolution:RegularizedEvolution",
-            "regularized evolution: mutates tournament winners; the oldest die first",
+            "regularized evolution: mutates and crosses tournament winners; the oldest die first",
             "Real et al. 2019",
         ),
         "hill-climbing": Registered(
