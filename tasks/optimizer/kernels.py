@@ -3,7 +3,7 @@
 There is a kernel for each primitive of ``harness.space.word``; words are expressed in primitives beforehand. All
 kernels have one signature, ``kernel(bucket, arguments, owned)``: an ``owned`` argument is a temporary that is not read
 again, so its memory may hold the result. Other arguments are never written to. All arithmetic except that on random
-draws goes through ``Bucket.apply``, so that ``optimizer.stacked.calls`` can record it instead.
+draws goes through ``Bucket.apply``, so that ``optimizer.tape`` can record it instead.
 """
 
 from __future__ import annotations

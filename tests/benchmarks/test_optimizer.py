@@ -69,11 +69,7 @@ def test_a_large_network(benchmark: BenchmarkFixture, threads: int) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("network", TRANSFER)
 def test_pieces(benchmark: BenchmarkFixture, network: str) -> None:
-    """A step piece by piece against a whole one, by one thread in a process of its own.
-
-    A whole step must clear new memory there each time. Between the steps of a training it is spared most of that, and
-    took 1.1 to 1.2 times as long as one in pieces on the LSTM.
-    """
+    """A step piece by piece against a whole one, by one thread in a process of its own."""
     rules = ("adam", "powersign")
     names = [f"{kind} {rule}" for rule in rules for kind in ("rule", "whole")]
     if benchmark.disabled:
