@@ -8,7 +8,7 @@
 
 The canonical form is executed, so rules with one key train bit-identically, and unused branches cost nothing. All
 arithmetic runs as ``torch._foreach`` operations over a whole parameter group (``optimizer.program``). On a processor,
-large groups are processed piece by piece (``optimizer.pieces``), with the same bits.
+large parameters are processed piece by piece (``optimizer.tape``), with the same bits.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
 from harness.tasks.optimizer.fusion import FusedStep
 from harness.tasks.optimizer.kernels import Bucket, descend
-from harness.tasks.optimizer.pieces import pieces
 from harness.tasks.optimizer.program import Program, compile_rule
 from harness.tasks.optimizer.settings import check_gradient, check_group, rule_named, seed_of
 from harness.tasks.optimizer.streams import STREAM, Streams
+from harness.tasks.optimizer.tape import Tape, playable, record
 from harness.tasks.optimizer.tensors import here, plain
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries that each of torch's threads updates at once on a processor
@@ -232,7 +232,7 @@ class RuleOptimizer(Optimizer):
         )
 
     def _step_plainly(self, bucket: Bucket, rate: float | Tensor) -> None:
-        """Take the step with one torch operation after another, piece by piece unless it draws at random."""
+        """Take the step with one torch operation after another, over large parameters piece by piece."""
         if isinstance(rate, Tensor):
             _descend_stacked(bucket, self._program.run(bucket), rate)
             return
@@ -240,8 +240,17 @@ class RuleOptimizer(Optimizer):
             self._program.run(bucket)
             return
         entries = torch.get_num_threads() * PIECE_BYTES // bucket.params[0].element_size()
-        for piece in [bucket] if self._program.random else pieces(bucket, entries=entries):
-            descend(piece, self._program.run(piece), rate)
+        played = [] if self._program.random else playable(bucket, entries=entries)
+        tapes: dict[int, Tape] = {}  # by how many gradients the parameter has seen
+        for place in played:
+            count = bucket.steps[place] if bucket.steps else 0
+            if count not in tapes:
+                tapes[count] = record(self._program, bucket.only([place]), rate=rate)
+            tapes[count].play([tensor.view(-1) for tensor in bucket.tensors(place)], entries=entries)
+        rest = [place for place in range(len(bucket.params)) if place not in played]
+        if rest:
+            others = bucket.only(rest) if played else bucket
+            descend(others, self._program.run(others), rate)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as every torch optimizer does; the parameters' state holds the random streams' states."""

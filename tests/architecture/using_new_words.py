@@ -32,7 +32,7 @@ from harness.space.notation.pseudocode import pseudocode
 from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.vocabulary import EDITIONS
 from harness.tasks.optimizer import fusion, update_rule
-from harness.tasks.optimizer.program import Program
+from harness.tasks.optimizer import tape as rule_tape
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 TEXTS = {  # formula → Δ of one weight by its first gradient
@@ -129,7 +129,7 @@ def same(ours: list[Tensor], theirs: list[Tensor], *, tolerance: float = 0.0) ->
 
 
 def training(_folder: Path) -> None:
-    """It trains whole, piece by piece to the same bits, and compiled but for rounding."""
+    """It trains whole, piece by piece from a tape to the same bits, and compiled but for rounding."""
     g = torch.linspace(-2, 2, 9, dtype=torch.float64)
     for text, delta in TEXTS.items():
         if delta is not None:
@@ -139,13 +139,13 @@ def training(_folder: Path) -> None:
             torch.testing.assert_close(weight, -delta(g), rtol=1e-14, atol=1e-14)
     every = rules(60)
     whole = [trained(rule) for rule in every]
-    runs = []
-    run = Program.run
-    Program.run = lambda program, bucket: runs.append(1) or run(program, bucket)
-    update_rule.PIECE_BYTES = 2048 // torch.get_num_threads()
+    played = []
+    play = rule_tape.Tape.play
+    rule_tape.Tape.play = lambda tape, *args, **named: played.append(1) or play(tape, *args, **named)
+    update_rule.PIECE_BYTES, rule_tape.LEAST_ENTRIES = 2048 // torch.get_num_threads(), 5
     for rule, weights in zip(every, whole, strict=True):
         same(trained(rule), weights)
-    assert len(runs) > 10 * len(every)
+    assert len(played) > 100
     fusion.LEAST_ENTRIES = 0
     if shutil.which(os.environ.get("CXX", "g++")):
         for text, weights in itertools.islice(zip(TEXTS, whole, strict=False), 3):

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-from unittest import mock
 
 import torch
 from figures import Turns
 from torch import Tensor
 
-from harness.tasks.optimizer import update_rule
 from harness.tasks.optimizer.update_rule import RuleOptimizer
-
-
-def _block(narrow: int, wide: int) -> list[tuple[int, ...]]:
-    """A residual block: two convolutions after a normalisation each, and a projection where the width changes."""
-    first, second = [(narrow,), (narrow,), (wide, narrow, 3, 3)], [(wide,), (wide,), (wide, wide, 3, 3)]
-    return [*first, *second, *([] if narrow == wide else [(wide, narrow, 1, 1)])]
-
 
 CHILD = [(32, 3, 3, 3), (32,), (32,), (32, 32, 3, 3), (32,), (32,), (10, 2048), (10,)]
 BLOCK = [(768, 2304), (2304,), (768, 768), (768,), (768, 3072), (3072,), (3072, 768), (768,), (768,), (768,)]
 LARGE = [(8192, 768), *BLOCK, *BLOCK, *[(512, 1024)] * 8, *[(768,)] * 4]  # a language model of 24.7 million
-STAGES = [*_block(16, 64), *_block(64, 64), *_block(64, 128), *_block(128, 128), *_block(128, 256), *_block(256, 256)]
-WIDE_RESNET = [(16, 3, 3, 3), *STAGES, (256,), (256,), (10, 256), (10,)]  # WRN-16-4, 2.7 million
-LAYER = [(2600, 650), (2600, 650), (2600,), (2600,)]
-LSTM = [(10_000, 650), *LAYER, *LAYER, (10_000, 650), (10_000,)]  # two layers of 650 units, 19.8 million
 Taken = dict[str, tuple[list[float], int]]
 Build = Callable[[list[Tensor]], torch.optim.Optimizer]
 OPTIMIZERS: dict[str, Build] = {
@@ -40,20 +26,6 @@ COMPILED: dict[str, Build] = {
     "compiled adam": lambda params: RuleOptimizer(params, "adam", lr=1e-3, compile=True),
     "compiled powersign": lambda params: RuleOptimizer(params, "powersign", lr=1e-3, compile=True),
     "torch fused adam": lambda params: torch.optim.Adam(params, lr=1e-3, fused=True),
-}
-
-
-class WholeSteps(RuleOptimizer):
-    """Takes no step piece by piece."""
-
-    def step(self, closure: Any = None) -> Any:
-        with mock.patch.object(update_rule, "PIECE_BYTES", 1 << 60):
-            return super().step(closure)
-
-
-WHOLE: dict[str, Build] = {
-    "whole adam": lambda params: WholeSteps(params, "adam", lr=1e-3),
-    "whole powersign": lambda params: WholeSteps(params, "powersign", lr=1e-3),
 }
 
 
@@ -74,7 +46,7 @@ def state_bytes(optimizer: torch.optim.Optimizer) -> int:
 def in_turn(names: list[str], threads: int, shapes: list[tuple[int, ...]], rounds: int) -> Taken:
     """Step a network by each optimizer in turn: for each its seconds, the first step left aside, and bytes of state."""
     params = weights(shapes)
-    optimizers = {name: (OPTIMIZERS | COMPILED | WHOLE)[name](params) for name in names}
+    optimizers = {name: (OPTIMIZERS | COMPILED)[name](params) for name in names}
     turns = Turns({name: optimizer.step for name, optimizer in optimizers.items()})
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Cost of a step: rules against torch's own optimizers, on a network like the child and on larger ones.
+"""Cost of a step: rules against torch's own optimizers, on a network like the child and on 25 million parameters.
 
 Optimizers take turns in one process and are compared by ratios. ``pytest tests/benchmarks/test_optimizer.py
 --benchmark-enable`` measures and holds the bounds; as ordinary tests these take a step or two of small networks.
@@ -17,7 +17,7 @@ import pytest
 import torch
 from figures import COUNTERS, RATIOS, record
 from pytest_benchmark.fixture import BenchmarkFixture
-from stepping import CHILD, COMPILED, LARGE, LSTM, OPTIMIZERS, WIDE_RESNET, Taken, in_turn, weights
+from stepping import CHILD, COMPILED, LARGE, OPTIMIZERS, Taken, in_turn, weights
 
 TORCH = "torch adam"
 IN_TURN = (TORCH, "rule adam", "rule powersign", *COMPILED)
@@ -25,8 +25,6 @@ COMPILER = os.environ.get("CXX", "g++")
 ROUNDS = 15
 MEANS = {TORCH: 2, "rule adam": 2, "compiled adam": 2, "rule powersign": 1, "compiled powersign": 1}  # kept, of float32
 MOST = {"rule adam": 1.0, "compiled adam": 0.7, "compiled powersign": 0.7}  # of the time that torch's Adam takes
-TRANSFER = {"LSTM": LSTM, "Wide ResNet": WIDE_RESNET}  # the networks to which a found rule is transferred
-LEAST = {"LSTM": 1.1, "Wide ResNet": None}  # how many times as long as one in pieces a whole step takes
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -64,22 +62,6 @@ def test_a_large_network(benchmark: BenchmarkFixture, threads: int) -> None:
     ratios |= {f"{name} to {TORCH}, median": middle[name] / middle[TORCH] for name in others}
     bounds = {f"{name} to {TORCH}": [None, most] for name, most in MOST.items() if name in taken}
     record(benchmark, RATIOS, ratios, bounds=bounds)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("network", TRANSFER)
-def test_pieces(benchmark: BenchmarkFixture, network: str) -> None:
-    """A step piece by piece against a whole one, by one thread in a process of its own."""
-    rules = ("adam", "powersign")
-    names = [f"{kind} {rule}" for rule in rules for kind in ("rule", "whole")]
-    if benchmark.disabled:
-        assert benchmark.pedantic(in_turn, args=(names, 1, CHILD, 1)).keys() == set(names)
-        return
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-        taken: Taken = benchmark.pedantic(lambda: fresh.submit(in_turn, names, 1, TRANSFER[network], ROUNDS).result())
-    middle = {name: median(seconds) for name, (seconds, _) in taken.items()}
-    ratios = {f"{network}, {rule}: whole to pieces": middle[f"whole {rule}"] / middle[f"rule {rule}"] for rule in rules}
-    record(benchmark, RATIOS, ratios, bounds={name: [LEAST[network], None] for name in ratios})
 
 
 def _runs(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Steps taken piece by piece: the same to the bit as operations on whole parameters."""
+"""Steps played from a tape, piece by piece: the same to the bit as operations on whole parameters."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from harness.contracts import Rule
 from harness.space.equivalence import canonical
 from harness.space.grammar import Space
 from harness.space.zoo import ZOO, resolve
+from harness.tasks.optimizer import tape as rule_tape
 from harness.tasks.optimizer import update_rule
 from harness.tasks.optimizer.kernels import Bucket
-from harness.tasks.optimizer.pieces import pieces
-from harness.tasks.optimizer.program import Program, compile_rule
+from harness.tasks.optimizer.program import compile_rule
+from harness.tasks.optimizer.tape import Tape, playable, record
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 SHAPES = [(7,), (37, 41), (3,), (5, 5), (64, 33), (900,)]
 SKIPPED = (1, 4)  # (step, parameter) without a gradient, so that the counts of steps differ
 WHOLE, PIECE = 1 << 40, 2048  # bytes
-STEPS = 4
 
 
 def trained(
@@ -33,13 +33,14 @@ def trained(
     dtype: torch.dtype = torch.float32,
     **settings: Any,
 ) -> list[Tensor]:
-    """Parameters after some steps, a transposed one among them, which no view makes flat."""
+    """Parameters after four steps, a transposed one among them, which no view makes flat."""
     monkeypatch.setattr(update_rule, "PIECE_BYTES", piece_bytes // torch.get_num_threads())
+    monkeypatch.setattr(rule_tape, "LEAST_ENTRIES", 20)
     generator = torch.Generator().manual_seed(0)
     params = [torch.randn(shape, generator=generator).to(dtype) for shape in SHAPES]
     params.insert(2, torch.randn(40, 50, generator=generator).to(dtype).t())
     optimizer = RuleOptimizer(params, rule, lr=0.01, **settings)
-    for step in range(STEPS):
+    for step in range(4):
         for place, param in enumerate(params):
             gradient = torch.randn(param.shape, generator=generator).to(dtype)
             param.grad = None if (step, place) == SKIPPED else gradient
@@ -50,15 +51,15 @@ def trained(
 def check_same(rule: Rule | str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
     """Whole and in pieces; what draws at random is never taken in pieces."""
     random = compile_rule(canonical(resolve(rule) if isinstance(rule, str) else rule)).random
-    runs: list[int] = []
-    run = Program.run
-    monkeypatch.setattr(Program, "run", lambda program, bucket: runs.append(1) or run(program, bucket))
+    played: list[int] = []
+    play = Tape.play
+    monkeypatch.setattr(Tape, "play", lambda tape, *args, **named: played.append(1) or play(tape, *args, **named))
     whole = trained(rule, monkeypatch, piece_bytes=WHOLE, **settings)
-    assert len(runs) == STEPS
-    part = trained(rule, monkeypatch, piece_bytes=PIECE, **settings)
-    assert (len(runs) > 3 * STEPS) != random
-    monkeypatch.setattr(Program, "run", run)
-    for one, other in zip(whole, part, strict=True):
+    assert not played
+    pieces = trained(rule, monkeypatch, piece_bytes=PIECE, **settings)
+    assert bool(played) != random
+    monkeypatch.setattr(Tape, "play", play)
+    for one, other in zip(whole, pieces, strict=True):
         torch.testing.assert_close(one, other, rtol=0.0, atol=0.0, equal_nan=True, msg=lambda text: f"{rule}: {text}")
 
 
@@ -73,10 +74,6 @@ def bucket_of(params: list[Tensor], means: tuple[str, ...] = ()) -> Bucket:
         noise_sigma=0.01,
         generator=torch.Generator,
     )
-
-
-def sizes(bucket: Bucket, entries: int) -> list[list[int]]:
-    return [[param.numel() for param in piece.params] for piece in pieces(bucket, entries=entries)]
 
 
 @pytest.mark.parametrize("name", sorted(ZOO))
@@ -123,12 +120,18 @@ def test_numbers_too_large_for_the_type_are_infinite(monkeypatch: pytest.MonkeyP
     check_same("exp(exp(exp(1))) * g", monkeypatch, dtype=torch.float16)  # some 4e6
 
 
-def test_a_large_parameter_is_cut_and_small_ones_go_together() -> None:
-    params = [torch.ones(10), torch.ones(100, 100), torch.ones(90, 100).t(), torch.ones(1800), torch.ones(300)]
-    bucket = bucket_of(params, ("m",))
-    assert sizes(bucket, 4096) == [[4096], [4096], [1808], [10], [9000], [1800, 300]]
-    assert sizes(bucket, 20_000) == [[10, 10_000, 9000], [1800, 300]]
-    assert sizes(bucket, 30_000) == [[10, 10_000, 9000, 1800, 300]]  # all of it fits
+def test_what_is_played() -> None:
+    large, small, transposed = torch.ones(100, 100), torch.ones(10), torch.ones(90, 100).t()
+    bucket = bucket_of([small, large, transposed], ("m",))
+    assert playable(bucket, entries=5000) == [1]
+    assert playable(bucket, entries=20_000) == []  # all of it fits
     for other in (torch.zeros(100, 100).t(), torch.zeros(100, 100, dtype=torch.float64)):
         bucket.means["m"][1] = other
-        assert [10_000] in sizes(bucket, 4096)  # what is no vector of one dtype stays whole
+        assert playable(bucket, entries=5000) == []
+
+
+def test_memory_is_allocated_once_and_reused() -> None:
+    """ADAM needs m̂ and √v̂ at once; so does any longer chain of such parts, whose memory is free again."""
+    for text, temporaries in [("g", 0), ("adam", 2), ("adam * exp(adam) + sqrt(rmsprop)", 3)]:
+        program = compile_rule(canonical(Rule.parse(text)))
+        assert record(program, bucket_of([torch.ones(4)], ("m", "v")), rate=0.1).temporaries == temporaries
