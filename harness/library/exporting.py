@@ -15,7 +15,7 @@ from harness.files import write_whole
 from harness.library import EXPORT, arguments
 from harness.library.arguments import ResultsLike
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
-from harness.race.store.archive_reading import decode
+from harness.race.store.archive_reading import check_course, decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import RunRow
 
@@ -143,7 +143,10 @@ def archives_in(path: Path) -> Iterator[Archive]:
         LedgerError: it cannot be read, or is not what we wrote.
     """
     if path.name.endswith(bundle.SUFFIX):
-        yield from (course.archive for course in bundle.decode(path))
+        for course in bundle.decode(path):
+            archive = course.archive
+            check_course(path, archive)
+            yield archive
     else:
         yield decode(path)
 

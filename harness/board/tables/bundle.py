@@ -28,6 +28,7 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.board.tables.truths import TASK
 from harness.contracts import Outcome, Rule, Task, TaskProtocol
 from harness.errors import HarnessError, LedgerError, message
 from harness.race.engines.engine import build_task
@@ -42,7 +43,6 @@ from harness.space.grammar import Space
 
 FORMAT, SCHEMA = "harness bundle", 1
 SUFFIX = ".runs.bz2"
-TASK = "table"
 MOST_BYTES = 1 << 30  # unpacked
 HINT = "Fetch another copy of it, or bundle the runs again with `harness export --format bundle`"
 LETTERS = {Source.TRAINED: "t", Source.SHARED: "s", Source.DUPLICATE: "d"}
@@ -154,7 +154,7 @@ def encode(archives: Iterable[Archive]) -> bytes:
 
 
 def decode(path: Path) -> list[Course]:
-    """Read and check a bundle; whether a run is one of ours, ``Archive`` by ``Archive``, the store sees on import.
+    """Read and check a bundle; whether its runs' courses are possible, ``archive_reading.check_course`` says.
 
     Raises:
         LedgerError: it cannot be read, is damaged, is of a newer schema, or its table is another one here.
@@ -167,7 +167,7 @@ def decode(path: Path) -> list[Course]:
     except (OSError, EOFError, ValueError) as cause:
         got = (cause.strerror if isinstance(cause, OSError) else "") or str(cause)
         _wrong(path, "a file that bzip2 can unpack", got)
-    first, *lines = text.splitlines(keepends=True)
+    first, *lines = text.splitlines(keepends=True) or [b""]
     try:
         head = json.loads(first)
         theirs, schema = head["format"], head["schema"]
@@ -193,7 +193,10 @@ def decode(path: Path) -> list[Course]:
 def _course(path: Path, head: dict[str, Any], fields: dict[str, Any]) -> Course:
     run = head_of(path, head)
     course = Course(run, fields["batches"], fields["rules"], [SOURCES[letter] for letter in fields["sources"]])
-    size = run.header.space.size()
+    space = _ours(run.header.protocol).tabled
+    if space is None or space != run.header.space:
+        _wrong(path, f"the space of {run.header.protocol.name} in {run.header.name}", run.header.space.describe())
+    size = space.size()
     if not len(course.rules) == len(course.sources) == sum(course.batches) or min(course.batches, default=1) < 1:
         _wrong(path, f"a batch, a rule and a source for each proposal of {run.header.name}", "others")
     if any(not 0 <= number < size for number in course.rules):
@@ -227,8 +230,8 @@ def _key(space: Space, number: int) -> str:
 
 
 @lru_cache(maxsize=8)
-def _task(protocol: TaskProtocol) -> Task:
-    """The task of a recorded protocol on a table.
+def _ours(protocol: TaskProtocol) -> TaskProtocol:
+    """The protocol of a table that a record means.
 
     Raises:
         LedgerError: the table is another one here, or none.
@@ -241,6 +244,12 @@ def _task(protocol: TaskProtocol) -> Task:
         what, hint = f"protocol {protocol.name}", "Use the version of this program that raced"
         got = "none of that name" if ours is None else ours.hash
         raise LedgerError(message(what, expected=f"hash {protocol.hash}", got=got, hint=hint))
+    return ours
+
+
+@lru_cache(maxsize=8)
+def _task(protocol: TaskProtocol) -> Task:
+    ours = _ours(protocol)
     return build_task(load(Kind.TASK, ours.task), ours, None)
 
 

@@ -104,6 +104,18 @@ def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
     return _Reader(path).head(line({"format": FORMAT, **fields}))
 
 
+def check_course(path: Path, archive: Archive) -> None:
+    """Raise unless a search can have come to an archive's entries one after another, wherever they were read.
+
+    Raises:
+        LedgerError: it cannot.
+    """
+    reader, earlier = _Reader(path), list[Entry]()
+    for entry in archive.entries:
+        reader.check_course(entry, archive, earlier)
+        earlier.append(entry)
+
+
 def opened(path: Path) -> IO[bytes]:
     """Open and return a run's file, which may be compressed."""
     if path.suffix == COMPRESSED:
@@ -219,7 +231,7 @@ class _Reader:
         outcome = None if fields["outcome"] is None else self._outcome(Outcome(**fields["outcome"]), run)
         entry = Entry(**fields | {"rule": rule, "outcome": outcome})
         self._check_encoding(text, entry_fields(entry))
-        self._check_course(entry, run, earlier)
+        self.check_course(entry, run, earlier)
         return entry
 
     def _outcome(self, outcome: Outcome, run: Archive) -> Outcome:
@@ -230,7 +242,7 @@ class _Reader:
             self._wrong(f"score {right.score}, chance, of a child that failed", outcome.score)
         return outcome
 
-    def _check_course(self, entry: Entry, run: Archive, earlier: list[Entry]) -> None:
+    def check_course(self, entry: Entry, run: Archive, earlier: list[Entry]) -> None:
         """Raise unless a search can have made this proposal."""
         budget, first = run.header.budget, self._first.setdefault(entry.key, entry)
         if len(earlier) >= budget.proposals:

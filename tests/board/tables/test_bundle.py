@@ -136,9 +136,18 @@ def test_a_wrong_bundle_is_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_course_that_no_search_can_take_is_not_imported(packed: Path, tmp_path: Path) -> None:
+    def free(lines: list[dict[str, object]]) -> None:
+        lines[2]["sources"] = "d" + str(lines[2]["sources"])[1:]
+
+    done = harness.import_runs(written(packed, tmp_path / "f.runs.bz2", free), tmp_path / "new")
+    assert "expected an earlier proposal of the same function, got none" in str(done.refused[0])
+    assert not done.taken
+
+
 def test_a_damaged_bundle_is_one_clear_line(packed: Path, tmp_path: Path) -> None:
     content = packed.read_bytes()
-    for damaged in (content[:-20], b"nothing", b"", content[:60] + bytes(8) + content[68:]):
+    for damaged in (content[:-20], b"nothing", b"", bz2.compress(b""), content[:60] + bytes(8) + content[68:]):
         path = tmp_path / "d.runs.bz2"
         path.write_bytes(damaged)
         done = harness.import_runs(path, tmp_path / "new")
