@@ -162,6 +162,8 @@ class Outcome:
         message: empty unless status is ERROR.
         test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm
             and has such examples.
+        test_at_best: the same score after the epoch with the highest validation score, the first of these.
+        figures: other figures by name, such as BLEU; never ranked.
     """
 
     status: Status
@@ -173,6 +175,8 @@ class Outcome:
     curve: tuple[Score, ...] = ()
     message: str = ""
     test: Score | None = None
+    test_at_best: Score | None = None
+    figures: tuple[tuple[Label, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
