@@ -162,6 +162,9 @@ class Outcome:
         message: empty unless status is ERROR.
         test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm
             and has such examples.
+        test_at_best: their score at the epoch with the best validation score, the first of several; None unless the
+            task measures it.
+        figures: other figures by name, such as BLEU, each name once; finite, and not limited to [0, 1].
     """
 
     status: Status
@@ -173,6 +176,8 @@ class Outcome:
     curve: tuple[Score, ...] = ()
     message: str = ""
     test: Score | None = None
+    test_at_best: Score | None = None
+    figures: tuple[tuple[Label, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,14 @@ _RUNS: dict[str, type] = {
 _TRIALS: dict[str, type] = {
     "run": object, "searcher": object, "seed": int, "protocol": object, "index": int, "child": int, "rule": object,
     "tokens": object, "key": object, "source": object, "charged": bool, "status": object, "score": float, "best": float,
-    "learning_rate": float, "examples": int, "seconds": float, "test": float, "message": object,
+    "learning_rate": float, "examples": int, "seconds": float, "test": float,
+    "test_at_best": float, "message": object,
 }
 _EVALUATIONS: dict[str, type] = {
     "key": object, "rule": object, "tokens": object, "protocol": object, "protocol_hash": object, "data": object,
     "fingerprint": object, "environment": object, "child_seed": int, "status": object, "score": float,
-    "learning_rate": float, "examples": int, "seconds": float, "test": float, "message": object, "sweep": object,
-    "curve": object,
+    "learning_rate": float, "examples": int, "seconds": float, "test": float, "test_at_best": float,
+    "message": object, "sweep": object, "curve": object, "figures": object,
 }
 # fmt: on
 
@@ -110,7 +111,8 @@ class Loaded:
     def evaluations(self) -> Columns:
         """One row per evaluation: a function, protocol, data set, child seed and environment, each listed once.
 
-        ``sweep`` holds an array of (learning rate, score) pairs, and ``curve`` an array of the scores after each epoch.
+        ``sweep`` holds an array of (learning rate, score) pairs, ``curve`` an array of the scores after each epoch, and
+        ``figures`` a dict of the other figures by name.
         """
         found: dict[tuple[object, ...], Sequence[object]] = {}
         for each in self.archives:
@@ -202,7 +204,7 @@ def _trials(each: Archive) -> Iterator[Sequence[object]]:
             *(header.name, header.searcher, header.seed, header.protocol.name, entry.index, child),
             *(formula(entry.rule), str(entry.rule), entry.key, entry.source.value, entry.charged),
             *(outcome.status.value, outcome.score, best, outcome.learning_rate, outcome.examples, outcome.seconds),
-            *(outcome.test, outcome.message),
+            *(outcome.test, outcome.test_at_best, outcome.message),
         )
 
 
@@ -214,6 +216,7 @@ def _evaluation(header: RunHeader, entry: Entry, outcome: Outcome) -> Sequence[o
     return (
         *(entry.key, formula(entry.rule), str(entry.rule), header.protocol.name, header.protocol.hash, header.data),
         *(header.data_fingerprint, header.environment_hash, header.child_seed, outcome.status.value, outcome.score),
-        *(outcome.learning_rate, outcome.examples, outcome.seconds, outcome.test, outcome.message),
-        *(np.array(outcome.sweep, dtype=np.float64).reshape(-1, 2), np.array(outcome.curve, dtype=np.float64)),
+        *(outcome.learning_rate, outcome.examples, outcome.seconds, outcome.test),
+        *(outcome.test_at_best, outcome.message, np.array(outcome.sweep, dtype=np.float64).reshape(-1, 2)),
+        *(np.array(outcome.curve, dtype=np.float64), dict(outcome.figures)),
     )

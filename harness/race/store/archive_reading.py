@@ -22,6 +22,7 @@ from harness.race.runs import RunState
 from harness.race.store.archive import (
     COMPRESSED,
     FORMAT,
+    LATER,
     SCHEMA,
     Archive,
     Json,
@@ -29,6 +30,7 @@ from harness.race.store.archive import (
     foot_fields,
     head_fields,
     line,
+    schema_of,
 )
 from harness.race.store.rows import candidate_from
 from harness.race.validation import Part, ProtocolSpec, checked, record, told
@@ -44,7 +46,7 @@ class _Head(Part):
     """What the first line has beside the run's own fields."""
 
     format: Literal["harness run"]
-    schema_: Literal[1, 2] = Field(alias="schema")
+    schema_: Literal[1, 2, 3] = Field(alias="schema")
     name: str
     identity: str
     comparable: str
@@ -61,7 +63,7 @@ _HEADERS = {
     TableHeader: record(TableHeader, **_PINS),
 }
 _HEADS = {kind: record(Archive, _Head, header=header, entries=None) for kind, header in _HEADERS.items()}
-_PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome) | None)
+_PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome, optional=LATER) | None)
 
 
 def decode(path: Path) -> Archive:
@@ -101,7 +103,10 @@ def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
     Raises:
         LedgerError: they are not what a run wrote.
     """
-    return _Reader(path).head(line({"format": FORMAT, **fields}))
+    reader = _Reader(path)
+    run = reader.head(line({"format": FORMAT, **fields}))
+    reader.check_schema(run)
+    return run
 
 
 def check_course(path: Path, archive: Archive) -> None:
@@ -144,6 +149,7 @@ class _Reader:
         self._digest = hashlib.sha256()
         self._first: dict[str, Entry] = {}  # key → its first proposal
         self.number = 0
+        self._schema = 0  # as the first line has it
 
     def header(self) -> RunHeader:
         """Return the header from the first line; nothing else is read."""
@@ -158,6 +164,7 @@ class _Reader:
             for text in lines:
                 if text.startswith(b'{"proposals"'):
                     archive = dataclasses.replace(started, entries=tuple(entries))
+                    self.check_schema(archive)
                     self._foot(archive, text)
                     if next(lines, b""):
                         self._wrong("nothing after the line with the checksum", "more")
@@ -195,11 +202,18 @@ class _Reader:
             self._wrong("a run header", cause)
         own = {field.name: fields[field.name] for field in dataclasses.fields(Archive) if field.name in fields}
         archive = Archive(**own | {"header": header, "entries": ()})
-        for name, right in head_fields(archive).items():
-            if name != "header" and fields[name] != right:
-                self._wrong(f"{name} {right}, as the header's fields give it", fields[name])
-        self._check_encoding(text, head_fields(archive))
+        self._schema = fields["schema"]
+        right = head_fields(archive) | {"schema": self._schema}  # which depends on the entries, too
+        for name, value in right.items():
+            if name != "header" and fields[name] != value:
+                self._wrong(f"{name} {value}, as the header's fields give it", fields[name])
+        self._check_encoding(text, right)
         return archive
+
+    def check_schema(self, archive: Archive) -> None:
+        """Raise unless the first line has the schema that the run needs."""
+        if self._schema != schema_of(archive):
+            self._wrong(f"schema {schema_of(archive)}, the oldest that can hold the run", self._schema)
 
     def _check_format(self, text: bytes) -> None:
         """Reject other files and newer ones before their fields are checked."""

@@ -34,6 +34,7 @@ from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
 from harness.race.store.rows import (
     ENTRY_COLUMNS,
+    LATER_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
     RunRow,
@@ -274,9 +275,10 @@ class Ledger:
         for row in rows:
             fields = dict(zip(ENTRY_COLUMNS, row, strict=True))
             del fields["seconds"]
-            if fields["test"] is None:
-                del fields["test"]  # a search's lines stay as they were before test scores existed
-            lines.append(fields)
+            unused = {
+                name for name in LATER_COLUMNS if fields[name] is None
+            }  # a line stays as it was before they existed
+            lines.append({name: value for name, value in fields.items() if name not in unused})
         return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
 
     @contextmanager
