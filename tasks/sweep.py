@@ -74,14 +74,14 @@ def sweep_then_train(
         what is an ERROR.
     """
     began = time.perf_counter()
-    record = _Record(protocol, tested=None if test is None else protocol.chance)
+    record = Record(protocol, tested=None if test is None else protocol.chance)
     best: Started | None = None
     entrants: Iterable[tuple[float, Started]] = ((rate, start(rate)) for rate in protocol.learning_rates)
     if protocol.rungs:
         entrants, diverged, record.examples = _halve(protocol, start)
         record.diverge(diverged)
     for rate, run in entrants:
-        score = _epoch(run)
+        score = train_epoch(run)
         record.examples += run.examples
         if record.swept(rate, score):
             best = run
@@ -89,7 +89,7 @@ def sweep_then_train(
     if best is not None:
         record.examples -= best.examples  # counted again, with the later epochs, once it ends
         while record.goes_on:
-            record.trained(_epoch(best))
+            record.trained(train_epoch(best))
         record.examples += best.examples
         if test is not None and record.finite:
             record.tested = test(best)
@@ -131,7 +131,7 @@ def sweep_together(
         An outcome for each rule; each gets an equal share of the seconds (**D**).
     """
     began = time.perf_counter()
-    records = [_Record(protocol, tested=protocol.chance if test else None) for _ in range(rules)]
+    records = [Record(protocol, tested=protocol.chance if test else None) for _ in range(rules)]
     cells = [(rule, rate) for rule in range(rules) for rate in _from_the_ends(protocol.learning_rates)]
     stack = start(cells)
 
@@ -174,7 +174,7 @@ def sweep_together(
 
 
 @dataclass(slots=True)
-class _Record:
+class Record:
     """The results of one child so far."""
 
     protocol: TaskProtocol
@@ -272,7 +272,7 @@ def _train_until(run: Run, share: float) -> float:
     return run.train_until(share)
 
 
-def _epoch(run: Run) -> float | None:
+def train_epoch(run: Run) -> float | None:
     """Train one epoch, and return its score; None if the loss or the score is not finite."""
     if not run.train_epoch():
         return None

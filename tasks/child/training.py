@@ -8,15 +8,12 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from harness.contracts import Candidate, ChildProtocol, Rule
-from harness.errors import SettingError, message
+from harness.contracts import Candidate, ChildProtocol
 from harness.seeds import derive_seed
 from harness.tasks.child.device import exact_cuda
 from harness.tasks.child.step import Start
-from harness.tasks.optimizer.candidate import Buildable
-from harness.tasks.optimizer.update_rule import RuleOptimizer
+from harness.tasks.optimizer.building import optimizer_for
 
 CPU = torch.device("cpu")
 
@@ -55,27 +52,12 @@ class Child:
         self._seed = seed
         self._report = report
         self._network = start(derive_seed(seed, "weights"))
-        self._optimizer = self._built(candidate, learning_rate)
-
-    def _built(self, candidate: Candidate, learning_rate: float) -> Optimizer:
-        """Return the optimizer of the network's weights.
-
-        Raises:
-            SettingError: the candidate is not a rule and does not build an optimizer.
-        """
-        if isinstance(candidate, Rule):
-            return RuleOptimizer(
-                self._network.parameters,
-                candidate,
-                learning_rate,
-                seed=derive_seed(self._seed, "rule"),
-                noise_sigma=self._protocol.noise_sigma,
-            )
-        if isinstance(candidate, Buildable):
-            return candidate.build(self._network.layers, learning_rate=learning_rate)
-        hint = "Read it by its family, which knows how to build it"
-        raise SettingError(
-            message(f"candidate {candidate}", expected="one that can be built", got="a record", hint=hint)
+        self._optimizer = optimizer_for(
+            candidate,
+            self._network,
+            learning_rate,
+            seed=derive_seed(seed, "rule"),
+            noise_sigma=protocol.noise_sigma,
         )
 
     def train_epoch(self) -> bool:

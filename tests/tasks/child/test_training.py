@@ -8,11 +8,11 @@ from torch import Tensor
 
 from harness.contracts import ChildProtocol, Rule
 from harness.seeds import derive_seed
-from harness.tasks.child import training
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
+from harness.tasks.optimizer import building
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 Begin = Callable[..., Child]
@@ -102,7 +102,7 @@ def test_weights_batches_and_the_rules_noise_each_have_a_stream_of_the_childs_se
         built.append(named)
         return RuleOptimizer(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "RuleOptimizer", optimizer)
+    monkeypatch.setattr(building, "RuleOptimizer", optimizer)
     for seed in (0, 7):
         child = start(0.01, seed=seed)
         child.train_epoch()
