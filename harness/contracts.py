@@ -390,6 +390,10 @@ class Task(Protocol):
     A task that trains other candidates than rules takes ``candidates: bool = False``, too, which only a confirmation
     with such candidates sets. The task then says in its environment what else their scores depend on. A task without
     this parameter gets only rules.
+
+    A task whose children train for long takes ``checkpoints: Path | None = None``: a folder in which it saves a child
+    after every epoch, in the file that ``harness.checkpoints.checkpoint`` names, and from which it resumes to the same
+    bits. Whoever records the child's outcome deletes the file.
     """
 
     @property

@@ -111,12 +111,16 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
 
 def _purpose(header: RunHeader) -> str:
     """Return the space that a run searches, or what it does instead."""
-    from harness.race.header import ConfirmationHeader, TableHeader
+    from harness.race.header import ConfirmationHeader, TableHeader, TransferHeader
 
     if isinstance(header, ConfirmationHeader):
         return f"confirms {len(header.confirmation.rules)} {header.confirmation.noun}"
     if isinstance(header, TableHeader):
         return f"fills table {header.table}, part {header.settings.get('part', '')}"
+    if isinstance(header, TransferHeader):
+        funnel, count = header.transfer.funnel, len(header.transfer.candidates)
+        rung = "" if funnel is None else f" to epoch {header.protocol.epochs} of {funnel.rungs[-1]}"
+        return f"transfers {count} candidate{'s' * (count != 1)}{rung}"
     return f"{header.space.edition} n={header.space.blocks}"
 
 

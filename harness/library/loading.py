@@ -92,9 +92,9 @@ class Loaded:
     def runs(self) -> Columns:
         """One row per run, in the order in which the runs began.
 
-        ``kind`` is ``search``, ``confirmation`` or ``table``. ``budget`` is in children, and ``children`` counts those
-        charged and completed. ``best`` and ``area`` are the last value and the mean of the best score so far over the
-        budget's children; both are NaN for a run that does not search.
+        ``kind`` is ``search``, ``confirmation``, ``table`` or ``transfer``. ``budget`` is in children, and
+        ``children`` counts those charged and completed. ``best`` and ``area`` are the last value and the mean of the
+        best score so far over the budget's children; both are NaN for a run that does not search.
         """
         return Columns.of(_RUNS, [_run(each) for each in self.archives])
 

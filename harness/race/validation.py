@@ -80,7 +80,8 @@ def told(error: ValidationError) -> tuple[str, str]:
         case "string_pattern_mismatch":
             return f"one short line of text in {where}", repr(first["input"])
         case "too_short":
-            return f"at least one in {where}", "none"
+            least, given = first["ctx"]["min_length"], len(first["input"])
+            return f"at least {'one' if least == 1 else least} in {where}", str(given or "none")
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{expected} in {where}", repr(first["input"])
 
@@ -119,8 +120,8 @@ def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
     if not all(re.fullmatch(LABEL.pattern, name) for name in names) or len(set(names)) < len(names):
         return _failure(protocol, "the task gave figures whose names are not different short lines of text")
     if not all(math.isfinite(figure) for _, figure in plain.figures):
-        strange = next(name for name, figure in plain.figures if not math.isfinite(figure))
-        return _failure(protocol, f"the task gave a figure {strange} that is not finite")
+        unknown = next(name for name, figure in plain.figures if not math.isfinite(figure))
+        return _failure(protocol, f"the task gave a figure {unknown} that is not finite")
     if not 0 <= plain.examples <= MOST_COUNTED:
         return _failure(protocol, "the task gave a count of examples below 0 or above 2^63 - 1")
     if plain.status is Status.OK and plain.learning_rate not in protocol.learning_rates:

@@ -19,7 +19,7 @@ from harness.board.searches.judging import boards, comparables
 from harness.board.tables.truths import truth_of
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.header import ConfirmationHeader, RunHeader, TableHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TableHeader, TransferHeader
 from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
@@ -158,7 +158,7 @@ def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...
     Raises:
         LedgerError: no board has that number.
     """
-    records = tuple(record for record in records if not isinstance(record.header, TableHeader))
+    records = tuple(record for record in records if not isinstance(record.header, TableHeader | TransferHeader))
     if board is None:
         return records
     found = list(comparables(records))

@@ -14,7 +14,7 @@ The first line is the run, then comes one line per proposal in the order propose
 
 ``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``). A file has
 schema 2 only if its run confirms such candidates, so that older programs can read all other files. ``test_at_best``
-and ``figures`` are written where they are used, which takes schema 3.
+and ``figures`` are written where they are used, which takes schema 3, as does a transfer.
 
 ``header`` has the fields of its kind of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and
 are checked.
@@ -41,7 +41,7 @@ from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.limits import Count, Range
 from harness.race.entry import Entry
-from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
@@ -131,7 +131,7 @@ def schema_of(archive: Archive) -> int:
     """Return the schema of a run's file: the oldest that can hold it."""
     header = archive.header
     outcomes = [entry.outcome for entry in archive.entries if entry.outcome is not None]
-    if any(each.test_at_best is not None or each.figures for each in outcomes):
+    if isinstance(header, TransferHeader) or any(each.test_at_best is not None or each.figures for each in outcomes):
         return 3
     return 2 if isinstance(header, ConfirmationHeader) and header.confirmation.noun != "rules" else 1
 

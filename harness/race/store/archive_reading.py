@@ -16,7 +16,17 @@ from pydantic import Field, ValidationError
 from harness.contracts import Outcome, Rule
 from harness.errors import HarnessError, LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import Confirmation, ConfirmationHeader, RunHeader, SearchHeader, TableHeader, kind_of
+from harness.race.header import (
+    Confirmation,
+    ConfirmationHeader,
+    Funnel,
+    RunHeader,
+    SearchHeader,
+    TableHeader,
+    Transfer,
+    TransferHeader,
+    kind_of,
+)
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.race.store.archive import (
@@ -56,11 +66,14 @@ class _Head(Part):
 
 _Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # of a rule, or of another candidate's record
 _PINS: dict[str, Any] = {"space": record(Space), "protocol": ProtocolSpec, "budget": record(Budget)}
+_listed = Annotated[list[_Text], Field(min_length=1)]
 _CONFIRMED = record(Confirmation, rules=list[_Text], optional=["nominated"])  # which older files lack
+_TRANSFER = record(Transfer, candidates=_listed, funnel=record(Funnel, entrants=_listed) | None)
 _HEADERS = {
     SearchHeader: record(SearchHeader, **_PINS),
     ConfirmationHeader: record(ConfirmationHeader, **_PINS, confirmation=_CONFIRMED),
     TableHeader: record(TableHeader, **_PINS),
+    TransferHeader: record(TransferHeader, **_PINS, transfer=_TRANSFER),
 }
 _HEADS = {kind: record(Archive, _Head, header=header, entries=None) for kind, header in _HEADERS.items()}
 _PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome, optional=LATER) | None)

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.runs import Judged, Results, RunRecord, RunResults, RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
@@ -184,8 +184,20 @@ class Ledger:
         Raises:
             LedgerError: the store cannot be read.
         """
+        return self._records(ConfirmationHeader)
+
+    def transfers(self) -> list[RunRecord]:
+        """Return every run that trains on a workload, with its completed trials, in the order in which the runs began.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        return self._records(TransferHeader)
+
+    def _records(self, kind: type[RunHeader]) -> list[RunRecord]:
+        """Return every run of a kind with its completed trials."""
         with guarded(self.path), self._reading() as connection, snapshot(connection):
-            rows = [row for row in _run_rows(connection) if isinstance(row.header, ConfirmationHeader)]
+            rows = [row for row in _run_rows(connection) if isinstance(row.header, kind)]
             read = [(row, _entries(connection, row)) for row in rows]
         return [self._record(row, entries) for row, entries in read]
 
