@@ -55,11 +55,11 @@ COMMANDS = {
         "Write one HTML file with tables, curves and rules, which opens offline and contains its data for download.",
     ),
     "export": Command(
-        "harness.cli.transfer:export",
+        "harness.cli.exchanging:export",
         "Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis.",
     ),
     "import": Command(
-        "harness.cli.transfer:import_",
+        "harness.cli.exchanging:import_",
         "Import runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
     ),
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),

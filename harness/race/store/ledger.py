@@ -32,6 +32,7 @@ from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.runs import Judged, Results, RunRecord, RunResults, RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
+from harness.race.store.archive_rows import insert_archive, stored_archive
 from harness.race.store.rows import (
     ENTRY_COLUMNS,
     LATER_COLUMNS,
@@ -43,7 +44,6 @@ from harness.race.store.rows import (
     run_from,
 )
 from harness.race.store.sqlite import guarded, snapshot
-from harness.race.store.transfer import insert_archive, stored_archive
 from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, RunWriter, conditions, evaluation_under
 
 FILE_NAME = "ledger.sqlite"

@@ -14,7 +14,7 @@ from harness.errors import LedgerError
 from harness.library import EXPORT
 
 
-class TransferFormat(StrEnum):
+class ExportFormat(StrEnum):
     """What ``export`` writes."""
 
     JSONL = "jsonl"
@@ -29,12 +29,12 @@ def export(
     results: options.Results = options.DEFAULT_RESULTS,
     to: Annotated[Path | None, typer.Option(help="Folder for the files; by default export/ beside the ledger.")] = None,
     format: Annotated[
-        TransferFormat,
+        ExportFormat,
         typer.Option(
             help="jsonl: a file for each run, to import again. bundle: one small file of runs on tables, likewise. "
             "csv: tables to analyse."
         ),
-    ] = TransferFormat.JSONL,
+    ] = ExportFormat.JSONL,
 ) -> None:
     """Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis."""
     from harness.library.exporting import export as write
@@ -44,7 +44,7 @@ def export(
     with counting("export") as watch:
         files = write(results, to, runs=names, format=format.value, watch=watch)
     folder = results / EXPORT if to is None else to
-    if format is not TransferFormat.JSONL:
+    if format is not ExportFormat.JSONL:
         announce(f"{', '.join(path.name for path in files)} in {folder}")
     else:
         announce(f"{_counted(len(files))} in {folder}")
