@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.board.report.answers import Verdict
 from harness.board.report.colours import Mark, candidate_marks
-from harness.board.statistics import LEAST_PAIRS, quartile_curves
+from harness.board.statistics import LEAST_PAIRS, Estimate, quartile_curves
+from harness.board.transfer import pages as transfer_pages
 from harness.board.transfer.across import MOST_RATIO
 from harness.board.transfer.board import Child, TransferBoard, Workload
-from harness.board.transfer.figures import LINEAR, figure, titled, written
+from harness.board.transfer.figures import LINEAR, better, figure, interval, tie_group, time, titled, written
 from harness.board.wording import listed, plain
 from harness.contracts import Metric, Status
 
@@ -39,6 +40,25 @@ class TransferSection:
     marks: Mapping[str, Mark]
 
 
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "transfer_facts": transfer_pages.facts,
+    "transfer_notes": transfer_pages.notes,
+    "titled": lambda workload: titled(workload.protocol.measured),
+    "better": lambda workload: better(workload.protocol.measured),
+    "shown": lambda workload, score: written(workload.protocol.measured, score),
+    "ends": lambda workload, estimate: _ends(workload.protocol.measured, estimate),
+    "tie_group": tie_group,
+    "timed": time,
+    "other_figures": transfer_pages.other_figures,
+}
+"""What the template of the page needs to write a board of transfers."""
+
+
+def _ends(metric: Metric, estimate: Estimate) -> str:
+    found = interval(metric, estimate)
+    return "no interval" if found is None else f"{found[0]} to {found[1]}"
+
+
 def section(number: int, board: TransferBoard) -> TransferSection:
     """Return the section of a board."""
     marks = candidate_marks([each.label for each in board.entrants])
@@ -53,10 +73,11 @@ def transfer_verdict(board: TransferBoard) -> Verdict:
     best = {each.label: each.results[0].label for each in judged if _alone(each)}
     mean = ""
     if board.across is not None:
-        first, several = board.across.ranks[0], len(board.across.workloads)
+        lowest, several = board.across.ranks[0].mean, len(board.across.workloads)
+        first = [each.label for each in board.across.ranks if each.mean == lowest]
         mean = (
-            f"{plain(first.label)} has the best mean rank, {first.mean:.2f} among {len(board.across.ranks)} candidates "
-            f"over {several} workload{'s' if several > 1 else ''}, luck included."
+            f"{listed(first)} {'has' if len(first) == 1 else 'have'} the best mean rank, {lowest:.2f} among "
+            f"{len(board.across.ranks)} candidates over {several} workload{'s' if several > 1 else ''}, luck included."
         )
     short = [each.label for each in judged if each.underpowered]
     more = f" Underpowered, with fewer than {LEAST_PAIRS} seeds: {listed(short)}." if short else ""
@@ -98,8 +119,8 @@ def _curves(workload: Workload, marks: Mapping[str, Mark]) -> Json | None:
     for each in () if workload.funnel is None else workload.funnel.entered:
         drawn.setdefault(each.label, each.children)
     series = [one for label, children in drawn.items() if (one := _series(label, children, metric, marks[label]))]
-    if not series:
-        return None
+    if max((len(child.curve) for own in drawn.values() for child in own), default=0) < 2:
+        return None  # there is nothing to draw a line between
     ends = "; ".join(f"{plain(label)} {written(metric, _mean(children))}" for label, children in drawn.items())
     return {
         "kind": "curves",
@@ -108,6 +129,7 @@ def _curves(workload: Workload, marks: Mapping[str, Mark]) -> Json | None:
         "format": ".3f" if metric.score in LINEAR else ".4~g",
         "budget": max(len(child.curve) for children in drawn.values() for child in children),
         "along": "epoch",
+        "unit": "epoch",
         "straight": True,
         "logarithmic": metric.score not in LINEAR,
         "series": series,
@@ -183,6 +205,7 @@ def _profiles(found: TransferSection) -> Json:
         "format": ".0%",
         "budget": MOST_RATIO,
         "along": "multiple of the fastest candidate's time, τ",
+        "unit": "within",
         "share": True,
         "series": series,
         "references": [],

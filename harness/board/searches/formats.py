@@ -226,6 +226,7 @@ def _target(each: Reached) -> Json:
 
 
 def comparison(each: Comparison) -> Json:
+    """Return what is known of the difference between two entrants."""
     test = each.test
     return {
         "first": each.first,

@@ -48,13 +48,20 @@ def ends(metric: Metric, estimate: Estimate) -> tuple[float, float] | None:
     return low, high
 
 
-def estimated(metric: Metric, estimate: Estimate) -> str:
-    """Write the figure of a mean score with its interval; without an interval, with the number of seeds."""
+def interval(metric: Metric, estimate: Estimate) -> tuple[str, str] | None:
+    """Write the ends of an interval as figures, ascending; None if it has none."""
     if estimate.low is None or estimate.high is None:
-        return f"{written(metric, estimate.mean)} (n = {estimate.count})"
+        return None
     falls = figure(metric, 1.0) < figure(metric, 0.0)
     low, high = (estimate.high, estimate.low) if falls else (estimate.low, estimate.high)
-    return f"{written(metric, estimate.mean)} [{written(metric, low)}, {written(metric, high)}]"
+    return written(metric, low), written(metric, high)
+
+
+def estimated(metric: Metric, estimate: Estimate) -> str:
+    """Write the figure of a mean score with its interval; without an interval, with the number of seeds."""
+    found = interval(metric, estimate)
+    ends = f"(n = {estimate.count})" if found is None else f"[{found[0]}, {found[1]}]"
+    return f"{written(metric, estimate.mean)} {ends}"
 
 
 def tie_group(each: Result, others: int) -> str:

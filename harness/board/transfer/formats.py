@@ -33,9 +33,9 @@
       "unfinished": [{"run", "workload", "seed", "state", "done", "candidates"}],
       "notes": [str]}]}
 
-A *mean* is ``{"mean", "low", "high", "count", "figure": {"mean", "low", "high"}}``: scores in [0, 1] over so many seeds,
-with the interval's ends null below three seeds; and beside them the metric's figures, null where there is no interval
-or the figure is infinite. Children and targets hold scores. An *amount* is a number, or ``"never"``.
+A *mean* is ``{"mean", "low", "high", "count", "figure": {"mean", "low", "high"}}``: scores in [0, 1] over so many
+seeds, with the interval's ends null below three seeds; and beside them the metric's figures, null where there is no
+interval or the figure is infinite. Children and targets hold scores. An *amount* is a number, or ``"never"``.
 
 **CSV** has one line per candidate and workload, which starts with the workload's columns; figures by seed are separated
 by blanks.
@@ -94,7 +94,12 @@ def _board(board: TransferBoard) -> Json:
         "commits": list(board.commits),
         "hardware": list(board.hardware),
         "candidates": [
-            {"label": each.label, "rule": wording.formula(each.candidate), "tokens": str(each.candidate), "key": each.key}
+            {
+                "label": each.label,
+                "rule": wording.formula(each.candidate),
+                "tokens": str(each.candidate),
+                "key": each.key,
+            }
             for each in board.entrants
         ],
         "workloads": [_workload(each) for each in board.workloads],
@@ -302,8 +307,9 @@ def _cells(board: TransferBoard, workload: Workload, each: Result) -> Json:
         cells |= {f"time_{name}": timed[name] for name in ("median", "low", "high", "reached")}
         cells |= {"time_seeds": len(each.time.seeds), "times": _joined([_amount(one) for one in each.time.needed])}
     if board.across is not None:
-        cells |= {"mean_rank": one.mean for one in board.across.ranks if one.label == each.label}
-        cells |= {"profile_score": one.score for one in board.across.profiles if one.label == each.label}
+        ranks = {one.label: one.mean for one in board.across.ranks}
+        scores = {one.label: one.score for one in board.across.profiles}
+        cells |= {"mean_rank": ranks.get(each.label), "profile_score": scores.get(each.label)}
     return cells
 
 

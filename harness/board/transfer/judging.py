@@ -228,24 +228,26 @@ def _figure(child: Child, tested: bool) -> float:
 def _result(
     label: str, key: str, children: Sequence[Child], *, tested: bool, targets: Mapping[int, float], counted: int
 ) -> Result:
-    def mean(what: str, values: Sequence[float | None]) -> Estimate | None:
-        whole = [value for value in values if value is not None]
-        sound = whole and len(whole) == len(values)
-        return bootstrapped(whole, seed=derive_seed(0, "transfer", what, key)) if sound else None
+    def mean(what: str, values: Sequence[float]) -> Estimate:
+        return bootstrapped(values, seed=derive_seed(0, "transfer", what, key))
 
-    validation, best = (mean("validation", [c.validation for c in children]), mean("best", [c.best for c in children]))
-    assert validation is not None and best is not None, "a candidate has children"
-    names = dict.fromkeys(name for child in children for name, _ in child.figures)
-    others = {name: [dict(child.figures)[name] for child in children if name in dict(child.figures)] for name in names}
+    def whole_mean(what: str, values: Sequence[float | None]) -> Estimate | None:
+        known = [value for value in values if value is not None]
+        return mean(what, known) if len(known) == len(values) else None
+
+    figures: dict[str, list[float]] = defaultdict(list)
+    for child in children:
+        for name, value in child.figures:
+            figures[name].append(value)
     return Result(
         label=label,
         key=key,
         children=tuple(children),
-        validation=validation,
-        test=mean("test", [child.test for child in children]) if tested else None,
-        best=best,
-        test_at_best=mean("test at best", [child.test_at_best for child in children]),
-        figures=tuple((name, found) for name, own in others.items() if (found := mean(name, own))),
+        validation=mean("validation", [child.validation for child in children]),
+        test=whole_mean("test", [child.test for child in children]) if tested else None,
+        best=mean("best", [child.best for child in children]),
+        test_at_best=whole_mean("test at best", [child.test_at_best for child in children]),
+        figures=tuple((name, mean(name, own)) for name, own in figures.items()),
         places=(1, 1),
         compared=0,
         time=time_to_target(children, targets, examples=counted),

@@ -92,9 +92,7 @@ def _across(board: TransferBoard) -> Iterator[TableText]:
     found = board.across
     titles = ("mean rank", "best", "worst")
     columns = (*(Column(title, right=True) for title in titles), Column("candidate", code=True))
-    rows = (
-        (f"{each.mean:.2f}", f"{min(each.ranks):g}", f"{max(each.ranks):g}", each.label) for each in found.ranks
-    )
+    rows = ((f"{each.mean:.2f}", f"{min(each.ranks):g}", f"{max(each.ranks):g}", each.label) for each in found.ranks)
     several = f"{len(found.workloads)} workload{'s' if len(found.workloads) > 1 else ''}"
     title = f"Rank of the mean figure, over the {several} that all {len(found.ranks)} candidates finished"
     yield TableText(title, columns, tuple(rows))
@@ -102,13 +100,13 @@ def _across(board: TransferBoard) -> Iterator[TableText]:
         *(Column("score", right=True), Column("candidate", code=True)),
         *(Column(f"within {ratio:g}×", right=True) for ratio in SHOWN_RATIOS),
     )
-    rows = (
+    shares = [
         (f"{each.score:.3f}", each.label, *(f"{each.share(ratio):.0%}" for ratio in SHOWN_RATIOS))
         for each in found.profiles
-    )
+    ]
     several = f"{len(found.timed)} workload{'s' if len(found.timed) > 1 else ''}"
     title = f"Performance profiles: share of {several} on which the target is reached within so many times the fastest"
-    yield TableText(title, columns, tuple(rows))
+    yield TableText(title, columns, tuple(shares))
 
 
 def of_workload(each: Workload) -> Iterator[TableText]:
@@ -154,7 +152,7 @@ def _rates(each: Result) -> str:
 
 def _four(workload: Workload) -> TableText:
     metric = workload.protocol.measured
-    names = list(dict.fromkeys(name for each in workload.results for name, _ in each.figures))
+    names = other_figures(workload)
     titles = ("final validation", "final test", "best validation", "test at that epoch", *map(plain, names))
     columns = (*(Column(title, right=True) for title in titles), Column("candidate", code=True))
     rows = []
@@ -170,6 +168,11 @@ def _four(workload: Workload) -> TableText:
         )
     title = f"{workload.label}: {titled(metric)} at the end and at the best epoch, means over seeds"
     return TableText(plain(title), columns, tuple(rows))
+
+
+def other_figures(workload: Workload) -> tuple[str, ...]:
+    """Return the names of figures beside the score, such as BLEU."""
+    return tuple(dict.fromkeys(name for each in workload.results for name, _ in each.figures))
 
 
 def _times(workload: Workload) -> TableText:
@@ -196,7 +199,9 @@ def _funnel(workload: Workload) -> TableText:
     )
     rows = () if found is None else tuple(_entered(workload, each) for each in found.entered)
     metric = workload.protocol.measured
-    title = f"{workload.label}: the funnel, mean validation {titled(metric)} at each rung; who was stopped is not ranked"
+    title = (
+        f"{workload.label}: the funnel, mean validation {titled(metric)} at each rung; who was stopped is not ranked"
+    )
     return TableText(plain(title), columns, rows)
 
 
@@ -256,7 +261,9 @@ def _explained(board: TransferBoard) -> Iterator[str]:
 
 def _groups(board: TransferBoard) -> Iterator[str]:
     """Explain tie groups, and say where no difference could be shown."""
-    tests = [pair.test for each in board.workloads for pair in each.comparisons if pair.test and not pair.test.underpowered]
+    tests = [
+        pair.test for each in board.workloads for pair in each.comparisons if pair.test and not pair.test.underpowered
+    ]
     if tests:
         yield (
             f"Places: behind all that are shown to be better, ahead of all that are shown to be worse, by the "
