@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
     from harness.errors import HarnessError
-    from harness.library.boards import Board, RulesBoard
+    from harness.library.boards import Board, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
     from harness.library.exporting import export, export_rule, import_runs
     from harness.library.loading import load
@@ -43,6 +43,7 @@ __all__ = [
     "RulesBoard",
     "Scorer",
     "Space",
+    "TransferBoard",
     "__version__",
     "confirm",
     "export",
@@ -56,6 +57,7 @@ __all__ = [
     "score",
     "table",
     "transfer",
+    "transfer_board",
 ]
 
 _FOLDER = os.path.dirname(__file__)
@@ -71,6 +73,7 @@ _MODULES = {
     "RulesBoard": "library.boards",
     "Scorer": "library.scoring",
     "Space": "space.grammar",
+    "TransferBoard": "library.boards",
     "confirm": "library.confirming",
     "export": "library.exporting",
     "export_rule": "library.exporting",
@@ -82,6 +85,7 @@ _MODULES = {
     "score": "library.scoring",
     "table": "library.tables",
     "transfer": "library.transferring",
+    "transfer_board": "library.boards",
 }
 
 

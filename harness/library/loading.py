@@ -15,7 +15,17 @@ from harness.board.wording import formula
 from harness.contracts import Outcome, Status
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
-from harness.library.boards import Board, RulesBoard, boards, boards_of, rules_boards, rules_boards_of
+from harness.library.boards import (
+    Board,
+    RulesBoard,
+    TransferBoard,
+    boards,
+    boards_of,
+    rules_boards,
+    rules_boards_of,
+    transfer_boards,
+    transfer_boards_of,
+)
 from harness.library.columns import Columns
 from harness.library.exporting import archives_in, files_in
 from harness.race.entry import Entry, Source
@@ -140,6 +150,11 @@ class Loaded:
             if isinstance(each, RunRecord) and isinstance(each.header, ConfirmationHeader)
         ]
         return rules_boards_of(self._records, confirmations, self.results)
+
+    @property
+    def transfer_boards(self) -> tuple[TransferBoard, ...]:
+        """The boards of transfers, as ``harness leaderboard --transfer`` numbers them."""
+        return transfer_boards(self.results) if self._files is None else transfer_boards_of(self._records, self.results)
 
     @cached_property
     def archives(self) -> tuple[Archive, ...]:

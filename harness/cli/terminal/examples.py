@@ -30,6 +30,7 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
     ("leaderboard",): (
         "harness leaderboard --watch",
         "harness leaderboard --rules",
+        "harness leaderboard --transfer",
         "harness leaderboard --format csv > board.csv",
     ),
     ("report",): ("harness report", "harness report --to race.html --board 1"),

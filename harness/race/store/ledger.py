@@ -206,7 +206,7 @@ class Ledger:
         return RunRecord(**self._run(row), trials=trials, keys=keys)
 
     def judged(self) -> list[Judged]:
-        """Return a snapshot of all runs in the order in which they began: results of searches, full confirmations.
+        """Return a snapshot of all runs in the order in which they began; confirmations and transfers with all trials.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -214,7 +214,7 @@ class Ledger:
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             return [
                 self._record(row, _entries(connection, row))
-                if isinstance(row.header, ConfirmationHeader)
+                if isinstance(row.header, ConfirmationHeader | TransferHeader)
                 else RunResults(**self._run(row), results=_results(connection, row))
                 for row in _run_rows(connection)
             ]
