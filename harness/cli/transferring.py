@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.boards import BoardFormat, print_transfer_boards
 from harness.cli.terminal.following import followed, stoppable
 from harness.cli.terminal.output import announce
 from harness.contracts import CPU
@@ -69,7 +70,7 @@ def transfer(
     If interrupted, run the same command again to resume: completed children are kept, and so is every completed epoch.
     """
     from harness.board.transfer.training import Machines
-    from harness.library.transferring import Asked, runs_of, transferred
+    from harness.library.transferring import Asked, transferred
 
     options.check_device(device)
     asked = Asked(
@@ -93,7 +94,7 @@ def transfer(
             announce=announce,
             follow=followed(quiet=quiet),
         )
-    runs_of(results, headers)
+    print_transfer_boards(results, BoardFormat.TEXT, only=headers[0].transfer.chosen)
 
 
 def _rungs(text: str) -> tuple[int, ...]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from harness.board.rules.plan import whole_language
 from harness.board.transfer.plan import Plan, Workload, best_confirmed, distinct, sized, way
 from harness.board.transfer.promotion import at_rung, funnel
-from harness.board.transfer.results import TransferRun, transfer_runs
 from harness.board.transfer.training import Machines, train
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import ProtocolError, RuleSyntaxError, check_choice, check_range, message
 from harness.library import TRANSFER_SEEDS, arguments
 from harness.library.arguments import CandidateLike, ResultsLike, SeedsLike
+from harness.library.boards import TransferBoard, transfer_boards
 from harness.library.racing import ProgressLike, heard, stopped
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
@@ -43,8 +43,8 @@ def transfer(
     device: str = CPU,
     results: ResultsLike | None = None,
     progress: ProgressLike = True,
-) -> tuple[TransferRun, ...]:
-    """Train rules and other optimizers on other workloads, and return what each earned there.
+) -> TransferBoard:
+    """Train rules and other optimizers on other workloads, and return the board of what each is worth there.
 
     Every completed child is kept, and an interrupted child resumes from its last completed epoch. After Ctrl-C or a
     kill, the same call with the same ``results`` resumes.
@@ -69,7 +69,7 @@ def transfer(
         progress: True to show progress, a function that is called with it, or False to show nothing.
 
     Returns:
-        The runs of this transfer, rung by rung: for each workload and seed, the candidates' outcomes.
+        The board of all candidates in ``results`` that were chosen in this way, on all workloads that they trained on.
 
     Raises:
         HarnessError: an argument is wrong, data is missing, or children cannot train.
@@ -77,9 +77,9 @@ def transfer(
 
     Example:
         >>> import harness
-        >>> runs = harness.transfer(["adam", "powersign"], "toy-quadratic", seeds=2, progress=False)
-        >>> [(run.header.seed, len(run.outcomes)) for run in runs]
-        [(0, 2), (1, 2)]
+        >>> board = harness.transfer(["adam", "powersign"], "toy-quadratic", seeds=2, progress=False)
+        >>> [(workload.label, len(workload.results)) for workload in board.workloads]
+        [('toy-quadratic', 2)]
     """
     tell, follow = heard(progress)
     place = arguments.place(results)
@@ -98,7 +98,8 @@ def transfer(
         headers = transferred(place, asked, machines=machines, announce=tell, follow=follow)
     except Stopped:
         raise stopped(place) from None
-    return runs_of(place, headers)
+    (found,) = transfer_boards(place, only=headers[0].transfer.chosen)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +155,6 @@ def transferred(
             funnel=found,
         )
         return train(plan, ledger, machines=machines, announce=announce, follow=follow)
-
-
-def runs_of(results: Path, headers: Sequence[TransferHeader]) -> tuple[TransferRun, ...]:
-    """Return some runs of a store with their outcomes, in the order of their headers."""
-    with Ledger.read(results) as ledger:
-        known = {run.header.identity: run for run in transfer_runs(ledger.transfers())}
-    return tuple(known[header.identity] for header in headers)
 
 
 def _workloads(asked: Asked, announce: Announce) -> tuple[Workload, ...]:
