@@ -44,10 +44,11 @@ SearchedConstraints = Annotated[str | None, typer.Option("--constraints", help=C
 ProtocolName = Annotated[
     str, typer.Option("--protocol", help="How a rule is scored: see `harness ls protocols`, or module:attribute.")
 ]
-DataName = Annotated[str, typer.Option("--data", help="auto, cifar10, synthetic, or module:attribute.")]
+DATA_HELP = "auto, a name from `harness ls data`, or module:attribute."
+DataName = Annotated[str, typer.Option("--data", help=DATA_HELP)]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Folder that holds CIFAR-10; otherwise $HARNESS_DATA_ROOT or the user's cache."),
+    typer.Option("--data-root", help="Folder that holds the data; otherwise $HARNESS_DATA_ROOT or the user's cache."),
 ]
 Results = Annotated[
     Path,

@@ -22,7 +22,7 @@ from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA, check_protocol
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import BUILT_IN, Kind, check_call, load, portable
+from harness.registry import AUTO, AUTOMATIC, BUILT_IN, Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
 """Called with one line for the user, such as that a download takes long."""
@@ -165,11 +165,16 @@ def dataset(
         return NO_DATA
     if not isinstance(name, str):
         return name
-    if protocol.inputs != "images" and name in BUILT_IN[Kind.DATA]:
-        what, hint = f"data of protocol {protocol.name!r}", "Name such a data set with --data module:attribute"
-        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds images", hint=hint))
-    factory = load(Kind.DATA, name)
-    check_call(Kind.DATA, name, factory, root, announce)
+    chosen = AUTOMATIC.get(protocol.inputs, name) if name == AUTO else name
+    held = BUILT_IN[Kind.DATA][chosen].inputs if chosen in BUILT_IN[Kind.DATA] else protocol.inputs
+    if held != protocol.inputs:
+        what = f"data of protocol {protocol.name!r}"
+        fitting = [each for each, entry in BUILT_IN[Kind.DATA].items() if entry.inputs == protocol.inputs]
+        hint = f"Choose {', '.join(fitting)} or {AUTO}" if fitting else "Name such a data set"
+        hint += " with --data" if fitting else " with --data module:attribute"
+        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds {held}", hint=hint))
+    factory = load(Kind.DATA, chosen)
+    check_call(Kind.DATA, chosen, factory, root, announce)
     found: Dataset = factory(root, announce)
     return found
 

@@ -1,4 +1,4 @@
-"""The built-in stand-in for Penn Treebank: a text that a probabilistic grammar generates, so that nothing is downloaded.
+"""The built-in stand-in for Penn Treebank: a text that a probabilistic grammar generates, without any download.
 
 It has what makes a language model learn at several speeds: a few words are frequent and most are rare; verbs agree with
 their subject in number, across a relative clause; verbs choose their objects, and nouns their adjectives; and some
@@ -34,7 +34,9 @@ def load(root: Path | None, announce: Callable[[str], None]) -> TokenData:
     if root is not None:
         announce(f"The stand-in for Penn Treebank is generated: --data-root {root} is not used")
     world = _World()
-    parts = (world.text(part, words) for part, words in (("train", TRAIN), ("validation", HELD_OUT), ("test", HELD_OUT)))
+    parts = (
+        world.text(part, words) for part, words in (("train", TRAIN), ("validation", HELD_OUT), ("test", HELD_OUT))
+    )
     return TokenData.of(NAME, parts, source=f"generated, version {VERSION}")
 
 

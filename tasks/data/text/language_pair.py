@@ -1,8 +1,9 @@
 """The built-in stand-in for pairs of sentences: two made-up languages, of which one follows from the other by rules.
 
-What a translator must learn is what makes real pairs hard, at several speeds: a lexicon; articles and adjectives that agree with
-their noun in gender, number and case; verbs that agree with their subject; other orders of words (the verb comes second, and last
-in a clause; an adverb of time comes first); and compounds, which one language writes as one word. The right translation is unique.
+What a translator must learn is what makes real pairs hard, at several speeds: a lexicon; articles and adjectives that
+agree with their noun in gender, number and case; verbs that agree with their subject; other orders of words (the verb
+comes second, and last in a clause; an adverb of time comes first); and compounds, which one language writes as one
+word. The right translation is unique.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ class _World:
         """Generate so many pairs."""
         dice = Dice(ROOT, part)
         made = [self._pair(dice) for _ in range(count)]
-        source, target = ("".join(f"{_written(side)}\n" for side in sides).encode() for sides in zip(*made, strict=True))
+        source, target = (
+            "".join(f"{_written(side)}\n" for side in sides).encode() for sides in zip(*made, strict=True)
+        )
         return Pairs(source, target)
 
     def _pair(self, dice: Dice) -> tuple[list[str], list[str]]:
@@ -96,7 +99,10 @@ class _World:
             many = dice.percent(PLURALS)
             subject, its = self._noun(dice, many=many, case=0)
             verb, ours = self._verb(dice, many=many)
-            source, target = [*source, "while", *subject, verb], [*target, "dieweil", *its, ours]  # and last in a clause
+            source, target = (
+                [*source, "while", *subject, verb],
+                [*target, "dieweil", *its, ours],
+            )  # and last in a clause
         return source, target
 
     def _noun(self, dice: Dice, *, many: bool, case: int) -> tuple[list[str], list[str]]:

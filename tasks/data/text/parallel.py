@@ -18,7 +18,9 @@ PARTS = {
     "validation": ("val", "valid", "validation", "dev", "newstest2013"),
     "test": ("test", "test_2016_flickr", "test2016", "newstest2014"),
 }
-FROM = "en"  # the language to translate from, if it is one of the two; otherwise the first in alphabetical order (**D**)
+FROM = (
+    "en"  # the language to translate from, if it is one of the two; otherwise the first in alphabetical order (**D**)
+)
 EXPECTED = "train.<language>, val.<language> and test.<language> in two languages"
 
 

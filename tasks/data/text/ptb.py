@@ -1,4 +1,4 @@
-"""Penn Treebank's text with 10,000 words (Mikolov et al. 2010), in ``ptb.train.txt``, ``ptb.valid.txt``, ``ptb.test.txt``.
+"""Penn Treebank's text with 10,000 words (Mikolov et al. 2010): ``ptb.train.txt``, ``ptb.valid.txt``, ``ptb.test.txt``.
 
 Its words are lower case, rare ones are ``<unk>``, and numbers are ``N``. Nothing downloads it: its text is licensed.
 """

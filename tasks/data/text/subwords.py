@@ -1,8 +1,8 @@
 """Subwords: a vocabulary of parts of words for both languages, learned from the training pairs by byte-pair encoding.
 
-Byte-pair encoding is that of Sennrich et al. 2016, by sentencepiece; the same text gives the same vocabulary. Vocabularies and
-encoded sentences are cached under the fingerprint of their text. ``Encoded.fingerprint`` is a hash of the encoded sentences, so a
-record that holds it shows whether another version of the library encoded them differently.
+Byte-pair encoding is that of Sennrich et al. 2016, by sentencepiece; the same text gives the same vocabulary.
+Vocabularies and encoded sentences are cached under the fingerprint of their text. ``Encoded.fingerprint`` is a hash of
+the encoded sentences, so a record that holds it shows whether another version of the library encoded them differently.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def encoded(data: PairData, size: int, announce: Callable[[str], None] = lambda 
     found = cache.kept(f"{data.name}-subwords", signature, arrays, announce)
 
     def part(name: str) -> EncodedPairs:
-        source, target = (Ragged(found[f"{name} {side}"], found[f"{name} {side} starts"]) for side in ("source", "target"))
+        source, target = (
+            Ragged(found[f"{name} {side}"], found[f"{name} {side} starts"]) for side in ("source", "target")
+        )
         return EncodedPairs(source, target)
 
     return Encoded(
