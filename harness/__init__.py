@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
     from harness.errors import HarnessError
-    from harness.library.boards import Board, RulesBoard
+    from harness.library.boards import Board, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
-    from harness.library.exporting import export, import_runs
+    from harness.library.exporting import export, export_rule, import_runs
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
-    from harness.library.rules import export_rule
     from harness.library.scoring import Scorer, score
     from harness.library.tables import table
+    from harness.library.transferring import transfer
     from harness.registry import register
     from harness.space.grammar import Space
     from harness.tasks.optimizer.update_rule import RuleOptimizer
@@ -43,6 +43,7 @@ __all__ = [
     "RulesBoard",
     "Scorer",
     "Space",
+    "TransferBoard",
     "__version__",
     "confirm",
     "export",
@@ -55,6 +56,8 @@ __all__ = [
     "run",
     "score",
     "table",
+    "transfer",
+    "transfer_board",
 ]
 
 _FOLDER = os.path.dirname(__file__)
@@ -70,9 +73,10 @@ _MODULES = {
     "RulesBoard": "library.boards",
     "Scorer": "library.scoring",
     "Space": "space.grammar",
+    "TransferBoard": "library.boards",
     "confirm": "library.confirming",
     "export": "library.exporting",
-    "export_rule": "library.rules",
+    "export_rule": "library.exporting",
     "import_runs": "library.exporting",
     "load": "library.loading",
     "register": "registry",
@@ -80,6 +84,8 @@ _MODULES = {
     "run": "library.racing",
     "score": "library.scoring",
     "table": "library.tables",
+    "transfer": "library.transferring",
+    "transfer_board": "library.boards",
 }
 
 

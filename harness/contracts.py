@@ -162,8 +162,9 @@ class Outcome:
         message: empty unless status is ERROR.
         test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm
             and has such examples.
-        test_at_best: the same score after the epoch with the highest validation score, the first of these.
-        figures: other figures by name, such as BLEU; never ranked.
+        test_at_best: their score at the epoch with the best validation score, the first of several; None unless the
+            task measures it.
+        figures: other figures by name, such as BLEU, each name once; finite, and not limited to [0, 1].
     """
 
     status: Status
@@ -389,6 +390,10 @@ class Task(Protocol):
     A task that trains other candidates than rules takes ``candidates: bool = False``, too, which only a confirmation
     with such candidates sets. The task then says in its environment what else their scores depend on. A task without
     this parameter gets only rules.
+
+    A task whose children train for long takes ``checkpoints: Path | None = None``: a folder in which it saves a child
+    after every epoch, in the file that ``harness.checkpoints.checkpoint`` names, and from which it resumes to the same
+    bits. Whoever records the child's outcome deletes the file.
     """
 
     @property

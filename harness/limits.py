@@ -65,12 +65,17 @@ class Line:
     least: int = 1
     without: str = ""
 
+    @property
+    def pattern(self) -> str:
+        """A regular expression for the text."""
+        return rf"^[^\x00-\x1f\x7f-\x9f\u2028\u2029{self.without}]{{{self.least},{self.most}}}$"
+
     def __get_pydantic_core_schema__(self, kind: Any, handler: Callable[[Any], Schema]) -> Schema:
-        pattern = rf"^[^\x00-\x1f\x7f-\x9f\u2028\u2029{self.without}]{{{self.least},{self.most}}}$"
-        return handler(kind) | {"pattern": pattern}
+        return handler(kind) | {"pattern": self.pattern}
 
 
 Count = Annotated[int, Range(0, MOST_COUNTED)]
 Positive = Annotated[int, Range(1, MOST_COUNTED)]
 Score = Annotated[float, Range(0, 1)]
-Label = Annotated[str, Line(200)]
+LABEL = Line(200)
+Label = Annotated[str, LABEL]

@@ -49,11 +49,13 @@ class Registered:
         target: ``module:attribute`` to load.
         summary: one line for listings; empty for outside packages.
         source: where the method comes from.
+        inputs: of a data set: the kind of inputs that it holds, as protocols name it; empty for outside packages.
     """
 
     target: str
     summary: str = ""
     source: str = ""
+    inputs: str = ""
 
 
 BUILT_IN: dict[Kind, dict[str, Registered]] = {
@@ -122,20 +124,71 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "outcomes of every function of a small space, trained beforehand and looked up",
             "protocol §5; Ying et al. 2019 did it for architectures",
         ),
+        "lm": Registered(
+            "harness.tasks.transfer.text.lm:LanguageTask",
+            "a word-level language model: LSTM layers with tied weights and variational dropout",
+            "protocol §7; Zaremba et al. 2014",
+        ),
+        "nmt": Registered(
+            "harness.tasks.transfer.text.nmt:TranslationTask",
+            "translation by GNMT, an LSTM encoder and decoder with attention",
+            "[NOS] §5, protocol §7; Wu et al. 2016",
+        ),
     },
     Kind.DATA: {
         "auto": Registered(
             "harness.tasks.data.auto:load",
-            "CIFAR-10 if it is on this machine or can be downloaded, else the stand-in",
+            "the real data that the protocol's task reads, if it is found or can be downloaded, else the stand-in",
             "",
+            "images",
         ),
         "cifar10": Registered(
-            "harness.tasks.data.cifar10:load", "CIFAR-10, from torchvision or an image folder", "Krizhevsky 2009"
+            "harness.tasks.data.cifar10:load",
+            "CIFAR-10, from torchvision or an image folder",
+            "Krizhevsky 2009",
+            "images",
         ),
         "synthetic": Registered(
             "harness.tasks.data.synthetic:load",
             "the generated stand-in with CIFAR-10's shapes: no download",
             "this project",
+            "images",
+        ),
+        "ptb": Registered(
+            "harness.tasks.data.text.ptb:load",
+            "Penn Treebank's text with 10,000 words, from ptb.{train,valid,test}.txt",
+            "Marcus et al. 1993; Mikolov et al. 2010",
+            "tokens",
+        ),
+        "synthetic-tokens": Registered(
+            "harness.tasks.data.text.grammar:load",
+            "the stand-in for Penn Treebank: text that a grammar generates",
+            "this project",
+            "tokens",
+        ),
+        "multi30k": Registered(
+            "harness.tasks.data.text.parallel:multi30k",
+            "Multi30k: captions of pictures in two languages, from two text files for each part",
+            "Elliott et al. 2016",
+            "pairs",
+        ),
+        "wmt14": Registered(
+            "harness.tasks.data.text.parallel:wmt14",
+            "WMT14: news in two languages, from two text files for each part",
+            "Bojar et al. 2014",
+            "pairs",
+        ),
+        "parallel": Registered(
+            "harness.tasks.data.text.parallel:parallel",
+            "any parallel text: train.<language>, val.<language> and test.<language> in two languages",
+            "",
+            "pairs",
+        ),
+        "synthetic-pairs": Registered(
+            "harness.tasks.data.text.language_pair:load",
+            "the stand-in for parallel text: two made-up languages",
+            "this project",
+            "pairs",
         ),
     },
     Kind.PROTOCOL: {
@@ -150,6 +203,10 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "table-broad": Registered("harness.tasks.table.protocols:NAMED_TABLE_BROAD"),
         "table-signs": Registered("harness.tasks.table.protocols:NAMED_TABLE_SIGNS"),
         "table-adaptive": Registered("harness.tasks.table.protocols:NAMED_TABLE_ADAPTIVE"),
+        "lm": Registered("harness.tasks.transfer.text.protocols:NAMED_LM"),
+        "lm-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_LM_MINI"),
+        "nmt": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT"),
+        "nmt-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT_MINI"),
     },
     Kind.CANDIDATE: {
         "torch": Registered(
@@ -159,6 +216,17 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         ),
     },
 }
+
+AUTO = "auto"  # the name for the real data if there is some, else the stand-in, of the kind that a task reads
+AUTOMATIC = {
+    "images": "harness.tasks.data.auto:load",
+    "tokens": "harness.tasks.data.text.auto:tokens",
+    "pairs": "harness.tasks.data.text.auto:pairs",
+}
+"""For each kind of inputs, what ``AUTO`` loads."""
+
+STAND_INS = {"images": "synthetic", "tokens": "synthetic-tokens", "pairs": "synthetic-pairs"}
+"""For each kind of inputs, the generated data set."""
 
 _HERE: dict[Kind, dict[str, object]] = {kind: {} for kind in Kind}  # what ``register`` was given
 

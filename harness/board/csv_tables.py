@@ -1,9 +1,9 @@
 """Runs as flat tables for pandas, R and similar tools: four CSV files that join on ``run`` and ``index``.
 
 ``runs.csv`` has one row per run, ``trials.csv`` one per proposal, ``sweeps.csv`` one per learning rate tried, and
-``curves.csv`` one per epoch at the chosen rate. An empty cell is a missing value, numbers are exact, and truth values
-are ``true`` and ``false``. The files are for analysis and cannot be imported again; the JSON Lines of
-``race.store.archive`` can.
+``curves.csv`` one per epoch at the chosen rate. An empty cell is a missing value, numbers are exact, truth values are
+``true`` and ``false``, and ``figures`` is JSON. The files are for analysis and cannot be imported again; the JSON Lines
+of ``race.store.archive`` can.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUNS = (
 )
 TRIALS = (
     "run", "index", "rule", "tokens", "key", "source", "charged", "asked", "told", "status", "score", "learning_rate",
-    "examples", "seconds", "message",
+    "examples", "seconds", "message", "test", "test_at_best", "figures",
 )
 SWEEPS = ("run", "index", "learning_rate", "score")
 CURVES = ("run", "index", "epoch", "score")
@@ -75,9 +75,10 @@ def _trial(run: str, entry: Entry) -> Sequence[Cell]:
     head = (*cells, _truth(entry.charged), entry.asked, entry.told)
     outcome = entry.outcome
     if outcome is None:
-        return (*head, None, None, None, None, None, None)
+        return (*head, *[None] * (len(TRIALS) - len(head)))
     tail = (outcome.learning_rate, outcome.examples, outcome.seconds, wording.plain(outcome.message))
-    return (*head, outcome.status.value, outcome.score, *tail)
+    figures = json.dumps(dict(outcome.figures)) if outcome.figures else None
+    return (*head, outcome.status.value, outcome.score, *tail, outcome.test, outcome.test_at_best, figures)
 
 
 def _sweep(run: str, entry: Entry) -> Iterator[Sequence[Cell]]:

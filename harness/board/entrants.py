@@ -99,16 +99,17 @@ def _not_pooled(entrants: Sequence[Entrant], environments: Sequence[Mapping[str,
     if len(environments) > 1:
         notes.append(
             "Runs of different environments are not pooled, for their scores may differ by more than luck: "
-            + _differing(environments)
+            + differing(environments)
         )
     return notes
 
 
-def _differing(environments: Sequence[Mapping[str, str]]) -> str:
+def differing(environments: Sequence[Mapping[str, str]]) -> str:
+    """Say in what environments differ, each by its letter."""
     names = sorted({name for each in environments for name in each})
-    differing = [name for name in names if len({each.get(name) for each in environments}) > 1]
+    unlike = [name for name in names if len({each.get(name) for each in environments}) > 1]
     told = (
-        f"env {_letter(index)} has " + ", ".join(f"{name} {each.get(name, '(not recorded)')}" for name in differing)
+        f"env {_letter(index)} has " + ", ".join(f"{name} {each.get(name, '(not recorded)')}" for name in unlike)
         for index, each in enumerate(environments)
     )
     return "; ".join(told) + "."

@@ -43,6 +43,10 @@ COMMANDS = {
         "harness.cli.confirming:confirm",
         "Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.",
     ),
+    "transfer": Command(
+        "harness.cli.transferring:transfer",
+        "Train rules and other optimizers on other workloads, and end with what each is worth there.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),
@@ -51,15 +55,15 @@ COMMANDS = {
         "Compare the searchers, and list the best rules they found; only equals are ranked together.",
     ),
     "report": Command(
-        "harness.cli.reporting:report",
+        "harness.cli.exchanging:report",
         "Write one HTML file with tables, curves and rules, which opens offline and contains its data for download.",
     ),
     "export": Command(
-        "harness.cli.transfer:export",
+        "harness.cli.exchanging:export",
         "Write runs to files: complete, to publish or import them elsewhere, or as tables for analysis.",
     ),
     "import": Command(
-        "harness.cli.transfer:import_",
+        "harness.cli.exchanging:import_",
         "Import runs that `harness export` wrote; damaged or invalid files are rejected one by one.",
     ),
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),

@@ -62,7 +62,7 @@ def confirm(
     device: options.Device = CPU,
     data: Annotated[
         str | None,
-        typer.Option(help="auto, cifar10, synthetic, or module:attribute.", show_default="that of the searches"),
+        typer.Option(help=options.DATA_HELP, show_default="that of the searches"),
     ] = None,
     data_root: options.DataRoot = None,
     results: options.Results = options.DEFAULT_RESULTS,

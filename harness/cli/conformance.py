@@ -10,7 +10,7 @@ from harness.cli import options
 from harness.cli.terminal.output import announce, console, hanging
 from harness.errors import HarnessError
 
-RULES, DATA = 24, "synthetic"
+RULES = 24
 
 
 def conformance(
@@ -22,7 +22,7 @@ def conformance(
     rules: Annotated[
         int, typer.Option(help="With --task: how many rules to try, each about eight times.", min=4)
     ] = RULES,
-    data: options.DataName = DATA,
+    data: Annotated[str | None, typer.Option(help=options.DATA_HELP, show_default="the generated stand-in")] = None,
     data_root: options.DataRoot = None,
 ) -> None:
     """Run the conformance suite on a searcher, or on a protocol's task; exit status 1 if a check fails."""
@@ -34,10 +34,10 @@ def conformance(
     from harness.conformance import Check, check_searcher, check_task, failures
     from harness.race.conditions import dataset
     from harness.race.protocols import named
-    from harness.registry import Kind, load
+    from harness.registry import AUTO, STAND_INS, Kind, load
     from harness.settings import parse
 
-    given = {"--rules": rules != RULES, "--data": data != DATA, "--data-root": data_root is not None}
+    given = {"--rules": rules != RULES, "--data": data is not None, "--data-root": data_root is not None}
     if searcher:
         options.tell_unused(given, "a searcher is checked without training")
     else:
@@ -58,8 +58,9 @@ def conformance(
         checks = check_searcher(searcher, settings=given_settings, report=report)
     else:
         protocol = named(task)
-        options.tell_unread(protocol, data, data_root, default=DATA)
-        examples = dataset(data, data_root, protocol, announce=announce)
+        options.tell_unread(protocol, data, data_root, default=None)
+        chosen = data if data is not None else STAND_INS.get(protocol.inputs, AUTO)
+        examples = dataset(chosen, data_root, protocol, announce=announce)
         checks = check_task(protocol.task, protocol=protocol, data=examples, rules=rules, report=report)
     failed = len(failures(checks))
     out.print(f"{len(checks) - failed} of {len(checks)} checks passed")

@@ -44,10 +44,11 @@ SearchedConstraints = Annotated[str | None, typer.Option("--constraints", help=C
 ProtocolName = Annotated[
     str, typer.Option("--protocol", help="How a rule is scored: see `harness ls protocols`, or module:attribute.")
 ]
-DataName = Annotated[str, typer.Option("--data", help="auto, cifar10, synthetic, or module:attribute.")]
+DATA_HELP = "auto, a name from `harness ls data`, or module:attribute."
+DataName = Annotated[str, typer.Option("--data", help=DATA_HELP)]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Folder that holds CIFAR-10; otherwise $HARNESS_DATA_ROOT or the user's cache."),
+    typer.Option("--data-root", help="Folder that holds the data; otherwise $HARNESS_DATA_ROOT or the user's cache."),
 ]
 Results = Annotated[
     Path,
@@ -171,6 +172,23 @@ def _whole(text: str) -> bool:
 def listed(text: str, option: str) -> tuple[str, ...]:
     """Read names separated by commas; a repeated name counts once, and a line says so."""
     return distinct([part.strip() for part in text.split(",") if part.strip()], option)
+
+
+def split(text: str) -> list[str]:
+    """Split a text at its commas, except at those inside brackets or quotes: formulas and optimizers have their own."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([") - (letter in ")]")
+        if letter == "," and depth <= 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:

@@ -22,9 +22,20 @@ from harness.board.searches import pages as search_pages
 from harness.board.searches.judging import TOP, comparables
 from harness.board.searches.judging import boards as judged_searches
 from harness.board.tables.truths import truth_of
-from harness.errors import check_choice
+from harness.board.transfer import board as transfers
+from harness.board.transfer import figures
+from harness.board.transfer import formats as transfer_formats
+from harness.board.transfer import pages as transfer_pages
+from harness.board.transfer.judging import header_of as transfer_header
+from harness.board.transfer.judging import transfer_boards as judged_transfers
+from harness.errors import LedgerError, check_choice, message
+from harness.library import arguments
+from harness.library.arguments import ResultsLike
+from harness.library.columns import Columns
 from harness.race.runs import Judged, RunRecord
 from harness.race.store.ledger import Ledger
+
+TRANSFER_FIRST = "Run `harness transfer` first"
 
 
 class _Shown(ABC):
@@ -109,6 +120,98 @@ class RulesBoard(_Shown, rules_board.RulesBoard):
         return rules_formats.render([self], _format(format))
 
 
+# fmt: off
+_CELLS: dict[str, type] = {
+    "workload": object, "label": object, "key": object, "place_best": int, "place_worst": int, "group": object,
+    "seeds": int, "value": float, "value_low": float, "value_high": float, "validation": float, "test": float,
+    "best_validation": float, "test_at_best": float, "time_median": float, "time_reached": int, "time_seeds": int,
+    "diverged": int, "errors": int,
+}
+_CHILDREN: dict[str, type] = {
+    "workload": object, "label": object, "key": object, "seed": int, "status": object, "validation": float,
+    "test": float, "best_validation": float, "best_epoch": float, "test_at_best": float, "learning_rate": float,
+    "examples": int, "seconds": float,
+}
+_CURVES: dict[str, type] = {
+    "workload": object, "label": object, "key": object, "seed": int, "epoch": int, "validation": float, "value": float,
+}
+# fmt: on
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TransferBoard(_Shown, transfers.TransferBoard):
+    """Candidates on workloads: ``workloads`` with their ``results``, and ``across`` them ranks and profiles.
+
+    ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it. ``cells``, ``children`` and
+    ``curves`` are columns, whose ``frame()`` is a pandas DataFrame.
+
+    Attributes:
+        results: the folder that holds its runs.
+    """
+
+    results: Path
+
+    def page(self) -> Page:
+        """All that is printed of it, as tables of text."""
+        return transfer_pages.page(self)
+
+    def render(self, format: str = "md") -> str:
+        """Write it as Markdown (``md``), JSON or CSV: what ``harness leaderboard --transfer --format`` prints."""
+        return transfer_formats.render([self], _format(format))
+
+    @property
+    def cells(self) -> Columns:
+        """One row per cell of the matrix: ``value`` is the metric's figure, the other figures are mean scores.
+
+        ``seeds`` counts them. ``time_median`` is infinite where half of the seeds or more never reached the target.
+        """
+        rows = []
+        for workload in self.workloads:
+            metric, others = workload.protocol.measured, len(workload.results) - 1
+            for each in workload.results:
+                low, high = figures.ends(metric, each.figure) or (None, None)
+                means = (each.validation, each.test, each.best, each.test_at_best)
+                time = (each.time.median, each.time.reached, len(each.time.seeds)) if each.time else (None, 0, 0)
+                rows.append(
+                    (
+                        *(workload.label, each.label, each.key, *each.places, figures.tie_group(each, others)),
+                        *(len(each.seeds), figures.figure(metric, each.figure.mean), low, high),
+                        *(None if one is None else one.mean for one in means),
+                        *(*time, each.diverged, each.errors),
+                    )
+                )
+        return Columns.of(_CELLS, rows)
+
+    @property
+    def children(self) -> Columns:
+        """One row per child of the matrix, in scores."""
+        rows = [
+            (
+                *(workload.label, each.label, each.key, child.seed, child.status.value, child.validation, child.test),
+                *(child.best, child.best_epoch, child.test_at_best, child.learning_rate, child.examples, child.seconds),
+            )
+            for workload in self.workloads
+            for each in workload.results
+            for child in each.children
+        ]
+        return Columns.of(_CHILDREN, rows)
+
+    @property
+    def curves(self) -> Columns:
+        """One row per child and epoch: the validation score, and its figure as ``value``."""
+        rows = [
+            (
+                *(workload.label, each.label, each.key, child.seed, epoch, score),
+                figures.figure(workload.protocol.measured, score),
+            )
+            for workload in self.workloads
+            for each in workload.results
+            for child in each.children
+            for epoch, score in enumerate(child.curve, 1)
+        ]
+        return Columns.of(_CURVES, rows)
+
+
 def _format(name: str) -> Format:
     return Format(check_choice("format", name, list(Format)))
 
@@ -155,5 +258,57 @@ def rules_boards_of(
     return tuple(RulesBoard(**_fields(each), results=results) for each in found)
 
 
-def _fields(board: search_board.Board | rules_board.RulesBoard) -> dict[str, Any]:
+def transfer_boards(results: Path, *, only: str | None = None) -> tuple[TransferBoard, ...]:
+    """Return the boards of a store's transfers, in the order in which they began.
+
+    Args:
+        results: the folder.
+        only: how candidates were chosen, to make only the board of those chosen so; None for all.
+    """
+    with Ledger.read(results) as ledger:
+        records = ledger.transfers()
+    if only is not None:
+        records = [each for each in records if transfer_header(each).transfer.chosen == only]
+    return transfer_boards_of(records, results)
+
+
+def transfer_boards_of(records: Sequence[Judged], results: Path) -> tuple[TransferBoard, ...]:
+    """Return the boards of the transfers among some runs."""
+    return tuple(TransferBoard(**_fields(each), results=results) for each in judged_transfers(records))
+
+
+def transfer_board(results: ResultsLike, number: int | None = None) -> TransferBoard:
+    """Return the board of a results folder's transfers: candidates on workloads.
+
+    Args:
+        results: a results folder, or a board, whose folder is then used.
+        number: the board's number on ``harness leaderboard --transfer``, from 1; None if there is only one.
+
+    Raises:
+        LedgerError: there is no store, no such board, or several of them and none was chosen.
+
+    Example:
+        >>> import harness
+        >>> board = harness.race(["random"], protocol="toy-quadratic", children=2, seeds=1, progress=False)
+        >>> harness.transfer_board(board)
+        Traceback (most recent call last):
+        ...
+        harness.errors.LedgerError: transfers: expected some in the ledger, got none. Run `harness transfer` first.
+    """
+    found = transfer_boards(arguments.folder(results))
+    if not found:
+        raise LedgerError(message("transfers", expected="some in the ledger", got="none", hint=TRANSFER_FIRST))
+    if number is None and len(found) > 1:
+        got, hint = f"{len(found)} boards", f"Choose a number from 1 to {len(found)}"
+        raise LedgerError(message("transfers", expected="a single board", got=got, hint=hint))
+    if number is not None and not 1 <= number <= len(found):
+        hint = "`harness leaderboard --transfer` shows the numbers"
+        expected = f"a number from 1 to {len(found)}"
+        raise LedgerError(message("board of transfers", expected=expected, got=number, hint=hint))
+    return found[(number or 1) - 1]
+
+
+def _fields(
+    board: search_board.Board | rules_board.RulesBoard | transfers.TransferBoard,
+) -> dict[str, Any]:
     return {field.name: getattr(board, field.name) for field in dataclasses.fields(board)}

@@ -15,7 +15,17 @@ from harness.board.wording import formula
 from harness.contracts import Outcome, Status
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
-from harness.library.boards import Board, RulesBoard, boards, boards_of, rules_boards, rules_boards_of
+from harness.library.boards import (
+    Board,
+    RulesBoard,
+    TransferBoard,
+    boards,
+    boards_of,
+    rules_boards,
+    rules_boards_of,
+    transfer_boards,
+    transfer_boards_of,
+)
 from harness.library.columns import Columns
 from harness.library.exporting import archives_in, files_in
 from harness.race.entry import Entry, Source
@@ -35,13 +45,14 @@ _RUNS: dict[str, type] = {
 _TRIALS: dict[str, type] = {
     "run": object, "searcher": object, "seed": int, "protocol": object, "index": int, "child": int, "rule": object,
     "tokens": object, "key": object, "source": object, "charged": bool, "status": object, "score": float, "best": float,
-    "learning_rate": float, "examples": int, "seconds": float, "test": float, "message": object,
+    "learning_rate": float, "examples": int, "seconds": float, "test": float,
+    "test_at_best": float, "message": object,
 }
 _EVALUATIONS: dict[str, type] = {
     "key": object, "rule": object, "tokens": object, "protocol": object, "protocol_hash": object, "data": object,
     "fingerprint": object, "environment": object, "child_seed": int, "status": object, "score": float,
-    "learning_rate": float, "examples": int, "seconds": float, "test": float, "message": object, "sweep": object,
-    "curve": object,
+    "learning_rate": float, "examples": int, "seconds": float, "test": float, "test_at_best": float,
+    "message": object, "sweep": object, "curve": object, "figures": object,
 }
 # fmt: on
 
@@ -91,9 +102,9 @@ class Loaded:
     def runs(self) -> Columns:
         """One row per run, in the order in which the runs began.
 
-        ``kind`` is ``search``, ``confirmation`` or ``table``. ``budget`` is in children, and ``children`` counts those
-        charged and completed. ``best`` and ``area`` are the last value and the mean of the best score so far over the
-        budget's children; both are NaN for a run that does not search.
+        ``kind`` is ``search``, ``confirmation``, ``table`` or ``transfer``. ``budget`` is in children, and
+        ``children`` counts those charged and completed. ``best`` and ``area`` are the last value and the mean of the
+        best score so far over the budget's children; both are NaN for a run that does not search.
         """
         return Columns.of(_RUNS, [_run(each) for each in self.archives])
 
@@ -110,7 +121,8 @@ class Loaded:
     def evaluations(self) -> Columns:
         """One row per evaluation: a function, protocol, data set, child seed and environment, each listed once.
 
-        ``sweep`` holds an array of (learning rate, score) pairs, and ``curve`` an array of the scores after each epoch.
+        ``sweep`` holds an array of (learning rate, score) pairs, ``curve`` an array of the scores after each epoch, and
+        ``figures`` a dict of the other figures by name.
         """
         found: dict[tuple[object, ...], Sequence[object]] = {}
         for each in self.archives:
@@ -138,6 +150,11 @@ class Loaded:
             if isinstance(each, RunRecord) and isinstance(each.header, ConfirmationHeader)
         ]
         return rules_boards_of(self._records, confirmations, self.results)
+
+    @property
+    def transfer_boards(self) -> tuple[TransferBoard, ...]:
+        """The boards of transfers, as ``harness leaderboard --transfer`` numbers them."""
+        return transfer_boards(self.results) if self._files is None else transfer_boards_of(self._records, self.results)
 
     @cached_property
     def archives(self) -> tuple[Archive, ...]:
@@ -202,7 +219,7 @@ def _trials(each: Archive) -> Iterator[Sequence[object]]:
             *(header.name, header.searcher, header.seed, header.protocol.name, entry.index, child),
             *(formula(entry.rule), str(entry.rule), entry.key, entry.source.value, entry.charged),
             *(outcome.status.value, outcome.score, best, outcome.learning_rate, outcome.examples, outcome.seconds),
-            *(outcome.test, outcome.message),
+            *(outcome.test, outcome.test_at_best, outcome.message),
         )
 
 
@@ -214,6 +231,7 @@ def _evaluation(header: RunHeader, entry: Entry, outcome: Outcome) -> Sequence[o
     return (
         *(entry.key, formula(entry.rule), str(entry.rule), header.protocol.name, header.protocol.hash, header.data),
         *(header.data_fingerprint, header.environment_hash, header.child_seed, outcome.status.value, outcome.score),
-        *(outcome.learning_rate, outcome.examples, outcome.seconds, outcome.test, outcome.message),
-        *(np.array(outcome.sweep, dtype=np.float64).reshape(-1, 2), np.array(outcome.curve, dtype=np.float64)),
+        *(outcome.learning_rate, outcome.examples, outcome.seconds, outcome.test),
+        *(outcome.test_at_best, outcome.message, np.array(outcome.sweep, dtype=np.float64).reshape(-1, 2)),
+        *(np.array(outcome.curve, dtype=np.float64), dict(outcome.figures)),
     )

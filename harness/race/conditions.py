@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.contracts import CPU, Dataset, Task, TaskProtocol
 from harness.errors import DataError, LedgerError, message
@@ -21,7 +22,7 @@ from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA, check_protocol
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
-from harness.registry import BUILT_IN, Kind, check_call, load, portable
+from harness.registry import AUTO, AUTOMATIC, BUILT_IN, Kind, check_call, load, portable
 
 Announce = Callable[[str], None]
 """Called with one line for the user, such as that a download takes long."""
@@ -99,6 +100,7 @@ def prepared(
     cluster: str | None = None,
     test: bool = False,
     candidates: bool = False,
+    checkpoints: Path | None = None,
     announce: Announce = lambda _: None,
 ) -> Training:
     """Load the data and build the task: here, or on a worker of the cluster if there is one.
@@ -114,6 +116,8 @@ def prepared(
         cluster: address of a Dask scheduler, or None to train on this machine.
         test: whether to score test examples, too.
         candidates: whether to train other candidates than rules, too.
+        checkpoints: the folder in which a task that can saves children in training; None to save nothing. On a cluster
+            it is the workers' path, too, and used by those that have it.
         announce: called with a line about anything that takes long.
 
     Raises:
@@ -124,10 +128,12 @@ def prepared(
     """
     check_protocol(protocol)
     task = None
-    spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, test=test, candidates=candidates, device=device)
+    kept = None if checkpoints is None else checkpoints.absolute()
+    abilities: dict[str, Any] = {"test": test, "candidates": candidates, "device": device, "checkpoints": kept}
+    spec = TaskSpec(task=protocol.task, protocol=protocol, root=root, **abilities)
     if cluster is None:
         factory, data = task_and_data(protocol, name, root, device=device, candidates=candidates, announce=announce)
-        task = build_task(factory, protocol, data, test=test, candidates=candidates, device=device)
+        task = build_task(factory, protocol, data, **abilities)
     else:
         check_cluster(cluster, spec)
         data = dataset(name, root, protocol, announce=announce)
@@ -159,11 +165,16 @@ def dataset(
         return NO_DATA
     if not isinstance(name, str):
         return name
-    if protocol.inputs != "images" and name in BUILT_IN[Kind.DATA]:
-        what, hint = f"data of protocol {protocol.name!r}", "Name such a data set with --data module:attribute"
-        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds images", hint=hint))
-    factory = load(Kind.DATA, name)
-    check_call(Kind.DATA, name, factory, root, announce)
+    chosen = AUTOMATIC.get(protocol.inputs, name) if name == AUTO else name
+    held = BUILT_IN[Kind.DATA][chosen].inputs if chosen in BUILT_IN[Kind.DATA] else protocol.inputs
+    if held != protocol.inputs:
+        what = f"data of protocol {protocol.name!r}"
+        fitting = [each for each, entry in BUILT_IN[Kind.DATA].items() if entry.inputs == protocol.inputs]
+        hint = f"Choose {', '.join(fitting)} or {AUTO}" if fitting else "Name such a data set"
+        hint += " with --data" if fitting else " with --data module:attribute"
+        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds {held}", hint=hint))
+    factory = load(Kind.DATA, chosen)
+    check_call(Kind.DATA, chosen, factory, root, announce)
     found: Dataset = factory(root, announce)
     return found
 

@@ -9,12 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 from harness.candidates import NamedOptimizer, names_optimizer
 from harness.contracts import Candidate, Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
-from harness.limits import Count, Label
+from harness.limits import Count, Label, Length, Positive, Range
 from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
@@ -44,6 +44,41 @@ class Confirmation:
     def noun(self) -> str:
         """What messages call them: ``rules`` or ``candidates``."""
         return "candidates" if any(map(names_optimizer, self.rules)) else "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How a transfer gives candidates up on the way (protocol §7), fixed before the first of them trains.
+
+    Attributes:
+        rungs: after how many epochs they are compared, ascending; the last rung ends the training.
+        share: one in so many goes on to the next rung, rounded up.
+        rule: how those that go on are chosen, in words.
+        seeds: all seeds of the transfer, over which scores are averaged.
+        entrants: records of all candidates that train to the first rung.
+    """
+
+    rungs: Annotated[tuple[Positive, ...], Length(2)]
+    share: Annotated[int, Range(2)]
+    rule: Label
+    seeds: Annotated[tuple[Count, ...], Length(1)]
+    entrants: Annotated[tuple[str, ...], Length(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a run trains to find out what candidates are worth on a workload (protocol §7).
+
+    Attributes:
+        candidates: their records, in the order of training, all different functions.
+        chosen: how they were chosen among confirmed rules, fixed before any is trained; empty if they were named by
+            hand.
+        funnel: the funnel of which the run is a rung, whose epochs are those of its protocol; None if there is none.
+    """
+
+    candidates: Annotated[tuple[str, ...], Length(1)]
+    chosen: str = ""
+    funnel: Funnel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: they would prevent caching the hashes
@@ -143,6 +178,16 @@ class RunHeader(ABC):
             raise SpaceError(message("proposal", expected="a rule of the space", got=rule, hint=hint))
         self.space.check(rule)
 
+    def _check_record(self, rule: Candidate) -> None:
+        """Raise unless a listed candidate is written as our runs write it."""
+        if not isinstance(rule, Rule):
+            NamedOptimizer.read(str(rule))
+        elif not self.in_our_language:
+            check_shape(rule)
+        elif Rule.parse(str(rule)) != rule:
+            hint = "Write op1 op2 u1 u2 binary for each block"
+            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+
     @property
     def in_our_language(self) -> bool:
         """Whether its rules are from this version of the language."""
@@ -191,6 +236,8 @@ class RunHeader(ABC):
                 fields["confirmation"] = Confirmation(
                     tuple(confirmed["rules"]), confirmed["searched"], confirmed.get("nominated", "")
                 )
+            if "transfer" in fields:
+                fields["transfer"] = _transfer(fields["transfer"])
             return kind_of(fields)(**fields)
         except (ValueError, KeyError, TypeError) as cause:
             raise LedgerError(
@@ -236,13 +283,35 @@ class ConfirmationHeader(RunHeader):
         if str(rule) not in self.confirmation.rules:
             hint = "Propose only these"
             raise SpaceError(message("rule", expected="one of the rules to confirm", got=str(rule), hint=hint))
-        if not isinstance(rule, Rule):
-            NamedOptimizer.read(str(rule))
-        elif not self.in_our_language:
-            check_shape(rule)
-        elif Rule.parse(str(rule)) != rule:
-            hint = "Write op1 op2 u1 u2 binary for each block"
-            raise RuleSyntaxError(message("rule", expected="a token string", got=str(rule), hint=hint))
+        self._check_record(rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferHeader(RunHeader):
+    """The header of a run that trains candidates on a workload, the protocol's.
+
+    Attributes:
+        transfer: the candidates.
+    """
+
+    kind = "transfer"
+    transfer: Transfer
+
+    @cached_property
+    def child_seed(self) -> int:
+        """The seed from which every child of the run trains: of a stream of its own, and one for all rungs."""
+        return child_seed(self.seed, self.protocol, transfer=True)
+
+    @property
+    def _own(self) -> dict[str, object]:
+        return {"transfer": dataclasses.asdict(self.transfer)}
+
+    def check(self, rule: Candidate) -> None:
+        """Raise unless a candidate is one of those that the run trains, as ``RunHeader.check`` says."""
+        if str(rule) not in self.transfer.candidates:
+            hint = "Propose only these"
+            raise SpaceError(message("rule", expected="one of the transfer's candidates", got=str(rule), hint=hint))
+        self._check_record(rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +337,16 @@ class TableHeader(RunHeader):
 
 def kind_of(fields: Mapping[str, object]) -> type[RunHeader]:
     """Which kind of run a header's record pins, by the field that this kind alone has."""
-    return next((kind for kind in (ConfirmationHeader, TableHeader) if kind.kind in fields), SearchHeader)
+    kinds = (ConfirmationHeader, TableHeader, TransferHeader)
+    return next((kind for kind in kinds if kind.kind in fields), SearchHeader)
+
+
+def _transfer(fields: Mapping[str, Any]) -> Transfer:
+    funnel = fields["funnel"]
+    if funnel is not None:
+        listed = {name: tuple(funnel[name]) for name in ("rungs", "seeds", "entrants")}
+        funnel = Funnel(share=funnel["share"], rule=funnel["rule"], **listed)
+    return Transfer(tuple(fields["candidates"]), fields["chosen"], funnel)
 
 
 def _digest(content: Mapping[str, object]) -> str:

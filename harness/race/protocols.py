@@ -148,7 +148,21 @@ def guessing(protocol: TaskProtocol) -> float:
     return max(protocol.chance, min(protocol.chance + 3 * error, targets(protocol)[0]))
 
 
-def child_seed(run_seed: int, protocol: TaskProtocol, *, fresh: bool = False, table: str | None = None) -> int:
+def whole(protocol: TaskProtocol) -> str:
+    """Return the hash of a protocol that trains to the end of its horizon, which all rungs of a funnel share.
+
+    A protocol without a horizon has its own hash, as has one that trains to it.
+    """
+    spec = protocol.spec()
+    horizon = spec.get("horizon")
+    if not isinstance(horizon, int) or horizon < 1:
+        return protocol.hash
+    return stored(spec | {"epochs": horizon, "horizon": 0}).hash
+
+
+def child_seed(
+    run_seed: int, protocol: TaskProtocol, *, fresh: bool = False, table: str | None = None, transfer: bool = False
+) -> int:
     """Return the seed of a run's children, which depends on the run's seed and protocol alone (protocol §3).
 
     All searchers with one seed therefore train the same initial weights on the same batches and share evaluations.
@@ -158,7 +172,10 @@ def child_seed(run_seed: int, protocol: TaskProtocol, *, fresh: bool = False, ta
         protocol: how children are scored.
         fresh: whether the run is a confirmation, whose child seeds come from a stream that no search uses.
         table: name of the table of outcomes that the run fills, whose replicates have their own stream, too (§5).
+        transfer: whether the run is a transfer, whose stream is another one (§7); all rungs of a funnel share a seed.
     """
+    if transfer:
+        return derive_seed(run_seed, "transfer", whole(protocol))
     if table is not None:
         return derive_seed(run_seed, "table", table, protocol.hash)
     return derive_seed(run_seed, "confirm" if fresh else "child", protocol.hash)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Collection
 from typing import Annotated, Any, get_type_hints
 
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, Validatio
 
 from harness.contracts import YOUNGER, ChildProtocol, Metric, Outcome, Status, TaskProtocol
 from harness.files import unicode_text
-from harness.limits import MOST_COUNTED
+from harness.limits import LABEL, MOST_COUNTED
 
 
 def _finite(value: JsonValue) -> JsonValue:
@@ -79,7 +80,8 @@ def told(error: ValidationError) -> tuple[str, str]:
         case "string_pattern_mismatch":
             return f"one short line of text in {where}", repr(first["input"])
         case "too_short":
-            return f"at least one in {where}", "none"
+            least, given = first["ctx"]["min_length"], len(first["input"])
+            return f"at least {'one' if least == 1 else least} in {where}", str(given or "none")
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{expected} in {where}", repr(first["input"])
 
@@ -100,18 +102,26 @@ def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
             sweep=tuple((float(rate), float(score)) for rate, score in outcome.sweep),
             curve=tuple(float(score) for score in outcome.curve),
             message=unicode_text(str(outcome.message)),
-            test=_tested(outcome, protocol),
+            test=_tested(outcome, outcome.test, protocol),
+            test_at_best=_tested(outcome, outcome.test_at_best, protocol),
+            figures=tuple((unicode_text(str(name)), float(figure)) for name, figure in outcome.figures),
         )
     except (TypeError, ValueError, OverflowError) as cause:
         return _failure(protocol, unicode_text(f"the task gave a malformed outcome: {cause}"))
     scores = [plain.score, *plain.curve, *(score for _, score in plain.sweep)]
-    scores += [] if plain.test is None else [plain.test]
+    scores += [score for score in (plain.test, plain.test_at_best) if score is not None]
     if not all(0 <= score <= 1 for score in scores):
         strange = next(score for score in scores if not 0 <= score <= 1)
         return _failure(protocol, f"the task gave a score of {strange}, outside [0, 1]")
     numbers = [plain.seconds, plain.learning_rate or 0.0, *(rate for rate, _ in plain.sweep)]
     if not all(map(math.isfinite, numbers)):
         return _failure(protocol, "the task gave a learning rate or time that is not finite")
+    names = [name for name, _ in plain.figures]
+    if not all(re.fullmatch(LABEL.pattern, name) for name in names) or len(set(names)) < len(names):
+        return _failure(protocol, "the task gave figures whose names are not different short lines of text")
+    if not all(math.isfinite(figure) for _, figure in plain.figures):
+        unknown = next(name for name, figure in plain.figures if not math.isfinite(figure))
+        return _failure(protocol, f"the task gave a figure {unknown} that is not finite")
     if not 0 <= plain.examples <= MOST_COUNTED:
         return _failure(protocol, "the task gave a count of examples below 0 or above 2^63 - 1")
     if plain.status is Status.OK and plain.learning_rate not in protocol.learning_rates:
@@ -120,10 +130,10 @@ def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:
     return plain
 
 
-def _tested(outcome: Outcome, protocol: TaskProtocol) -> float | None:
-    if outcome.test is None:
+def _tested(outcome: Outcome, score: float | None, protocol: TaskProtocol) -> float | None:
+    if score is None:
         return None
-    return float(outcome.test) if outcome.status == Status.OK else protocol.chance
+    return float(score) if outcome.status == Status.OK else protocol.chance
 
 
 def _failure(protocol: TaskProtocol, note: str) -> Outcome:

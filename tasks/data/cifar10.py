@@ -6,7 +6,6 @@ of the user's cache. A folder that the user named must hold it: downloads go onl
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,10 +14,10 @@ from pathlib import Path
 from harness.errors import DataError, message
 from harness.tasks.data import cache, download, image_folder
 from harness.tasks.data.images import ImageData
+from harness.tasks.data.roots import ROOT_VARIABLE, default_root, named_root
 
 NAME = "cifar10"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-ROOT_VARIABLE = "HARNESS_DATA_ROOT"
 LAYOUT = image_folder.Layout(
     classes=CLASSES,
     counts={"train": 5_000, "test": 1_000},
@@ -76,8 +75,7 @@ def find(root: Path | None) -> Found | None:
     Raises:
         DataError: the named folder does not hold it, or a folder cannot be read.
     """
-    variable = os.environ.get(ROOT_VARIABLE)
-    named = root if root is not None else Path(variable) if variable else None
+    named, origin = named_root(root)
     if named is None:
         try:
             own = default_root()
@@ -85,8 +83,6 @@ def find(root: Path | None) -> Found | None:
             return None
         found = _inspect(own, trust_archive=False)
         return found and replace(found, is_own=not found.is_tree)
-    origin = "--data-root" if root is not None else ROOT_VARIABLE
-    named = cache.expanded(named, origin).absolute()
     found = _inspect(named, trust_archive=True)
     if found is None:
         raise DataError(
@@ -98,15 +94,6 @@ def find(root: Path | None) -> Found | None:
             )
         )
     return found
-
-
-def default_root() -> Path:
-    """Return the data folder of the user's cache, to which downloads go.
-
-    Raises:
-        DataError: the user has no cache.
-    """
-    return cache.folder() / "data"
 
 
 def _inspect(root: Path, *, trust_archive: bool) -> Found | None:

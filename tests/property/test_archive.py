@@ -60,6 +60,8 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         curve=tuple(draw(st.lists(scores, max_size=3))),
         message=draw(texts),
         test=draw(st.none() | (scores if status is Status.OK else st.just(PROTOCOL.chance))),
+        test_at_best=draw(st.none() | (scores if status is Status.OK else st.just(PROTOCOL.chance))),
+        figures=tuple(draw(st.dictionaries(labels, floats, max_size=2)).items()),
     )
 
 

@@ -24,7 +24,7 @@ from harness.race.header import Confirmation, RunHeader
 from harness.race.protocols import Budget, StoredProtocol
 from harness.race.runs import RunState
 from harness.race.store import archive_reading
-from harness.race.store.archive import SCHEMA, Archive, encode, line
+from harness.race.store.archive import LATER, SCHEMA, Archive, encode, line
 from harness.race.store.archive_reading import MOST_LINE_BYTES, decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import rule_from
@@ -401,6 +401,51 @@ def test_a_file_that_is_no_export_or_not_whole_is_refused(
     assert "\n" not in str(refusal.value)
 
 
+FIGURES = {"test": 0.5, "test_at_best": 0.75, "figures": (("bleu", 27.4), ("perplexity", 81.25))}
+
+
+@pytest.mark.parametrize("used", [["test_at_best"], ["figures"], ["test_at_best", "figures"]])
+def test_the_later_fields_of_an_outcome_are_written_where_they_are_used_and_take_schema_3(
+    tmp_path: Path, used: list[str]
+) -> None:
+    made = header()
+    with Ledger.open(tmp_path / "a") as ledger, ledger.begin(made) as handle:
+        first, second = entry(0, asked=0), entry(1, asked=0)
+        handle.propose([first, second])
+        changes = {name: FIGURES[name] for name in used}
+        handle.complete([completed(first), completed(second, **changes)])
+    ours = archived(tmp_path / "a", made)
+    head, plain, changed, _ = map(json.loads, encode(ours).splitlines())
+    assert head["schema"] == 3
+    assert not plain["outcome"].keys() & set(LATER)
+    assert [name for name in changed["outcome"] if name in LATER] == used
+    assert carried(ours, tmp_path / "b") == ours
+    assert dump(tmp_path / "b", made) == dump(tmp_path / "a", made)
+    assert Ledger.read(tmp_path / "a").evaluation(made, second.key) == ours.entries[1].outcome
+
+
+@pytest.mark.parametrize(("schema", "least"), [(1, 3), (2, 3), (3, 1)])
+def test_a_file_whose_schema_is_not_the_oldest_that_can_hold_it_is_refused(
+    tmp_path: Path, lines: list[dict], schema: int, least: int
+) -> None:
+    lines[0]["schema"] = schema
+    if least == 3:
+        lines[2]["outcome"]["test_at_best"] = 0.5
+    (tmp_path / "run.jsonl").write_bytes(sealed(lines))
+    with pytest.raises(LedgerError, match=f"expected schema {least}, the oldest that can hold the run, got {schema}"):
+        decode(tmp_path / "run.jsonl")
+
+
+@pytest.mark.parametrize("unused", [{"test_at_best": None}, {"figures": []}])
+def test_a_file_that_writes_a_later_field_without_using_it_is_refused(
+    tmp_path: Path, lines: list[dict], unused: dict
+) -> None:
+    lines[2]["outcome"] |= unused
+    (tmp_path / "run.jsonl").write_bytes(sealed(lines))
+    with pytest.raises(LedgerError, match="line 3: expected the line as `harness export` writes it"):
+        decode(tmp_path / "run.jsonl")
+
+
 def test_other_ends_of_lines_are_the_same_content(tmp_path: Path) -> None:
     """As Git writes them with ``core.autocrlf``, or an editor does."""
     run(tmp_path / "a", header(20))
@@ -432,7 +477,7 @@ def test_a_line_without_a_field_that_a_dataclass_declares_is_refused_by_name(
     }
     held = places[kind]
     names = [field.name for field in dataclasses.fields(kind) if field.name in held]
-    assert {field.name for field in dataclasses.fields(kind)} - set(names) <= {"entries", *YOUNGER}
+    assert {field.name for field in dataclasses.fields(kind)} - set(names) <= {"entries", *YOUNGER, *LATER}
     for name in names:
         value = held.pop(name)
         (tmp_path / "run.jsonl").write_bytes(sealed(lines))

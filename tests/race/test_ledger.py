@@ -13,6 +13,7 @@ from harness.errors import LedgerError
 from harness.race.runs import RunState
 from harness.race.store import ledger
 from harness.race.store.ledger import Ledger
+from harness.race.store.rows import LATER_COLUMNS
 from harness.race.store.writer import RunWriter
 
 
@@ -126,7 +127,7 @@ def test_dump_leaves_out_times_and_provenance_only(tmp_path):
     run_line, trial = map(json.loads, dump(tmp_path / "a", made).splitlines())
     pins = {field.name for field in dataclasses.fields(made)} - {"provenance", "confirmation", "table"}
     assert run_line["header"].keys() == pins
-    fields = {field.name for field in dataclasses.fields(Outcome)} - {"seconds", "test"}
+    fields = {field.name for field in dataclasses.fields(Outcome)} - {"seconds", *LATER_COLUMNS}
     assert trial.keys() == fields | {"number", "rule", "key", "source", "asked", "told"}
 
 

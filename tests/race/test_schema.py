@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from harness.race.store.rows import rule_from
 
 STORED = Path(__file__).parents[1] / "data" / "ledger_v1.sqlite"
 STORED_2 = STORED.with_name("ledger_v2.sqlite")
+STORED_3 = STORED.with_name("ledger_v3.sqlite")
 OK = Outcome(
     status=Status.OK,
     score=0.30000000000000004,
@@ -172,6 +174,41 @@ def test_evaluations_of_version_2_still_serve_searches(second):
 def test_a_migrated_store_of_version_2_has_the_tables_of_a_new_one(second, tmp_path_factory):
     fresh = tmp_path_factory.mktemp("fresh")
     with Ledger.open(second) as migrated, Ledger.open(fresh) as new:
+        for table in ("runs", "trials", "evaluations"):
+            columns = f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}') ORDER BY name"
+            assert migrated._writer.execute(columns).fetchall() == new._writer.execute(columns).fetchall()
+
+
+@pytest.fixture
+def third(tmp_path):
+    shutil.copy(STORED_3, tmp_path / FILE_NAME)
+    return tmp_path
+
+
+@pytest.mark.parametrize("opened", [Ledger.open, Ledger.read], ids=["open", "read"])
+def test_version_3_opens_with_its_test_scores_and_without_later_figures(third, opened):
+    assert version_of(third) == 3
+    with opened(third) as store:
+        (confirmed,) = store.confirmations()
+        told = store.dump(confirmed.header.identity)
+    assert version_of(third) == schema.VERSION
+    assert confirmed.trials == (
+        Trial(0, rule_from("g m id exp mul"), dataclasses.replace(OK, test=0.25)),
+        Trial(1, rule_from("g v id id div"), dataclasses.replace(DIVERGED, test=0.1)),
+        Trial(2, rule_from("g m id id left"), OK),
+    )
+    assert ('"test": 0.25' in told, "test_at_best" in told, "figures" in told) == (True, False, False)
+
+
+def test_evaluations_of_version_3_still_serve_confirmations(third):
+    with Ledger.open(third) as store:
+        (confirmed,) = store.confirmations()
+        assert store.evaluation(confirmed.header, "exp(m) * g") == dataclasses.replace(OK, test=0.25)
+
+
+def test_a_migrated_store_of_version_3_has_the_tables_of_a_new_one(third, tmp_path_factory):
+    fresh = tmp_path_factory.mktemp("fresh")
+    with Ledger.open(third) as migrated, Ledger.open(fresh) as new:
         for table in ("runs", "trials", "evaluations"):
             columns = f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}') ORDER BY name"
             assert migrated._writer.execute(columns).fetchall() == new._writer.execute(columns).fetchall()

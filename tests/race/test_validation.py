@@ -82,6 +82,37 @@ def test_the_ends_of_the_scale_are_scores():
         assert checked(dataclasses.replace(SOUND, score=score), PROTOCOL).score == score
 
 
+def test_the_best_epochs_test_score_and_other_figures_become_plain_numbers():
+    given = {"test_at_best": np.float32(0.25), "figures": [["bleu", np.float64(27.5)], ("steps", np.int64(-3))]}
+    plain = checked(dataclasses.replace(SOUND, **given), PROTOCOL)
+    assert plain == dataclasses.replace(SOUND, test_at_best=0.25, figures=(("bleu", 27.5), ("steps", -3.0)))
+    assert {type(plain.test_at_best), *(type(figure) for _, figure in plain.figures)} == {float}
+    failed = checked(dataclasses.replace(SOUND, status=Status.DIVERGED, **given), PROTOCOL)
+    assert failed.test_at_best == PROTOCOL.chance
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"test_at_best": 1.5}, "score of 1.5"),
+        ({"test_at_best": math.nan}, "score of nan"),
+        ({"figures": (("bleu", math.inf),)}, "a figure bleu that is not finite"),
+        ({"figures": (("bleu", 1.0), ("bleu", 2.0))}, "different short lines"),
+        ({"figures": (("", 1.0),)}, "different short lines"),
+        ({"figures": (("a\nb", 1.0),)}, "different short lines"),
+        ({"figures": (("a\n", 1.0),)}, "different short lines"),
+        ({"figures": (("x" * 201, 1.0),)}, "different short lines"),
+        ({"figures": (("bleu", "high"),)}, "malformed"),
+        ({"figures": (("bleu",),)}, "malformed"),
+        ({"figures": 3}, "malformed"),
+    ],
+)
+def test_later_figures_that_no_record_can_hold_are_a_failure_that_says_why(changes, said):
+    failed = checked(dataclasses.replace(SOUND, **changes), PROTOCOL)
+    assert (failed.status, failed.test_at_best, failed.figures) == (Status.ERROR, None, ())
+    assert said in failed.message
+
+
 @pytest.mark.parametrize(("status", "kept"), [(Status.OK, 0.625), (Status.DIVERGED, 0.1), (Status.ERROR, 0.1)])
 def test_a_failure_has_the_test_score_of_chance(status, kept):
     tested = checked(dataclasses.replace(SOUND, status=status, test=np.float32(0.625)), PROTOCOL)

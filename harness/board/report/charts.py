@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.board.report import transfers
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.usage import PARTS, Curves, Steps, regret_curves, share_curves
@@ -26,6 +27,8 @@ def charts(report: Report) -> dict[str, Json]:
         found |= _of_search(section)
     for rules in report.rules:
         found |= _of_rules(rules)
+    for transfer in report.transfers:
+        found |= transfers.charts(transfer)
     return found
 
 

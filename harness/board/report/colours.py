@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -78,6 +78,24 @@ def marks(searchers: Mapping[str, str]) -> dict[str, Mark]:
         place = colour(searcher)
         found[label] = Mark(place, DASHES[(OWN_DASHES.get(searcher, 0) + taken[place]) % len(DASHES)])
         taken[place] += 1
+    return found
+
+
+# Candidates that most transfers compare, in the order of their colours.
+CANDIDATES = ("adam", "momentum", "powersign", "addsign", "sign-momentum", "rmsprop", "sgd", "torch AdamW")
+
+
+def candidate_marks(labels: Sequence[str]) -> dict[str, Mark]:
+    """Return how to draw each candidate of a board: those known to all boards always alike, others as room is left.
+
+    Args:
+        labels: the candidates' names.
+    """
+    order = [*CANDIDATES, *sorted({*labels} - {*CANDIDATES})]
+    found = {}
+    for label in labels:
+        row, colour = divmod(order.index(label), len(COLOURS))
+        found[label] = Mark(colour, DASHES[row % len(DASHES)])
     return found
 
 

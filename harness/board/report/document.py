@@ -11,15 +11,17 @@ from harness.board.entrants import distinct, entrant, labels
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
 from harness.board.report.colours import Mark, marks
 from harness.board.report.commands import confirming, repeating
+from harness.board.report.transfers import TransferSection, section
 from harness.board.report.usage import Usage, usage
 from harness.board.rules.board import ConfirmedRule, RulesBoard
 from harness.board.rules.judging import confirmed_by, group_of, rules_boards
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards, comparables
 from harness.board.tables.truths import truth_of
+from harness.board.transfer.judging import transfer_boards
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
-from harness.race.header import ConfirmationHeader, RunHeader, TableHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TableHeader, TransferHeader
 from harness.race.runs import Judged, RunRecord, RunResults
 
 TOLD = ("commit", "harness", "python", "system", "processor", "cores", "evaluator")
@@ -140,6 +142,7 @@ class Report:
     Attributes:
         searches: boards of searchers.
         rules: boards of confirmed rules.
+        transfers: boards of transfers.
         records: the runs that the boards are made of.
         retraced: whether searchers were asked where the rules came from.
         notes: what could not be found out, and why.
@@ -147,13 +150,14 @@ class Report:
 
     searches: tuple[SearchSection, ...]
     rules: tuple[RulesSection, ...]
+    transfers: tuple[TransferSection, ...]
     records: tuple[Judged, ...]
     retraced: bool
     notes: tuple[str, ...]
 
 
 def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...]:
-    """Return the runs of one board and the confirmations of its rules; those of all boards if ``board`` is None.
+    """Return the runs of one board and the confirmations of its rules; all, transfers too, if ``board`` is None.
 
     Raises:
         LedgerError: no board has that number.
@@ -166,7 +170,8 @@ def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...
         hint = "`harness leaderboard` shows the numbers"
         raise LedgerError(message(f"board {board}", expected=f"a number up to {len(found)}", got=board, hint=hint))
     wanted = found[board - 1]
-    return tuple(record for record in records if wanted == _searched(record))
+    own = (record for record in records if not isinstance(record.header, TransferHeader))
+    return tuple(record for record in own if wanted == _searched(record))
 
 
 def _searched(record: Judged) -> str:
@@ -217,7 +222,8 @@ def report(
     """Make the report of some runs.
 
     Args:
-        records: searches, for which results are enough, and confirmations with full records of their children.
+        records: searches, for which results are enough, and confirmations and transfers with full records of their
+            children.
         store: all known runs, which number the boards and whose random runs give the references; None for the runs of
             the report alone.
         lineage: where proposals came from; None if no searcher was asked.
@@ -229,7 +235,9 @@ def report(
     groups = comparables(records)
     judged = enumerate(boards(whole, truths=truth_of), 1)
     numbered = [(number, each) for number, each in judged if each.comparable in wanted]
-    confirmations = [record for record in records if isinstance(record, RunRecord)]
+    confirmations = [
+        record for record in records if isinstance(record, RunRecord) and isinstance(record.header, ConfirmationHeader)
+    ]
     seen: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for each in sightings(records):
         seen[each.header.comparable, each.key].append(each)
@@ -239,6 +247,7 @@ def report(
         rules=tuple(
             _rules(number, board, confirmations, seen, lineage or {}) for number, board in enumerate(confirmed, 1)
         ),
+        transfers=tuple(section(number, board) for number, board in enumerate(transfer_boards(records), 1)),
         records=tuple(records),
         retraced=lineage is not None,
         notes=tuple(notes),
@@ -247,7 +256,7 @@ def report(
 
 def _brief(record: Judged) -> Judged:
     """Reduce a search to its results: it may have hundreds of thousands of trials."""
-    return record if isinstance(record.header, ConfirmationHeader) else RunResults.of(record)
+    return record if isinstance(record.header, ConfirmationHeader | TransferHeader) else RunResults.of(record)
 
 
 def _search(number: int, board: Board, records: Sequence[Judged]) -> SearchSection:

@@ -21,7 +21,7 @@ import harness
 from harness.board import wording
 from harness.board.markdown import Format
 from harness.board.page import BIASED
-from harness.board.report import colours, scales
+from harness.board.report import colours, scales, transfers
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
 from harness.board.rules import formats as rules_formats
@@ -30,6 +30,7 @@ from harness.board.searches import formats as search_formats
 from harness.board.searches import pages as search_pages
 from harness.board.searches import regret_pages
 from harness.board.statistics import Estimate
+from harness.board.transfer import formats as transfer_formats
 from harness.contracts import Rule
 from harness.errors import HarnessError
 from harness.race.runs import Judged
@@ -85,6 +86,7 @@ def render(report: Report) -> str:
         "shares": scales.of_shares,
         "whisker": lambda estimate, scale: Markup(scales.whisker(estimate, scale)),
         "axis": lambda scale: Markup(scales.axis(scale)),
+        **transfers.FILTERS,
     }
     script, plotly = _part("script.js"), _inline(get_plotlyjs())
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script))
@@ -108,7 +110,7 @@ def data(report: Report) -> str:
     ::
 
         {"schema": 1, "harness": version,
-         "boards": [...], "rules_boards": [...],        # as `harness leaderboard` prints them
+         "boards": [...], "rules_boards": [...], "transfer_boards": [...],      # as `harness leaderboard` prints them
          "runs": [{"name", "identity", "state", "seconds", "header": {...},
                    "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
     """
@@ -118,11 +120,13 @@ def data(report: Report) -> str:
 def _data(report: Report) -> Iterator[str]:
     """Yield ``data`` in pieces, one per run: for a store of a million trials it is some 100 MB."""
     rules = rules_formats.render([each.board for each in report.rules], Format.JSON)
+    moved = transfer_formats.render([each.board for each in report.transfers], Format.JSON)
     head = {
         "schema": SCHEMA,
         "harness": harness.__version__,
         "boards": json.loads(search_formats.render([each.board for each in report.searches], Format.JSON))["boards"],
         "rules_boards": json.loads(rules)["rules_boards"],
+        "transfer_boards": json.loads(moved)["transfer_boards"],
         "runs": [],
     }
     yield json.dumps(head, allow_nan=False).removesuffix("]}")

@@ -43,6 +43,7 @@
 
   // All searches climb from chance within a few children; what tells them apart is higher up.
   function close(chart, chosen) {
+    if (chart.straight) return late(chart, chosen);
     if (chart.falls) return fallen(chart, chosen);
     const from = chart.budget * 0.15, early = [], all = [];
     chart.series.forEach((each, key) => {
@@ -66,6 +67,18 @@
     return [-room, high + room];
   }
 
+  // Training changes most at first; what tells candidates apart is what is left after a sixth of the epochs.
+  function late(chart, chosen) {
+    const from = chart.budget / 6, found = [];
+    chart.series.forEach((each, key) => each.median.x.forEach((x, place) => {
+      if (x >= from) found.push(each.median.y[place], ...(chosen.has(key) ? [each.low[place], each.high[place]] : []));
+    }));
+    const scaled = found.filter((y) => y !== null && (!chart.logarithmic || y > 0)).map((y) => (chart.logarithmic ? Math.log10(y) : y));
+    if (!scaled.length) return undefined;
+    const low = Math.min(...scaled), high = Math.max(...scaled), room = 0.06 * (high - low || 0.1);
+    return [low - room, high + room];
+  }
+
   function decades(end) { // 1, 2, 5, 10, 20 … as far as there is room for
     const steps = narrow() || end > 5000 ? [1] : [1, 2, 5], found = [];
     for (let power = 1; power <= end; power *= 10) found.push(...steps.map((each) => each * power).filter((each) => each <= end));
@@ -75,20 +88,21 @@
   // A median a searcher; those brought out lie on top with their bands, and the others step back.
   function entrant(chart, each, key, state, out) {
     const tint = css(`--s${each.colour}`), label = text(each.label), back = out.size > 0 && !out.has(key), traces = [];
-    const [x, middle] = stairs(each.median.x, each.median.y);
+    const drawn = chart.straight ? (x, y) => [[...x], [...y]] : stairs, unit = chart.unit || "child";
+    const [x, middle] = drawn(each.median.x, each.median.y);
     const common = { meta: key, mode: "lines", showlegend: false };
     if (out.has(key) && each.many) {
-      const [, low] = stairs(each.median.x, each.low), [, high] = stairs(each.median.x, each.high);
+      const [, low] = drawn(each.median.x, each.low), [, high] = drawn(each.median.x, each.high);
       traces.push({ ...common, x: [...x, ...[...x].reverse()], y: [...high, ...low.reverse()], fill: "toself", fillcolor: faded(tint, 0.16), line: { width: 0 }, hoverinfo: "skip" });
     }
     if (state.seeds && !back) {
       for (const one of each.seeds) {
-        const [xs, ys] = stairs(one.x, one.y);
-        traces.push({ ...common, x: xs, y: ys, line: { color: faded(tint, 0.55), width: 1 }, hovertemplate: `${label}, seed ${one.seed}<br>child %{x}: %{y:${chart.format}}<extra></extra>` });
+        const [xs, ys] = drawn(one.x, one.y);
+        traces.push({ ...common, x: xs, y: ys, line: { color: faded(tint, 0.55), width: 1 }, hovertemplate: `${label}, seed ${one.seed}<br>${unit} %{x}: %{y:${chart.format}}<extra></extra>` });
       }
     }
     traces.push({ ...common, x, y: middle, name: label, opacity: back ? 0.28 : 1, line: { color: tint, width: out.has(key) ? 3.2 : 2.2, dash: dashes(each.dashes) },
-      hovertemplate: `${label}<br>child %{x}: %{y:${chart.format}}<extra></extra>` });
+      hovertemplate: `${label}<br>${unit} %{x}: %{y:${chart.format}}<extra></extra>` });
     return traces;
   }
 
@@ -101,8 +115,8 @@
       const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
       for (const key of order) traces.push(...entrant(chart, chart.series[key], key, state, out));
       const shown = chart.share ? { range: [-0.03, 1.03], tickformat: ".0%" } : state.whole ? {} : { range: close(chart, alone ? out : state.out) };
-      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: "children trained", range: [1, chart.budget] };
-      return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...shown }, height: narrow() ? 340 : 470 })];
+      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: chart.along || "children trained", range: [1, Math.max(chart.budget, 1.5)] };
+      return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...(chart.logarithmic ? { type: "log" } : {}), ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {
       const traces = chart.series.map((each) => ({

@@ -108,7 +108,7 @@ def _board(board: Board) -> Json:
         "commits": list(board.commits),
         "hardware": list(board.hardware),
         "entrants": [_entrant(row) for row in board.rows],
-        "comparisons": [_comparison(each) for each in board.comparisons],
+        "comparisons": [comparison(each) for each in board.comparisons],
         "retrained": None if board.retrained is None else _retrained(board.retrained),
         "references": [_reference(each) for each in board.references],
         "rules": [_nomination(each) for each in board.rules],
@@ -133,7 +133,7 @@ def _over(truth: Truth, regrets: Sequence[Comparison]) -> Json:
     table: Json = {"name": truth.table, "fingerprint": truth.fingerprint, "optimum": optimum | {"truth": truth.highest}}
     table |= {"tie_set": sorted(truth.ties), "retrained": truth.retrained, "fresh_seeds": truth.fresh_seeds}
     table |= {"replicates": truth.scores.shape[1]}
-    return {"table": table, "regrets": [_comparison(each) for each in regrets]}
+    return {"table": table, "regrets": [comparison(each) for each in regrets]}
 
 
 def _regret(found: Regret | RandomRegret) -> Json:
@@ -146,7 +146,7 @@ def _regret(found: Regret | RandomRegret) -> Json:
         return told | {"searches": found.searches, "mean": list(found.mean), "tie_set": ties}
     ties = {"share": share, "held": found.held} | _target(found.reached)
     del ties["target"]
-    against = _comparison(found.against_random) if found.against_random else None
+    against = comparison(found.against_random) if found.against_random else None
     return told | {"finals": list(found.finals), "tie_set": ties, "against_random": against}
 
 
@@ -167,7 +167,7 @@ def _entrant(row: Row) -> Json:
         "curve": list(row.curve),
         "band": {"low": list(row.band[0]), "high": list(row.band[1])},
         "targets": [_target(each) for each in row.reached],
-        "against_random": _comparison(row.against_random) if row.against_random else None,
+        "against_random": comparison(row.against_random) if row.against_random else None,
         "best": _nomination(row.best) if row.best else None,
         "startup": row.startup,
         "searched": row.searched,
@@ -195,7 +195,7 @@ def _retrained(found: Retrained) -> Json:
             }
             for each in found.rows
         ],
-        "comparisons": [_comparison(each) for each in found.comparisons],
+        "comparisons": [comparison(each) for each in found.comparisons],
         "missing": list(found.missing),
     }
 
@@ -225,7 +225,8 @@ def _target(each: Reached) -> Json:
     }
 
 
-def _comparison(each: Comparison) -> Json:
+def comparison(each: Comparison) -> Json:
+    """Return what is known of the difference between two entrants."""
     test = each.test
     return {
         "first": each.first,

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from harness.contracts import ARITHMETIC, CPU, Candidate, Dataset, Outcome, Task, TaskProtocol
 from harness.errors import DataError, EngineError, HarnessError, message, outside
+from harness.race.protocols import NO_DATA
 from harness.registry import Kind, check_call, load
 from harness.space.expression import LANGUAGE_VERSION
 
@@ -67,6 +68,8 @@ class TaskSpec:
         test: whether it scores test examples, too; only for confirmations.
         candidates: whether it trains other candidates than rules, too; only for confirmations.
         device: where it trains, as torch names it.
+        checkpoints: the folder in which it saves children in training, if it can; used only where it exists, which on a
+            cluster is where the folder is shared.
         width: how many rules the task prefers to get at once.
     """
 
@@ -79,6 +82,7 @@ class TaskSpec:
     test: bool = False
     candidates: bool = False
     device: str = CPU
+    checkpoints: Path | None = None
     width: int = 1
 
     def build(self, announce: Callable[[str], None] = lambda _: None) -> Task:
@@ -94,7 +98,7 @@ class TaskSpec:
         """
         factory = load(Kind.TASK, self.task)
         check_abilities(factory, self.protocol, device=self.device, candidates=self.candidates)
-        data: Dataset | None = None
+        data: Dataset | None = NO_DATA if self.protocol.inputs == "none" else None
         if self.data is not None:
             data = load(Kind.DATA, self.data)(self.root, announce)
             if self.fingerprint and data.fingerprint != self.fingerprint:
@@ -106,8 +110,16 @@ class TaskSpec:
                         hint="Give every machine the same copy",
                     )
                 )
-        asked = {"test": self.test, "candidates": self.candidates}
-        task = build_task(factory, self.protocol, data, device=self.device, **asked)
+        shared = self.checkpoints is not None and self.checkpoints.is_dir()
+        task = build_task(
+            factory,
+            self.protocol,
+            data,
+            test=self.test,
+            candidates=self.candidates,
+            device=self.device,
+            checkpoints=self.checkpoints if shared else None,
+        )
         if self.environment:
             _check_environment(pinned(task), dict(self.environment))
         return task
@@ -150,8 +162,11 @@ def build_task(
     test: bool = False,
     candidates: bool = False,
     device: str = CPU,
+    checkpoints: Path | None = None,
 ) -> Task:
     """Build and return a task; with ``test`` it scores test examples, too, if it has any.
+
+    With ``checkpoints`` it saves children in training there, if it can.
 
     Raises:
         EngineError: the task does not support the device, or candidates that are not rules; or it cannot be built.
@@ -162,6 +177,8 @@ def build_task(
     known, wanted = inspect.signature(factory).parameters, dict[str, object]()
     if test and "test" in known:
         wanted["test"] = True
+    if checkpoints is not None and "checkpoints" in known:
+        wanted["checkpoints"] = checkpoints
     if candidates:
         wanted["candidates"] = True
     if device != CPU:

@@ -2,17 +2,19 @@
 
 The first line is the run, then comes one line per proposal in the order proposed, then a line that ends the file::
 
-    {"format": "harness run", "schema": 1 | 2, "name": str, "identity": str, "comparable": str, "protocol_hash": str,
-     "environment_hash": str, "state": "running" | "stopped" | "finished", "started": seconds since the epoch,
-     "seconds": float, "exhausted": step or null, "serves": bool, "header": {...}}
+    {"format": "harness run", "schema": 1 | 2 | 3, "name": str, "identity": str, "comparable": str,
+     "protocol_hash": str, "environment_hash": str, "state": "running" | "stopped" | "finished",
+     "started": seconds since the epoch, "seconds": float, "exhausted": step or null, "serves": bool, "header": {...}}
     {"index": int, "rule": str, "key": str, "source": "trained" | "shared" | "duplicate", "asked": step,
      "told": step or null, "outcome": null or {"status": "ok" | "diverged" | "error", "score": float,
       "learning_rate": float or null, "examples": int, "seconds": float, "sweep": [[rate, score], ...],
-      "curve": [score, ...], "message": str, "test": float or null}}
+      "curve": [score, ...], "message": str, "test": float or null,
+      "test_at_best": float, "figures": [[name, float], ...]}}
     {"proposals": int, "charged": int, "completed": int, "sha256": of all bytes before this line}
 
 ``rule`` is a rule's token string, or in schema 2 the record of another candidate (``harness.candidates``). A file has
-schema 2 only if its run confirms such candidates, so that older programs can read all other files.
+schema 2 only if its run confirms such candidates, so that older programs can read all other files. ``test_at_best``
+and ``figures`` are written where they are used, which takes schema 3, as does a transfer.
 
 ``header`` has the fields of its kind of ``RunHeader``; ``identity``, ``comparable`` and the hashes follow from it and
 are checked.
@@ -35,17 +37,20 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
+from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.limits import Count, Range
 from harness.race.entry import Entry
-from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.runs import RunState
 
 FORMAT = "harness run"
-SCHEMA = 2  # the newest
+SCHEMA = 3  # the newest
 LAST_MOMENT = 253_370_764_799  # in the year 9998, for calendars end with 9999
 SUFFIX = ".jsonl"
 COMPRESSED = ".gz"  # after SUFFIX, for files packed by gzip
+
+LATER = ("test_at_best", "figures")  # fields of an outcome that schema 3 brought: written where they are used
 
 Json = dict[str, object]
 
@@ -107,7 +112,7 @@ def head_fields(archive: Archive) -> Json:
     header = archive.header
     return {
         "format": FORMAT,
-        "schema": schema_of(header),
+        "schema": schema_of(archive),
         "name": header.name,
         "identity": header.identity,
         "comparable": header.comparable,
@@ -122,8 +127,12 @@ def head_fields(archive: Archive) -> Json:
     }
 
 
-def schema_of(header: RunHeader) -> int:
+def schema_of(archive: Archive) -> int:
     """Return the schema of a run's file: the oldest that can hold it."""
+    header = archive.header
+    outcomes = [entry.outcome for entry in archive.entries if entry.outcome is not None]
+    if isinstance(header, TransferHeader) or any(each.test_at_best is not None or each.figures for each in outcomes):
+        return 3
     return 2 if isinstance(header, ConfirmationHeader) and header.confirmation.noun != "rules" else 1
 
 
@@ -136,8 +145,14 @@ def entry_fields(entry: Entry) -> Json:
         "source": entry.source.value,
         "asked": entry.asked,
         "told": entry.told,
-        "outcome": None if entry.outcome is None else dataclasses.asdict(entry.outcome),
+        "outcome": None if entry.outcome is None else outcome_fields(entry.outcome),
     }
+
+
+def outcome_fields(outcome: Outcome) -> Json:
+    """Return the fields of an outcome, without those of ``LATER`` that are not used."""
+    fields = dataclasses.asdict(outcome)
+    return {name: value for name, value in fields.items() if name not in LATER or value not in (None, ())}
 
 
 def foot_fields(archive: Archive, digest: str) -> Json:

@@ -16,12 +16,23 @@ from pydantic import Field, ValidationError
 from harness.contracts import Outcome, Rule
 from harness.errors import HarnessError, LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import Confirmation, ConfirmationHeader, RunHeader, SearchHeader, TableHeader, kind_of
+from harness.race.header import (
+    Confirmation,
+    ConfirmationHeader,
+    Funnel,
+    RunHeader,
+    SearchHeader,
+    TableHeader,
+    Transfer,
+    TransferHeader,
+    kind_of,
+)
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
 from harness.race.store.archive import (
     COMPRESSED,
     FORMAT,
+    LATER,
     SCHEMA,
     Archive,
     Json,
@@ -29,6 +40,7 @@ from harness.race.store.archive import (
     foot_fields,
     head_fields,
     line,
+    schema_of,
 )
 from harness.race.store.rows import candidate_from
 from harness.race.validation import Part, ProtocolSpec, checked, record, told
@@ -44,7 +56,7 @@ class _Head(Part):
     """What the first line has beside the run's own fields."""
 
     format: Literal["harness run"]
-    schema_: Literal[1, 2] = Field(alias="schema")
+    schema_: Literal[1, 2, 3] = Field(alias="schema")
     name: str
     identity: str
     comparable: str
@@ -54,14 +66,17 @@ class _Head(Part):
 
 _Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # of a rule, or of another candidate's record
 _PINS: dict[str, Any] = {"space": record(Space), "protocol": ProtocolSpec, "budget": record(Budget)}
+_listed = Annotated[list[_Text], Field(min_length=1)]
 _CONFIRMED = record(Confirmation, rules=list[_Text], optional=["nominated"])  # which older files lack
+_TRANSFER = record(Transfer, candidates=_listed, funnel=record(Funnel, entrants=_listed) | None)
 _HEADERS = {
     SearchHeader: record(SearchHeader, **_PINS),
     ConfirmationHeader: record(ConfirmationHeader, **_PINS, confirmation=_CONFIRMED),
     TableHeader: record(TableHeader, **_PINS),
+    TransferHeader: record(TransferHeader, **_PINS, transfer=_TRANSFER),
 }
 _HEADS = {kind: record(Archive, _Head, header=header, entries=None) for kind, header in _HEADERS.items()}
-_PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome) | None)
+_PROPOSAL = record(Entry, rule=_Text, outcome=record(Outcome, optional=LATER) | None)
 
 
 def decode(path: Path) -> Archive:
@@ -101,7 +116,10 @@ def head_of(path: Path, fields: Mapping[str, object]) -> Archive:
     Raises:
         LedgerError: they are not what a run wrote.
     """
-    return _Reader(path).head(line({"format": FORMAT, **fields}))
+    reader = _Reader(path)
+    run = reader.head(line({"format": FORMAT, **fields}))
+    reader.check_schema(run)
+    return run
 
 
 def check_course(path: Path, archive: Archive) -> None:
@@ -144,6 +162,7 @@ class _Reader:
         self._digest = hashlib.sha256()
         self._first: dict[str, Entry] = {}  # key → its first proposal
         self.number = 0
+        self._schema = 0  # as the first line has it
 
     def header(self) -> RunHeader:
         """Return the header from the first line; nothing else is read."""
@@ -158,6 +177,7 @@ class _Reader:
             for text in lines:
                 if text.startswith(b'{"proposals"'):
                     archive = dataclasses.replace(started, entries=tuple(entries))
+                    self.check_schema(archive)
                     self._foot(archive, text)
                     if next(lines, b""):
                         self._wrong("nothing after the line with the checksum", "more")
@@ -195,11 +215,18 @@ class _Reader:
             self._wrong("a run header", cause)
         own = {field.name: fields[field.name] for field in dataclasses.fields(Archive) if field.name in fields}
         archive = Archive(**own | {"header": header, "entries": ()})
-        for name, right in head_fields(archive).items():
-            if name != "header" and fields[name] != right:
-                self._wrong(f"{name} {right}, as the header's fields give it", fields[name])
-        self._check_encoding(text, head_fields(archive))
+        self._schema = fields["schema"]
+        right = head_fields(archive) | {"schema": self._schema}  # which depends on the entries, too
+        for name, value in right.items():
+            if name != "header" and fields[name] != value:
+                self._wrong(f"{name} {value}, as the header's fields give it", fields[name])
+        self._check_encoding(text, right)
         return archive
+
+    def check_schema(self, archive: Archive) -> None:
+        """Raise unless the first line has the schema that the run needs."""
+        if self._schema != schema_of(archive):
+            self._wrong(f"schema {schema_of(archive)}, the oldest that can hold the run", self._schema)
 
     def _check_format(self, text: bytes) -> None:
         """Reject other files and newer ones before their fields are checked."""

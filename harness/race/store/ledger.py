@@ -28,12 +28,14 @@ from filelock import FileLock, Timeout
 from harness.contracts import Outcome
 from harness.errors import LedgerError, message
 from harness.race.entry import Entry
-from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.runs import Judged, Results, RunRecord, RunResults, RunState
 from harness.race.store import schema, sqlite
 from harness.race.store.archive import Archive
+from harness.race.store.archive_rows import insert_archive, stored_archive
 from harness.race.store.rows import (
     ENTRY_COLUMNS,
+    LATER_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
     RunRow,
@@ -42,7 +44,6 @@ from harness.race.store.rows import (
     run_from,
 )
 from harness.race.store.sqlite import guarded, snapshot
-from harness.race.store.transfer import insert_archive, stored_archive
 from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, RunWriter, conditions, evaluation_under
 
 FILE_NAME = "ledger.sqlite"
@@ -183,8 +184,20 @@ class Ledger:
         Raises:
             LedgerError: the store cannot be read.
         """
+        return self._records(ConfirmationHeader)
+
+    def transfers(self) -> list[RunRecord]:
+        """Return every run that trains on a workload, with its completed trials, in the order in which the runs began.
+
+        Raises:
+            LedgerError: the store cannot be read.
+        """
+        return self._records(TransferHeader)
+
+    def _records(self, kind: type[RunHeader]) -> list[RunRecord]:
+        """Return every run of a kind with its completed trials."""
         with guarded(self.path), self._reading() as connection, snapshot(connection):
-            rows = [row for row in _run_rows(connection) if isinstance(row.header, ConfirmationHeader)]
+            rows = [row for row in _run_rows(connection) if isinstance(row.header, kind)]
             read = [(row, _entries(connection, row)) for row in rows]
         return [self._record(row, entries) for row, entries in read]
 
@@ -193,7 +206,7 @@ class Ledger:
         return RunRecord(**self._run(row), trials=trials, keys=keys)
 
     def judged(self) -> list[Judged]:
-        """Return a snapshot of all runs in the order in which they began: results of searches, full confirmations.
+        """Return a snapshot of all runs in the order in which they began; confirmations and transfers with all trials.
 
         Raises:
             LedgerError: the store cannot be read.
@@ -201,7 +214,7 @@ class Ledger:
         with guarded(self.path), self._reading() as connection, snapshot(connection):
             return [
                 self._record(row, _entries(connection, row))
-                if isinstance(row.header, ConfirmationHeader)
+                if isinstance(row.header, ConfirmationHeader | TransferHeader)
                 else RunResults(**self._run(row), results=_results(connection, row))
                 for row in _run_rows(connection)
             ]
@@ -274,9 +287,10 @@ class Ledger:
         for row in rows:
             fields = dict(zip(ENTRY_COLUMNS, row, strict=True))
             del fields["seconds"]
-            if fields["test"] is None:
-                del fields["test"]  # a search's lines stay as they were before test scores existed
-            lines.append(fields)
+            unused = {
+                name for name in LATER_COLUMNS if fields[name] is None
+            }  # a line stays as it was before they existed
+            lines.append({name: value for name, value in fields.items() if name not in unused})
         return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
 
     @contextmanager

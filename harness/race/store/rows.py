@@ -15,7 +15,18 @@ from harness.race.header import RunHeader
 from harness.race.runs import Results, RunState
 
 RUN_COLUMNS = ("identity", "header", "state", "started", "seconds", "exhausted")
-OUTCOME_COLUMNS = ("status", "score", "learning_rate", "examples", "seconds", "sweep", "curve", "message", "test")
+LATER_COLUMNS = ("test", "test_at_best", "figures")  # empty where a task gives none, as before they existed
+OUTCOME_COLUMNS = (
+    "status",
+    "score",
+    "learning_rate",
+    "examples",
+    "seconds",
+    "sweep",
+    "curve",
+    "message",
+    *LATER_COLUMNS,
+)
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
 RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate", "message")
 Cell = str | int | float | None
@@ -103,6 +114,8 @@ def outcome_cells(outcome: Outcome | None) -> tuple[Cell, ...]:
         json.dumps(outcome.curve),
         outcome.message,
         outcome.test,
+        outcome.test_at_best,
+        json.dumps(outcome.figures) if outcome.figures else None,
     )
 
 
@@ -112,7 +125,7 @@ def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
     Raises:
         LedgerError: the cells are not an outcome.
     """
-    status, score, learning_rate, examples, seconds, sweep, curve, note, test = cells
+    status, score, learning_rate, examples, seconds, sweep, curve, note, test, at_best, figures = cells
     if status is None:
         return None
     try:
@@ -126,6 +139,8 @@ def outcome_from(cells: Sequence[Cell]) -> Outcome | None:
             curve=tuple(float(earned) for earned in json.loads(str(curve))),
             message=str(note),
             test=None if test is None else number(test),
+            test_at_best=None if at_best is None else number(at_best),
+            figures=tuple((str(name), float(figure)) for name, figure in json.loads(str(figures or "[]"))),
         )
     except (ValueError, TypeError) as cause:
         raise unreadable("outcome", cells) from cause

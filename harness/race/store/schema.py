@@ -78,7 +78,14 @@ _VERSION_3 = (
     "ALTER TABLE evaluations ADD COLUMN test REAL",
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+# 3 → 4: a child's test score at its best epoch, and its other figures; empty unless the task gives them.
+_VERSION_4 = tuple(
+    f"ALTER TABLE {table} ADD COLUMN {column}"
+    for table in ("trials", "evaluations")
+    for column in ("test_at_best REAL", "figures TEXT")
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 VERSION = len(MIGRATIONS)
 
 

@@ -1,0 +1,1 @@
+"""What candidates are worth on other workloads: transfers, the funnel, and their boards (protocol §7)."""
