@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from harness.errors import HarnessError
     from harness.library.boards import Board, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
-    from harness.library.exporting import export, import_runs
+    from harness.library.exporting import export, export_rule, import_runs
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
-    from harness.library.rules import export_rule
     from harness.library.scoring import Scorer, score
     from harness.library.tables import table
+    from harness.library.transferring import transfer
     from harness.registry import register
     from harness.space.grammar import Space
     from harness.tasks.optimizer.update_rule import RuleOptimizer
@@ -56,6 +56,7 @@ __all__ = [
     "run",
     "score",
     "table",
+    "transfer",
     "transfer_board",
 ]
 
@@ -75,7 +76,7 @@ _MODULES = {
     "TransferBoard": "library.boards",
     "confirm": "library.confirming",
     "export": "library.exporting",
-    "export_rule": "library.rules",
+    "export_rule": "library.exporting",
     "import_runs": "library.exporting",
     "load": "library.loading",
     "register": "registry",
@@ -83,6 +84,7 @@ _MODULES = {
     "run": "library.racing",
     "score": "library.scoring",
     "table": "library.tables",
+    "transfer": "library.transferring",
     "transfer_board": "library.boards",
 }
 

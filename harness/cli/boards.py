@@ -121,12 +121,13 @@ def print_rules_boards(results: Path, format: BoardFormat, *, only: str = "") ->
         console().print(rules_pages.EMPTY, soft_wrap=True)
 
 
-def print_transfer_boards(results: Path, format: BoardFormat) -> None:
+def print_transfer_boards(results: Path, format: BoardFormat, *, only: str | None = None) -> None:
     """Print the boards of a store's transfers.
 
     Args:
         results: folder of the ledger.
         format: the output format.
+        only: how candidates were chosen, to print only the board of those chosen so; None for all.
     """
     from harness.board.markdown import Format
     from harness.board.terminal import show_page
@@ -136,7 +137,7 @@ def print_transfer_boards(results: Path, format: BoardFormat) -> None:
     from harness.library.live import counting
 
     with counting("judging the transfers"):
-        found = transfer_boards(results)
+        found = transfer_boards(results, only=only)
     if format is not BoardFormat.TEXT:
         document(render(found, Format(format.value)))
         return

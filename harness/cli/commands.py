@@ -43,6 +43,10 @@ COMMANDS = {
         "harness.cli.confirming:confirm",
         "Retrain the searchers' best rules and the known optimizers on fresh seeds, and end with the rules' board.",
     ),
+    "transfer": Command(
+        "harness.cli.transferring:transfer",
+        "Train rules and other optimizers on other workloads, and end with what each is worth there.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),
@@ -51,7 +55,7 @@ COMMANDS = {
         "Compare the searchers, and list the best rules they found; only equals are ranked together.",
     ),
     "report": Command(
-        "harness.cli.reporting:report",
+        "harness.cli.exchanging:report",
         "Write one HTML file with tables, curves and rules, which opens offline and contains its data for download.",
     ),
     "export": Command(

@@ -1,4 +1,4 @@
-"""``harness export`` and ``harness import``: write runs of the store to files, and read such files into a store."""
+"""``harness export``, ``import`` and ``report``: runs of the store as files, and back, and as one page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from harness.cli import options
 from harness.cli.terminal.output import announce, complain
 from harness.errors import LedgerError
-from harness.library import EXPORT
+from harness.library import EXPORT, REPORT
 
 
 class ExportFormat(StrEnum):
@@ -75,6 +75,32 @@ def import_(
         raise done.refused[0]
     if done.refused:
         raise typer.Exit(LedgerError.exit_code)
+
+
+def report(
+    results: options.Results = options.DEFAULT_RESULTS,
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write.", show_default=f"{REPORT} in the results folder")
+    ] = None,
+    board: Annotated[
+        int | None, typer.Option(help="Only this board, by its number on `harness leaderboard`.", min=1)
+    ] = None,
+    replay: Annotated[
+        bool | None,
+        typer.Option(
+            "--replay/--no-replay",
+            help="Ask the searchers where the confirmed rules came from. --replay imports whatever "
+            "module:attribute a run names, so use it only for runs that you trust.",
+            show_default="ask the registered searchers",
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file with tables, curves and rules, which opens offline and contains its data for download."""
+    from harness.library.live import counting
+    from harness.library.reporting import report as write
+
+    written = write(results, to, board=board, replay=replay, counting=counting)
+    announce(f"{written.path}: {written.runs} runs, {written.size / 1e6:.1f} MB; open it in any browser")
 
 
 def _counted(runs: int) -> str:

@@ -173,6 +173,23 @@ def listed(text: str, option: str) -> tuple[str, ...]:
     return distinct([part.strip() for part in text.split(",") if part.strip()], option)
 
 
+def split(text: str) -> list[str]:
+    """Split a text at its commas, except at those inside brackets or quotes: formulas and optimizers have their own."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([") - (letter in ")]")
+        if letter == "," and depth <= 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
 def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:
     """Return the values given to an option, each once, and say in one line which were repeated."""
     repeated = [str(each) for each, times in Counter(given).items() if times > 1]

@@ -135,7 +135,7 @@ def export(
 ) -> None:
     """Write a rule for use without this program: PyTorch source, LaTeX, Graphviz, or SVG."""
     from harness.files import write_whole
-    from harness.library.rules import export_rule
+    from harness.library.exporting import export_rule
 
     text = export_rule(rule, format.value, name=name)
     if to is None:

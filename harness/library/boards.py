@@ -26,6 +26,7 @@ from harness.board.transfer import board as transfers
 from harness.board.transfer import figures
 from harness.board.transfer import formats as transfer_formats
 from harness.board.transfer import pages as transfer_pages
+from harness.board.transfer.judging import header_of as transfer_header
 from harness.board.transfer.judging import transfer_boards as judged_transfers
 from harness.errors import LedgerError, check_choice, message
 from harness.library import arguments
@@ -257,10 +258,17 @@ def rules_boards_of(
     return tuple(RulesBoard(**_fields(each), results=results) for each in found)
 
 
-def transfer_boards(results: Path) -> tuple[TransferBoard, ...]:
-    """Return the boards of a store's transfers, in the order in which they began."""
+def transfer_boards(results: Path, *, only: str | None = None) -> tuple[TransferBoard, ...]:
+    """Return the boards of a store's transfers, in the order in which they began.
+
+    Args:
+        results: the folder.
+        only: how candidates were chosen, to make only the board of those chosen so; None for all.
+    """
     with Ledger.read(results) as ledger:
         records = ledger.transfers()
+    if only is not None:
+        records = [each for each in records if transfer_header(each).transfer.chosen == only]
     return transfer_boards_of(records, results)
 
 

@@ -1,4 +1,4 @@
-"""``harness.export`` and ``harness.import_runs``: write runs of a store to files, and read such files into a store."""
+"""``harness.export``, ``import_runs`` and ``export_rule``: runs as files and back into a store, and a rule as text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from harness.board.tables import bundle
 from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
 from harness.files import write_whole
 from harness.library import EXPORT, arguments
-from harness.library.arguments import ResultsLike
+from harness.library.arguments import ResultsLike, RuleLike
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
 from harness.race.store.archive_reading import check_course, decode
 from harness.race.store.ledger import Ledger
 from harness.race.store.rows import RunRow
+from harness.space.notation import diagram
+from harness.space.notation import rules as notation
+from harness.space.torch_source.optimizer import optimizer_source
 
 FORMATS = ("jsonl", "csv", "bundle")
+RULE_FORMATS = ("torch", "latex", "dot", "svg")
 Watch = Callable[[int, int], None]
 
 
@@ -134,6 +138,38 @@ def import_runs(
                 refused.append(error)
             watch(number, len(paths))
     return Imported(taken, held, tuple(refused))
+
+
+def export_rule(rule: RuleLike, format: str = "torch", *, name: str = "") -> str:
+    """Return the text of a rule for use without this program.
+
+    Args:
+        rule: a ``Rule``, infix, tokens, or a name from ``harness ls rules``.
+        format: ``torch`` for the source of an optimizer that needs only torch, ``latex`` for a formula, ``dot`` for the
+            tree in Graphviz's language, or ``svg`` for a drawing of it.
+        name: name of the optimizer's class, for ``torch``.
+
+    Raises:
+        RuleSyntaxError: the text is not a rule.
+        SettingError: there is no such format, or the name cannot be the name of a class.
+
+    Example:
+        >>> import harness
+        >>> "class Mine(Optimizer):" in harness.export_rule("g * exp(v)", name="Mine")
+        True
+    """
+    check_choice("format", format, RULE_FORMATS, error=SettingError)
+    parsed = arguments.rule(rule)
+    if name and format != "torch":
+        raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
+    match format:
+        case "torch":
+            return optimizer_source(parsed, name=name)
+        case "latex":
+            return notation.equation(parsed)
+        case "dot":
+            return diagram.dot(parsed)
+    return diagram.svg(parsed)
 
 
 def archives_in(path: Path) -> Iterator[Archive]:

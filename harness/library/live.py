@@ -120,7 +120,7 @@ class Live:
     def watch(self, progress: RunProgress) -> None:
         """Show a run's progress; called with every completed proposal."""
         header = progress.header
-        name = f"{header.searcher} seed {header.seed}"
+        name = _name(header)
         self._whole.count(progress)
         if name != self._name:
             self._name, self._printed = name, -1
@@ -178,6 +178,12 @@ class Whole:
         if trained <= 0:
             return ""
         return f"{_clock((self.total - self.done) * (time.monotonic() - self._began) / trained)} left in all"
+
+
+def _name(header: RunHeader) -> str:
+    if header.kind != "transfer":
+        return f"{header.searcher} seed {header.seed}"
+    return f"{header.protocol.name} seed {header.seed}"  # all transfers have one searcher
 
 
 def _pace(progress: RunProgress) -> str:

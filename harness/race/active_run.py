@@ -22,6 +22,10 @@ Proposing = Searcher[Rule] | Searcher[Candidate]
 """Proposes rules in a search, or reads the candidates of a confirmation from a list."""
 
 
+Recorded = Callable[[Sequence[Entry]], None]
+"""Called with completed proposals once they are in the ledger."""
+
+
 class StopRequest(Protocol):
     """Says whether the user wants the run to stop; a ``threading.Event``, for example."""
 
@@ -53,6 +57,7 @@ class ActiveRun:
         *,
         watch: Callable[[Progress], None],
         stop: StopRequest | None,
+        recorded: Recorded = lambda _: None,
     ) -> None:
         self.run = run
         self.header = run.header
@@ -63,6 +68,7 @@ class ActiveRun:
         self._written = 0  # how many of these the ledger and the engine know
         self._watch = watch
         self._stop = stop
+        self._recorded = recorded
         self._clock = 0
         self._unflushed = False  # whether the ledger holds anything that a power loss could undo
         self._first: dict[str, int] = {}  # key → its first proposal, the one that is charged
@@ -211,6 +217,7 @@ class ActiveRun:
             if complete:
                 self.run.complete(complete)
                 self._unflushed = True
+                self._recorded(complete)
             for entry in complete:
                 self.entries[entry.index] = entry
                 self._count(entry, replayed=False)
@@ -265,7 +272,7 @@ class ActiveRun:
         index, key = len(self.entries), rule.key
         first = self._first.setdefault(key, index)
         if index < len(self.run.recorded):
-            return self._recorded(self.run.recorded[index], rule, asked=asked, charged=first == index)
+            return self._replayed(self.run.recorded[index], rule, asked=asked, charged=first == index)
         if first != index:
             source, outcome = Source.DUPLICATE, self.entries[first].outcome
         else:
@@ -274,7 +281,7 @@ class ActiveRun:
         told = None if outcome is None else asked + 1
         return Entry(index=index, rule=rule, key=key, source=source, asked=asked, told=told, outcome=outcome)
 
-    def _recorded(self, entry: Entry, rule: Candidate, *, asked: int, charged: bool) -> Entry:
+    def _replayed(self, entry: Entry, rule: Candidate, *, asked: int, charged: bool) -> Entry:
         if str(entry.rule) != str(rule):
             raise self.differs(str(entry.rule), rule)
         if entry.asked != asked:

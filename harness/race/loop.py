@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from harness.errors import LedgerError, SearcherError, message
-from harness.race.active_run import PATIENCE_SECONDS, ActiveRun, Proposing, Stopped, StopRequest
+from harness.race.active_run import PATIENCE_SECONDS, ActiveRun, Proposing, Recorded, Stopped, StopRequest
 from harness.race.engines.engine import Engine
 from harness.race.header import RunHeader
 from harness.race.progress import Meter, Progress, RunSummary
@@ -35,6 +35,7 @@ def search(
     *,
     watch: Callable[[Progress], None] = lambda _: None,
     stop: StopRequest | None = None,
+    recorded: Recorded = lambda _: None,
 ) -> RunSummary:
     """Run a search to the end of its budget, resuming from what the ledger holds.
 
@@ -45,6 +46,7 @@ def search(
         ledger: open for writing.
         watch: called once at the start and then with every completed proposal, the replayed ones included.
         stop: once set, the loop ends between two results; it does not wait for children in another process.
+        recorded: called with the proposals whose children have trained, once they are in the ledger.
 
     Returns:
         A summary of the run, finished or stopped.
@@ -64,7 +66,7 @@ def search(
                 meter.count(entry, replayed=True)
             watch(meter.progress())
             return meter.summary(run.state, run.recorded, seconds=run.seconds)
-        active = ActiveRun(run, searcher, engine, watch=watch, stop=stop)
+        active = ActiveRun(run, searcher, engine, watch=watch, stop=stop, recorded=recorded)
         try:
             if header.asynchronous:
                 _tell_as_finished(active)

@@ -27,6 +27,7 @@ from harness.race.conditions import (
     prepared,
 )
 from harness.race.engines.engine import Engine
+from harness.race.entry import Entry
 from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
@@ -243,6 +244,7 @@ def carry_out(
     *,
     follow: Follow = unfollowed,
     finished: Callable[[RunHeader], None] = lambda _: None,
+    recorded: Callable[[RunHeader, Sequence[Entry]], None] = lambda _header, _entries: None,
 ) -> None:
     """Carry out run after run, until all are finished or the follower stops them.
 
@@ -252,6 +254,7 @@ def carry_out(
         ledger: open for writing.
         follow: called to follow the runs.
         finished: called with the header of each run that has finished.
+        recorded: called with a run's header and the proposals whose children have trained, once they are in the ledger.
 
     Raises:
         HarnessError: a searcher or the engine is faulty; completed children are kept.
@@ -259,7 +262,8 @@ def carry_out(
     """
     with follow([header for header, _ in runs]) as following:
         for header, build in runs:
-            summary = search(header, build(), engine, ledger, watch=following.watch, stop=following.stop)
+            told = functools.partial(recorded, header)
+            summary = search(header, build(), engine, ledger, watch=following.watch, stop=following.stop, recorded=told)
             if summary.state is not RunState.FINISHED:
                 raise Stopped
             finished(header)

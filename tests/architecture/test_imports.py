@@ -13,6 +13,7 @@ WRONG = {
     "the modules of the board": ("harness/board/statistics.py", "harness.board.wording"),
     "the boards of searches": ("harness/board/searches/board.py", "harness.board.searches.pages"),
     "the boards of rules": ("harness/board/rules/board.py", "harness.board.rules.judging"),
+    "the transfers and their boards": ("harness/board/transfer/results.py", "harness.board.transfer.training"),
     "packed tables": ("harness/board/tables/opening.py", "harness.board.tables.pages"),
     "the modules of the report": ("harness/board/report/usage.py", "harness.board.report.page"),
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.board.rules.known import to_confirm
@@ -78,14 +78,12 @@ def planned(
     """
     if not (top or finals):
         rules = to_confirm(own)
-        edition = edition_with((word for rule in rules if isinstance(rule, Rule) for word in rule.tokens), least=ARXIV2)
-        whole = Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
         if board is not None:  # nominates nothing, but says how to retrain
             records = ledger.results()
             raced = _searched(records, board=board, unfinished=True)
             protocol, data = protocol or _searched_protocol(records, raced), data or raced.data
         scoring = protocol or named(UNSEARCHED_PROTOCOL)
-        return Plan(rules, None, whole, scoring, data or UNSEARCHED_DATA, reference=reference)
+        return Plan(rules, None, whole_language(rules), scoring, data or UNSEARCHED_DATA, reference=reference)
     records = ledger.results()
     searched = _searched(records, board=board, unfinished=unfinished)
     nominated = nominations(records, searched, top=top, finals=finals, unfinished=unfinished)
@@ -104,6 +102,13 @@ def planned(
         nominated=way(top=top, finals=finals, unfinished=unfinished, by_hand=len(own)),
         reference=reference,
     )
+
+
+def whole_language(candidates: Iterable[Candidate]) -> Space:
+    """Return the largest space of an edition that has the words of all rules among the candidates."""
+    words = (word for each in candidates if isinstance(each, Rule) for word in each.tokens)
+    edition = edition_with(words, least=ARXIV2)
+    return Space.of(edition.name, blocks=4, distinct_operands=False, last_not_add=False, connected=False)
 
 
 def _searched(records: Sequence[RunResults], *, board: int | None, unfinished: bool) -> Board:
