@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ class Source(Protocol):
         """Return the test images; none if there are none."""
 
 
+@runtime_checkable
 class Restarting(Protocol):
     """A layer that draws, such as dropout, from a stream of its own."""
 
@@ -107,7 +108,7 @@ class Classifier:
     def losses(self, epoch: int) -> Iterator[float]:
         """Train one epoch: for each batch, compute the gradients and yield the loss."""
         self.module.train()
-        for place, layer in enumerate(each for each in self.module.modules() if hasattr(each, "restart")):
+        for place, layer in enumerate(each for each in self.module.modules() if isinstance(each, Restarting)):
             layer.restart(derive_seed(self._seed, "layer", place, epoch))
         assert self._vector.grad is not None, "the vector always has its gradients"
         for images, labels in self._source.batches(self._seed, epoch):

@@ -68,7 +68,9 @@ class ConvnetTask(WorkloadTask):
         height, width, channels = data.train_images.shape[1:]
         if height != width or height % 4:
             expected, hint = "square ones whose side is a multiple of 4, for two poolings", "Choose another data set"
-            raise ProtocolError(message(f"images of {data.name}", expected=expected, got=f"{width}×{height}", hint=hint))
+            raise ProtocolError(
+                message(f"images of {data.name}", expected=expected, got=f"{width}×{height}", hint=hint)
+            )
         self._choice = Choice.of(protocol, data, test=test)
         self._path = step.path_for(channels) if self.device.type == "cpu" else step.PLAIN
 

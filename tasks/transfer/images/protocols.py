@@ -1,7 +1,7 @@
 """How candidates are scored on images: the named protocols of the three workloads (protocol §7).
 
-[NOS] §5 does not give batch sizes; a batch is the child's 100 images unless said otherwise (**D**). Weight decay, learning
-rate schedules and other help beside the optimizer are left out everywhere: optimizers are compared bare (**D**).
+[NOS] §5 does not give batch sizes; a batch is the child's 100 images unless said otherwise (**D**). Weight decay,
+learning rate schedules and other help beside the optimizer are left out: optimizers are compared bare (**D**).
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ NAMED_CONVNET_300 = NamedProtocol(
     CONVNET_300, "the child's network on all of CIFAR-10 for 300 epochs", targets=(0.6, 0.65, 0.7)
 )
 NAMED_CONVNET_300_MINI = NamedProtocol(
-    CONVNET_300_MINI, "the child's network on 10,000 images for 30 epochs: about a minute a child", targets=(0.5, 0.55, 0.6)
+    CONVNET_300_MINI,
+    "the child's network on 10,000 images for 30 epochs: about a minute a child",
+    targets=(0.5, 0.55, 0.6),
 )
 NAMED_WRN = NamedProtocol(
     WRN, "the Wide ResNet WRN-16-4 on all of CIFAR-10 for 300 epochs, with flips and crops", targets=(0.8, 0.85, 0.9)

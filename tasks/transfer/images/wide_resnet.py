@@ -30,9 +30,9 @@ SCORING_BATCH = 250  # the activations of more images do not fit the cache
 class WideResnetTask(WorkloadTask):
     """Train a Wide ResNet with each candidate, and score its validation accuracy.
 
-    The network is pytorchcv's, with pre-activation and no dropout. Training images are normalised by the pool's mean and
-    deviation, mirrored half of the time, and cropped from a border of 4 black pixels. Weights do not decay (**D**): the
-    optimizers are compared bare.
+    The network is pytorchcv's, with pre-activation and no dropout. Training images are normalised by the pool's mean
+    and deviation, mirrored half of the time, and cropped from a border of 4 black pixels. Weights do not decay (**D**):
+    the optimizers are compared bare.
 
     Args:
         protocol: how to score candidates.
