@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from test_results import FAR, FUNNEL, SHORT, A, B, C, record
+from rungs import FAR, FUNNEL, SHORT, A, B, C, record
 
 from harness.board.transfer import keeping
 from harness.checkpoints import checkpoint
