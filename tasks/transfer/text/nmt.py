@@ -27,7 +27,7 @@ from harness.tasks.transfer.text.protocols import TranslationProtocol
 from harness.tasks.transfer.text.trained import TrainedModule, from_nats
 from harness.tasks.transfer.text.translator import Translator
 
-SCORING_BATCH = 100  # pairs whose logits are held at once
+SCORING_WORDS = 1_800  # subwords to read that are scored at once
 
 
 class TranslationTask(WorkloadTask):
@@ -147,7 +147,7 @@ class TranslationNetwork(TrainedModule):
     def _scored(self, pairs: EncodedPairs, places: Places) -> float:
         total = torch.zeros((), dtype=torch.float64)
         words = 0
-        for group in by_length(pairs, places, size=SCORING_BATCH):
+        for group in by_length(pairs, places, words=SCORING_WORDS):
             batch = Batch.of(pairs, group, self._sentences.device)
             logits, _ = self.model.decode(batch.inputs, self.model.encode(batch.source))
             total += _nats(logits, batch).double().cpu()
@@ -159,7 +159,7 @@ class TranslationNetwork(TrainedModule):
         sentences = self._sentences
         pairs, decode = sentences.text.test, sentences.text.decoder()
         translations, references = [], []
-        for group in by_length(pairs, sentences.test[: sentences.protocol.translated], size=SCORING_BATCH):
+        for group in by_length(pairs, sentences.test[: sentences.protocol.translated], words=SCORING_WORDS):
             source = Batch.of(pairs, group, sentences.device).source
             translations += [decode(ids) for ids in greedy(self.model, source)]
             references += [sentences.references[place] for place in group]
