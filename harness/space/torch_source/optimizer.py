@@ -107,9 +107,9 @@ NOISE = (
     'noise.normal_(0.0, group["noise_sigma"], generator=generator)',
 )
 ANNEAL = (
-    't = min(self.state[params[0]].get("step", 0), group["total_steps"])',
+    't = min(self.state[params[0]].get("step", 0), group["total_steps"])  # steps taken before this one',
     "anneal = torch.empty(total, dtype=params[0].dtype, device=device)",
-    "anneal.normal_(0.0, math.sqrt(1.0 / (1.0 + t) ** 0.55), generator=generator)  # the variance is 1/(1 + t)^0.55",
+    "anneal.normal_(0.0, math.sqrt(1.0 / (1.0 + t) ** 0.55), generator=generator)",
 )
 MASK = (
     "{name} = torch.empty(total, dtype=torch.int32, device=device).random_(generator=generator) < {threshold}",
