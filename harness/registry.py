@@ -234,6 +234,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01), with the sweep's lr",
             "PyTorch",
         ),
+        "nos": Registered(
+            "harness.tasks.optimizer.signs:sign_optimizer",
+            "PowerSign and AddSign with any constants and decays, such as nos:PowerSign(base=1.5, decay='rd', n=10)",
+            "[NOS] §4.4, protocol §6",
+        ),
     },
 }
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
-from harness.contracts import Outcome, Status, TaskProtocol
+from harness.contracts import ChildProtocol, Outcome, Status, TaskProtocol
 
 SWEEP = tuple(10.0**exponent for exponent in range(-5, 2))  # λ = 10^i, i = −5 … 1 [NOS §4.2]
 
@@ -229,6 +229,11 @@ def epochs_of(protocol: TaskProtocol) -> float:
         epochs += alive * (share - before)
         alive, before = math.ceil(alive / 2), share
     return epochs + alive * (1.0 - before) + protocol.epochs - 1
+
+
+def steps_of(protocol: ChildProtocol) -> int:
+    """Return T, the steps of a child at the best λ, which decays span; the sweep's epoch is the first part (**D**)."""
+    return protocol.epochs * (protocol.train_examples // protocol.batch_size)
 
 
 def _halve(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
 from harness.space.node import Node
-from harness.space.vocabulary import running_means, word_of
+from harness.space.vocabulary import running_means, timed, word_of
 from harness.space.word import X
 
 LANGUAGE_VERSION = 2  # rises when the key or value of any rule changes, even by rounding; every run records it
@@ -61,3 +61,9 @@ def state(node: Node) -> tuple[str, ...]:
     """Return the running means that an expression needs, of ``m``, ``v``, ``gamma``, in that order."""
     needed = {name for part in node.walk() for name in running_means(part.token)}
     return tuple(name for name in ("m", "v", "gamma") if name in needed)
+
+
+def decays(node: Node) -> tuple[str, ...]:
+    """Return what an expression needs to know T for, of ``ld``, ``cd``, ``rd`` and ``anneal``, in that order."""
+    needed = {name for part in node.walk() for name in timed(part.token)}
+    return tuple(name for name in ("ld", "cd", "rd", "anneal") if name in needed)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from harness.errors import SpaceError, check_choice, message
 from harness.space.node import CONSTANT, Node
-from harness.space.word import LEVELLED, PRIMITIVES, Kind, Word, X, Y
+from harness.space.word import LEVELLED, PRIMITIVES, TIMED, Kind, Word, X, Y
 from harness.space.words import WORDS
 
 T = TypeVar("T")
@@ -125,6 +125,18 @@ def made_of_words(token: str) -> bool:
 
 
 @cache
+def timed(token: str) -> frozenset[str]:
+    """Return which of the primitives that depend on the step and on the training's length a word reads."""
+    found: set[str] = set()
+    for part in word_of(token, 0).arithmetic.walk():
+        if part.token in PRIMITIVES:
+            found |= {part.token} & TIMED
+        elif part.token in BY_NAME:
+            found |= timed(part.token)
+    return frozenset(found)
+
+
+@cache
 def running_means(token: str) -> frozenset[str]:
     """Return which of the running means ``m``, ``v`` and ``gamma`` a word reads."""
     found: set[str] = set()
@@ -197,7 +209,7 @@ def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, 
     groups = GROUPS[kind]
     chosen: set[str] = set()
     for name in names:
-        check_choice(f"{kind} of the space", str(name), (*known, *groups), error=SpaceError)
+        _check_in_edition(kind, str(name), (*known, *groups))
         chosen.update(groups.get(name, (name,)))
     picked = tuple(word for word in known if word in chosen)
     if not picked:
@@ -205,6 +217,15 @@ def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, 
             message(f"{kind} subset", expected="at least one name", got="none", hint="Choose from " + ", ".join(known))
         )
     return picked
+
+
+def _check_in_edition(kind: str, name: str, choices: Sequence[str]) -> None:
+    """Raise unless a name is one of an edition's words or groups; the message names the edition that has the word."""
+    word = BY_NAME.get(name)
+    if name not in choices and word is not None and word.kind == kind:
+        expected, hint = "one of " + ", ".join(sorted(choices)), f"Choose the space {word.edition}, which has it"
+        raise SpaceError(message(f"{kind} of the space", expected=expected, got=repr(name), hint=hint))
+    check_choice(f"{kind} of the space", name, choices, error=SpaceError)
 
 
 def with_epsilon(value: float) -> float:

@@ -25,6 +25,8 @@ X, Y = Node("x"), Node("y")  # the arguments of a function, in its arithmetic
 PRIMITIVES = frozenset(
     {
         *("const", "g", "w", "noise"),  # a number, the gradient, the weight, normal(0, 0.01)
+        *("ld", "cd", "rd"),  # decays over a training, numbers in [0, 1] (protocol §6)
+        "anneal",  # normal with the variance 1/(1+t)^0.55
         *("mean_m", "mean_v", "mean_gamma"),  # running means of the product of their arguments
         *("unbias_m", "unbias_v", "unbias_gamma"),  # such a mean, corrected for its bias
         "rms",  # √v̂ + ε, from the running mean of squares
@@ -40,6 +42,9 @@ PRIMITIVES = frozenset(
     }
 )
 LEVELLED = frozenset({"const", "clamp", "drop"})  # primitives that use the node's value
+DECAYS = frozenset({"ld", "cd", "rd"})  # one number a step for all weights
+RANDOM = frozenset({"noise", "anneal", "drop"})
+TIMED = DECAYS | {"anneal"}  # these depend on the step, and on how many steps the training has
 
 FIRST_EDITION = "icml2017"
 EVERYTHING = (-math.inf, math.inf)
@@ -165,7 +170,7 @@ class Word:
     @property
     def draws(self) -> bool:
         """Whether it draws at random."""
-        return any(part.token in ("noise", "drop") for part in self.arithmetic.walk())
+        return any(part.token in RANDOM for part in self.arithmetic.walk())
 
     @property
     def arguments(self) -> tuple[Node, ...]:

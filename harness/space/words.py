@@ -12,7 +12,7 @@ from harness.space.elements import COMMA, DOT, MINUS, PLUS_EPSILON, applied, hat
 from harness.space.node import Node, constant
 from harness.space.word import ATOM, NEGATION, POWER, PRODUCT, SUM, Form, Word, X, Y
 
-ARXIV2 = "arxiv2"
+ARXIV2, DECAYS = "arxiv2", "decays"  # editions after the first
 INFINITY = math.inf
 
 G = Node("g")
@@ -77,6 +77,20 @@ def _drop(tenths: int) -> Word:
         parity="odd",
         finite=True,
         defined=True,
+    )
+
+
+def _decay(name: str, written: str, legend: str) -> Word:
+    """Return the word for a factor that falls while training goes on (protocol §6)."""
+    return Word(
+        name=name,
+        kind="operand",
+        arithmetic=Node(name),
+        edition=DECAYS,
+        latex=Form(rf"\mathrm{{{name}}}"),
+        pseudocode=Form(written, SUM),
+        legend=f"{name} is {legend}, with t steps taken of T, at most T",
+        bounds=(0.0, 1.0),
     )
 
 
@@ -194,6 +208,18 @@ OPERANDS = (
         pseudocode=Form("g / (√v̂ + 1e-8)", PRODUCT),
         legend="rmsprop is g / (sqrt(v) + eps)",
         zero_where=("g", "v"),
+    ),
+    _decay("ld", "1 − i/T", "1 - t/T"),
+    _decay("cd", "(1 + cos(π · i/T)) / 2", "(1 + cos(pi * t/T)) / 2"),
+    _decay("rd", "(1 + cos(π · (n·i mod T)/T)) / 2", "(1 + cos(pi * (n*t mod T)/T)) / 2"),
+    Word(
+        "anneal",
+        "operand",
+        Node("anneal"),
+        edition=DECAYS,
+        latex=Form(r"\mathrm{anneal}"),
+        pseudocode=Form("normal with mean 0 and variance 1/(1 + i)^0.55"),
+        legend="anneal is drawn afresh at every step, with the variance 1/(1 + t)^0.55 after t of T steps, at most T",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The known rules by name: the twenty of [NOS] Table 1, PowerSign and AddSign, and the two sign methods.
+"""The known rules by name: the twenty of [NOS] Table 1, PowerSign and AddSign with their decays, two sign methods.
 
 Wherever a rule is expected, one of these names works, too::
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.contracts import Rule
 from harness.errors import RuleSyntaxError, message
 
-TABLE_1 = "[NOS] Table 1"
+TABLE_1, LATER = "[NOS] Table 1", "arXiv 1709.07417v2 §4.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,15 @@ ZOO: dict[str, ZooEntry] = {
     "sgd-clip-g2": ZooEntry("g * clip(g2, 1e-4)", TABLE_1, 92.8),
     "exp-g-minus-exp-minus-m": ZooEntry("exp(g) - exp(-m)", TABLE_1, 92.5),
     "drop-momentum-exp-w": ZooEntry("drop(m, 0.3) * exp(1e-3w)", TABLE_1, 93.0),
-    "addsign": ZooEntry("(1 + sign(g) * sign(m)) * g", "arXiv 1709.07417v2 §4.4; α = 1, no decay"),
+    "addsign": ZooEntry("(1 + sign(g) * sign(m)) * g", f"{LATER}; α = 1, no decay"),
     "sign-sgd": ZooEntry("sign(g)", "Bernstein et al. 2018"),
     "sign-momentum": ZooEntry("sign(m)", "Bernstein et al. 2018, Signum"),
+    "powersign-ld": ZooEntry("g * exp(ld * sign(g) * sign(m))", f"{LATER}; α = e, linear decay"),
+    "powersign-cd": ZooEntry("g * exp(cd * sign(g) * sign(m))", f"{LATER}; α = e, cosine decay"),
+    "powersign-rd": ZooEntry("g * exp(rd * sign(g) * sign(m))", f"{LATER}; α = e, restart decay"),
+    "addsign-ld": ZooEntry("(1 + ld * sign(g) * sign(m)) * g", f"{LATER}; α = 1, linear decay"),
+    "addsign-cd": ZooEntry("(1 + cd * sign(g) * sign(m)) * g", f"{LATER}; α = 1, cosine decay"),
+    "addsign-rd": ZooEntry("(1 + rd * sign(g) * sign(m)) * g", f"{LATER}; α = 1, restart decay"),
 }
 
 BARE_NAME = re.compile(r"[A-Za-z][\w-]*")

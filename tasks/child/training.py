@@ -15,6 +15,7 @@ from harness.seeds import derive_seed
 from harness.tasks.child.device import exact_cuda
 from harness.tasks.child.step import Start
 from harness.tasks.optimizer.building import optimizer_for
+from harness.tasks.sweep import steps_of
 
 CPU = torch.device("cpu")
 
@@ -28,7 +29,7 @@ class Child:
     Args:
         candidate: what updates the weights: a rule, or a candidate that builds another optimizer.
         learning_rate: λ.
-        protocol: gives the number of examples, the batch size and σ of the noise.
+        protocol: gives the number of examples and epochs, the batch size and σ of the noise.
         start: builds the network.
         seed: the child's seed.
         report: called after each part of an epoch, however it ended, with how many examples it consumed and should
@@ -59,6 +60,7 @@ class Child:
             learning_rate,
             seed=derive_seed(seed, "rule"),
             noise_sigma=protocol.noise_sigma,
+            total_steps=steps_of(protocol),
         )
 
     def train_epoch(self) -> bool:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from harness.contracts import Candidate, Rule
 from harness.errors import SettingError, message
-from harness.tasks.optimizer.candidate import Buildable
+from harness.tasks.optimizer.candidate import Buildable, Scheduled
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 
@@ -27,7 +27,13 @@ class Weighted(Protocol):
 
 
 def optimizer_for(
-    candidate: Candidate, network: Weighted, learning_rate: float, *, seed: int, noise_sigma: float
+    candidate: Candidate,
+    network: Weighted,
+    learning_rate: float,
+    *,
+    seed: int,
+    noise_sigma: float,
+    total_steps: int | None = None,
 ) -> Optimizer:
     """Build and return the optimizer of a network's weights.
 
@@ -37,12 +43,22 @@ def optimizer_for(
         learning_rate: λ.
         seed: root seed of a rule's random streams.
         noise_sigma: standard deviation of the ``noise`` operand.
+        total_steps: T, the steps of the whole training at this λ; None if nothing depends on it.
 
     Raises:
-        SettingError: the candidate is not a rule and does not build an optimizer.
+        SettingError: the candidate is not a rule and does not build an optimizer, or it depends on T, which is None.
     """
     if isinstance(candidate, Rule):
-        return RuleOptimizer(network.parameters, candidate, learning_rate, seed=seed, noise_sigma=noise_sigma)
+        return RuleOptimizer(
+            network.parameters,
+            candidate,
+            learning_rate,
+            seed=seed,
+            noise_sigma=noise_sigma,
+            total_steps=total_steps,
+        )
+    if isinstance(candidate, Scheduled):
+        return candidate.build_for(network.layers, learning_rate=learning_rate, total_steps=total_steps)
     if isinstance(candidate, Buildable):
         return candidate.build(network.layers, learning_rate=learning_rate)
     hint = "Read it by its family, which knows how to build it"

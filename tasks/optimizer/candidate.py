@@ -20,3 +20,22 @@ class Buildable(Protocol):
             parameters: the parameters, each in the shape that it has in its layer, with its gradient in ``grad``.
             learning_rate: the sweep's λ.
         """
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """As ``Buildable``, for optimizers whose steps depend on how far the training is."""
+
+    def build_for(
+        self, parameters: Sequence[Tensor], *, learning_rate: float, total_steps: int | None = None
+    ) -> Optimizer:
+        """Build and return the optimizer; equal arguments and gradients give equal steps, bit for bit.
+
+        Args:
+            parameters: as for ``Buildable.build``.
+            learning_rate: the sweep's λ.
+            total_steps: T, the steps of the whole training at this λ; None if it is not known.
+
+        Raises:
+            SettingError: T is needed and not known.
+        """

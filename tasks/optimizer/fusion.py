@@ -233,7 +233,7 @@ def _formula(instruction: Instruction, args: list[Tensor], parts: _Parts, *, num
     match kind:
         case "g" | "w":
             return parts.borrowed[token]
-        case "noise":
+        case "noise" | "anneal":
             return next(parts.draws)
         case "mean":
             mean, (decay, rest, *_) = parts.means[name]

@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.space.word import DECAYS
+from harness.tasks.optimizer.decays import Progress
+
 Value = list[Tensor] | float
 """One tensor for each parameter of the bucket, or a number that stands for tensors filled with it."""
 Numbers = float | list[float]
@@ -62,8 +65,9 @@ class Bucket:
         steps: how many gradients each parameter has seen, including this one.
         eps: ε of log, division and ADAM.
         noise_sigma: standard deviation of the noise operand.
-        generator: the device's random stream, for noise and drop.
+        generator: the device's random stream, for noise, anneal and drop.
         apply: what applies an element-wise function.
+        progress: how far the training is; None unless a rule depends on it.
     """
 
     params: list[Tensor]
@@ -75,6 +79,7 @@ class Bucket:
     noise_sigma: float
     generator: Callable[[], torch.Generator]
     apply: Callable[..., list[Tensor]] = together
+    progress: Progress | None = None
     largest: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +96,12 @@ class Bucket:
         """Return the root of the bias correction."""
         correction = self.correction(mean)
         return math.sqrt(correction) if isinstance(correction, float) else [math.sqrt(part) for part in correction]
+
+    @property
+    def known_progress(self) -> Progress:
+        """How far the training is, for a rule that depends on it."""
+        assert self.progress is not None, "an optimizer that does not know T rejects such rules"
+        return self.progress
 
     def fit(self, number: float) -> float:
         """Return a number, or infinity if it is too large for the tensors' dtype, which torch would reject."""
@@ -128,6 +139,11 @@ class Bucket:
         """Return the noise operand, drawn from the device's stream."""
         flat = self.empty(self.params[0].dtype)
         return flat.normal_(0.0, self.noise_sigma, generator=self.generator())
+
+    def anneal(self) -> Tensor:
+        """Return the anneal operand, drawn from the device's stream."""
+        flat = self.empty(self.params[0].dtype)
+        return flat.normal_(0.0, self.known_progress.deviation, generator=self.generator())
 
     def dropped(self, value: Value, threshold: int, *, owned: bool) -> list[Tensor]:
         """Return the value with 0 wherever the device's stream gives an integer below the threshold."""
@@ -181,6 +197,10 @@ def _over(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
 
 def _plus_epsilon(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
     return bucket.apply("add", args[0], bucket.eps, owned=owned[0])
+
+
+def _decay(name: str) -> Kernel:
+    return lambda bucket, _args, _owned: bucket.known_progress.factor(name)
 
 
 def _raised(bucket: Bucket, args: list[Any], owned: Sequence[bool]) -> Value:
@@ -250,6 +270,8 @@ KERNELS: dict[str, Kernel] = {
     "g": lambda bucket, _args, _owned: bucket.grads,
     "w": lambda bucket, _args, _owned: bucket.params,
     "noise": lambda bucket, _args, _owned: bucket.split(bucket.noise()),
+    "anneal": lambda bucket, _args, _owned: bucket.split(bucket.anneal()),
+    **{name: _decay(name) for name in DECAYS},
     **{mean: _mean(name) for name, mean in MEANS.items()},
     **{f"unbias_{name}": _unbias(name) for name in MEANS},
     "rms": _root_mean_square,

@@ -10,6 +10,7 @@ running means are borrowed and never overwritten, except that the means are upda
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +19,10 @@ from torch import Tensor
 
 from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
+from harness.space.word import DECAYS, RANDOM, TIMED
 from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS, MEANS, Bucket, Kernel, Value, together
 
 BORROWED = frozenset({"g", "w", *MEANS.values()})  # gradients, weights and state: results are never written there
-RANDOM = frozenset({"noise", "drop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Instruction:
         reads: places of the arguments among the values computed so far.
         owned: for each argument, whether it may be overwritten.
         scalar: whether the result and all arguments are plain numbers.
+        moving: whether it is such a number that depends on a decay, so that it changes from step to step.
         frees: places of values that are not read after this operation.
     """
 
@@ -44,6 +46,7 @@ class Instruction:
     reads: tuple[int, ...]
     owned: tuple[bool, ...]
     scalar: bool
+    moving: bool
     frees: tuple[int, ...]
 
     @property
@@ -66,13 +69,19 @@ class Program:
     Attributes:
         instructions: its operations in order of execution; the last one's value is Δ.
         random: whether it draws noise or masks; they are drawn for a whole bucket at once.
+        timed: what it needs to know the training's length for, such as ``ld``.
     """
 
     instructions: tuple[Instruction, ...]
     random: bool
+    timed: tuple[str, ...]
 
-    def run(self, bucket: Bucket) -> Value:
+    def run(self, bucket: Bucket, numbers: Iterator[float] | None = None) -> Value:
         """Update the bucket's running means, and compute Δ.
+
+        Args:
+            bucket: the tensors.
+            numbers: values of the scalar operations in order of execution; None to compute them.
 
         Returns:
             One tensor for each parameter, possibly the gradients or the state themselves; or one number.
@@ -81,7 +90,7 @@ class Program:
         for instruction in self.instructions:
             args = [values[place] for place in instruction.reads]
             if instruction.scalar:
-                values.append(instruction.number(bucket, args))
+                values.append(instruction.number(bucket, args) if numbers is None else next(numbers))
             else:
                 args = [bucket.fit(arg) if isinstance(arg, float) else arg for arg in args]
                 values.append(instruction.kernel(bucket, args, instruction.owned))
@@ -91,7 +100,7 @@ class Program:
         return bucket.fit(result) if isinstance(result, float) else list(result)
 
     def numbers(self, bucket: Bucket) -> list[float]:
-        """Return the values of the scalar operations in order of execution; they depend only on the bucket's ε."""
+        """Return the values of the scalar operations in order of execution, from the bucket's ε and progress."""
         values: dict[int, float] = {}
         for place, instruction in enumerate(self.instructions):
             if instruction.scalar:
@@ -99,13 +108,9 @@ class Program:
         return list(values.values())
 
     def draws(self, bucket: Bucket) -> list[list[Tensor]]:
-        """Return what ``run`` would draw, in order: a tensor per parameter for each noise, integers for each drop."""
-        noise_or_integers = (
-            bucket.noise() if instruction.token == "noise" else bucket.integers()
-            for instruction in self.instructions
-            if instruction.draws
-        )
-        return [bucket.split(flat) for flat in noise_or_integers]
+        """Return what ``run`` would draw, in order: a tensor per parameter, of integers for a drop."""
+        draw = {"noise": bucket.noise, "anneal": bucket.anneal, "drop": bucket.integers}
+        return [bucket.split(draw[instruction.token]()) for instruction in self.instructions if instruction.draws]
 
 
 def compile_rule(node: Node) -> Program:
@@ -118,11 +123,13 @@ def compile_rule(node: Node) -> Program:
     for part, place in order.items():
         last_read.update(dict.fromkeys(part.args, place))
     scalar: dict[Node, bool] = {}
+    moving: dict[Node, bool] = {}
     instructions = []
     for part, place in order.items():
-        scalar[part] = part.token == CONSTANT or (
+        scalar[part] = part.token in (CONSTANT, *DECAYS) or (
             bool(part.args) and part.token not in RANDOM and all(scalar[arg] for arg in part.args)
         )
+        moving[part] = scalar[part] and (part.token in DECAYS or any(moving[arg] for arg in part.args))
         dying = {arg for arg in part.args if last_read[arg] == place}
         instructions.append(
             Instruction(
@@ -135,10 +142,15 @@ def compile_rule(node: Node) -> Program:
                     for arg in part.args
                 ),
                 scalar=scalar[part],
+                moving=moving[part],
                 frees=tuple(order[arg] for arg in dying),
             )
         )
-    return Program(tuple(instructions), random=any(instruction.draws for instruction in instructions))
+    return Program(
+        tuple(instructions),
+        random=any(instruction.draws for instruction in instructions),
+        timed=tuple(dict.fromkeys(instruction.token for instruction in instructions if instruction.token in TIMED)),
+    )
 
 
 def _kernel(part: Node) -> Kernel:

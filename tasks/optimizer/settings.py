@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from typing import Any
@@ -14,13 +15,14 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Rule
-from harness.errors import SettingError, check_range, message
+from harness.errors import HarnessError, SettingError, check_range, message
 from harness.space.zoo import resolve
 from harness.tasks.optimizer.torch_optimizers import optimizers
 
 OF_GROUPS = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
 # The optimizer's own; wrappers such as ZeroRedundancyOptimizer pass them to groups.
-OF_ALL = ("rule", "seed", "compile")
+OF_ALL = ("rule", "seed", "compile", "total_steps", "rd_periods")
+OF_TRAINING = ("total_steps", "rd_periods")  # kept only where the rule depends on them
 STRUCTURE = ("params", "param_names")
 SCHEDULERS = ("_lr", "_momentum")  # suffixes of what they keep in groups
 
@@ -49,6 +51,35 @@ def seed_of(number: object) -> int:
     if not isinstance(number, Integral) or isinstance(number, bool):
         raise SettingError(message("seed", expected="a whole number", got=repr(number), hint="Give one, such as 0"))
     return int(number)
+
+
+def training_of(timed: Sequence[str], total_steps: object, rd_periods: object) -> dict[str, Any]:
+    """Return the settings that say how long the training is; none for a rule that does not depend on them.
+
+    Args:
+        timed: what the rule needs to know the length for, such as ``ld``.
+        total_steps: T; None if it is not known.
+        rd_periods: n of ``rd``.
+
+    Raises:
+        SettingError: T is not known but needed, or a setting is out of range.
+    """
+    if total_steps is None and timed:
+        hint = "Write RuleOptimizer(params, rule, total_steps=…)"
+        expected = f"the steps of the whole training, on which {' and '.join(timed)} depend{'s' * (len(timed) == 1)}"
+        raise SettingError(message("total_steps", expected=expected, got="none", hint=hint))
+    total = 0
+    if total_steps is not None:
+        whole = isinstance(total_steps, Integral) and not isinstance(total_steps, bool)
+        total = int(total_steps) if whole else 0  # type: ignore[call-overload]  # it is an integer of some library
+        if total < 1:
+            expected, hint = "a whole number of at least 1", "Count the steps of the whole training"
+            raise SettingError(message("total_steps", expected=expected, got=repr(total_steps), hint=hint))
+    periods = _numbers("rd_periods", rd_periods)
+    if not (len(periods) == 1 and math.isfinite(periods[0]) and periods[0] > 0):
+        hint = "Give n of rd, such as 1 or 10"
+        raise SettingError(message("rd_periods", expected="a number above 0", got=repr(rd_periods), hint=hint))
+    return {"total_steps": total, "rd_periods": periods[0]} if timed else {}
 
 
 def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -84,6 +115,42 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     if not isinstance(settings["maximize"], bool):
         hint = "True climbs, False descends"
         raise SettingError(message("maximize", expected="True or False", got=repr(settings["maximize"]), hint=hint))
+
+
+def check_saved(group: Mapping[str, Any], rule: Rule, ours: Mapping[str, Any]) -> None:
+    """Raise unless a group of a state to load was saved by this rule, for a training of this length.
+
+    Args:
+        group: the saved group.
+        rule: the rule that loads it.
+        ours: the settings of the optimizer that loads it.
+
+    Raises:
+        SettingError: it was saved by another rule or optimizer, or for a training of another length.
+    """
+    theirs = group.get("rule")
+    if theirs is None or not _one_rule(theirs, rule):
+        nobodys = "one without a rule, of another optimizer or an earlier version"
+        raise SettingError(
+            message(
+                "optimizer state",
+                expected=f"one saved by the rule {rule}",
+                got=nobodys if theirs is None else theirs,
+                hint="Build the optimizer with the rule that saved it",
+            )
+        )
+    for name in OF_TRAINING:
+        if name in ours and group.get(name, ours[name]) != ours[name]:
+            hint = f"Build the optimizer with {name}={group[name]}"
+            what = f"{name} of the optimizer state"
+            raise SettingError(message(what, expected=f"{ours[name]}", got=group[name], hint=hint))
+
+
+def _one_rule(theirs: Rule | str, ours: Rule) -> bool:
+    try:
+        return rule_named(theirs).key == ours.key
+    except HarnessError:
+        return False
 
 
 def check_gradient(grad: Tensor) -> None:

@@ -22,13 +22,22 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.contracts import Rule
-from harness.errors import HarnessError, SettingError, message
+from harness.errors import SettingError, message
 from harness.space.equivalence import canonical
 from harness.space.expression import state as means_of
+from harness.tasks.optimizer.decays import Progress
 from harness.tasks.optimizer.fusion import FusedStep
 from harness.tasks.optimizer.kernels import Bucket, descend
 from harness.tasks.optimizer.program import Program, compile_rule
-from harness.tasks.optimizer.settings import check_gradient, check_group, rule_named, seed_of
+from harness.tasks.optimizer.settings import (
+    OF_TRAINING,
+    check_gradient,
+    check_group,
+    check_saved,
+    rule_named,
+    seed_of,
+    training_of,
+)
 from harness.tasks.optimizer.streams import STREAM, Streams
 from harness.tasks.optimizer.tape import Tape, playable, record
 from harness.tasks.optimizer.tensors import here, plain
@@ -45,18 +54,22 @@ class RuleOptimizer(Optimizer):
     ``g``, ``m`` and ``v`` for ``adam``. Every group has its own ``lr``, ``betas``, ``eps``, ``noise_sigma``,
     ``weight_decay`` and ``maximize``. A step with ``lr=0`` updates the running means and leaves the weights unchanged.
 
-    Noise and drop draw from the optimizer's own generator for each device, never from torch's global one; it does not
-    matter which of several GPUs is used. The noise of a step is the same tensor wherever the rule uses it; equal drop
-    expressions share a mask, different ones do not (**D**). The parameters' state holds the generators' states
-    (``stream``), so a resumed run continues exactly as it would have without the interruption. Processes that update
-    different parameters draw alike unless each has its own ``seed``.
+    A rule with a decay (``ld``, ``cd``, ``rd``) or ``anneal`` depends on T, the steps of the whole training, and on t,
+    the steps that a parameter has taken before this one (protocol §6). As in bias corrections, these are the steps for
+    which it had a gradient, and its state counts them. After T steps, t stays T.
+
+    Noise, anneal and drop draw from the optimizer's own generator for each device, never from torch's global one; it
+    does not matter which of several GPUs is used. The noise of a step is the same tensor wherever the rule uses it;
+    equal drop expressions share a mask, different ones do not (**D**). The parameters' state holds the generators'
+    states (``stream``), so a resumed run continues exactly as it would have without the interruption. Processes that
+    update different parameters draw alike unless each has its own ``seed``.
 
     The operand ``rmsprop`` is ``g / (√v̂ + ε)``, where v̂ is the bias-corrected running mean of g² with decay
     ``betas[1]``, 0.999. ``torch.optim.RMSprop`` does not correct the bias, and its ``alpha`` is 0.99: its first step is
     ten times as long, and it forgets ten times as fast.
 
-    Sharded parameters (``DTensor``) are updated in place on each process. A rule with noise or drop accepts only plain
-    tensors.
+    Sharded parameters (``DTensor``) are updated in place on each process. A rule with noise, anneal or drop accepts
+    only plain tensors.
 
     Args:
         params: tensors, named tensors, or groups, as for every torch optimizer.
@@ -70,6 +83,8 @@ class RuleOptimizer(Optimizer):
             weight_decay``.
         maximize: whether to climb instead of descend: the rule gets −g for g.
         seed: root seed of the random streams.
+        total_steps: T, the steps of the whole training; only rules with a decay or anneal depend on it.
+        rd_periods: n of ``rd``, how many times it falls from 1 to 0 in T steps.
         compile: whether to fuse every step of large parameters into one pass over memory with ``torch.compile``. The
             weights agree with those of the ordinary path except for rounding, and the random streams are the same; each
             path can load the other's state. If compiling fails, a warning says why and the steps are ordinary ones.
@@ -77,7 +92,8 @@ class RuleOptimizer(Optimizer):
             the bits of the ordinary path.
 
     Raises:
-        SettingError: a setting is out of range, or a parameter is not a real floating-point tensor.
+        SettingError: a setting is out of range, ``total_steps`` is missing though the rule depends on it, or a
+            parameter is not a real floating-point tensor.
         RuleSyntaxError: ``rule`` is a text, but not a rule.
 
     Example:
@@ -103,12 +119,15 @@ class RuleOptimizer(Optimizer):
         weight_decay: float = 0.0,
         maximize: bool = False,
         seed: int = 0,
+        total_steps: int | None = None,
+        rd_periods: float = 1.0,
         compile: bool = False,
     ) -> None:
         self.rule = rule_named(rule)
         self._prepare(compiled=compile)
         settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "noise_sigma": noise_sigma}
         settings |= {"weight_decay": weight_decay, "maximize": maximize, "rule": str(self.rule), "seed": seed_of(seed)}
+        settings |= training_of(self._program.timed, total_steps, rd_periods)
         super().__init__(params, settings)
 
     def _prepare(self, *, compiled: bool) -> None:
@@ -125,8 +144,10 @@ class RuleOptimizer(Optimizer):
         """
         kept = param_group
         if isinstance(param_group, dict):  # torch rejects other types
-            check_group(param_group, {**self.defaults, "compile": self._fused is not None})
-            kept = {name: value for name, value in param_group.items() if name not in ("rule", "compile")}
+            unused = () if self._program.timed else OF_TRAINING
+            given = {name: value for name, value in param_group.items() if name not in unused}
+            check_group(given, {**self.defaults, "compile": self._fused is not None})
+            kept = {name: value for name, value in given.items() if name not in ("rule", "compile")}
         super().add_param_group(kept)
         try:
             for param in kept["params"]:
@@ -149,7 +170,7 @@ class RuleOptimizer(Optimizer):
             raise SettingError(
                 message(
                     "parameter",
-                    expected="a plain tensor, for a rule with noise or drop",
+                    expected="a plain tensor, for a rule with noise, anneal or drop",
                     got=f"a {type(param).__name__}",
                     hint="Use a rule without them, or do not shard the parameter",
                 )
@@ -194,15 +215,21 @@ class RuleOptimizer(Optimizer):
         return self._fused.take(bucket, rate=rate)
 
     def _buckets(self, group: dict[str, Any]) -> Iterator[Bucket]:
-        """Sort a group's parameters by device and dtype, in the order of first appearance, and count the step."""
-        members: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        """Sort a group's parameters by device and dtype, in the order of first appearance, and count the step.
+
+        If the rule depends on t, they are sorted by that, too.
+        """
+        timed = bool(self._program.timed)
+        members: dict[tuple[torch.device, torch.dtype, int], list[Tensor]] = {}
         for param in group["params"]:
             if param.grad is not None:
                 check_gradient(param.grad)
-                members.setdefault((param.device, param.dtype), []).append(param)
+                taken = int(self.state[param].get("step", 0)) if timed else 0
+                members.setdefault((param.device, param.dtype, taken), []).append(param)
         for params in members.values():
             # A rule that draws has a state for every parameter, to hold the generator's state.
-            states = [self.state[param] for param in params] if self._means or self._program.random else []
+            stateful = self._means or self._program.random or timed
+            states = [self.state[param] for param in params] if stateful else []
             for param, state in zip(params, states, strict=False):
                 if "step" not in state:
                     state["step"] = 0
@@ -220,6 +247,9 @@ class RuleOptimizer(Optimizer):
             means = {name: _all_here(each, params) for name, each in means.items()}
             params = _all_here(params, params)
         device, seed = params[0].device, int(group["seed"])
+        progress = None
+        if self._program.timed:
+            progress = Progress(int(states[0]["step"]) - 1, group["total_steps"], group["rd_periods"])
         return Bucket(
             params=params,
             grads=list(torch._foreach_neg(grads)) if group["maximize"] else grads,
@@ -229,6 +259,7 @@ class RuleOptimizer(Optimizer):
             eps=group["eps"],
             noise_sigma=group["noise_sigma"],
             generator=lambda: self._streams.generator(device, self.state, seed=seed),
+            progress=progress,
         )
 
     def _step_plainly(self, bucket: Bucket, rate: float | Tensor) -> None:
@@ -269,17 +300,7 @@ class RuleOptimizer(Optimizer):
     def _check_saved(self, saved: dict[str, Any]) -> None:
         """Raise unless a state to load was saved by this rule for these parameters."""
         for group in saved["param_groups"]:
-            theirs = group.get("rule")
-            nobodys = "one without a rule, of another optimizer or an earlier version"
-            if theirs is None or not _one_rule(theirs, self.rule):
-                raise SettingError(
-                    message(
-                        "optimizer state",
-                        expected=f"one saved by the rule {self.rule}",
-                        got=nobodys if theirs is None else theirs,
-                        hint="Build the optimizer with the rule that saved it",
-                    )
-                )
+            check_saved(group, self.rule, self.defaults)
         for param, state in saved["state"].items():
             for name in self._means if "step" in state else ():
                 shape = tuple(state[name].shape) if isinstance(state.get(name), Tensor) else None
@@ -316,13 +337,6 @@ class RuleOptimizer(Optimizer):
 
     def __repr__(self) -> str:
         return super().__repr__().replace(type(self).__name__, f"{type(self).__name__} {self.rule.infix}", 1)
-
-
-def _one_rule(theirs: Rule | str, ours: Rule) -> bool:
-    try:
-        return rule_named(theirs).key == ours.key
-    except HarnessError:
-        return False
 
 
 def _all_here(tensors: list[Tensor], params: list[Tensor]) -> list[Tensor]:

@@ -25,7 +25,7 @@ from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, STEPS, digest, rules
 from harness.tasks.optimizer.stacked.rules import StackedRules
-from harness.tasks.sweep import sweep_together
+from harness.tasks.sweep import steps_of, sweep_together
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -205,9 +205,10 @@ class Stack:
     ) -> None:
         rates = torch.tensor(protocol.learning_rates, dtype=DTYPES[protocol.dtype])
         start, shaped = arena.stack(rates)
-        self.stepper = StackedRules(rules, seeds, start, shaped, noise_sigma=protocol.noise_sigma)
         self._arena, self._epoch = arena, 0
         self._steps, self._batch_size = protocol.train_examples // protocol.batch_size, protocol.batch_size
+        total = steps_of(protocol)
+        self.stepper = StackedRules(rules, seeds, start, shaped, noise_sigma=protocol.noise_sigma, total_steps=total)
         self._cells = [(rule, protocol.learning_rates.index(rate)) for rule, rate in cells]
         self._taken = torch.zeros(len(rules), len(rates), dtype=torch.int64)  # steps before a loss that is not finite
         self._finite = torch.ones(len(rules), len(rates), dtype=torch.bool)

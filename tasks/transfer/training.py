@@ -49,6 +49,7 @@ class Training:
             learning_rate,
             seed=derive_seed(seed, "rule"),
             noise_sigma=protocol.noise_sigma,
+            total_steps=workload.steps * (protocol.horizon or protocol.epochs),
         )
 
     def train_epoch(self) -> bool:

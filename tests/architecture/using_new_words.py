@@ -24,6 +24,7 @@ from harness.space.counting.count import count_functions, count_keys
 from harness.space.counting.enumeration import strings
 from harness.space.counting.probe import Probe, apply_binary, apply_unary, coded, evaluate
 from harness.space.equivalence import canonical
+from harness.space.expression import decays
 from harness.space.grammar import SWITCHES, Space
 from harness.space.notation import rules as notation
 from harness.space.notation.diagram import dot, svg
@@ -75,12 +76,12 @@ def notations(_folder: Path) -> None:
 
 def editions(_folder: Path) -> None:
     """A record that names a new edition leaves the others as they were."""
-    assert list(EDITIONS) == ["icml2017", "arxiv2", "cubes"]
-    for name in ("icml2017", "arxiv2"):
+    assert list(EDITIONS) == ["icml2017", "arxiv2", "decays", "cubes"]
+    for name in ("icml2017", "arxiv2", "decays"):
         edition = EDITIONS[name]
         assert not {"cube", "softsign", "bound", "mid", "g4"} & {*edition.operands, *edition.unary, *edition.binary}
     assert EDITIONS["cubes"].unary == (*EDITIONS["arxiv2"].unary, "cube", "softsign", "bound")
-    assert EDITIONS["cubes"].strings(1) == 18**2 * 15**2 * 7
+    assert EDITIONS["cubes"].strings(1) == 22**2 * 15**2 * 7
 
 
 def probed(_folder: Path) -> None:
@@ -113,7 +114,7 @@ def trained(rule: Rule | str, **settings: Any) -> list[Tensor]:
     """Three parameters after three steps."""
     generator = torch.Generator().manual_seed(1)
     params = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in SHAPES]
-    optimizer = RuleOptimizer(params, rule, lr=0.01, **settings)
+    optimizer = RuleOptimizer(params, rule, lr=0.01, total_steps=3, **settings)
     for _ in range(3):
         for param in params:
             param.grad = torch.randn(param.shape, generator=generator, dtype=torch.float64)
@@ -166,7 +167,8 @@ def exported(folder: Path) -> None:
         assert ("cube(x) is x * x * x" in " ".join(source.split())) == ("cube(" in rule.infix), source
         generator = torch.Generator().manual_seed(1)
         params = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in SHAPES]
-        optimizer = scope["Found"](params, lr=0.01)
+        timed = {"total_steps": 3} if decays(canonical(rule)) else {}
+        optimizer = scope["Found"](params, lr=0.01, **timed)
         for _ in range(3):
             for param in params:
                 param.grad = torch.randn(param.shape, generator=generator, dtype=torch.float64)

@@ -11,6 +11,7 @@ from harness.contracts import Rule
 from harness.space import equivalence
 from harness.space.counting.probe import Probe, RunningMeans, Values, classes, evaluate, operand_values
 from harness.space.grammar import SWITCHES, Space
+from harness.space.vocabulary import EDITIONS
 
 OFF = dict.fromkeys(SWITCHES, False)
 EveryRule = Callable[[Space], Iterator[Rule]]
@@ -28,6 +29,11 @@ SMALL = [
     Space.of(blocks=2, operands=["noise", "1"], unary=["drop1", "drop5", "id"], binary=["mul", "div"]),
     Space.of(blocks=2, operands=["g", "sign(g)"], unary=["log", "exp", "id"], binary=["mul", "sub"]),
     Space.of("arxiv2", blocks=3, operands=["g", "m"], unary=["sign"], binary=["mul", "div", "pow"]),
+    Space.of(
+        "decays", blocks=2, operands=["ld", "g", "1"], unary=["sqrt", "sign", "clip3"], binary=["mul", "div", "pow"]
+    ),
+    Space.of("decays", blocks=2, operands=["ld", "rd"], unary=["exp", "log", "id"], binary=["mul", "sub"]),
+    Space.of("decays", blocks=2, operands=["cd", "anneal"], unary=["drop5", "exp", "neg"], binary=["mul", "div"]),
 ]
 
 
@@ -49,7 +55,7 @@ def sampled(space: Space, count: int, seed: int) -> list[Rule]:
     return [space.sample(rng) for _ in range(count)]
 
 
-@pytest.mark.parametrize("edition", ["icml2017", "arxiv2"])
+@pytest.mark.parametrize("edition", EDITIONS)
 def test_one_key_is_one_function_over_random_strings(edition: str, disagreements: Disagreements) -> None:
     one_block = sampled(Space.of(edition, blocks=1, **OFF), 5_000, seed=0)
     assert len({rule.key for rule in one_block}) < 4_900  # keys do coincide, so there is something to disagree about
@@ -88,10 +94,21 @@ def trajectory(rule: Rule, seed: int) -> Values:
         for _ in range(50):
             gradient = curvature @ weights + 0.1 * rng.standard_normal(6)
             means.see(gradient)
-            operands = operand_values(gradient, means, weights, np.zeros(6))
+            operands = operand_values(gradient, means, weights, np.zeros(6), timed(means.steps))
             weights = weights - 0.01 * evaluate(rule, operands)
             path.append(weights)
     return np.array(path)
+
+
+def timed(steps: int) -> dict[str, Values]:
+    """What depends on the step, here after so many of a hundred."""
+    share = (steps - 1) / 100
+    decays = {
+        "ld": 1 - share,
+        "cd": 0.5 + 0.5 * np.cos(np.pi * share),
+        "rd": 0.5 + 0.5 * np.cos(np.pi * (3 * share % 1)),
+    }
+    return {name: np.full(6, value) for name, value in {**decays, "anneal": 0.0}.items()}
 
 
 def ordinary_steps(*paths: Values) -> int:
@@ -111,12 +128,12 @@ def pairs_of_one_key(rules: Iterable[Rule], count: int) -> list[tuple[Rule, Rule
     return pairs[:count]
 
 
-@pytest.mark.parametrize(("edition", "seed"), [("icml2017", 0), ("arxiv2", 1)])
+@pytest.mark.parametrize(("edition", "seed"), [("icml2017", 0), ("arxiv2", 1), ("decays", 2)])
 def test_rules_with_one_key_take_one_path(edition: str, seed: int) -> None:
     certain = [unary for unary in Space.of(edition).unary if not unary.startswith("drop")]
-    operands = [operand for operand in Space.of(edition).operands if operand != "noise"]
+    operands = [operand for operand in Space.of(edition).operands if operand not in ("noise", "anneal")]
     one_block = Space.of(edition, blocks=1, operands=operands, unary=certain, **OFF)
-    some = ["g", "m", "adam", "sign(g)", "v", "1"]
+    some = ["g", "m", "adam", "sign(g)", "v", "1", *({"ld", "rd"} & set(operands))]
     two_blocks = Space.of(edition, blocks=2, operands=some, unary=["id", "neg", "sign", "exp"], **OFF)
     pairs = pairs_of_one_key(sampled(one_block, 6_000, seed), 200)
     pairs += pairs_of_one_key(sampled(two_blocks, 6_000, seed), 100)

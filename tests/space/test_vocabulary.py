@@ -8,7 +8,7 @@ from harness.space.vocabulary import ARXIV2, EDITIONS, ICML2017
 
 def test_the_editions_have_the_sizes_of_the_protocol() -> None:
     sizes = {name: (len(words.operands), len(words.unary), len(words.binary)) for name, words in EDITIONS.items()}
-    assert sizes == {"icml2017": (16, 11, 5), "arxiv2": (17, 12, 6)}
+    assert sizes == {"icml2017": (16, 11, 5), "arxiv2": (17, 12, 6), "decays": (21, 12, 6)}
 
 
 def test_the_later_edition_adds_one_word_of_each_kind() -> None:
@@ -16,6 +16,15 @@ def test_the_later_edition_adds_one_word_of_each_kind() -> None:
     assert set(ARXIV2.unary) - set(ICML2017.unary) == {"sqrt"}
     assert set(ARXIV2.binary) - set(ICML2017.binary) == {"pow"}
     assert set(ICML2017.operands) < set(ARXIV2.operands)
+
+
+def test_decays_are_an_edition_of_their_own_so_that_spaces_of_the_others_stay_what_they_are() -> None:
+    assert EDITIONS["decays"].operands == (*ARXIV2.operands, "ld", "cd", "rd", "anneal")
+    assert Space.of("arxiv2").size() == 5_752_995_840
+    assert Space.of("decays", operands=ARXIV2.operands).size() == Space.of("arxiv2").size()
+    assert Space.of("decays", operands=["rd", "g", "ld"]).operands == ("g", "ld", "rd")
+    with pytest.raises(SpaceError, match=r"got 'ld'\. Choose the space decays, which has it\.$"):
+        Space.of("arxiv2", operands=["g", "ld"])
 
 
 def test_an_unknown_edition_is_answered_with_the_nearest() -> None:

@@ -76,7 +76,14 @@ class Rows:
     def __init__(self, protocol: ChildProtocol, rule: Rule, arena: Arena, seed: int) -> None:
         self.protocol, self.arena = protocol, arena
         self.weights, rates = arena.stack(torch.tensor(protocol.learning_rates, dtype=DTYPES[protocol.dtype]))
-        self.optimizer = RuleOptimizer(self.weights, rule, rates, noise_sigma=protocol.noise_sigma, seed=seed)
+        self.optimizer = RuleOptimizer(
+            self.weights,
+            rule,
+            rates,
+            noise_sigma=protocol.noise_sigma,
+            seed=seed,
+            total_steps=protocol.epochs * (protocol.train_examples // protocol.batch_size),
+        )
         self.finite: list[Tensor] = []  # by epoch, how many losses were before the first that is not, (rates,)
         self.scores: list[list[float]] = []
 

@@ -6,10 +6,11 @@ import pytest
 
 from harness.space.canonical import factors, facts
 from harness.space.counting import probe, rounding
-from harness.space.word import LEVELLED, PRIMITIVES
+from harness.space.word import LEVELLED, PRIMITIVES, TIMED
 from harness.tasks.optimizer.kernels import KERNELS, LEVELLED_KERNELS
 
-STATE = {name for name in PRIMITIVES if name.partition("_")[0] in ("g", "w", "noise", "mean", "unbias", "rms")}
+GIVEN = ("g", "w", "noise", "mean", "unbias", "rms", *TIMED)
+STATE = {name for name in PRIMITIVES if name.partition("_")[0] in GIVEN}
 
 
 def test_there_is_a_kernel_for_each_primitive() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import Rule
+from harness.seeds import derive_seed
 from harness.space.vocabulary import ALL_OPERANDS, BY_NAME, EPSILON, computed
 from harness.space.word import X, Y
 
@@ -49,10 +50,20 @@ class RunningMeans:
         return {name: self.sums[name] / (1 - decay**self.steps) for name, decay in decays.items()}
 
 
-def operand_values(gradient: Values, means: RunningMeans, weights: Values, noise: Values) -> dict[str, Values]:
-    """Return every operand's value, by name, all of one shape; ``means`` must have seen ``gradient``."""
+def operand_values(
+    gradient: Values, means: RunningMeans, weights: Values, noise: Values, timed: Mapping[str, Values]
+) -> dict[str, Values]:
+    """Return every operand's value, by name, all of one shape.
+
+    Args:
+        gradient: the last gradient.
+        means: the running means, which have seen it.
+        weights: the weights.
+        noise: a draw of the noise.
+        timed: what depends on the step: ``ld``, ``cd``, ``rd``, and a draw of ``anneal``.
+    """
     corrected = means.corrected()
-    given: dict[str, Values] = {"g": gradient, "w": weights, "noise": noise}
+    given: dict[str, Values] = {"g": gradient, "w": weights, "noise": noise, **timed}
     given |= {f"mean_{name}": value for name, value in means.sums.items()}
     given |= {f"unbias_{name}": value for name, value in corrected.items()}
     given["rms"] = _with_epsilon(np.sqrt(corrected["v"]))
@@ -147,7 +158,8 @@ class Probe:
 
     def __init__(self, seed: int = 0, *, generic: bool = False) -> None:
         rng = np.random.default_rng(seed)
-        self.operands = _generic_operands(rng) if generic else _telling_operands(rng)
+        steps = np.random.default_rng(derive_seed(seed, "decays"))  # its own, so that older operands keep their values
+        self.operands = _generic_operands(rng, steps) if generic else _telling_operands(rng, steps)
         self._directions = rng.standard_normal((self.operands["g"].size, PROJECTIONS))
 
     def project(self, values: Values) -> Values:
@@ -191,13 +203,13 @@ def classes(signatures: Values) -> NDArray[np.int64]:
     return labels
 
 
-def _generic_operands(rng: np.random.Generator) -> dict[str, Values]:
+def _generic_operands(rng: np.random.Generator, steps: np.random.Generator) -> dict[str, Values]:
     history = rng.standard_normal((STEPS, 8))
     weights, noise = rng.standard_normal(8), 0.01 * rng.standard_normal(8)
-    return operand_values(history[-1], _means_of(history), weights, noise)
+    return operand_values(history[-1], _means_of(history), weights, noise, _timed(steps, noise.size))
 
 
-def _telling_operands(rng: np.random.Generator) -> dict[str, Values]:
+def _telling_operands(rng: np.random.Generator, steps: np.random.Generator) -> dict[str, Values]:
     entries = 240
     history = _magnitudes(rng, -5, 2, entries) * rng.standard_normal((STEPS, entries))
     history[-1, 96:128] *= 10 ** rng.uniform(-6, 0, 32)
@@ -212,7 +224,17 @@ def _telling_operands(rng: np.random.Generator) -> dict[str, Values]:
     means = _means_of(history)
     means.sums["m"][216:] = 0.0  # as when it cancels, or fades away faster than the others after many zeros
     history[-1, 216:228] = 0.0
-    return operand_values(history[-1], means, weights, noise)
+    timed = _timed(steps, entries)
+    for place, decay in enumerate(("ld", "cd", "rd")):  # the ends, where decays are 1 and 0
+        timed[decay][4 * place : 4 * place + 2] = 1.0
+        timed[decay][4 * place + 2 : 4 * place + 4] = 0.0
+    return operand_values(history[-1], means, weights, noise, timed)
+
+
+def _timed(rng: np.random.Generator, entries: int) -> dict[str, Values]:
+    """Return decays and a draw of anneal; each entry is at another step of another training."""
+    decays = {name: rng.random(entries) for name in ("ld", "cd", "rd")}
+    return decays | {"anneal": _magnitudes(rng, -1, 0.5, entries) * rng.standard_normal(entries)}
 
 
 def _means_of(history: Values) -> RunningMeans:

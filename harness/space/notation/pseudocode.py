@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import Rule
-from harness.space.expression import expression, live, state
+from harness.space.expression import decays, expression, live, state
 from harness.space.node import Node
 from harness.space.vocabulary import word_of
 from harness.space.word import ATOM, Form
@@ -14,6 +14,8 @@ MEANS = {
     "gamma": ("γ ← 0.999 γ + 0.001 g³", "γ̂ ← γ / (1 − 0.999ᵗ)"),
 }
 
+PROGRESS = "i ← min(T, steps taken before this one), T ← steps of the whole training"
+
 
 def pseudocode(rule: Rule) -> str:
     """Return one step of a rule in lines of text; a value that is used twice is computed once."""
@@ -21,6 +23,8 @@ def pseudocode(rule: Rule) -> str:
     lines = ["g ← gradient of the batch's loss"]
     for mean in state(node):
         lines += MEANS[mean]
+    if needed := decays(node):
+        lines.append(f"{PROGRESS}, n ← 1 unless set" if "rd" in needed else PROGRESS)
     names: dict[Node, str] = {}
 
     def name(value: Node) -> str:

@@ -16,13 +16,15 @@ import numpy as np
 from harness.space.counting.probe import FUNCTIONS
 from harness.space.node import CONSTANT, Node
 from harness.space.primitives import operations
-from harness.space.word import ATOM, LEVELLED, NEGATION, POWER, PRODUCT, SUM
+from harness.space.word import ATOM, DECAYS, LEVELLED, NEGATION, POWER, PRODUCT, SUM
 from harness.space.words import OPERANDS
 
 LONGEST = 48  # characters of a nested expression
 LARGEST_HALF = 65504.0  # the largest float16; a larger number may be too large for the tensors
 MEANS = ("m", "v", "gamma")
 TORCH_NAMES = {"abs": "abs", "sign": "sign", "exp": "exp", "ln": "log", "root": "sqrt"}
+TIMES = ("ld", "cd", "rd", "anneal")
+SCALAR_NAMES = TORCH_NAMES | {"over": "div", "plus_eps": "add", "raised": "pow"}
 NAMES = {operations(Node(word.name))[-1]: word.name for word in OPERANDS if word.name.isidentifier()}
 
 
@@ -32,7 +34,7 @@ class Draw:
 
     Attributes:
         name: the variable that holds it.
-        probability: with which an entry is dropped; None for noise.
+        probability: with which an entry is dropped; None for noise and anneal.
     """
 
     name: str
@@ -46,22 +48,28 @@ class TensorCode:
     Attributes:
         statements: lines of Python, in order.
         delta: the expression for Δ after these statements.
-        constant: whether Δ is a plain number.
+        constant: whether Δ is a plain number that never changes.
+        moving: whether Δ is a plain number that depends on a decay.
         means: the running means among ``m``, ``v``, ``gamma`` that are read from variables ``m``, ``v``, ``gamma``.
         corrected: those of the means whose bias is corrected, which needs the count of steps.
+        timed: the decays that are read from variables, and ``anneal``; they need the count of steps, too.
         draws: random tensors, in the order in which a step draws them; ``dropped*`` are masks.
         epsilon: whether it reads ``eps``.
         fitted: whether it calls ``_fit``, for a number that may be too large for the tensors.
+        computed: whether it calls ``_number``, for a number that is computed from decays.
     """
 
     statements: tuple[str, ...]
     delta: str
     constant: bool
+    moving: bool
     means: tuple[str, ...]
     corrected: tuple[str, ...]
+    timed: tuple[str, ...]
     draws: tuple[Draw, ...]
     epsilon: bool
     fitted: bool
+    computed: bool
 
 
 def tensor_code(node: Node) -> TensorCode:
@@ -75,9 +83,10 @@ class _Writer:
         self._reads = Counter(arg for part in order for arg in part.args)
         self._texts: dict[Node, tuple[str, int]] = {}  # the expression for a value, and how tightly it binds
         self._numbers: dict[Node, float] = {}  # values that are plain numbers
+        self._moving: dict[Node, str] = {}  # numbers that depend on decays, and their expressions
         self._statements: list[str] = []
         self._draws: list[Draw] = []
-        self._parts = 0
+        self._parts = self._parts_computed = 0
         self._tokens = {part.token for part in order}
         self._fitted = False
 
@@ -87,18 +96,23 @@ class _Writer:
             if number is not None:
                 self._numbers[part] = number
                 self._texts[part] = self._literal(number)
+            elif self._moves(part):
+                self._texts[part] = self._computed(part), ATOM
             else:
                 self._texts[part] = self._named(part, *self._expression(part))
         unbiased = {"m": {"unbias_m"}, "v": {"unbias_v", "rms"}, "gamma": {"unbias_gamma"}}
         return TensorCode(
             statements=tuple(self._statements),
-            delta=self._texts[self._order[-1]][0],
+            delta=self._moving.get(self._order[-1]) or self._texts[self._order[-1]][0],
             constant=self._order[-1] in self._numbers,
+            moving=self._order[-1] in self._moving,
             means=tuple(name for name in MEANS if f"mean_{name}" in self._tokens),
             corrected=tuple(name for name in MEANS if unbiased[name] & self._tokens),
+            timed=tuple(name for name in TIMES if name in self._tokens),
             draws=tuple(self._draws),
             epsilon=bool({"plus_eps", "rms"} & self._tokens),
-            fitted=self._fitted,
+            fitted=self._fitted or self._order[-1] in self._moving,
+            computed=self._parts_computed > 0,
         )
 
     def _number(self, part: Node) -> float | None:
@@ -113,15 +127,31 @@ class _Writer:
             value = function(*args, part.value) if part.token in LEVELLED else function(*args)
         return float(value[0])
 
+    def _moves(self, part: Node) -> bool:
+        """Whether a part is a plain number that depends on a decay."""
+        known = all(arg in self._numbers or arg in self._moving for arg in part.args)
+        return part.token in DECAYS or (bool(part.args) and part.token != "drop" and known)
+
+    def _computed(self, part: Node) -> str:
+        """Give such a number a name, and return it as tensors can hold it."""
+        if part.token in DECAYS:  # 1 at most
+            self._moving[part] = part.token
+            return part.token
+        args = [self._moving.get(arg) or _exact(self._numbers[arg]) for arg in part.args]
+        args += {"clamp": [f"{-part.value}", f"{part.value}"], "plus_eps": ["eps"]}.get(part.token, [])
+        self._parts_computed += 1
+        name = f"number_{self._parts_computed}"
+        self._statements.append(
+            f"{name} = _number(torch.{SCALAR_NAMES.get(part.token, part.token)}, {', '.join(args)})"
+        )
+        self._moving[part], self._fitted = name, True
+        return f"_fit({name}, w.dtype)"
+
     def _literal(self, number: float) -> tuple[str, int]:
-        if math.isnan(number):
-            return "math.nan", ATOM
-        if math.isinf(number):
-            return ("math.inf", ATOM) if number > 0 else ("-math.inf", NEGATION)
-        if abs(number) > LARGEST_HALF:
+        if math.isfinite(number) and abs(number) > LARGEST_HALF:
             self._fitted = True
             return f"_fit({number!r}, w.dtype)", ATOM
-        return repr(number), NEGATION if number < 0 else ATOM
+        return _exact(number), NEGATION if number < 0 else ATOM
 
     def _named(self, part: Node, text: str, binding: int) -> tuple[str, int]:
         """Give a value a name if it is worth one."""
@@ -140,8 +170,8 @@ class _Writer:
         match token:
             case "g" | "w":
                 return token, ATOM
-            case "noise":
-                self._draws.append(Draw("noise", None))
+            case "noise" | "anneal":
+                self._draws.append(Draw(token, None))
                 return token, ATOM
             case "mean_m" | "mean_v" | "mean_gamma":
                 return token.removeprefix("mean_"), ATOM
@@ -162,7 +192,7 @@ class _Writer:
                 return f"{self._wrapped(args[0], PRODUCT)} / {self._wrapped(args[1], NEGATION)}", PRODUCT
             case "plus_eps":
                 return f"{self._wrapped(args[0], SUM)} + eps", SUM
-            case "raised" if args[0] in self._numbers:
+            case "raised" if args[0] in self._numbers or args[0] in self._moving:
                 return f"torch.pow({self._texts[args[0]][0]}, {self._texts[args[1]][0]})", ATOM
             case "raised":
                 return f"{self._wrapped(args[0], ATOM)} ** {self._wrapped(args[1], POWER)}", POWER
@@ -175,7 +205,8 @@ class _Writer:
                 count = 1 + sum(each.probability is not None for each in self._draws)
                 draw = Draw(f"dropped_{count}", part.value)
                 self._draws.append(draw)
-                value = f"torch.full_like(g, {inner})" if arg in self._numbers else self._wrapped(arg, ATOM)
+                constant = arg in self._numbers or arg in self._moving
+                value = f"torch.full_like(g, {inner})" if constant else self._wrapped(arg, ATOM)
                 return f"{value}.masked_fill({draw.name}, 0.0)"
             case "clamp":
                 return f"torch.clamp({inner}, {-part.value}, {part.value})"
@@ -193,6 +224,13 @@ class _Writer:
     def _wrapped(self, part: Node, least: int) -> str:
         text, binding = self._texts[part]
         return text if binding >= least else f"({text})"
+
+
+def _exact(number: float) -> str:
+    """Write a number as Python does, or by its name in ``math``."""
+    if math.isnan(number):
+        return "math.nan"
+    return repr(number) if math.isfinite(number) else "math.inf" if number > 0 else "-math.inf"
 
 
 def _name(part: Node) -> str:

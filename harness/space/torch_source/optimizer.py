@@ -26,7 +26,7 @@ from harness.space.words import WORDS
 from harness.space.zoo import ZOO, named
 
 FALLBACK_NAME = "FoundRule"  # for a rule that is not a known one
-TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch", "_fit", *dir(builtins)})
+TAKEN = frozenset({"Optimizer", "hashlib", "math", "torch", "_fit", "_number", *dir(builtins)})
 WIDTH = 108  # of a line of the docstring, without its indentation
 
 MEANS = {"m": "the gradient", "v": "the squared gradient", "gamma": "the cubed gradient"}  # in the order of betas
@@ -52,15 +52,20 @@ def step(self, closure=None):
     for group in self.param_groups:
         lr = float(group["lr"])
 '''
+DECAYS = {
+    "ld": "ld = 1.0 - t / total",
+    "cd": "cd = 0.5 * (1.0 + math.cos(math.pi * t / total))",
+    "rd": 'rd = 0.5 * (1.0 + math.cos(math.pi * math.fmod(group["rd_periods"] * t, total) / total))',
+}
 PLAIN_LOOP = """
         for w in group["params"]:
             if w.grad is not None:
 """
 RANDOM_LOOP = """
-        alike = {}  # parameters of one device and type draw their random values together
+        alike = {{}}  # parameters of one device and type draw their random values together
         for w in group["params"]:
             if w.grad is not None:
-                alike.setdefault((w.device, w.dtype), []).append(w)
+                alike.setdefault((w.device, w.dtype{count}), []).append(w)
         for params in alike.values():
             for w, *draws in zip(params, *self._draw(params, group)):
 """
@@ -72,7 +77,7 @@ UPDATE = """
                 g = -w.grad if group["maximize"] else w.grad
                 delta = self._delta(w, g, group{draws})
                 if lr:
-                    w.add_(delta, alpha=-lr)
+                    {add}
 """
 CONSTANT_UPDATE = """
                 if lr:
@@ -101,6 +106,11 @@ NOISE = (
     "noise = torch.empty(total, dtype=params[0].dtype, device=device)",
     'noise.normal_(0.0, group["noise_sigma"], generator=generator)',
 )
+ANNEAL = (
+    't = min(self.state[params[0]].get("step", 0), group["total_steps"])  # steps taken before this one',
+    "anneal = torch.empty(total, dtype=params[0].dtype, device=device)",
+    "anneal.normal_(0.0, math.sqrt(1.0 / (1.0 + t) ** 0.55), generator=generator)",
+)
 MASK = (
     "{name} = torch.empty(total, dtype=torch.int32, device=device).random_(generator=generator) < {threshold}",
     "# drops an entry with probability {probability}",
@@ -116,6 +126,11 @@ FIT = '''
 def _fit(number, dtype):
     """The number as tensors of a type see it: infinite when too large, where torch would refuse it."""
     return number if abs(number) <= torch.finfo(dtype).max else math.copysign(math.inf, number)
+'''
+NUMBER = '''
+def _number(function, *numbers):
+    """A function of numbers in double precision, infinite or no number where Python would raise an error."""
+    return function(*(torch.tensor(number, dtype=torch.float64, device="cpu") for number in numbers)).item()
 '''
 
 
@@ -140,6 +155,8 @@ def optimizer_source(rule: Rule, *, name: str = "") -> str:
     lines = [f'"""{name}: an update rule as a PyTorch optimizer. It needs torch alone."""', "", *_imports(code), "", ""]
     if code.fitted:
         lines += [*FIT.strip().splitlines(), "", ""]
+    if code.computed:
+        lines += [*NUMBER.strip().splitlines(), "", ""]
     lines += [f"class {name}(Optimizer):", *_indented(_docstring(rule, code))]
     for method in methods:
         lines += ["", *_indented(method)]
@@ -167,7 +184,7 @@ def _checked(name: str) -> str:
 def _imports(code: TensorCode) -> list[str]:
     text = " ".join((*code.statements, code.delta))
     modules = ["hashlib"] if code.draws else []
-    modules += ["math"] if code.fitted or "math." in text else []
+    modules += ["math"] if code.fitted or "math." in text or {"cd", "rd", "anneal"} & {*code.timed} else []
     standard = [*(f"import {module}" for module in modules), ""] if modules else []
     return [*standard, "import torch", "from torch.optim import Optimizer"]
 
@@ -182,10 +199,14 @@ def _docstring(rule: Rule, code: TensorCode) -> list[str]:
     lines += ["", *_wrapped(_legend(code, rule)), "", "Args:"]
     arguments = {"params": "tensors or groups, as for every torch optimizer; a group may have its own settings."}
     arguments["lr"] = "the learning rate; at 0 a step leaves the weights as they are."
+    if code.timed:
+        arguments["total_steps"] = "T, the steps of the whole training."
+    if "rd" in code.timed:
+        arguments["rd_periods"] = "n, how many times rd falls from 1 to 0 in them."
     arguments["betas"] = _betas(code)
     if code.epsilon:
         arguments["eps"] = "added where a divisor or the argument of a logarithm could be 0."
-    if any(draw.probability is None for draw in code.draws):
+    if any(draw.name == "noise" for draw in code.draws):
         arguments["noise_sigma"] = "standard deviation of the noise."
     if code.draws:
         arguments["seed"] = "root of the random stream, which torch's global generator has no part in."
@@ -213,30 +234,39 @@ def _legend(code: TensorCode, rule: Rule) -> str:
 
 
 def _constructor(code: TensorCode) -> list[str]:
-    settings = {"betas": f"({BETAS})"}
+    settings = {"rd_periods": "1.0"} if "rd" in code.timed else {}
+    settings["betas"] = f"({BETAS})"
     if code.epsilon:
         settings["eps"] = "1e-8"
-    if any(draw.probability is None for draw in code.draws):
+    if any(draw.name == "noise" for draw in code.draws):
         settings["noise_sigma"] = "0.01"
     checks = {name: (f"{name} >= 0.0", "at least 0") for name in ("lr", *settings, "weight_decay") if name != "betas"}
     checks["betas"] = ("len(betas) == 3 and all(0.0 <= beta < 1.0 for beta in betas)", "three numbers in [0, 1)")
+    if "rd" in code.timed:
+        checks["rd_periods"] = ("rd_periods > 0.0", "a number above 0")
+    if code.timed:
+        checks["total_steps"] = ("total_steps >= 1", "at least 1")
     if code.draws:
         settings["seed"] = "0"
     settings |= {name: default for name, (default, _) in SETTINGS.items()}
+    kept = ["total_steps", *settings] if code.timed else [*settings]
     lines = ["def __init__(", "    self,", "    params,", "    lr=1e-3,", "    *,"]
+    lines += ["    total_steps,"] if code.timed else []
     lines += [*(f"    {name}={default}," for name, default in settings.items()), "):"]
     for name, (check, expected) in checks.items():
         test = f"({check})" if " and " in check else check
         lines += [f"    if not {test}:", f'        raise ValueError(f"{name}: expected {expected}, got {{{name}}}")']
-    lines += ["    defaults = {", *(f'        "{name}": {name},' for name in ("lr", *settings)), "    }"]
+    lines += ["    defaults = {", *(f'        "{name}": {name},' for name in ("lr", *kept)), "    }"]
     return [*lines, "    super().__init__(params, defaults)"]
 
 
 def _step(code: TensorCode) -> list[str]:
-    loop = RANDOM_LOOP if code.draws else PLAIN_LOOP
+    count = ', self.state[w].get("step", 0)' if code.timed else ""
+    loop = RANDOM_LOOP.format(count=count) if code.draws else PLAIN_LOOP
     update = CONSTANT_UPDATE.format(delta=code.delta)
     if not code.constant:
-        update = UPDATE.format(draws=", *draws" if code.draws else "")
+        add = "w.add_(_fit(-lr * delta, w.dtype))" if code.moving else "w.add_(delta, alpha=-lr)"
+        update = UPDATE.format(draws=", *draws" if code.draws else "", add=add)
     return [line for part in (STEP, loop, DECAY, update, RETURN) for line in part.strip("\n").splitlines()]
 
 
@@ -249,11 +279,16 @@ def _delta(code: TensorCode) -> list[str]:
         '        raise RuntimeError("gradients: expected dense real tensors, got others")',
     ]
     body: list[str] = []
-    if code.means:
-        body += ["state = self.state[w]", f'if "{code.means[0]}" not in state:']
-        body += ['    state["step"] = 0'] if code.corrected else []
+    counted = bool(code.corrected or code.timed)
+    if code.means or counted:
+        body += ["state = self.state[w]", f'if "{(*code.means, "step")[0]}" not in state:']
+        body += ['    state["step"] = 0'] if counted else []
         body += [f'    state["{mean}"] = torch.zeros_like(w)' for mean in code.means]
-        body += ['state["step"] += 1', 'step = state["step"]'] if code.corrected else []
+        body += ['state["step"] += 1'] if counted else []
+        body += ['step = state["step"]'] if code.corrected else []
+    if set(DECAYS) & set(code.timed):
+        body += ['total = group["total_steps"]', 't = min(state["step"] - 1, total)  # steps taken before this one']
+        body += [DECAYS[name] for name in code.timed if name in DECAYS]
     body += [f'beta_{mean} = group["betas"][{place}]' for place, mean in enumerate(MEANS) if mean in code.means]
     body += ['eps = group["eps"]'] if code.epsilon else []
     body += [f'{mean} = state["{mean}"].mul_(beta_{mean}){UPDATES[mean]}' for mean in code.means]
@@ -264,7 +299,7 @@ def _draw(draws: Sequence[Draw]) -> list[str]:
     lines: list[str] = []
     for draw in draws:
         if draw.probability is None:
-            lines += NOISE
+            lines += NOISE if draw.name == "noise" else ANNEAL
             continue
         threshold = round(draw.probability * 2**31)
         lines += [MASK[1].format(probability=draw.probability), MASK[0].format(name=draw.name, threshold=threshold)]

@@ -14,7 +14,9 @@ from harness.tasks.arithmetic import RATE, SEED, STEPS, rules
 from harness.tasks.child.examples import Examples, Part
 from harness.tasks.child.stacked import tokens, update
 from harness.tasks.child.stacked.network import Patches, Room, Shape, StackedNetworks
+from harness.tasks.optimizer.decays import Progress
 from harness.tasks.optimizer.kernels import Bucket
+from harness.tasks.sweep import steps_of
 
 BETAS, EPSILON = (0.9, 0.999, 0.999), 1e-8  # the defaults of ``RuleOptimizer``
 MOST_DRAW_SEED = 2**62
@@ -77,7 +79,8 @@ class ChildStack:
         report: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._ground, self._protocol, self._seed, self._report = ground, protocol, seed, report
-        self._stepper = Stepper(cells, ground=ground, seed=seed, noise_sigma=protocol.noise_sigma)
+        total = steps_of(protocol)
+        self._stepper = Stepper(cells, ground=ground, seed=seed, noise_sigma=protocol.noise_sigma, total_steps=total)
         self._epoch = 0
         self._batches: Sequence[Tensor] = ()
         self._place = 0
@@ -135,9 +138,12 @@ class Stepper:
         ground: what all stacks share.
         seed: the child's seed.
         noise_sigma: standard deviation of the noise operand.
+        total_steps: T, the steps of the whole training.
     """
 
-    def __init__(self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float) -> None:
+    def __init__(
+        self, cells: Sequence[tuple[Rule, float]], *, ground: Ground, seed: int, noise_sigma: float, total_steps: int
+    ) -> None:
         self.ground, self._sigma = ground, noise_sigma
         shape, device = ground.shape, ground.device
         self._chunks = -(-shape.places["end"] // update.BLOCK)
@@ -151,7 +157,7 @@ class Stepper:
         )
         self._draws = derive_seed(seed, "rule")
         self._rates = torch.tensor([rate for _, rate in cells], dtype=torch.float64).to(device, torch.float32)
-        self._table = table_of([rule for rule, _ in cells], device=device)
+        self._table = table_of([rule for rule, _ in cells], device=device, total_steps=total_steps)
         self._means = torch.zeros(len(cells), 3, shape.stride, device=device)
         self._steps = 0
 
@@ -159,6 +165,7 @@ class Stepper:
         """Take one step of every live cell."""
         networks, table, shape = self.networks, self._table, self.ground.shape
         networks.gradients(self.ground.pool, batch)
+        table.at(self._steps)
         self._steps += 1
         update.update[(networks.cells, self._chunks)](
             networks.weights, networks.slopes, self._means, table.rows, table.numbers, table.lengths, self._rates,
@@ -178,20 +185,20 @@ class Stepper:
 def trainable(rule: Rule) -> Exception | None:
     """Return the error that prevents training a rule in a stack; None if there is none."""
     try:
-        table_of([rule], device=torch.device("cpu"))
+        table_of([rule], device=torch.device("cpu"), total_steps=1)
     except Exception as cause:  # a bad rule must not end a search, whatever it breaks
         return cause
     return None
 
 
-def table_of(rules: Sequence[Rule], *, device: torch.device) -> tokens.Table:
-    """Return the programs of some rules.
+def table_of(rules: Sequence[Rule], *, device: torch.device, total_steps: int) -> tokens.Table:
+    """Return the programs of some rules, for a training of so many steps.
 
     Raises:
         ValueError: a rule needs more registers than there are.
     """
     one = torch.zeros(1)
-    bucket = Bucket([one], [one], {}, {}, [], EPSILON, 0.0, torch.Generator)
+    bucket = Bucket([one], [one], {}, {}, [], EPSILON, 0.0, torch.Generator, progress=Progress(0, total_steps))
     return tokens.Table.of(rules, bucket=bucket, device=device)
 
 
@@ -199,7 +206,7 @@ def sample(examples: Examples, *, batch_size: int) -> Iterator[Tensor | float]:
     """Return what a fixed stack computes, as ``harness.tasks.child.sample`` does for the other paths."""
     ground = Ground(examples, batch_size=batch_size)
     every = rules()
-    stepper = Stepper([(rule, RATE) for rule in every], ground=ground, seed=SEED, noise_sigma=0.01)
+    stepper = Stepper([(rule, RATE) for rule in every], ground=ground, seed=SEED, noise_sigma=0.01, total_steps=STEPS)
     for batch in torch.arange(len(examples.pool), device=ground.device).split(batch_size)[:STEPS]:
         stepper.step(batch)
         yield stepper.networks.losses

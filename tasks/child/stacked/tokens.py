@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,13 +26,19 @@ class Table:
 
     Attributes:
         rows: (cells, longest, WIDTH), int32.
-        numbers: (cells, longest, 2), float32: numeric arguments, a clip's limit, a drop's threshold.
+        numbers: (cells, longest, 2), float32: numeric arguments, a clip's limit, a drop's threshold, anneal's spread.
         lengths: (cells,), int32.
+        later: (rules, steps, longest, 2), the numbers at each step of the rules that depend on t.
+        moving: (moving,), int64, the cells of such rules.
+        owners: (moving,), int64, the places of their rules in ``later``.
     """
 
     rows: Tensor
     numbers: Tensor
     lengths: Tensor
+    later: Tensor
+    moving: Tensor
+    owners: Tensor
 
     @classmethod
     def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
@@ -40,13 +46,14 @@ class Table:
 
         Args:
             rules: one rule per cell.
-            bucket: gives ε, on which the numbers in a rule can depend.
+            bucket: gives ε, on which the numbers in a rule can depend, and the length of the training.
             device: where the table is stored.
 
         Raises:
             ValueError: a rule needs more registers than there are.
         """
-        lowered = {rule: _lowered(compile_rule(canonical(rule)), bucket) for rule in dict.fromkeys(rules)}
+        programs = {rule: compile_rule(canonical(rule)) for rule in dict.fromkeys(rules)}
+        lowered = {rule: _lowered(program, bucket) for rule, program in programs.items()}
         longest = max(len(rows) for rows, _ in lowered.values())
         rows = torch.zeros(len(rules), longest, WIDTH, dtype=torch.int32)
         numbers = torch.zeros(len(rules), longest, 2, dtype=torch.float32)
@@ -55,11 +62,39 @@ class Table:
             rows[cell, : len(own)] = torch.tensor(own, dtype=torch.int32)
             numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
         lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
-        return cls(rows.to(device), numbers.to(device), lengths.to(device))
+        timed = [rule for rule, program in programs.items() if program.timed]
+        later = torch.stack([_at_each_step(programs[rule], bucket, longest) for rule in timed] or [numbers[:0]])
+        moving = [cell for cell, rule in enumerate(rules) if programs[rule].timed]
+        owners = [timed.index(rules[cell]) for cell in moving]
+        indexes = (torch.tensor(each, dtype=torch.int64) for each in (moving, owners))
+        return cls(*(each.to(device) for each in (rows, numbers, lengths, later, *indexes)))
 
     def only(self, places: Tensor) -> Table:
         """Return the programs of these cells."""
-        return Table(self.rows[places].contiguous(), self.numbers[places].contiguous(), self.lengths[places])
+        kept = places[:, None] == self.moving
+        return Table(
+            self.rows[places].contiguous(),
+            self.numbers[places].contiguous(),
+            self.lengths[places],
+            self.later,
+            kept.any(1).nonzero().flatten(),
+            self.owners[kept.nonzero()[:, 1]],
+        )
+
+    def at(self, step: int) -> None:
+        """Set the numbers to those of a step; steps count from 0."""
+        if len(self.moving):
+            self.numbers[self.moving] = self.later[self.owners, min(step, self.later.shape[1] - 1)]
+
+
+def _at_each_step(program: Program, bucket: Bucket, longest: int) -> Tensor:
+    """Return a program's numbers at each step of the training and after it, (steps, longest, 2)."""
+    progress = bucket.known_progress
+    numbers = torch.zeros(progress.total + 1, longest, 2, dtype=torch.float32)
+    for step in range(progress.total + 1):
+        _, values = _lowered(program, replace(bucket, progress=replace(progress, step=step)))
+        numbers[step, : len(values)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
+    return numbers
 
 
 def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[list[float]]]:
@@ -91,6 +126,8 @@ def _lowered(program: Program, bucket: Bucket) -> tuple[list[list[int]], list[li
                 rows[-1][3], draws = draws, draws + 1
             if instruction.token == "clamp":
                 numbers[-1][1] = instruction.level
+            if instruction.token == "anneal":
+                numbers[-1][1] = bucket.known_progress.deviation
             if instruction.token == "drop":
                 numbers[-1][1] = drop_threshold(instruction.level)
     last = len(program.instructions) - 1

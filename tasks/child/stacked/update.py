@@ -1,7 +1,8 @@
 """The update of all cells of a stack in one kernel, driven by a table of tokens: each cell has a rule of its own.
 
 ``tokens`` makes the table. Values are selected, never multiplied by masks, so that a NaN stays in its place. The
-formulas and their order are those of ``optimizer.kernels``: one for each of ``harness.space.word.PRIMITIVES``.
+formulas and their order are those of ``optimizer.kernels``: one for each of ``harness.space.word.PRIMITIVES``, except
+for those that are one number for all weights.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import triton.language as tl
 OPERATIONS = (
     *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
     *("root", "copy"),
-    *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms"),
+    *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms", "anneal"),
 )
 CODES = {name: code for code, name in enumerate(OPERATIONS)}
 NOISE, CLAMP, DROP, NEG, ABS, EXP, SIGN, ADD, MUL, SUB, OVER, PLUS_EPS, RAISED, LN = (
     tl.constexpr(CODES[name]) for name in OPERATIONS[:14]
 )
-ROOT, COPY, MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS = (
+ROOT, COPY, MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS, ANNEAL = (
     tl.constexpr(CODES[name]) for name in OPERATIONS[14:]
 )
 GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
@@ -124,6 +125,8 @@ def update(
             result = tl.where(drawn.to(tl.float32) < two, 0.0, x)
         elif operation == NOISE:
             result = tl.randn(seed, tl.load(row + 3) * N + i) * sigma
+        elif operation == ANNEAL:
+            result = tl.randn(seed, tl.load(row + 3) * N + i) * two
         elif operation == MEAN_M:
             result = tl.load(mean, mask=real, other=0.0) * fade_m + rest_m * x
             result = _flushed(result)

@@ -1,13 +1,14 @@
 """A rule's step recorded as calls of torch, each of which says where its arguments come from.
 
-The kernels of ``optimizer.kernels`` run once, on stand-ins. Values that change between steps, bias corrections and
-random draws, stay names, so one list of calls works for all steps of a rule::
+The kernels of ``optimizer.kernels`` run once, on stand-ins. Values that change between steps stay names: bias
+corrections, random draws, and numbers that depend on a decay. So one list of calls works for all steps of a rule::
 
     step = written_down(Rule.parse("adam"), dtype=torch.float32)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,10 +18,13 @@ from torch import Tensor
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
 from harness.space.expression import state
+from harness.space.node import Node
+from harness.space.primitives import operations
+from harness.tasks.optimizer.decays import Progress
 from harness.tasks.optimizer.kernels import Bucket, Value
-from harness.tasks.optimizer.program import compile_rule
+from harness.tasks.optimizer.program import Program, compile_rule
 
-NOISE, INTEGERS, DROP = "noise", "integers", "drop"
+NOISE, ANNEAL, INTEGERS, DROP = "noise", "anneal", "integers", "drop"
 BETAS, EPSILON = (0.9, 0.999, 0.999), 1e-8  # the defaults of ``RuleOptimizer``
 
 
@@ -30,7 +34,7 @@ class Draw:
 
     Attributes:
         turn: how many draws of the step come before it.
-        threshold: for a drop, the least integer that keeps an entry; None for noise.
+        threshold: for a drop, the least integer that keeps an entry; None for noise and anneal.
     """
 
     turn: int
@@ -51,16 +55,21 @@ class Place:
 
 
 class Due(float):
-    """A bias correction, which differs in every step; ``name`` says which one it is.
+    """A number that differs in every step; ``name`` says which one it is.
 
     It is a float because kernels expect one, but it has no value.
     """
 
-    name: str
+    name: str | Node
 
     @classmethod
-    def of(cls, name: str) -> Due:
-        """Return the correction of that name: that of a running mean, or with ``root`` before it, its root."""
+    def of(cls, name: str | Node) -> Due:
+        """Return the number of that name.
+
+        Args:
+            name: a running mean for its bias correction, with ``root`` before it for the correction's root; or what is
+                computed from decays.
+        """
         made = cls("nan")
         made.name = name
         return made
@@ -90,14 +99,28 @@ class Step:
     Attributes:
         means: the running means that it keeps.
         calls: the calls in order; each place is written once, and a running mean's only in place.
-        draws: the draws in order: ``NOISE``, or ``INTEGERS`` for a drop.
+        draws: the draws in order: ``NOISE``, ``ANNEAL``, or ``INTEGERS`` for a drop.
         delta: the place of Δ, or Δ itself if it is a number.
+        program: the rule's program.
+        numbers: the values of its scalar operations in order, those that depend on a decay as ``Due``.
     """
 
     means: tuple[str, ...]
+    program: Program
     calls: list[Call] = field(default_factory=list)
     draws: list[str] = field(default_factory=list)
     delta: Place | float = 0.0
+    numbers: list[float] = field(default_factory=list)
+
+    def due(self, bucket: Bucket) -> Iterator[tuple[str | Node, float]]:
+        """Yield what the numbers that depend on a decay are now, as tensors can hold them.
+
+        Args:
+            bucket: of this dtype, with ε and the progress.
+        """
+        for number, value in zip(self.numbers, self.program.numbers(bucket), strict=True):
+            if isinstance(number, Due):
+                yield number.name, bucket.fit(value)
 
 
 @lru_cache(maxsize=1024)
@@ -109,7 +132,8 @@ def written_down(rule: Rule, *, dtype: torch.dtype) -> Step:
         dtype: dtype of the weights.
     """
     node = canonical(rule)
-    step = Step(state(node))
+    program = compile_rule(node)
+    step = Step(state(node), program)
     writer = _Writer(step, dtype)
     bucket = _StandIns(
         params=writer.stand_in("w"),
@@ -122,8 +146,13 @@ def written_down(rule: Rule, *, dtype: torch.dtype) -> Step:
         generator=torch.Generator,
         apply=writer.write_down,
         writer=writer,
+        progress=Progress(0, 1),
     )
-    step.delta = writer.read(compile_rule(node).run(bucket))
+    scalars = [part for part, does in zip(operations(node), program.instructions, strict=True) if does.scalar]
+    moving = [does.moving for does in program.instructions if does.scalar]
+    known = program.numbers(bucket)
+    step.numbers = [Due.of(part) if due else now for part, due, now in zip(scalars, moving, known, strict=True)]
+    step.delta = writer.read(program.run(bucket, iter(step.numbers)))
     return step
 
 
@@ -179,6 +208,9 @@ class _StandIns(Bucket):
 
     def noise(self) -> Tensor:
         return self.writer.drawn(NOISE)[0]
+
+    def anneal(self) -> Tensor:
+        return self.writer.drawn(ANNEAL)[0]
 
     def split(self, flat: Tensor) -> list[Tensor]:
         return [flat]

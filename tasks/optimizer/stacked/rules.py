@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -23,8 +24,21 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.seeds import derive_seed
-from harness.tasks.optimizer.kernels import FOREACH, MEANS, WORDS, kept_words
-from harness.tasks.optimizer.stacked.calls import BETAS, DROP, NOISE, Due, Place, written_down
+from harness.space.node import Node
+from harness.tasks.optimizer.decays import Progress
+from harness.tasks.optimizer.kernels import FOREACH, MEANS, WORDS, Bucket, kept_words
+from harness.tasks.optimizer.settings import training_of
+from harness.tasks.optimizer.stacked.calls import (
+    ANNEAL,
+    BETAS,
+    DROP,
+    EPSILON,
+    INTEGERS,
+    NOISE,
+    Due,
+    Place,
+    written_down,
+)
 from harness.tasks.optimizer.stacked.rounding import uniform
 from harness.tasks.optimizer.stacked.schedule import BROADCAST, Argument, Group, Stream, Table, scheduled
 
@@ -63,6 +77,10 @@ class StackedRules:
         weights: the starting weights of every rule, one contiguous tensor per parameter.
         rates: the λs, which broadcast against every parameter.
         noise_sigma: standard deviation of ``noise``.
+        total_steps: T, the steps of the whole training; None if no rule depends on it.
+
+    Raises:
+        SettingError: a rule depends on T, and it is None.
 
     Attributes:
         weights: weights of all rules, (rules, ...) per parameter.
@@ -77,6 +95,7 @@ class StackedRules:
         rates: Tensor,
         *,
         noise_sigma: float,
+        total_steps: int | None = None,
     ) -> None:
         self._rates, self._noise_sigma, self._taken = rates, noise_sigma, 0
         self._dtype, self._whole = weights[0].dtype, Form([weight.shape for weight in weights])
@@ -86,7 +105,13 @@ class StackedRules:
             stream: torch.Generator().manual_seed(derive_seed(stream[0], "rule", "cpu"))
             for stream in dict.fromkeys(self._streams)
         }
-        self._due = {name: torch.zeros((), dtype=self._dtype) for mean in MEANS for name in (mean, f"root {mean}")}
+        corrections = [name for mean in MEANS for name in (mean, f"root {mean}")]
+        moving = [number.name for step in self._steps for number in step.numbers if isinstance(number, Due)]
+        self._due = {name: torch.zeros((), dtype=self._dtype) for name in (*corrections, *moving)}
+        self._now: dict[str | Node, float] = {}  # those that depend on a decay, as numbers
+        for step in self._steps:
+            training_of(step.program.timed, total_steps, rd_periods=1.0)
+        self._progress = Progress(0, total_steps or 1)
         self._index: Tensor | None = None  # for narrowed rules, which entries they have, (rules, entries)
         self._lay_out(self._whole, [0] * len(rules))
         for own, start in zip(self.weights, weights, strict=True):
@@ -131,6 +156,7 @@ class StackedRules:
             for rule, step in enumerate(self._steps)
         ]
         self._form, self._table, count = form, table, len(self._steps)
+        self._timed = {id(step): step for step in self._steps if step.program.timed}
         self._memory = self._room(table.rows, form)
         self.weights, self.gradients = form.shaped(self._memory[:count]), form.shaped(self._memory[count : 2 * count])
         self._runs = [*self._draws(table), *map(self._run, groups), *self._descents(deltas)]
@@ -148,8 +174,21 @@ class StackedRules:
             due = 1.0 - beta**self._taken
             self._due[mean].fill_(due)
             self._due[f"root {mean}"].fill_(math.sqrt(due))
+        if self._timed:
+            self._find_due()
         for run in self._runs:
             run()
+
+    def _find_due(self) -> None:
+        """Compute everything that depends on how far the training is."""
+        self._progress = replace(self._progress, step=self._taken - 1)
+        one, nothing = torch.empty(0, dtype=self._dtype), dict[str, Any]()
+        progress, sigma = self._progress, self._noise_sigma
+        bucket = Bucket([one], [one], nothing, nothing, [], EPSILON, sigma, torch.Generator, progress=progress)
+        for step in self._timed.values():
+            for name, number in step.due(bucket):
+                self._now[name] = number
+                self._due[name].fill_(number)
 
     def _run(self, group: Group) -> Run:
         """Return what computes a group."""
@@ -162,19 +201,24 @@ class StackedRules:
             arguments, out = [each.view(word) for each in arguments if isinstance(each, Tensor)], out.view(word)
         elif not uniform(group.name, self._dtype, scaled=bool(scales)):
             function, arguments = self._one_by_one(group, arguments), []
+        due = any(isinstance(each, Due) for each in arguments)
 
         def run() -> None:
             for index, target in copies:
                 torch.index_select(self._memory, 0, index, out=target)
-            function(*arguments, out=out, **scales)
+            function(*(map(self._as_due, arguments) if due else arguments), out=out, **scales)
 
         return run
+
+    def _as_due(self, argument: Any) -> Any:
+        """Return an argument, or the number that it is in this step."""
+        return self._now[argument.name] if isinstance(argument, Due) else argument
 
     def _argument(self, group: Group, argument: Argument, copies: list[tuple[Tensor, Tensor]]) -> Tensor | float:
         """Return an argument for all rows of a group."""
         first = argument[0]
-        if isinstance(first, Due):
-            return self._due[first.name]
+        if isinstance(first, Due):  # torch raises to a number otherwise than to a tensor that holds it
+            return first if group.name == "pow" else self._due[first.name]
         if isinstance(first, float):
             free = group.name in BROADCAST and not group.scales
             return torch.tensor(argument, dtype=self._dtype)[:, None] if free else first
@@ -196,10 +240,10 @@ class StackedRules:
 
         def compute(**scales: float) -> None:
             if isinstance(parts[0], float):
-                torch._foreach_copy_(each_result, torch._foreach_pow(*parts))
+                torch._foreach_copy_(each_result, torch._foreach_pow(*map(self._as_due, parts)))
             else:
                 results.copy_(wide[0])
-                inplace(each_result, *parts[1:], **scales)
+                inplace(each_result, *map(self._as_due, parts[1:]), **scales)
 
         def in_full(*, out: Tensor, **scales: float) -> None:
             compute(**scales)
@@ -233,7 +277,10 @@ class StackedRules:
             else:
                 shifted += own
                 exact = torch.tensor(0.0 if one is None else one * delta, dtype=torch.float64)
-                numbers += [rate * delta if one is None else exact.to(self._dtype)] * len(own)
+                number = rate * delta if one is None else exact.to(self._dtype)
+                numbers += [number] * len(own)
+                if isinstance(delta, Due):
+                    yield partial(self._scale, number, delta, rate if one is None else one)
         if moved and one is None:
             yield lambda: torch._foreach_addcmul_(moved, by, rates, value=-1.0)
         elif moved:
@@ -241,16 +288,23 @@ class StackedRules:
         if shifted:
             yield lambda: torch._foreach_sub_(shifted, numbers)
 
+    def _scale(self, out: Tensor, delta: Due, rate: Tensor | float) -> None:
+        """Write λΔ of a rule whose Δ is a number that depends on a decay."""
+        product = rate * self._now[delta.name]
+        out.copy_(torch.tensor(product, dtype=torch.float64) if isinstance(product, float) else product)
+
     def _draws(self, table: Table) -> Iterator[Run]:
         """Yield what draws the rules' random values: once for all that draw alike from equal streams."""
         turns = [(stream, turn) for stream in dict.fromkeys(self._streams) for turn in range(len(stream[1]))]
         places = {turn: place for place, turn in enumerate(turns)}
         integers, numbers = (self._room(len(turns), self._whole, dtype) for dtype in (torch.int32, self._dtype))
         for (stream, turn), place in places.items():
-            generator, rooms = self._generators[stream], (numbers if stream[1][turn] == NOISE else integers)
-            row = rooms[place, : self._whole.entries]
-            if stream[1][turn] == NOISE:
+            kind, generator = stream[1][turn], self._generators[stream]
+            row = (integers if kind == INTEGERS else numbers)[place, : self._whole.entries]
+            if kind == NOISE:
                 yield partial(row.normal_, 0.0, self._noise_sigma, generator=generator)
+            elif kind == ANNEAL:
+                yield partial(self._anneal, row, generator)
             else:
                 yield partial(row.random_, generator=generator)
         for noise in (True, False):
@@ -261,6 +315,9 @@ class StackedRules:
             ]
             if drawn:
                 yield self._delivery(numbers if noise else integers, drawn)
+
+    def _anneal(self, row: Tensor, generator: torch.Generator) -> None:
+        row.normal_(0.0, self._progress.deviation, generator=generator)
 
     def _delivery(self, rooms: Tensor, drawn: Sequence[tuple[int, int, int, int]]) -> Run:
         """Return what copies draws to where they are read, with integers as masks of drops."""

@@ -23,7 +23,9 @@ def rules(edition: str, blocks: int, count: int) -> list[Rule]:
     return [space.sample(rng) for _ in range(count)]
 
 
-@pytest.mark.parametrize(("edition", "blocks"), [("icml2017", 1), ("arxiv2", 2), ("arxiv2", 4)])
+@pytest.mark.parametrize(
+    ("edition", "blocks"), [("icml2017", 1), ("arxiv2", 2), ("arxiv2", 4), ("decays", 1), ("decays", 2)]
+)
 def test_a_canonical_form_has_the_value_of_its_rule(
     edition: str, blocks: int, value_of: NodeValue, value_and_size: ValueAndSize, agree: Agree
 ) -> None:
@@ -35,7 +37,7 @@ def test_a_canonical_form_has_the_value_of_its_rule(
         assert agree(literal, value, size), (rule.infix, rule.key)
 
 
-@pytest.mark.parametrize("edition", ["icml2017", "arxiv2"])
+@pytest.mark.parametrize("edition", ["icml2017", "arxiv2", "decays"])
 def test_facts_hold_of_the_values(edition: str, value_of: NodeValue) -> None:
     probe = Probe(seed=2)
     said = dict.fromkeys(("bounded", "nonnegative", "positive", "ternary", "zeros"), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import py_compile
 import re
@@ -28,9 +29,29 @@ GROUPS = [
     {"members": [1, 2], "lr": 1e-3, "betas": (0.5, 0.9, 0.8), "eps": 1e-3, "noise_sigma": 0.2}
     | {"weight_decay": 0.3, "maximize": True},
 ]
+WORDS = ("ld", "cd", "rd", "anneal")
+SETTINGS = {"seed": 7, "total_steps": 3, "rd_periods": 2.0}
 NAMES = ("lr", "betas", "eps", "noise_sigma", "weight_decay", "maximize")
 OVERFLOWING = ["g * exp(exp(exp(2)))", "m / exp(exp(exp(exp(2))))", "g + drop(exp(exp(exp(2))), 0.3)", "1 / (g2 - g2)"]
 SPECIAL = ["1", "noise", "2 ^ m", "(1 - 2 ^ g) ^ g", "log(g) ^ (1 / g)", "drop(1, 0.5) * g", "drop(noise, 0.5) + noise"]
+SPECIAL += [
+    "ld",
+    "exp(cd) * 2",
+    "ld ^ g",
+    "g ^ rd",
+    "g ^ ld - noise",
+    "drop(ld, 0.5) + drop(g, 0.5)",
+    "anneal",
+    "1 / ld",
+]
+SPECIAL += [
+    "g / ld",
+    "ld - g",
+    "exp(ld) * g + anneal / rd",
+    "drop(m, 0.3) * log(cd) - anneal",
+    "clip(2 - ld, 1e-3) * v",
+]
+SPECIAL += ["exp(exp(2 * exp(ld))) * g", "exp(exp(exp(rd))) / exp(exp(exp(cd))) * g", "m * sqrt(ld) - 2 ^ cd / g"]
 SPECIAL += ["drop(g, 0.1) * drop(m, 0.1) - noise", "gamma * g3 - g2 * -m", "sqrt(g) - sqrt(v)"]
 
 FOLLOWER = """
@@ -54,7 +75,7 @@ def built(kind, params, groups):
     def settings(group):
         return {name: value for name, value in group.items() if name in wanted}
     own = [{"params": [params[place] for place in group["members"]], **settings(group)} for group in groups]
-    return kind(own, seed=7) if "seed" in wanted else kind(own)
+    return kind(own, **{name: value for name, value in plan["settings"].items() if name in wanted})
 
 for number, name in enumerate(plan["names"]):
     place = importlib.util.spec_from_file_location(f"rule_{number}", folder / f"rule_{number}.py")
@@ -87,6 +108,13 @@ def random_rules(count: int) -> list[Rule]:
     return [spaces[number % len(spaces)].sample(rng) for number in range(count)]
 
 
+def random_rules_with_decays(count: int) -> list[Rule]:
+    rng = np.random.default_rng(6)
+    spaces = [Space.of("decays", blocks=blocks, operands=[*WORDS, "g", "v", "1"]) for blocks in (1, 2, 3, 4)]
+    drawn = (spaces[number % len(spaces)].sample(rng) for number in itertools.count())
+    return list(itertools.islice((rule for rule in drawn if set(WORDS) & set(rule.tokens)), count))
+
+
 def gradient(step: int, place: int, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor | None:
     """Of all magnitudes, with exact zeros; now and then a parameter has none."""
     if step == 1 and place == 1:
@@ -112,7 +140,7 @@ def trajectory(rule: Rule, start: list[torch.Tensor], gradients: list[list[torch
         | {name: group[name] for name in NAMES if name in group}
         for group in GROUPS
     ]
-    optimizer = RuleOptimizer(groups, rule, seed=7)
+    optimizer = RuleOptimizer(groups, rule, **SETTINGS)
     weights = []
     for values in gradients:
         for param, value in zip(params, values, strict=True):
@@ -130,7 +158,7 @@ def follow(folder: Path, rules: list[Rule], dtypes: list[torch.dtype]) -> str:
     torch.save(given, folder / "inputs.pt")
     expected = {name: torch.stack([trajectory(rule, *each) for rule in rules]) for name, each in given.items()}
     torch.save(expected, folder / "expected.pt")
-    (folder / "plan.json").write_text(json.dumps({"names": names, "groups": GROUPS}))
+    (folder / "plan.json").write_text(json.dumps({"names": names, "groups": GROUPS, "settings": SETTINGS}))
     (folder / "follower.py").write_text(FOLLOWER)
     command = [sys.executable, "-I", "follower.py", str(folder)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
@@ -139,7 +167,7 @@ def follow(folder: Path, rules: list[Rule], dtypes: list[torch.dtype]) -> str:
 
 
 def test_every_known_rule_and_200_random_ones_step_bit_for_bit(tmp_path: Path) -> None:
-    rules = [named(name) for name in ZOO] + random_rules(200)
+    rules = [named(name) for name in ZOO] + random_rules(200) + random_rules_with_decays(80)
     rules += [Rule.parse(text) for text in (*OVERFLOWING, *SPECIAL)]
     drawing = [rule for rule in rules if "_draw" in optimizer_source(rule)]
     assert len(drawing) > 60
@@ -176,7 +204,7 @@ def test_large_parameters_that_rule_optimizer_steps_in_pieces_and_other_layouts(
 
 
 def test_the_files_pass_the_linter_and_compile(tmp_path: Path) -> None:
-    for number, rule in enumerate([*(named(name) for name in ZOO), *random_rules(40)]):
+    for number, rule in enumerate([*(named(name) for name in ZOO), *random_rules(40), *random_rules_with_decays(20)]):
         path = tmp_path / f"rule_{number}.py"
         path.write_text(optimizer_source(rule), encoding="utf-8")
         py_compile.compile(str(path), doraise=True)

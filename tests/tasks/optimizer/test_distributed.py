@@ -172,7 +172,9 @@ def test_a_gradient_may_be_sharded_otherwise(compiled: bool, mesh: DeviceMesh) -
 def test_a_rule_that_draws_refuses_sharded_parameters(rule: str, mesh: DeviceMesh) -> None:
     sharded = distribute_tensor(torch.ones(4), mesh, [Shard(0)])
     optimizer = RuleOptimizer([torch.ones(2)], rule)
-    with pytest.raises(SettingError, match=r"expected a plain tensor, for a rule with noise or drop, got a DTensor"):
+    with pytest.raises(
+        SettingError, match=r"expected a plain tensor, for a rule with noise, anneal or drop, got a DTensor"
+    ):
         optimizer.add_param_group({"params": [sharded]})
     assert len(optimizer.param_groups) == 1
 

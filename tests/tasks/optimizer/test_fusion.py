@@ -26,6 +26,7 @@ from harness.tasks.optimizer import fusion
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 RANDOM_RULES = ["drop(m, 0.3) * exp(1e-3w)", "g + noise * drop(v, 0.1)", "drop(noise, 0.5) + drop(1, 0.1)"]
+TIMED_RULES = ["anneal * ld + drop(rd, 0.3) * m", "exp(exp(cd)) * g - ld ^ g", "g / ld + rd / v + g ^ cd"]
 SHAPES = [(5,), (40, 30), (), (1,), (4, 3, 2, 2)]
 COMPILER = os.environ.get("CXX", "g++")
 needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"no C++ compiler {COMPILER!r} here")
@@ -64,7 +65,7 @@ def both(rule: Rule | str, dtype: torch.dtype = torch.float64) -> tuple[list[Ten
     ends = []
     for compiled in (False, True):
         params = weights(dtype)
-        train(params, RuleOptimizer(params, rule, 1e-2, compile=compiled))
+        train(params, RuleOptimizer(params, rule, 1e-2, total_steps=4, compile=compiled))
         ends.append(params)
     return ends[0], ends[1]
 
@@ -74,7 +75,9 @@ def assert_close(ours: list[Tensor], theirs: list[Tensor], *, tolerance: float) 
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
-@pytest.mark.parametrize("rule", [*sorted(ZOO), *RANDOM_RULES, "2 - 1", "log(2) ^ g", "g / 1", "m + v * gamma"])
+@pytest.mark.parametrize(
+    "rule", [*sorted(ZOO), *RANDOM_RULES, *TIMED_RULES, "2 - 1", "log(2) ^ g", "g / 1", "m + v * gamma"]
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 def test_the_formulas_are_those_of_the_ordinary_path(
     rule: str, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
@@ -84,7 +87,7 @@ def test_the_formulas_are_those_of_the_ordinary_path(
     assert_close(fused, ordinary, tolerance=tolerance)
 
 
-@pytest.mark.parametrize("edition", ["icml2017", "arxiv2"])
+@pytest.mark.parametrize("edition", ["icml2017", "arxiv2", "decays"])
 def test_the_formulas_of_random_rules(edition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", uncompiled)
     space, rng = Space.of(edition, blocks=2), np.random.default_rng(3)
@@ -92,7 +95,10 @@ def test_the_formulas_of_random_rules(edition: str, monkeypatch: pytest.MonkeyPa
     for _ in range(15):
         rule = space.sample(rng)
         ordinary, fused = weights(), weights()
-        optimizers = RuleOptimizer(ordinary, rule, 1e-2), RuleOptimizer(fused, rule, 1e-2, compile=True)
+        optimizers = [
+            RuleOptimizer(params, rule, 1e-2, total_steps=3, compile=compiled)
+            for params, compiled in ((ordinary, False), (fused, True))
+        ]
         for step in range(3):
             for params, optimizer in zip((ordinary, fused), optimizers, strict=True):
                 train(params, optimizer, range(step, step + 1))
@@ -119,7 +125,7 @@ def test_all_tensors_in_one_call(rule: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_compiler
-@pytest.mark.parametrize("rule", ["adam * exp(-m)", RANDOM_RULES[1]])
+@pytest.mark.parametrize("rule", ["adam * exp(-m)", RANDOM_RULES[1], TIMED_RULES[0]])
 def test_compiled_steps_agree_with_ordinary_ones(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "SHAPES", [(5,), (40, 30), (7, 9)])
     with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from harness.contracts import Rule
 from harness.space.counting.probe import RunningMeans, evaluate, operand_values
 from harness.space.equivalence import canonical
 from harness.space.torch_source.optimizer import optimizer_source
+from harness.space.word import TIMED
 from harness.tasks.optimizer import fusion
 from harness.tasks.optimizer.kernels import FOREACH
 from harness.tasks.optimizer.update_rule import RuleOptimizer
@@ -60,7 +61,9 @@ def test_the_probe_says_the_same() -> None:
     means = RunningMeans()
     for gradient in GRADIENTS:
         means.see(np.array(gradient))
-    operands = operand_values(np.array(GRADIENTS[-1]), means, np.zeros(4), np.zeros(4))
+    operands = operand_values(
+        np.array(GRADIENTS[-1]), means, np.zeros(4), np.zeros(4), dict.fromkeys(TIMED, np.zeros(4))
+    )
     assert evaluate(RULE, operands).tolist() == DELTA
     raw = evaluate(Rule(RULE.blocks[:1]), operands)
     assert np.isnan(raw[0]), "or nothing was tested"

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.contracts import Rule
+from harness.space.equivalence import canonical
+from harness.space.expression import decays
 from harness.space.torch_source.optimizer import optimizer_source
 from harness.space.vocabulary import ALL_BINARY, ALL_OPERANDS, ALL_UNARY
 from harness.tasks.optimizer import fusion
@@ -33,6 +35,8 @@ BINARY = [f"{left} {right} id id {binary}" for binary in ALL_BINARY for left, ri
 HUGE = "2 2 exp exp pow #1 #1 exp id left"
 NUMBERS = [f"{HUGE} {block}" for block in ("#2 g id id mul", "#2 g id id div", "g #2 id id div", "#2 g id id pow")]
 NUMBERS += [f"{HUGE} #2 #2 id id div #3 g id id {binary}" for binary in ("mul", "div", "pow")]
+NUMBERS += [f"ld rd {unary} id {binary} #1 g id id mul" for unary in ALL_UNARY for binary in ALL_BINARY]
+NUMBERS += [f"{left} {right} exp id {binary}" for left, right in (("cd", "g"), ("g", "cd")) for binary in ALL_BINARY]
 NUMBERS += ["1 1 id id sub #1 sign(g) id id pow", "2 2 neg id left #1 #1 exp id left #2 g id id div"]
 LARGE = "1 1 exp id left #1 #1 exp id left #2 #2 exp id left"
 NUMBERS += [f"{LARGE} {block}" for block in ("#3 g id id mul", "#3 g id id div", "#3 g id id pow")]
@@ -53,7 +57,7 @@ def stepped(rule: Rule, dtype: torch.dtype, build: Any = RuleOptimizer, **settin
     """The weights after each of two steps that both begin at the same ones, and the running means."""
     start, gradients = kinds(dtype)
     param = start.clone()
-    optimizer = build([param], rule=rule, lr=1.0, **settings)
+    optimizer = build([param], rule=rule, lr=1.0, total_steps=3, **settings)
     ends = []
     for _ in range(2):
         param.copy_(start)
@@ -106,10 +110,11 @@ def test_every_word_by_the_formulas_as_they_are_written(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_word_as_exported_to_the_bit(dtype: torch.dtype) -> None:
-    def exported(params: list[Tensor], rule: Rule, lr: float) -> Optimizer:
+    def exported(params: list[Tensor], rule: Rule, lr: float, total_steps: int) -> Optimizer:
         module: dict[str, Any] = {}
         exec(optimizer_source(rule, name="Exported"), module)
-        optimizer: Optimizer = module["Exported"](params, lr)
+        timed = {"total_steps": total_steps} if decays(canonical(rule)) else {}
+        optimizer: Optimizer = module["Exported"](params, lr, **timed)
         return optimizer
 
     for rule in map(Rule.parse, (*OPERANDS, *UNARY, *BINARY, *NUMBERS)):
@@ -143,7 +148,7 @@ def test_every_word_compiled(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
             params = [start.clone(), start.clone()]
             for param, compiled in zip(params, (False, True), strict=True):
                 param.grad = gradients
-                RuleOptimizer([param], rule, 1.0, compile=compiled).step()
+                RuleOptimizer([param], rule, 1.0, total_steps=3, compile=compiled).step()
             ends.append((rule, *params))
 
     def step(*arguments: Tensor) -> None:

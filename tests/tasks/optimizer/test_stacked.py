@@ -20,7 +20,9 @@ from harness.tasks.optimizer.stacked.rules import StackedRules
 from harness.tasks.optimizer.stacked.schedule import scheduled
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
-RULES = (*map(named, ZOO), *rules(), *trial_rules(60, seed=8), Rule.parse("noise"), Rule.parse("2"), Rule.parse("g"))
+TEXTS = ("noise", "2", "g", "ld", "exp(cd) * 2", "ld ^ g", "g ^ rd", "g ^ ld - noise", "drop(ld, 0.5) + drop(g, 0.5)")
+TEXTS += ("anneal", "1 / ld", "g / ld", "ld - g", "exp(ld) * g + anneal / rd", "drop(m, 0.3) * log(cd) - anneal")
+RULES = (*map(named, ZOO), *rules(), *trial_rules(60, seed=8), *map(Rule.parse, TEXTS))
 SEEDS = [place % 2 for place in range(len(RULES))]  # not as the λs below, so that rules of one seed are at several
 STEPS = 3
 
@@ -43,14 +45,14 @@ def test_every_rule_of_a_stack_steps_to_the_bits_of_its_own_optimizer(dtype, sha
     rates = torch.tensor([0.3, 10.0, 1e-3], dtype=dtype).view(3, *[1] * len(shapes))
     draw = parameters(shapes, dtype)
     start, gradients = draw(), [draw() for _ in range(STEPS)]
-    stack = StackedRules(RULES, SEEDS, start, rates, noise_sigma=0.1)
+    stack = StackedRules(RULES, SEEDS, start, rates, noise_sigma=0.1, total_steps=STEPS - 1)
     for gradient in gradients:
         for own, each in zip(stack.gradients, gradient, strict=True):
             own.copy_(each.expand_as(own))
         stack.step()
     for place, (rule, seed) in enumerate(zip(RULES, SEEDS, strict=True)):
         weights = [each.clone() for each in start]
-        optimizer = RuleOptimizer(weights, rule, rates, noise_sigma=0.1, seed=seed)
+        optimizer = RuleOptimizer(weights, rule, rates, noise_sigma=0.1, seed=seed, total_steps=STEPS - 1)
         for gradient in gradients:
             for weight, each in zip(weights, gradient, strict=True):
                 weight.grad = each
@@ -68,7 +70,7 @@ def test_rules_at_one_rate_alone_go_on_as_they_would_have_with_the_others(dtype,
     shapes, rates = [(3, 5, 17), (3, 6, 5)], torch.tensor([0.3, 10.0, 1e-3], dtype=dtype).view(3, 1, 1)
     draw = parameters(shapes, dtype)
     start, gradients = draw(), [draw() for _ in range(2 * STEPS)]
-    whole, narrow = (StackedRules(RULES, SEEDS, start, rates, noise_sigma=0.1) for _ in range(2))
+    whole, narrow = (StackedRules(RULES, SEEDS, start, rates, noise_sigma=0.1, total_steps=2 * STEPS) for _ in range(2))
     cells = [(rule, rule % 3) for rule in range(len(RULES)) if rule % 5]
     for turn, gradient in enumerate(gradients):
         if turn == STEPS:

@@ -39,7 +39,7 @@ def trained(
     generator = torch.Generator().manual_seed(0)
     params = [torch.randn(shape, generator=generator).to(dtype) for shape in SHAPES]
     params.insert(2, torch.randn(40, 50, generator=generator).to(dtype).t())
-    optimizer = RuleOptimizer(params, rule, lr=0.01, **settings)
+    optimizer = RuleOptimizer(params, rule, lr=0.01, total_steps=3, **settings)
     for step in range(4):
         for place, param in enumerate(params):
             gradient = torch.randn(param.shape, generator=generator).to(dtype)
@@ -82,7 +82,9 @@ def test_pieces_do_not_matter(name: str, dtype: torch.dtype, monkeypatch: pytest
     check_same(name, monkeypatch, dtype=dtype)
 
 
-@pytest.mark.parametrize(("edition", "dtype"), [("icml2017", torch.float32), ("arxiv2", torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("edition", "dtype"), [("icml2017", torch.float32), ("arxiv2", torch.bfloat16), ("decays", torch.float32)]
+)
 def test_pieces_do_not_matter_to_random_rules(
     edition: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +94,9 @@ def test_pieces_do_not_matter_to_random_rules(
         check_same(rule, monkeypatch, dtype=dtype)
 
 
-@pytest.mark.parametrize("rule", ["1", "g", "1 - 2", "2 ^ g", "g / 2", "2 / g", "1 - g", "noise + g", "drop(g, 0.5)"])
+@pytest.mark.parametrize(
+    "rule", ["1", "g", "1 - 2", "2 ^ g", "g / 2", "2 / g", "1 - g", "noise + g", "drop(g, 0.5)", "ld"]
+)
 def test_pieces_do_not_matter_to_numbers_and_noise(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     check_same(rule, monkeypatch)
 

@@ -400,8 +400,8 @@ def test_copies_and_pickles_go_on_bit_identically(rule: str, clone: Callable[[An
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_every_dtype(name: str, dtype: torch.dtype) -> None:
     exact, model = network(), network(dtype)
-    train(exact, RuleOptimizer(exact.parameters(), name, 1e-3, eps=1e-4), 5)
-    train(model, RuleOptimizer(model.parameters(), name, 1e-3, eps=1e-4), 5)
+    train(exact, RuleOptimizer(exact.parameters(), name, 1e-3, eps=1e-4, total_steps=5), 5)
+    train(model, RuleOptimizer(model.parameters(), name, 1e-3, eps=1e-4, total_steps=5), 5)
     assert weights(model).dtype is dtype
     tolerance = 0.06 if dtype.itemsize == 2 else 0.02  # drops and noise differ from dtype to dtype
     torch.testing.assert_close(weights(model).double(), weights(exact), rtol=0.0, atol=tolerance)
