@@ -180,7 +180,14 @@ class Descent:
         self.place.grad = self._slope = torch.zeros_like(self.place)
         self.parameters = self.layers = [self.place]
         self._protocol, self._rate, self._epsilon = protocol, rate, epsilon
-        self._optimizer = optimizer_for(candidate, self, rate, seed=seed, noise_sigma=protocol.noise_sigma)
+        self._optimizer = optimizer_for(
+            candidate,
+            self,
+            rate,
+            seed=seed,
+            noise_sigma=protocol.noise_sigma,
+            total_steps=protocol.epochs * protocol.train_examples,
+        )
         if epsilon is not None:
             _set_epsilon(self._optimizer, epsilon)
 
