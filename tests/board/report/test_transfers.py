@@ -133,7 +133,8 @@ def test_the_command_trains_the_same_candidates_on_the_same_workload(funnel: boo
     texts = ("g", "clip(g, 1e-4) * exp(v)", "torch:SGD(momentum=0.9, nesterov=True)")
     entrants = tuple(str(candidate(text)) for text in texts)
     outcomes = {text: rising([0.5, 0.6]) for text in texts}
-    records = transferred(outcomes, funnel=replace(FUNNEL, entrants=entrants) if funnel else None, data="cifar10")
+    protocol, own = replace(PICTURES, inputs="images"), replace(FUNNEL, entrants=entrants) if funnel else None
+    records = transferred(outcomes, protocol, funnel=own, data="cifar10")
     seen = []
     monkeypatch.setattr("harness.cli.transferring.print_transfer_boards", lambda *_, **__: None)
     monkeypatch.setattr("harness.library.transferring.transferred", lambda _, asked, **__: _seen(seen, asked, records))
