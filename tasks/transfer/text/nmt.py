@@ -108,7 +108,7 @@ def _refuse(protocol: TranslationProtocol, data: PairData, part: str, longest: i
     raise ProtocolError(message(what, expected=f"at least {needed:,}{limit}", got=f"{got:,}", hint=hint))
 
 
-class TranslationNetwork(TrainedModule):
+class TranslationNetwork(TrainedModule[Translator]):
     """A translator in training; a ``harness.tasks.transfer.workload.Network``.
 
     Args:
@@ -118,10 +118,13 @@ class TranslationNetwork(TrainedModule):
 
     def __init__(self, sentences: Sentences, *, seed: int) -> None:
         protocol = sentences.protocol
-        self.model = Translator(
-            words=sentences.text.size, width=protocol.width, layers=protocol.layers, dropout=protocol.dropout
-        )
-        super().__init__(self.model, protocol, seed=seed, device=sentences.device)
+
+        def translator() -> Translator:
+            return Translator(
+                words=sentences.text.size, width=protocol.width, layers=protocol.layers, dropout=protocol.dropout
+            )
+
+        super().__init__(translator, protocol, seed=seed, device=sentences.device)
         self._sentences = sentences
         self._seed = seed
 
