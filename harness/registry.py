@@ -124,6 +124,21 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "outcomes of every function of a small space, trained beforehand and looked up",
             "protocol §5; Ying et al. 2019 did it for architectures",
         ),
+        "rosenbrock": Registered(
+            "harness.tasks.transfer.functions.rosenbrock:RosenbrockTask",
+            "Rosenbrock's function of two variables, without noise",
+            "[NOS] §5, protocol §7; Rosenbrock 1960",
+        ),
+        "convnet": Registered(
+            "harness.tasks.transfer.images.convnet:ConvnetTask",
+            "the child's network, trained for longer and on more images",
+            "[NOS] §5, protocol §7",
+        ),
+        "wrn": Registered(
+            "harness.tasks.transfer.images.wide_resnet:WideResnetTask",
+            "a Wide ResNet on images, with flips and crops",
+            "[NOS] §5, protocol §7; Zagoruyko and Komodakis 2016",
+        ),
         "lm": Registered(
             "harness.tasks.transfer.text.lm:LanguageTask",
             "a word-level language model: LSTM layers with tied weights and variational dropout",
@@ -203,6 +218,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "table-broad": Registered("harness.tasks.table.protocols:NAMED_TABLE_BROAD"),
         "table-signs": Registered("harness.tasks.table.protocols:NAMED_TABLE_SIGNS"),
         "table-adaptive": Registered("harness.tasks.table.protocols:NAMED_TABLE_ADAPTIVE"),
+        "rosenbrock": Registered("harness.tasks.transfer.functions.protocols:NAMED_ROSENBROCK"),
+        "convnet-300": Registered("harness.tasks.transfer.images.protocols:NAMED_CONVNET_300"),
+        "convnet-300-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_CONVNET_300_MINI"),
+        "wrn": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN"),
+        "wrn-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN_MINI"),
         "lm": Registered("harness.tasks.transfer.text.protocols:NAMED_LM"),
         "lm-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_LM_MINI"),
         "nmt": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT"),

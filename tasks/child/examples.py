@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.contracts import ChildProtocol
 from harness.tasks.data.images import Bytes, ImageData
-from harness.tasks.data.split import split
+from harness.tasks.data.split import Sizes, split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +35,7 @@ class Choice:
     test_labels: Bytes | None = None
 
     @classmethod
-    def of(cls, protocol: ChildProtocol, data: ImageData, *, test: bool = False) -> Choice:
+    def of(cls, protocol: Sizes, data: ImageData, *, test: bool = False) -> Choice:
         """Choose examples by ``harness.tasks.data.split``; the test images are read only if ``test`` is set.
 
         Every protocol is tested on all test images (**D**): a smaller protocol trains on less, but a test on fewer
@@ -81,6 +80,29 @@ def share_right(logits: Tensor, part: Part) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scale:
+    """The mean of each channel, and one divided by its standard deviation; both (channels,), float32."""
+
+    shift: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, images: Bytes) -> Scale:
+        """Measure images (examples, height, width, channels), uint8."""
+        # From histograms, so that the sums are exact whatever the order.
+        channels = images.reshape(-1, images.shape[3]).T
+        counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
+        values = np.arange(256)
+        mean = counts @ values / counts.sum(1)
+        deviation = np.sqrt(counts @ values**2 / counts.sum(1) - mean**2)
+        return cls(torch.from_numpy(mean).float(), torch.from_numpy(1 / np.maximum(deviation, 1.0)).float())
+
+    def normal(self, images: Bytes) -> Tensor:
+        """Normalise images; return (examples, channels, height, width), float32, stored channels-last."""
+        return torch.from_numpy(images).float().sub_(self.shift).mul_(self.scale).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """What a child is trained and scored on.
 
@@ -99,17 +121,10 @@ class Examples:
     @classmethod
     def of(cls, choice: Choice, dtype: torch.dtype) -> Examples:
         """Normalise each channel by the training pool's mean and standard deviation (**D**: the pool's alone)."""
-        # From histograms, so that the sums are exact whatever the order.
-        channels = choice.pool_images.reshape(-1, choice.pool_images.shape[3]).T
-        counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
-        values = np.arange(256)
-        mean = counts @ values / counts.sum(1)
-        deviation = np.sqrt(counts @ values**2 / counts.sum(1) - mean**2)
-        shift, scale = torch.from_numpy(mean).float(), torch.from_numpy(1 / np.maximum(deviation, 1.0)).float()
+        scale = Scale.of(choice.pool_images)
 
         def part(images: Bytes, labels: Bytes) -> Part:
-            normal = torch.from_numpy(images).float().sub_(shift).mul_(scale).to(dtype)
-            return Part(normal.permute(0, 3, 1, 2), torch.from_numpy(labels).long())
+            return Part(scale.normal(images).to(dtype), torch.from_numpy(labels).long())
 
         return cls(
             part(choice.pool_images, choice.pool_labels),

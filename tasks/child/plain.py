@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -67,6 +67,14 @@ class PlainNetwork:
         """Return the accuracy on the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
         return share_right(self._logits(self._examples.test), self._examples.test)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return a copy of the weights and running means."""
+        return {name: each.clone() for name, each in self.network.state_dict().items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what ``state`` returned."""
+        self.network.load_state_dict(state)
 
     def _logits(self, part: Part) -> Tensor:
         self.network.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -45,6 +45,12 @@ class Network(Protocol):
 
     def test(self) -> float:
         """Return the accuracy on the test set; only for examples that have one."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return a copy of what training has changed: weights and running means."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what ``state`` returned, in a network of the same path."""
 
 
 Start = Callable[[int], Network]

@@ -7,22 +7,51 @@ smaller protocol uses a part of the larger one's images, and a network that alwa
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import ChildProtocol
 from harness.errors import ProtocolError, message
 from harness.seeds import derive_seed
-from harness.tasks.data.images import Bytes, ImageData
 
 SPLIT_ROOT = 0  # fixed forever: another value would give another pool and another validation set
+Labels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def split(protocol: ChildProtocol, data: ImageData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+class Sizes(Protocol):
+    """A protocol's numbers of images."""
+
+    @property
+    def name(self) -> str:
+        """The protocol's name."""
+
+    @property
+    def train_examples(self) -> int:
+        """Size of the training pool."""
+
+    @property
+    def validation_examples(self) -> int:
+        """Size of the validation set."""
+
+
+class Labelled(Protocol):
+    """A data set with labelled training images."""
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+
+    @property
+    def train_labels(self) -> Labels:
+        """Class indices, (n,)."""
+
+
+def split(protocol: Sizes, data: Labelled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return a protocol's training pool and validation set.
 
     Returns:
-        Indices into ``data.train_images``: (train_examples,) and (validation_examples,), disjoint.
+        Indices into the training images of ``data``: (train_examples,) and (validation_examples,), disjoint.
 
     Raises:
         ProtocolError: the data has fewer training images than the protocol needs.
@@ -41,7 +70,7 @@ def split(protocol: ChildProtocol, data: ImageData) -> tuple[NDArray[np.int64], 
     return order[: protocol.train_examples], order[len(order) - protocol.validation_examples :]
 
 
-def balanced_order(labels: Bytes) -> NDArray[np.int64]:
+def balanced_order(labels: Labels) -> NDArray[np.int64]:
     """Return a random order of examples in which every part holds all classes in proportion.
 
     Args:

@@ -61,6 +61,8 @@ def train(
         if rate not in child.record.sweep:
             child.sweep(rate, start(rate))
             save(child.state())
+    if child.at_best is None:  # not after every λ that is the best so far: scoring may take long
+        child.examine()
     while child.best is not None and child.record.goes_on:
         child.go_on()
         save(child.state())
@@ -87,7 +89,6 @@ class _Child:
         self.record.examples += run.examples
         if self.record.swept(rate, score):
             self.best = run
-            self._examine()
 
     def go_on(self) -> None:
         """Train the best λ another epoch."""
@@ -98,9 +99,10 @@ class _Child:
         if not self.record.finite:
             self.best = None
         elif self.record.curve[-1] > highest:
-            self._examine()
+            self.examine()
 
-    def _examine(self) -> None:
+    def examine(self) -> None:
+        """Score the test examples at the best epoch so far."""
         if self.test and self.best is not None:
             self.at_best = _sane(self.best.test(), self.protocol.chance)
 

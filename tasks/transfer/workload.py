@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.contracts import TaskProtocol
 from harness.limits import Count, Positive
+
+if TYPE_CHECKING:  # protocols are read without torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

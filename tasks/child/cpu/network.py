@@ -15,6 +15,7 @@ about 1e33 can overflow there and not here: here the loss is finite, and trainin
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -245,6 +246,15 @@ class FusedNetwork:
         """Return the accuracy on the test set; only for examples that have one."""
         assert self._examples.test is not None, "a search has no test examples"
         return share_right(self._logits(self._examples.test), self._examples.test)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return a copy of the weights and running means."""
+        return {"weights": self.weights.flat.clone(), "running": torch.from_numpy(self.running.copy())}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what ``state`` returned."""
+        self.weights.flat.copy_(state["weights"])
+        self.running[:] = state["running"].numpy()
 
     def _logits(self, part: Part) -> Tensor:
         """Return the logits of a part: batch norm with running means scales and shifts the filters before it."""

@@ -1,0 +1,1 @@
+"""The workload on a function instead of a network: Rosenbrock's (protocol §7)."""
