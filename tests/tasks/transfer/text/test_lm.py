@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ def by_hand(model: LanguageModel, rows: np.ndarray) -> float:
     outputs = {layer: np.zeros((rows.shape[1], width)) for layer in range(len(model.layers))}
     cells = {layer: np.zeros((rows.shape[1], width)) for layer in range(len(model.layers))}
     nats = []
-    for before, after in zip(rows[:-1], rows[1:], strict=True):
+    for before, after in itertools.pairwise(rows):
         hidden = weights["embedding.weight"][before]
         for layer in outputs:
             gates = hidden @ weights[f"layers.{layer}.weight_ih_l0"].T + weights[f"layers.{layer}.bias_ih_l0"]
@@ -192,7 +193,7 @@ def test_a_text_that_is_too_short_is_one_line(protocol: LanguageProtocol, line: 
 
 
 def test_another_kind_of_data_is_one_line() -> None:
-    with pytest.raises(ProtocolError, match="data 'small': expected running text, got PairData. Choose another"):
+    with pytest.raises(ProtocolError, match=r"data 'small': expected running text, got PairData. Choose another"):
         _ = LanguageTask(SMALL_LM, small_pairs()).workload
 
 
