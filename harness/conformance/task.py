@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from harness.checkpoints import checkpoint
 from harness.conformance.checks import Check, require, run_checks, same, titled
 from harness.conformance.driving import unconstrained
 from harness.conformance.elsewhere import find, importable, in_fresh_process
@@ -236,6 +241,35 @@ def independence(subject: Subject) -> str:
     return f"{len(subject.outcomes)} outcomes"
 
 
+def resumption(subject: Subject) -> str:
+    """Resumes from checkpoints, whole, damaged or of fewer epochs, to the same outcomes, if it saves any."""
+    if "checkpoints" not in inspect.signature(subject.factory).parameters:
+        return "it saves nothing"
+    protocol, data = subject.protocol, subject.data.fingerprint
+
+    def score(folder: Path, scoring: TaskProtocol) -> list[str]:
+        task = subject.factory(scoring, subject.data, checkpoints=folder)
+        return lasting(task.evaluate(subject.rules, seed=subject.seed))
+
+    with tempfile.TemporaryDirectory() as place:
+        whole, rungs = Path(place, "whole"), Path(place, "rungs")
+        same(lasting(subject.outcomes), score(whole, protocol), what="outcome with checkpoints")
+        known = {checkpoint(whole, protocol, rule, data=data, seed=subject.seed) for rule in subject.rules}
+        left = set(whole.iterdir()) if whole.exists() else set()
+        require(bool(left), "saved nothing in the folder for checkpoints")
+        strange = sorted(path.name for path in left - known)
+        require(not strange, f"saved {strange[:1]}, a name that harness.checkpoints.checkpoint gives to no child here")
+        same(lasting(subject.outcomes), score(whole, protocol), what="outcome from its own checkpoint")
+        for path in left:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        same(lasting(subject.outcomes), score(whole, protocol), what="outcome from a damaged checkpoint")
+        if hasattr(protocol, "horizon") and protocol.epochs > 1:
+            fewer: dict[str, Any] = {"epochs": protocol.epochs - 1, "horizon": protocol.horizon or protocol.epochs}
+            score(rungs, replace(protocol, **fewer))
+            same(lasting(subject.outcomes), score(rungs, protocol), what="outcome from a checkpoint of fewer epochs")
+    return f"{len(left)} checkpoints"
+
+
 def environment(subject: Subject) -> str:
     """States the environment that its scores depend on, as texts."""
     stated, again = subject.fresh().environment, subject.fresh().environment
@@ -275,4 +309,5 @@ PROMISES = (
     surroundings,
     independence,
     environment,
+    resumption,
 )

@@ -42,6 +42,8 @@ WRONG = {
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
     "the tables of outcomes": ("tasks/table/grid.py", "harness.tasks.table.outcome_table"),
+    "the data sets of text": ("tasks/data/text/corpora.py", "harness.tasks.data.text.auto"),
+    "the workloads on text": ("tasks/transfer/text/batches.py", "harness.tasks.transfer.text.nmt"),
     "searchers and tasks do not know the harness beyond its contracts": (
         "searchers/gp.py",
         "harness.race.store.ledger",

@@ -6,10 +6,12 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from harness.checkpoints import checkpoint
 from harness.contracts import Dataset, Outcome, Rule, Status, TaskProtocol
 from harness.seeds import derive_seed
 
@@ -234,3 +236,76 @@ class MovingEnvironment(Sound):
     @property
     def environment(self) -> Mapping[str, str]:
         return {"drawn": str(np.random.default_rng().random())}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FarProtocol(TaskProtocol):
+    """With a horizon."""
+
+    horizon: int = 0
+
+
+FAR = FarProtocol(name="far", version=1, task="broken_tasks:Saves", learning_rates=(0.1, 1.0), chance=0.0, epochs=3)
+
+
+class Saves(Sound):
+    """Keeps every promise, and saves how many epochs a child has trained."""
+
+    def __init__(self, protocol: TaskProtocol, data: Dataset, checkpoints: Path | None = None) -> None:
+        super().__init__(protocol, data)
+        self.folder = checkpoints
+
+    def place(self, rule: Rule, seed: int) -> Path:
+        """The file of a child."""
+        assert self.folder is not None
+        return checkpoint(self.folder, self.protocol, rule, data=self.data.fingerprint, seed=seed)
+
+    def found(self, path: Path) -> int:
+        """How many epochs were trained before; none if the file is damaged."""
+        text = path.read_text() if path.exists() else ""
+        return len(text) - 1 if text.endswith(".") else 0
+
+    def score(self, rule: Rule, seed: int) -> Outcome:
+        outcome = super().score(rule, seed)
+        if self.folder is None or outcome.status is not Status.OK:
+            return outcome
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.place(rule, seed)
+        before = self.found(path)
+        path.write_text("e" * self.protocol.epochs + ".")
+        return self.resumed(outcome, before)
+
+    def resumed(self, outcome: Outcome, before: int) -> Outcome:  # noqa: ARG002
+        return outcome
+
+
+class SavesNothing(Saves):
+    def score(self, rule: Rule, seed: int) -> Outcome:
+        return Sound.score(self, rule, seed)
+
+
+class SavesElsewhere(Saves):
+    def place(self, rule: Rule, seed: int) -> Path:
+        return super().place(rule, seed).with_suffix(".mine")
+
+
+class ForgetsWhenSaving(Saves):
+    def resumed(self, outcome: Outcome, before: int) -> Outcome:
+        return outcome if before else replace(outcome, examples=0)
+
+
+class GoesOnElsewhere(Saves):
+    def resumed(self, outcome: Outcome, before: int) -> Outcome:
+        return replace(outcome, examples=0) if before == self.protocol.epochs else outcome
+
+
+class TripsOverDamage(Saves):
+    def found(self, path: Path) -> int:
+        if path.exists() and not path.read_text().endswith("."):
+            raise ValueError("damaged")
+        return super().found(path)
+
+
+class CountsEpochsTwice(Saves):
+    def resumed(self, outcome: Outcome, before: int) -> Outcome:
+        return replace(outcome, examples=0) if 0 < before < self.protocol.epochs else outcome

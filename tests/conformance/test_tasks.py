@@ -51,6 +51,12 @@ BREACHES = [
     (task.independence, broken.ListensToPython, "outcome 0 was"),
     (task.environment, broken.NumbersForTexts, "where texts were due"),
     (task.environment, broken.MovingEnvironment, "environment was"),
+    (task.resumption, broken.SavesNothing, "saved nothing in the folder for checkpoints"),
+    (task.resumption, broken.SavesElsewhere, ".mine'], a name that harness.checkpoints.checkpoint gives to no child"),
+    (task.resumption, broken.ForgetsWhenSaving, "outcome with checkpoints 0 was"),
+    (task.resumption, broken.GoesOnElsewhere, "outcome from its own checkpoint 0 was"),
+    (task.resumption, broken.TripsOverDamage, "ValueError in broken_tasks.py"),
+    (task.resumption, broken.CountsEpochsTwice, "outcome from a checkpoint of fewer epochs 0 was"),
 ]
 
 
@@ -64,7 +70,8 @@ def _tidy_surroundings():
 
 
 def subject(factory) -> Subject:
-    return Subject(factory, TOY_QUADRATIC, NO_DATA, trial_rules(16, seed=0), 0, 60.0)
+    far = issubclass(factory, broken.Saves)
+    return Subject(factory, broken.FAR if far else TOY_QUADRATIC, NO_DATA, trial_rules(16, seed=0), 0, 60.0)
 
 
 def test_the_toy_task_conforms() -> None:
@@ -112,6 +119,12 @@ def test_a_sound_task_conforms() -> None:
 
 def test_a_task_whose_protocol_is_like_no_child_conforms() -> None:
     assert failures(check_task("broken_tasks:Sound", protocol=broken.OWN, rules=12)) == []
+
+
+def test_a_sound_task_that_saves_its_children_conforms() -> None:
+    checks = check_task("broken_tasks:Saves", protocol=broken.FAR, rules=12)
+    assert failures(checks) == []
+    assert next(check.detail for check in checks if "checkpoints" in check.name).endswith(" checkpoints")
 
 
 def test_a_protocol_that_no_record_can_hold_is_refused_before_anything_is_scored() -> None:

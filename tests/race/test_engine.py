@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import racing
 from racing import ENVIRONMENT, PINNED, PROTOCOL, SPACE, FakeTask, fake_outcome, spec
 
 from harness.errors import DataError, EngineError, RegistryError
+from harness.race.conditions import prepared
 from harness.race.engines.engine import TaskSpec, build_task, pinned, train
 from harness.race.engines.inline import InlineEngine
 from harness.race.engines.opening import open_engine
+from harness.race.protocols import NO_DATA
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks.toy.protocols import TOY_QUADRATIC
 
@@ -170,3 +173,35 @@ def test_the_version_of_the_language_is_pinned_whoever_wrote_the_task():
     assert pinned(FakeTask(PROTOCOL, None)) == PINNED == ENVIRONMENT | {"language": str(LANGUAGE_VERSION)}
     toy = TaskSpec(task="toy-quadratic", protocol=TOY_QUADRATIC).build()
     assert pinned(toy) == toy.environment
+
+
+class SavingTask(FakeTask):
+    def __init__(self, protocol, data, *, checkpoints: Path | None = None) -> None:
+        super().__init__(protocol, data)
+        self.checkpoints = checkpoints
+
+
+@pytest.fixture
+def _saving(monkeypatch):
+    monkeypatch.setattr(racing, "SavingTask", SavingTask, raising=False)
+
+
+@pytest.mark.usefixtures("_saving")
+def test_only_a_task_that_saves_children_is_given_a_folder_for_them(tmp_path):
+    assert build_task(SavingTask, PROTOCOL, None, checkpoints=tmp_path).checkpoints == tmp_path
+    assert build_task(SavingTask, PROTOCOL, None).checkpoints is None
+    assert not hasattr(build_task(FakeTask, PROTOCOL, None, checkpoints=tmp_path), "checkpoints")
+
+
+@pytest.mark.usefixtures("_saving")
+def test_a_worker_saves_children_only_in_a_folder_that_it_shares(tmp_path):
+    saving = TaskSpec(task="racing:SavingTask", protocol=PROTOCOL, checkpoints=tmp_path / "checkpoints")
+    assert saving.build().checkpoints is None
+    assert not saving.checkpoints.exists()
+    saving.checkpoints.mkdir()
+    assert saving.build().checkpoints == tmp_path / "checkpoints"
+
+
+def test_a_task_without_data_is_built_alike_everywhere(tmp_path):
+    spec = TaskSpec(task="racing:FakeTask", protocol=PROTOCOL)
+    assert spec.build().data == prepared(PROTOCOL, "auto", tmp_path).task.data == NO_DATA

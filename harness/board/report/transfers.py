@@ -77,7 +77,7 @@ def transfer_verdict(board: TransferBoard) -> Verdict:
         first = [each.label for each in board.across.ranks if each.mean == lowest]
         mean = (
             f"{listed(first)} {'has' if len(first) == 1 else 'have'} the best mean rank, {lowest:.2f} among "
-            f"{len(board.across.ranks)} candidates over {several} workload{'s' if several > 1 else ''}, luck included."
+            f"{len(board.across.ranks)} candidates over {several} workload{'s' if several > 1 else ''}; means contain luck."
         )
     short = [each.label for each in judged if each.underpowered]
     more = f" Underpowered, with fewer than {LEAST_PAIRS} seeds: {listed(short)}." if short else ""

@@ -232,10 +232,12 @@ def _explained(board: TransferBoard) -> Iterator[str]:
             + ". All candidates with one seed train from the same weights on the same batches. A child that failed "
             "counts with chance."
         )
-        yield (
-            "The test figure is what is reported; it decided nothing. Validation alone chose the learning rate and the "
-            "best epoch, and sets the targets."
+        reported = (
+            "The test figure is reported, and decided nothing: validation"
+            if any(each.tested for each in board.workloads)
+            else "Validation"
         )
+        yield f"{reported} alone chose the learning rate and the best epoch, and sets the targets."
     yield from _groups(board)
     if any(each.time for each in results):
         yield (
@@ -243,9 +245,7 @@ def _explained(board: TransferBoard) -> Iterator[str]:
             f"and a seed that never reached it counts as infinitely late: {NEVER}."
         )
     if board.across is not None:
-        yield (
-            "Mean rank: of the mean figures, luck included; what is shown to differ is told by the tie groups alone."
-        )
+        yield "Mean rank: of the mean figures, which contain luck. Only the tie groups say what differs significantly."
     if board.across is not None and board.across.profiles:
         yield (
             "Performance profiles are drawn as AlgoPerf draws them (Dahl et al. 2023). Times are medians to the "

@@ -214,10 +214,14 @@ def _promoted(plan: Plan, stage: _Stage, ledger: Ledger, folder: Path, announce:
 def _announce_plan(plan: Plan, stages: Sequence[_Stage], announce: Announce) -> None:
     """Say what is to be trained."""
     candidates, seeds = len(plan.candidates), len(plan.seeds)
-    places = [(each.training.conditions.protocol, each.headers[0].data_label) for each in stages]
+    places = []
+    for stage in stages:
+        protocol = stage.training.conditions.protocol
+        data = ", which reads no data" if protocol.inputs == "none" else f" on {stage.headers[0].data_label}"
+        places.append(f"{protocol.name} v{protocol.version}{data}")
     announce(
         f"transferring {candidates} candidate{'s' * (candidates != 1)}{f' ({plan.chosen})' if plan.chosen else ''} to "
-        + ", ".join(f"{protocol.name} v{protocol.version} on {data}" for protocol, data in places)
+        + ", ".join(places)
         + f"; {seeds} seed{'s' * (seeds != 1)}"
     )
     if plan.funnel is not None:

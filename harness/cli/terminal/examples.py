@@ -24,7 +24,7 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
     ("transfer",): (
         "harness transfer --rules adam,torch:AdamW,top:5 --workloads wrn,lm",
         'harness transfer --rules "adam,torch:SGD(momentum=0.9,nesterov=True)" --workloads lm --data lm=ptb --full',
-        "harness transfer --rules all-of-them --workloads wrn --funnel 10,30,100,300",
+        "harness transfer --rules adam,sgd,top:20 --workloads wrn --full --funnel 10,30,100,300",
     ),
     ("runs",): ("harness runs", "harness runs --results elsewhere"),
     ("leaderboard",): (

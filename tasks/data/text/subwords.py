@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 from harness.errors import DataError, message
 from harness.tasks.data import cache
 from harness.tasks.data.text.corpora import PairData, Pairs
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 UNKNOWN, BEGIN, END, PAD = range(4)  # the first ids of every vocabulary
 LEARNED_FROM = 1_000_000  # training pairs, at most, that the vocabulary is learned from (**D**)
@@ -91,7 +88,9 @@ class Encoded:
 
     def decoder(self) -> Callable[[Sequence[int]], str]:
         """Return what turns ids back into text."""
-        processor = _library().SentencePieceProcessor(model_proto=self.model)
+        from sentencepiece import SentencePieceProcessor
+
+        processor = SentencePieceProcessor(model_proto=self.model)
 
         def decode(ids: Sequence[int]) -> str:
             text: str = processor.decode([int(each) for each in ids])
@@ -109,13 +108,14 @@ def encoded(data: PairData, size: int, announce: Callable[[str], None] = lambda 
         announce: called with one line for the user.
 
     Raises:
-        DataError: sentencepiece is missing, or cannot learn a vocabulary from the text.
+        DataError: no vocabulary can be learned from the text.
     """
-    library = _library()
 
     def arrays() -> cache.Arrays:
-        model = _learn(library, data, size)
-        processor = library.SentencePieceProcessor(model_proto=model)
+        from sentencepiece import SentencePieceProcessor
+
+        model = _learn(data, size)
+        processor = SentencePieceProcessor(model_proto=model)
         made: dict[str, NDArray[Any]] = {"model": np.frombuffer(model, np.uint8)}
         digest = hashlib.blake2b(digest_size=8)
         for part in PARTS:
@@ -150,10 +150,12 @@ def _sides(pairs: Pairs) -> Iterator[Iterator[str]]:
     yield (target for _, target in pairs)
 
 
-def _learn(library: ModuleType, data: PairData, size: int) -> bytes:
+def _learn(data: PairData, size: int) -> bytes:
+    from sentencepiece import SentencePieceTrainer
+
     model = io.BytesIO()
     try:
-        library.SentencePieceTrainer.train(
+        SentencePieceTrainer.train(
             sentence_iterator=(side for pair in islice(data.train, LEARNED_FROM) for side in pair),
             model_writer=model,
             model_type="bpe",
@@ -172,13 +174,3 @@ def _learn(library: ModuleType, data: PairData, size: int) -> bytes:
         what = f"subwords of {data.name}"
         raise DataError(message(what, expected=f"text for {size:,} of them", got=got, hint=hint)) from cause
     return model.getvalue()
-
-
-def _library() -> ModuleType:
-    try:
-        import sentencepiece
-    except ImportError as cause:
-        hint = "Run: pip install 'optimizer-harness[transfer]'"
-        raise DataError(message("subwords", expected="the library sentencepiece", got="none", hint=hint)) from cause
-    module: ModuleType = sentencepiece
-    return module

@@ -91,9 +91,9 @@ def shuffled(groups: Sequence[Places], *, size: int, seed: int) -> list[Places]:
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def by_length(pairs: EncodedPairs, places: Places, *, size: int) -> Iterator[Places]:
-    """Yield places in batches of one source length, shorter sentences first, of at most ``size`` pairs."""
+def by_length(pairs: EncodedPairs, places: Places, *, words: int) -> Iterator[Places]:
+    """Yield places in batches of one source length, shorter sentences first, of at most ``words`` words to read."""
     lengths = pairs.source.lengths[places]
     for length in np.unique(lengths):
-        group = places[lengths == length]
+        group, size = places[lengths == length], max(1, words // int(length))
         yield from np.split(group, range(size, len(group), size))

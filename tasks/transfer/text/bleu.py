@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from harness.errors import DataError, message
 from harness.tasks.data.text.subwords import BEGIN, END
 from harness.tasks.transfer.text.translator import Translator
 
 LONGER, MORE = 2, 5  # a translation has at most LONGER times as many subwords as its source, and MORE (**D**)
 
 
-def library() -> ModuleType:
-    """Return sacrebleu.
-
-    Raises:
-        DataError: it is not installed.
-    """
-    try:
-        import sacrebleu
-    except ImportError as cause:
-        hint = "Run: pip install 'optimizer-harness[transfer]'"
-        raise DataError(message("BLEU", expected="the library sacrebleu", got="none", hint=hint)) from cause
-    module: ModuleType = sacrebleu
-    return module
-
-
 def bleu(translations: Sequence[str], references: Sequence[str]) -> float:
     """Return the BLEU of translations with one reference each, 0 … 100, as sacrebleu computes it by default."""
-    score: float = library().corpus_bleu(list(translations), [list(references)]).score
-    return score
+    import sacrebleu
+
+    return sacrebleu.corpus_bleu(list(translations), [list(references)]).score
 
 
 @torch.inference_mode()

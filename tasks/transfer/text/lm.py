@@ -130,7 +130,7 @@ def _part(protocol: LanguageProtocol, data: TokenData, name: str, count: int) ->
     return words[: count or None]
 
 
-class LanguageNetwork(TrainedModule):
+class LanguageNetwork(TrainedModule[LanguageModel]):
     """A language model in training; a ``harness.tasks.transfer.workload.Network``.
 
     Args:
@@ -140,8 +140,12 @@ class LanguageNetwork(TrainedModule):
 
     def __init__(self, corpus: Corpus, *, seed: int) -> None:
         protocol = corpus.protocol
-        self.model = LanguageModel(words=corpus.words, width=protocol.width, layers=protocol.layers)
-        super().__init__(self.model, protocol, seed=seed, device=corpus.device)
+        super().__init__(
+            lambda: LanguageModel(words=corpus.words, width=protocol.width, layers=protocol.layers),
+            protocol,
+            seed=seed,
+            device=corpus.device,
+        )
         self._corpus = corpus
         self._seed = seed
 

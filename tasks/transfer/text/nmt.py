@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import islice
 from typing import cast
 
@@ -16,18 +17,19 @@ from torch import Generator
 from torch.nn.functional import cross_entropy
 
 from harness.contracts import Dataset
-from harness.errors import ProtocolError, message
+from harness.errors import ProtocolError, RegistryError, message
 from harness.seeds import derive_seed
 from harness.tasks.data.text.corpora import PairData
 from harness.tasks.data.text.subwords import PAD, EncodedPairs, encoded
 from harness.tasks.transfer.task import WorkloadTask
 from harness.tasks.transfer.text.batches import Batch, Places, by_length, chosen, filling, shuffled
-from harness.tasks.transfer.text.bleu import bleu, greedy, library
+from harness.tasks.transfer.text.bleu import bleu, greedy
 from harness.tasks.transfer.text.protocols import TranslationProtocol
 from harness.tasks.transfer.text.trained import TrainedModule, from_nats
 from harness.tasks.transfer.text.translator import Translator
 
-SCORING_BATCH = 100  # pairs whose logits are held at once
+SCORING_WORDS = 1_800  # subwords to read that are scored at once
+LIBRARIES = {"sentencepiece": "which learns its subwords", "sacrebleu": "which computes its BLEU"}
 
 
 class TranslationTask(WorkloadTask):
@@ -64,13 +66,14 @@ class Sentences:
 
     Raises:
         ProtocolError: the data has fewer pairs than the protocol needs.
-        DataError: a library is missing, or no vocabulary can be learned from the text.
+        DataError: no vocabulary can be learned from the text.
+        RegistryError: a library is missing.
     """
 
     environment: Mapping[str, str]
 
     def __init__(self, protocol: TranslationProtocol, data: PairData, *, device: torch.device) -> None:
-        library()  # a missing one must not end a training of hours
+        _check_libraries()
         self.protocol = protocol
         self.device = device
         self.text = encoded(data, protocol.vocabulary)
@@ -101,6 +104,14 @@ class Sentences:
         return TranslationNetwork(self, seed=seed)
 
 
+def _check_libraries() -> None:
+    """Raise unless the libraries of the extra ``transfer`` are installed, rather than after a training of hours."""
+    for name, purpose in LIBRARIES.items():
+        if find_spec(name) is None:
+            hint = "Install it with pip install 'optimizer-harness[transfer]'"
+            raise RegistryError(message("task 'nmt'", expected=f"{name}, {purpose}", got="none", hint=hint))
+
+
 def _refuse(protocol: TranslationProtocol, data: PairData, part: str, longest: int, needed: int, got: int) -> None:
     limit = f" of at most {longest} subwords" if longest else ""
     what = f"{part} pairs of {data.name} for protocol {protocol.name!r}"
@@ -108,7 +119,7 @@ def _refuse(protocol: TranslationProtocol, data: PairData, part: str, longest: i
     raise ProtocolError(message(what, expected=f"at least {needed:,}{limit}", got=f"{got:,}", hint=hint))
 
 
-class TranslationNetwork(TrainedModule):
+class TranslationNetwork(TrainedModule[Translator]):
     """A translator in training; a ``harness.tasks.transfer.workload.Network``.
 
     Args:
@@ -118,10 +129,13 @@ class TranslationNetwork(TrainedModule):
 
     def __init__(self, sentences: Sentences, *, seed: int) -> None:
         protocol = sentences.protocol
-        self.model = Translator(
-            words=sentences.text.size, width=protocol.width, layers=protocol.layers, dropout=protocol.dropout
-        )
-        super().__init__(self.model, protocol, seed=seed, device=sentences.device)
+
+        def translator() -> Translator:
+            return Translator(
+                words=sentences.text.size, width=protocol.width, layers=protocol.layers, dropout=protocol.dropout
+            )
+
+        super().__init__(translator, protocol, seed=seed, device=sentences.device)
         self._sentences = sentences
         self._seed = seed
 
@@ -147,7 +161,7 @@ class TranslationNetwork(TrainedModule):
     def _scored(self, pairs: EncodedPairs, places: Places) -> float:
         total = torch.zeros((), dtype=torch.float64)
         words = 0
-        for group in by_length(pairs, places, size=SCORING_BATCH):
+        for group in by_length(pairs, places, words=SCORING_WORDS):
             batch = Batch.of(pairs, group, self._sentences.device)
             logits, _ = self.model.decode(batch.inputs, self.model.encode(batch.source))
             total += _nats(logits, batch).double().cpu()
@@ -159,7 +173,7 @@ class TranslationNetwork(TrainedModule):
         sentences = self._sentences
         pairs, decode = sentences.text.test, sentences.text.decoder()
         translations, references = [], []
-        for group in by_length(pairs, sentences.test[: sentences.protocol.translated], size=SCORING_BATCH):
+        for group in by_length(pairs, sentences.test[: sentences.protocol.translated], words=SCORING_WORDS):
             source = Batch.of(pairs, group, sentences.device).source
             translations += [decode(ids) for ids in greedy(self.model, source)]
             references += [sentences.references[place] for place in group]
