@@ -139,6 +139,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "a Wide ResNet on images, with flips and crops",
             "[NOS] §5, protocol §7; Zagoruyko and Komodakis 2016",
         ),
+        "imagenet": Registered(
+            "harness.tasks.transfer.images.nasnet:NasnetTask",
+            "NASNet-A on pictures, cropped and mirrored at random",
+            "[NOS] §5, protocol §7; Zoph et al. 2018",
+        ),
         "lm": Registered(
             "harness.tasks.transfer.text.lm:LanguageTask",
             "a word-level language model: LSTM layers with tied weights and variational dropout",
@@ -168,6 +173,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "the generated stand-in with CIFAR-10's shapes: no download",
             "this project",
             "images",
+        ),
+        "imagenet": Registered(
+            "harness.tasks.data.pictures.imagenet:load",
+            "ImageNet, or pictures like it, from folders train/<class>/* and val/<class>/*",
+            "Deng et al. 2009",
+            "pictures",
+        ),
+        "synthetic-pictures": Registered(
+            "harness.tasks.data.pictures.generated:load",
+            "the stand-in for ImageNet: generated pictures of 96×96 pixels in ten classes",
+            "this project",
+            "pictures",
         ),
         "ptb": Registered(
             "harness.tasks.data.text.ptb:load",
@@ -223,6 +240,8 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         "convnet-300-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_CONVNET_300_MINI"),
         "wrn": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN"),
         "wrn-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN_MINI"),
+        "imagenet": Registered("harness.tasks.transfer.images.protocols:NAMED_IMAGENET"),
+        "imagenet-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_IMAGENET_MINI"),
         "lm": Registered("harness.tasks.transfer.text.protocols:NAMED_LM"),
         "lm-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_LM_MINI"),
         "nmt": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT"),
@@ -245,12 +264,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
 AUTO = "auto"  # the name for the real data if there is some, else the stand-in, of the kind that a task reads
 AUTOMATIC = {
     "images": "harness.tasks.data.auto:load",
+    "pictures": "harness.tasks.data.pictures.auto:load",
     "tokens": "harness.tasks.data.text.auto:tokens",
     "pairs": "harness.tasks.data.text.auto:pairs",
 }
 """For each kind of inputs, what ``AUTO`` loads."""
 
-STAND_INS = {"images": "synthetic", "tokens": "synthetic-tokens", "pairs": "synthetic-pairs"}
+STAND_INS = {
+    "images": "synthetic",
+    "pictures": "synthetic-pictures",
+    "tokens": "synthetic-tokens",
+    "pairs": "synthetic-pairs",
+}
 """For each kind of inputs, the generated data set."""
 
 _HERE: dict[Kind, dict[str, object]] = {kind: {} for kind in Kind}  # what ``register`` was given

@@ -25,6 +25,7 @@ from harness.registry import Kind, check_call, load
 from harness.seeds import derive_seed
 
 PLAIN = "g m id id left"  # gradient descent: a task that cannot train it cannot train anything
+DRAWING = "g noise id id add"  # the same with noise
 NASTY = (
     "g g id id sub",  # no step at all
     "1 1 id id add",  # the same step forever
@@ -197,10 +198,12 @@ def seeds(subject: Subject) -> str:
     """Gives a different outcome for a different seed."""
     other = derive_seed(subject.seed, "conformance", "other")
     changed = lasting(subject.fresh().evaluate(subject.rules[:1], seed=other))
-    require(
-        changed != lasting(subject.outcomes[:1]), "two seeds gave one outcome of gradient descent, so no seed is used"
-    )
-    return "gradient descent differs"
+    if changed != lasting(subject.outcomes[:1]):
+        return "gradient descent differs"
+    drawing = [Rule.parse(DRAWING)]  # all that a seed decides where examples and start are fixed
+    first, second = (lasting(subject.fresh().evaluate(drawing, seed=seed)) for seed in (subject.seed, other))
+    require(first != second, "two seeds gave one outcome, even of gradient descent with noise, so no seed is used")
+    return "gradient descent with noise differs"
 
 
 def elsewhere(subject: Subject) -> str:

@@ -57,27 +57,28 @@ def generate(train: int, test: int) -> ImageData:
         train: number of training images, including validation.
         test: number of test images, of the same world but drawn separately.
     """
-    world = _World.create(Draw(ROOT, "world"))
+    world = World.create(Draw(ROOT, "world"))
     parts = []
     for name, count in (("train", train), ("test", test)):
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
         draw, images = Draw(ROOT, name), np.empty((count, SIZE, SIZE, 3), np.uint8)
         for start in range(0, count, CHUNK):
-            images[start : start + CHUNK] = _paint(world, labels[start : start + CHUNK].astype(np.int64), draw)
+            images[start : start + CHUNK] = paint(world, labels[start : start + CHUNK].astype(np.int64), draw)
         parts.append((images, labels))
     return ImageData.of(NAME, train=parts[0], test=parts[1], source=f"generated, version {VERSION}")
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class World:
     """What the classes look like.
 
     Attributes:
-        backgrounds: windows of the background sheets, (BACKGROUNDS, SIDE, SIDE, 3, SIZE, SIZE).
-        stripes: windows of the objects' textures, (CLASSES * LOOKS, SIDE, SIDE, 3, SIZE, SIZE).
+        backgrounds: windows of the background sheets, (BACKGROUNDS, SIDE, SIDE, 3, size, size).
+        stripes: windows of the objects' textures, (CLASSES * LOOKS, SIDE, SIDE, 3, size, size).
         colours: (CLASSES, LOOKS, 3).
         half_axes: (CLASSES, LOOKS, 2) of the elliptic objects in pixels, across and down.
         homes: (CLASSES, 2) preferred backgrounds.
+        size: height and width of a picture.
     """
 
     backgrounds: Shorts
@@ -85,17 +86,25 @@ class _World:
     colours: Integers
     half_axes: Integers
     homes: Integers
+    size: int
 
     @classmethod
-    def create(cls, draw: Draw) -> _World:
+    def create(cls, draw: Draw, size: int = SIZE) -> World:
+        """Draw and return a world.
+
+        Args:
+            draw: the world's own stream.
+            size: height and width of its pictures, a multiple of SIZE; objects grow with it, textures do not.
+        """
         backgrounds = np.stack([_background(draw, kind) for kind in range(BACKGROUNDS)])
         stripes = np.stack([_stripes(draw) for _ in range(CLASSES * LOOKS)])
         return cls(
-            backgrounds=windows(backgrounds, 160, SIZE),
-            stripes=windows(stripes, 100, SIZE),
+            backgrounds=windows(backgrounds, 160, size),
+            stripes=windows(stripes, 100, size),
             colours=draw.bell(CLASS_COLOUR, CLASSES, 1, 3) + draw.bell(LOOK_COLOUR, CLASSES, LOOKS, 3),
-            half_axes=6 + draw.below(9, CLASSES, LOOKS, 2),
+            half_axes=(6 + draw.below(9, CLASSES, LOOKS, 2)) * (size // SIZE),
             homes=draw.below(BACKGROUNDS, CLASSES, 2),
+            size=size,
         )
 
 
@@ -125,7 +134,7 @@ def _stripes(draw: Draw) -> Integers:
     return sheet * (64 + draw.bell(24, 3))[:, None, None] // 64
 
 
-def _paint(world: _World, labels: Integers, draw: Draw) -> Bytes:
+def paint(world: World, labels: Integers, draw: Draw) -> Bytes:
     """Paint a picture for each label: an ellipse on a background, with its own light and contrast.
 
     Values stay within ±360 until contrast scales them by at most 63, so int16 holds them all.
@@ -144,7 +153,7 @@ def _paint(world: _World, labels: Integers, draw: Draw) -> Bytes:
     colour = (world.colours[shown, look] + draw.bell(OWN_COLOUR, count, 3)).clip(-150, 150)
     dirt = cut(world.backgrounds, draw.below(BACKGROUNDS, count)) * np.int16(40) >> 6
     thing = cut(world.stripes, shown * LOOKS + look) + dirt + colour.astype(np.int16)[:, :, None, None]
-    cover = _ellipses(world.half_axes[shown, look], draw)[:, None]  # (count, 1, SIZE, SIZE), 0 … 64
+    cover = _ellipses(world.half_axes[shown, look], draw, world.size)[:, None]  # (count, 1, size, size), 0 … 64
     picture = (behind * (64 - cover) + thing * cover) >> 6
     contrast = (24 + draw.below(40, count)).astype(np.int16)
     light = (120 + draw.bell(LIGHT, count, 1) + draw.bell(TINT, count, 3)).astype(np.int16)
@@ -152,17 +161,17 @@ def _paint(world: _World, labels: Integers, draw: Draw) -> Bytes:
     return picture.clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
-def _ellipses(half_axes: Integers, draw: Draw) -> Shorts:
-    """Return how much of each pixel the object hides, (count, SIZE, SIZE) in 64ths: soft ellipses, some with holes."""
-    count = len(half_axes)
-    place = np.arange(SIZE)
+def _ellipses(half_axes: Integers, draw: Draw, size: int) -> Shorts:
+    """Return how much of each pixel the object hides, (count, size, size) in 64ths: soft ellipses, some with holes."""
+    count, scale = len(half_axes), size // SIZE
+    place = np.arange(size)
     halves = half_axes * (48 + draw.below(40, count, 1)) // 64
-    centres = SIZE // 2 + draw.bell(3, count, 2)
+    centres = size // 2 + draw.bell(3 * scale, count, 2)
     # Distances from the centre in units of the half axes, times 32; 1024 is the square at the rim.
     offsets = (2 * place + 1 - 2 * centres[:, :, None]) * 16 // halves[:, :, None]
     squares = offsets * offsets
     solid = ((1400 - squares[:, 0, None, :] - squares[:, 1, :, None]) // 12).clip(0, 64)
-    corner, extent = draw.below(SIZE, count, 2, 1), 6 + draw.below(12, count, 2, 1)
+    corner, extent = draw.below(size, count, 2, 1), 6 * scale + draw.below(12 * scale, count, 2, 1)
     inside = (place >= corner) & (place < corner + extent)
     hole = inside[:, 0, None, :] & inside[:, 1, :, None] & (draw.below(100, count, 1, 1) < COVERED)
     return np.where(hole, 0, solid).astype(np.int16)

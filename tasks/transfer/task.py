@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harness.checkpoints import checkpoint
 from harness.contracts import ARITHMETIC, Candidate, Dataset, Outcome, Status
-from harness.errors import EngineError, ProtocolError, message
+from harness.errors import DataError, EngineError, ProtocolError, message
 from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
@@ -139,6 +139,7 @@ class WorkloadTask(ABC):
 
         Raises:
             EngineError: the machine failed: it has no memory or room left, or its GPU is gone.
+            DataError: an example that is read while training is damaged.
         """
         with machine.answerable():
             return [self._score(rule, seed) for rule in rules]
@@ -165,7 +166,7 @@ class WorkloadTask(ABC):
                     save=(lambda _: None) if saving is None else saving.write,
                 )
         except Exception as cause:  # a bad rule must not end a transfer, whatever it breaks
-            if machine.failed(cause) or isinstance(cause, EngineError):
+            if machine.failed(cause) or isinstance(cause, EngineError | DataError):
                 raise
             return Outcome(
                 status=Status.ERROR,

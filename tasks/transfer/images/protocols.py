@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.contracts import NamedProtocol
-from harness.limits import Positive
+from harness.contracts import ACCURACY, NamedProtocol
+from harness.limits import Label, Positive
 from harness.tasks.sweep import SWEEP
 from harness.tasks.transfer.workload import WorkloadProtocol
 
@@ -25,6 +25,28 @@ class WideResnetProtocol(WorkloadProtocol):
 
     depth: Positive
     width: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NasnetProtocol(WorkloadProtocol):
+    """How a candidate is scored on NASNet-A (Zoph et al. 2018).
+
+    Attributes:
+        classes: how many classes there are, at most: of more, the first in alphabetical order are taken.
+        side: height and width of what the network sees, in pixels.
+        cells: normal cells in each of the three stages.
+        filters: filters before the last layer.
+        stem: filters of the first convolution.
+        least_area: the least share of a picture that is seen in training.
+    """
+
+    inputs: Label = "pictures"
+    classes: Positive
+    side: Positive
+    cells: Positive
+    filters: Positive
+    stem: Positive
+    least_area: float
 
 
 CONVNET_300 = WorkloadProtocol(
@@ -67,6 +89,44 @@ WRN_MINI = replace(
     width=1,
 )
 
+# NASNet-A 4@1056. Fifty pictures of each class are held out of ``train``, as many as ``val`` has (**D**). [NOS] gives
+# neither a batch size nor a number of epochs (**D**).
+IMAGENET = NasnetProtocol(
+    name="imagenet",
+    version=1,
+    task="imagenet",
+    metric=ACCURACY,
+    train_examples=1_231_167,
+    validation_examples=50_000,
+    batch_size=128,
+    epochs=100,
+    learning_rates=SWEEP,
+    chance=0.001,
+    classes=1_000,
+    side=224,
+    cells=4,
+    filters=1_056,
+    stem=32,
+    least_area=0.08,
+)
+# One normal cell in a stage and an eleventh of the filters. Crops show at least half of a picture, because there are
+# too few epochs to learn from small parts (**D**).
+IMAGENET_MINI = replace(
+    IMAGENET,
+    name="imagenet-mini",
+    train_examples=2_000,
+    validation_examples=500,
+    batch_size=50,
+    epochs=8,
+    chance=0.1,
+    classes=10,
+    side=64,
+    cells=1,
+    filters=96,
+    stem=16,
+    least_area=0.5,
+)
+
 NAMED_CONVNET_300 = NamedProtocol(
     CONVNET_300, "the child's network on all of CIFAR-10 for 300 epochs", targets=(0.6, 0.65, 0.7)
 )
@@ -80,4 +140,10 @@ NAMED_WRN = NamedProtocol(
 )
 NAMED_WRN_MINI = NamedProtocol(
     WRN_MINI, "WRN-10-1 on 5,000 images for 10 epochs: about a minute a child", targets=(0.4, 0.45, 0.5)
+)
+NAMED_IMAGENET = NamedProtocol(IMAGENET, "NASNet-A 4@1056 on ImageNet, in folders of pictures", targets=(0.5, 0.6, 0.7))
+NAMED_IMAGENET_MINI = NamedProtocol(
+    IMAGENET_MINI,
+    "a small NASNet-A on pictures of 64×64 pixels in ten classes: about a minute a child",
+    targets=(0.3, 0.4, 0.5),
 )
