@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
-    from harness.library.rules import export_rule
+    from harness.library.rules import addsign, export_rule, powersign
     from harness.library.scoring import Scorer, score
     from harness.library.tables import table
     from harness.registry import register
@@ -44,11 +44,13 @@ __all__ = [
     "Scorer",
     "Space",
     "__version__",
+    "addsign",
     "confirm",
     "export",
     "export_rule",
     "import_runs",
     "load",
+    "powersign",
     "race",
     "register",
     "report",
@@ -70,11 +72,13 @@ _MODULES = {
     "RulesBoard": "library.boards",
     "Scorer": "library.scoring",
     "Space": "space.grammar",
+    "addsign": "library.rules",
     "confirm": "library.confirming",
     "export": "library.exporting",
     "export_rule": "library.rules",
     "import_runs": "library.exporting",
     "load": "library.loading",
+    "powersign": "library.rules",
     "register": "registry",
     "report": "library.reporting",
     "run": "library.racing",
