@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
+    from harness.library.rules import addsign, powersign
     from harness.library.scoring import Scorer, score
     from harness.library.tables import table
     from harness.library.transferring import transfer
@@ -45,11 +46,13 @@ __all__ = [
     "Space",
     "TransferBoard",
     "__version__",
+    "addsign",
     "confirm",
     "export",
     "export_rule",
     "import_runs",
     "load",
+    "powersign",
     "race",
     "register",
     "report",
@@ -74,11 +77,13 @@ _MODULES = {
     "Scorer": "library.scoring",
     "Space": "space.grammar",
     "TransferBoard": "library.boards",
+    "addsign": "library.rules",
     "confirm": "library.confirming",
     "export": "library.exporting",
     "export_rule": "library.exporting",
     "import_runs": "library.exporting",
     "load": "library.loading",
+    "powersign": "library.rules",
     "register": "registry",
     "report": "library.reporting",
     "run": "library.racing",

@@ -149,7 +149,8 @@ def _searcher(_what: Listed, name: str) -> _Table:
 
 
 def _rules(_what: Listed, name: str) -> _Table:
-    from harness.space.zoo import ZOO
+    from harness.space.expression import decays, expression
+    from harness.space.zoo import ZOO, named
 
     zoo = ZOO
     if name:
@@ -157,6 +158,8 @@ def _rules(_what: Listed, name: str) -> _Table:
         zoo = {name: zoo[name]}
     table = _Table(["name", "rule", "source" if name else "Wide ResNet %"], figures=["Wide ResNet %"])
     table.caption = "Wide ResNet %: test accuracy after 300 epochs, [NOS] Table 1"
+    if not name or decays(expression(named(name))):
+        table.caption += "; ld, cd, rd: decays over the training, whose length RuleOptimizer takes as total_steps"
     for entry_name, entry in zoo.items():
         accuracy = "" if entry.wide_resnet_accuracy is None else f"{entry.wide_resnet_accuracy:.1f}"
         table.add_row(entry_name, entry.rule_text, entry.source if name else accuracy)

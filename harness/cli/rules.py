@@ -59,7 +59,7 @@ def show(
     rule: RuleText,
     format: Annotated[ShowFormat, typer.Option(help="What to print.")] = ShowFormat.TEXT,
 ) -> None:
-    """Print a rule in every notation, and the running means that it needs."""
+    """Print a rule in every notation, and the running means and decays that it needs."""
     from harness.space.notation import rules as notation
 
     parsed = _resolved(rule)
@@ -77,6 +77,9 @@ def show(
                 out.print(f"{name:<8}{facts[name]}", soft_wrap=True)
             out.print(f"{'blocks':<8}{len(facts['blocks'])}")
             out.print(f"{'state':<8}{', '.join(facts['state']) or 'none'}")
+            if facts["decays"]:
+                needed = f"{', '.join(facts['decays'])}: an optimizer of this rule needs total_steps"
+                out.print(f"{'decays':<8}{needed}", soft_wrap=True)
             out.print()
             out.print(notation.tree(parsed), soft_wrap=True)
 
@@ -152,16 +155,18 @@ def _resolved(text: str) -> Rule:
 
 def _facts(rule: Rule) -> dict[str, Any]:
     from harness.space.equivalence import canonical
-    from harness.space.expression import state
+    from harness.space.expression import decays, state
     from harness.space.notation import rules as notation
 
+    node = canonical(rule)
     return {
         "tokens": str(rule),
         "infix": notation.readable(rule),
         "latex": notation.latex(rule),
         "key": rule.key,
         "blocks": [asdict(block) for block in rule.blocks],
-        "state": list(state(canonical(rule))),
+        "state": list(state(node)),
+        "decays": list(decays(node)),
     }
 
 

@@ -11,7 +11,8 @@ import torch
 
 from harness.contracts import ARITHMETIC, ChildProtocol, Outcome, Rule, Status
 from harness.seeds import derive_seed
-from harness.space.word import PRIMITIVES
+from harness.space.word import DECAYS, PRIMITIVES
+from harness.space.zoo import resolve
 from harness.tasks.child import scoring
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.plain import PlainNetwork
@@ -43,6 +44,9 @@ RULES = {
         "1e-1w",
         "adam * exp(-m)",
         "g / v",
+        "g * exp(ld * sign(g) * sign(m))",
+        "exp(exp(cd)) * g - rd ^ m",
+        "ld",
     )
 }
 
@@ -76,7 +80,7 @@ def timeless(outcome: Outcome) -> Outcome:
 
 def stepper_of(rules: list[Rule], examples: Examples, *, rate: float = RATE) -> Stepper:
     ground = Ground(examples.on(DEVICE), batch_size=BATCH)
-    return Stepper([(rule, rate) for rule in rules], ground=ground, seed=SEED, noise_sigma=0.01)
+    return Stepper([(rule, rate) for rule in rules], ground=ground, seed=SEED, noise_sigma=0.01, total_steps=2)
 
 
 def parts(row: torch.Tensor, stepper: Stepper) -> dict[str, torch.Tensor]:
@@ -85,7 +89,7 @@ def parts(row: torch.Tensor, stepper: Stepper) -> dict[str, torch.Tensor]:
 
 
 def test_every_primitive_has_a_place_in_the_table_of_tokens() -> None:
-    assert set(update.OPERATIONS) - {"copy"} == PRIMITIVES - {"const", "g", "w"}
+    assert set(update.OPERATIONS) - {"copy"} == PRIMITIVES - {"const", "g", "w", *DECAYS}
 
 
 def test_losses_gradients_and_logits_are_those_of_pytorch(examples: Examples) -> None:
@@ -114,7 +118,7 @@ def test_a_rule_steps_as_its_optimizer_does(text: str, examples: Examples) -> No
     """From one gradient for both, so that rounding of the network's does not show."""
     stepper = stepper_of([RULES[text]], examples)
     weights = torch.nn.Parameter(stepper.networks.weights[0].cpu().clone())
-    optimizer = RuleOptimizer([weights], RULES[text], RATE)
+    optimizer = RuleOptimizer([weights], RULES[text], RATE, total_steps=2)
     torch.set_flush_denormal(True)
     try:
         for batch in torch.arange(3 * BATCH).split(BATCH):
@@ -146,8 +150,39 @@ def test_noise_and_drop_have_the_spread_and_share_that_they_say(examples: Exampl
     assert not torch.equal((again - stepper.networks.weights)[0, :end].cpu(), moved[0])
 
 
+def test_annealed_noise_has_the_variance_of_its_step(examples: Examples) -> None:
+    """A normal sample's variance is off by 5·√(2/entries) once in 1.7 million times."""
+    stepper = stepper_of([Rule.parse("anneal"), Rule.parse("noise"), Rule.parse("anneal")], examples, rate=1.0)
+    end = stepper.ground.shape.places["end"]
+    for step in range(4):
+        before = stepper.networks.weights.clone()
+        stepper.step(torch.arange(BATCH, device=DEVICE))
+        moved = (before - stepper.networks.weights)[:, :end].cpu()
+        variance = 1 / (1 + min(step, 2)) ** 0.55  # T is 2
+        assert moved[0].var().item() == pytest.approx(variance, rel=5 * (2 / end) ** 0.5)
+        torch.testing.assert_close(moved[0], moved[2], rtol=0, atol=1e-5)
+        assert moved[1].std().item() == pytest.approx(0.01, rel=5 / (2 * end) ** 0.5)
+
+
+def test_cells_that_go_on_keep_the_decays_of_their_step(examples: Examples) -> None:
+    rules = [RULES["g"], RULES["ld"], RULES["exp(exp(cd)) * g - rd ^ m"], RULES["g * exp(ld * sign(g) * sign(m))"]]
+    ground = Ground(examples.on(DEVICE), batch_size=BATCH)
+    stepper = Stepper([(rule, RATE) for rule in rules], ground=ground, seed=SEED, noise_sigma=0.01, total_steps=5)
+    batches = torch.arange(3 * BATCH).split(BATCH)
+    for batch in batches:
+        stepper.step(batch.to(DEVICE))
+    before = stepper.networks.weights.clone()
+    stepper.only([3, 1])
+    assert torch.equal(stepper.networks.weights, before[[3, 1]])
+    stepper.step(batches[0].to(DEVICE))
+    moved = before[1] - stepper.networks.weights[1]
+    assert moved[: ground.shape.places["end"]].cpu().mean().item() == pytest.approx(RATE * (1 - 3 / 5), rel=1e-4)
+
+
 def test_what_a_child_earns_does_not_depend_on_what_trains_beside_it(task: ChildTask) -> None:
-    rules = [Rule.parse(text) for text in ("adam", "exp(exp(g)) * exp(exp(g))", "drop(m, 0.1) + noise")]
+    rules = [
+        Rule.parse(text) for text in ("adam", "exp(exp(g)) * exp(exp(g))", "ld * m + anneal", "drop(m, 0.1) + noise")
+    ]
     together = task.evaluate(rules, seed=1)
     turned = task.evaluate(rules[:0:-1], seed=1)
     assert [timeless(each) for each in turned[::-1]] == [timeless(each) for each in together[1:]]
@@ -155,7 +190,7 @@ def test_what_a_child_earns_does_not_depend_on_what_trains_beside_it(task: Child
 
 
 def test_the_schedule_is_the_one_of_a_processor(task: ChildTask, tiny: ChildProtocol, data: ImageData) -> None:
-    rules = [Rule.parse(text) for text in ("g", "g", "exp(1e-1w) / 1e-1w", "m")]
+    rules = [resolve(text) for text in ("g", "g", "exp(1e-1w) / 1e-1w", "m", "powersign-ld")]
     ours, theirs = task.evaluate(rules, seed=0), ChildTask(tiny, data, plain=True).evaluate(rules, seed=0)
     for one, other in zip(ours, theirs, strict=True):
         assert (one.status, one.examples, len(one.curve)) == (other.status, other.examples, len(other.curve))
