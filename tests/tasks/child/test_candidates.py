@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.candidates import NamedOptimizer
 from harness.contracts import ARITHMETIC, Candidate, ChildProtocol, Outcome, Rule, Status
+from harness.space.zoo import named as named_rule
 from harness.tasks.child import scoring
 from harness.tasks.child.convnet import ConvNet
 from harness.tasks.child.cpu.network import FusedNetwork
@@ -19,10 +20,15 @@ from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.step import FUSED, PLAIN, STACKED, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
+from harness.tasks.optimizer.signs import sign_optimizer
 from harness.tasks.optimizer.torch_optimizers import UNFIT, optimizers, torch_optimizer
 
 FIT = sorted(set(optimizers()) - set(UNFIT))
 OTHERS = ("SGD(momentum=0.9, nesterov=True, weight_decay=0.01)", "Adam(amsgrad=True)", "AdamW(fused=True)")
+SIGNS = (
+    *("PowerSign", "PowerSign(base=1.5, decay='rd', n=10)", "PowerSign(base=0.1, decay='ld')", "AddSign(alpha=-0.5)"),
+    *("AddSign(alpha=3, decay='cd', n=2)", "PowerSign(base=1e300)", "PowerSign(base=1e-300)", "AddSign(alpha=1e300)"),
+)
 INERT = ("conv1.bias", "conv2.bias")  # batch norm takes them out: rounding is all that moves them
 
 
@@ -93,6 +99,32 @@ def test_every_optimizer_trains_a_child_again_to_the_bit(name: str, task: ChildT
     assert one.status is Status.OK, one.message
     assert timeless(one) == timeless(again)
     assert len({score for _, score in one.sweep}) > 1, "the sweep's λ is its lr"
+
+
+@pytest.mark.parametrize("path", [FUSED, PLAIN])
+@pytest.mark.parametrize("text", SIGNS)
+def test_every_sign_method_trains_a_child_whatever_its_numbers(
+    text: str, path: str, task: ChildTask, protocol: ChildProtocol, data: ImageData
+) -> None:
+    optimizer = sign_optimizer(text)
+    one, again = (task.evaluate([optimizer], seed=3)[0] for _ in range(2))
+    assert one.status is not Status.ERROR, one.message
+    assert timeless(one) == timeless(again)
+    if "300" not in text:
+        assert one.status is Status.OK
+        losses, _ = followed(path, optimizer, protocol, data)
+        assert len(set(losses)) == 6
+
+
+def test_a_sign_method_that_a_rule_can_say_earns_what_the_rule_does(task: ChildTask) -> None:
+    """But for rounding, which a score of 40 examples hardly shows."""
+    rules = [named_rule("powersign-ld"), named_rule("addsign-cd")]
+    both = task.evaluate(
+        [*rules, sign_optimizer("PowerSign(decay='ld')"), sign_optimizer("AddSign(decay='cd')")], seed=3
+    )
+    for one, other in zip(both[:2], both[2:], strict=True):
+        assert one.score == pytest.approx(other.score, abs=0.05)
+        assert one.learning_rate == other.learning_rate
 
 
 def test_adamw_without_decay_is_adam(task: ChildTask) -> None:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.contracts import ChildProtocol, Rule
+from harness.contracts import ChildProtocol
 from harness.seeds import derive_seed
+from harness.space.zoo import resolve
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.step import FUSED, PLAIN, Network, starter
 from harness.tasks.child.training import Child, reproducible_arithmetic
@@ -58,9 +59,14 @@ def start(
         roots.append(root)
         return Listened(networks(root), batches)
 
-    def begin(learning_rate: float, seed: int = 0, report: Callable[[int, int], None] = lambda *_: None) -> Child:
+    def begin(
+        learning_rate: float,
+        seed: int = 0,
+        report: Callable[[int, int], None] = lambda *_: None,
+        rule: str = "g",
+    ) -> Child:
         return Child(
-            Rule.parse("g"),
+            resolve(rule),
             learning_rate,
             protocol=protocol,
             start=listened,
@@ -81,6 +87,26 @@ def test_an_epoch_is_the_whole_pool_once_shuffled_anew(start: Begin, batches: li
     assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(60))
     assert not torch.equal(first, second)
     assert (child.examples, reports) == (120, [(60, 60), (60, 60)])
+
+
+@pytest.mark.parametrize("rule", ["powersign-ld", "addsign-rd", "g + anneal * cd", "drop(g, 0.3) * exp(rd)"])
+def test_decays_span_all_epochs_of_a_child_and_the_sweep_is_their_beginning(
+    rule: str, start: Begin, batches: list[Tensor]
+) -> None:
+    """To the bits of an optimizer that is told 9 steps, which are 3 epochs of 3, on the same batches."""
+    child, twin = start(0.01, rule=rule), start(0.01)
+    ends = []
+    for _ in range(3):
+        assert child.train_epoch()
+        ends.append([weights.detach().clone() for weights in child._network.parameters])
+    network = twin._network
+    optimizer = RuleOptimizer(network.parameters, rule, 0.01, seed=derive_seed(0, "rule"), total_steps=9)
+    for step, batch in enumerate(list(batches), start=1):
+        network.loss(batch)
+        optimizer.step()
+        if step % 3 == 0:
+            assert all(map(torch.equal, network.parameters, ends[step // 3 - 1]))
+    assert step == 9
 
 
 def test_every_learning_rate_sees_the_same_batches(start: Begin, batches: list[Tensor]) -> None:

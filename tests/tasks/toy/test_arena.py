@@ -122,7 +122,20 @@ def test_rules_that_are_one_function_score_the_same(arena, outcome) -> None:
     assert outcome("g * exp(m)", arena) == outcome("exp(m) * g", arena)
 
 
-RULES = (*map(named, ("sgd", "adam", "powersign", "rmsprop")), *rules(), *trial_rules(40, seed=5))
+TIMED = (
+    "powersign-ld",
+    "addsign-rd",
+    "anneal * ld + g",
+    "g ^ cd",
+    "drop(m, 0.3) - ld ^ g / rd",
+    "exp(exp(ld)) * 1e-2w",
+)
+RULES = (
+    *map(named, ("sgd", "adam", "powersign", "rmsprop")),
+    *rules(),
+    *trial_rules(40, seed=5),
+    *map(resolve, TIMED),
+)
 
 
 @pytest.mark.parametrize(

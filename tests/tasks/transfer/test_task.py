@@ -13,10 +13,13 @@ from small_workload import SMALL, LinesTask, Nothing
 from harness.checkpoints import checkpoint, forget
 from harness.contracts import Outcome, Rule, Status
 from harness.errors import ProtocolError
+from harness.tasks.optimizer.signs import sign_optimizer
 from harness.tasks.optimizer.torch_optimizers import torch_optimizer
+from harness.tasks.transfer.training import Training
 from harness.tasks.transfer.workload import WorkloadProtocol
 
 ADAM, NOISY = Rule.parse("adam"), Rule.parse("drop(m, 0.3) + noise")
+DECAYING = Rule.parse("exp(ld) * m + 1e-3w * anneal * rd")
 
 
 class KillError(BaseException):
@@ -59,7 +62,10 @@ def test_the_test_score_at_the_best_epoch_is_that_of_a_shorter_training() -> Non
     assert outcome.test_at_best == scored(replace(long, epochs=best, horizon=30), drifting, test=True).test
 
 
-@pytest.mark.parametrize("candidate", [ADAM, NOISY, torch_optimizer("SGD(momentum=0.9,nesterov=True)")])
+OTHERS = (torch_optimizer("SGD(momentum=0.9,nesterov=True)"), sign_optimizer("AddSign(alpha=3,decay='rd',n=2)"))
+
+
+@pytest.mark.parametrize("candidate", [ADAM, NOISY, DECAYING, *OTHERS])
 def test_a_killed_child_goes_on_to_the_same_bits(tmp_path: Path, candidate: Any) -> None:
     """Whichever epoch it is killed after, sweep or later, the outcome is that of an undisturbed child."""
     whole = scored(SMALL, candidate, test=True)
@@ -84,14 +90,23 @@ def test_a_killed_child_goes_on_to_the_same_bits(tmp_path: Path, candidate: Any)
         assert len(list(folder.iterdir())) == 1
 
 
-def test_a_child_of_more_epochs_goes_on_from_one_of_fewer(tmp_path: Path) -> None:
-    """A funnel's later rung trains only the epochs that are left."""
+@pytest.mark.parametrize("candidate", [ADAM, DECAYING, *OTHERS])
+def test_a_child_of_more_epochs_goes_on_from_one_of_fewer(tmp_path: Path, candidate: Any) -> None:
+    """A funnel's later rung trains only the epochs that are left; decays span those of the last one all along."""
     short, long = replace(SMALL, epochs=2, horizon=4), replace(SMALL, horizon=4)
-    scored(short, checkpoints=tmp_path)
+    scored(short, candidate, checkpoints=tmp_path)
     trained: list[int] = []
-    found = scored(long, checkpoints=tmp_path, watch=lambda a, _: trained.append(a))
+    found = scored(long, candidate, checkpoints=tmp_path, watch=lambda a, _: trained.append(a))
     assert len(trained) == 2
-    assert found == scored(long)
+    assert found == scored(long, candidate)
+
+
+def test_decays_span_the_horizon_or_else_the_epochs() -> None:
+    """Four steps an epoch: T is 16, or 40 with a horizon of ten epochs."""
+    for protocol, total in ((SMALL, 16), (replace(SMALL, horizon=10), 40)):
+        training = LinesTask(protocol, Nothing()).training(DECAYING, 0.1, seed=0, report=lambda *_: None)
+        assert isinstance(training, Training)
+        assert training.state()["optimizer"]["param_groups"][0]["total_steps"] == total
 
 
 def test_a_checkpoint_of_another_child_is_not_used(tmp_path: Path) -> None:
