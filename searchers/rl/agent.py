@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import numpy as np
 
 from harness.contracts import Origin, Rule, Trial
-from harness.searchers.rl.presets import PAPER, Objective, Preset, numbers
+from harness.searchers.rl.presets import PAPER, Corpus, Objective, Preset, numbers
 from harness.settings import Range, Value
 from harness.space.draws import Draws
 from harness.space.grammar import Space
@@ -52,6 +52,12 @@ class ReinforcementLearning:
             untrained controller; short 0.85, the others 0.
         initial: random draws to begin with, which it learns from too, if not set a quarter of the children of a run at
             most; short 10, the others 0.
+        critic: weight of the loss of a critic, which learns what a rule's beginning says of its reward and corrects the
+            moving average by it; 0 for none, and not used by risk_seeking; short 0, the others 0.
+        pretraining: steps of Adam, of 64 rules each, in which the controller learns to imitate draws from the space
+            before its first proposal, without a child; short 0, the others 0.
+        corpus: what pretraining imitates, random draws as ``plain`` makes them (strings) or each function among them
+            once (functions); short strings, the others strings.
         repeats: whether a function may be proposed again; icml2017 true, arxiv2 true, the others false.
         batch: how many results it waits for before it learns.
         init: weights start uniformly distributed between minus this number and this number.
@@ -83,6 +89,9 @@ class ReinforcementLearning:
         resolution: Annotated[float | None, Range(0.0, 1.0)] = None,
         plain: Annotated[float | None, Range(0.0, 0.99)] = None,
         initial: Annotated[int | None, Range(0, 100_000)] = None,
+        critic: Annotated[float | None, Range(0.0, 1000.0)] = None,
+        pretraining: Annotated[int | None, Range(0, 100_000)] = None,
+        corpus: Corpus | None = None,
         repeats: bool | None = None,
         batch: Annotated[int, Range(1, 1000)] = 5,
         init: Annotated[float, Range(0.0, 10.0)] = PAPER.init,
@@ -107,6 +116,9 @@ class ReinforcementLearning:
             resolution=resolution,
             plain=plain,
             initial=initial,
+            critic=critic,
+            pretraining=pretraining,
+            corpus=corpus,
             repeats=repeats,
             init=init,
             baseline_decay=baseline_decay,
@@ -127,11 +139,13 @@ class ReinforcementLearning:
         self._gathered: list[tuple[Rule, Tensor, float]] = []
         from harness.searchers.rl.controller import Controller
         from harness.searchers.rl.objectives import Learner
+        from harness.searchers.rl.pretraining import pretrain
 
         with _one_thread():
             self.controller = Controller(
                 space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init, plain=self.numbers.plain
             )
+            pretrain(self.controller, space, self.numbers, seed=seed)
             self.learner = Learner(self.controller, self.numbers)
 
     @staticmethod

@@ -7,7 +7,7 @@ choice that the space forbids has a logit of −∞, so it has probability 0 and
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ class Reading:
         logs: log-probability of every choice at every step, 0 where it is illegal or does not exist, shape
             ``(batch, positions, choices)``.
         chances: the probabilities, likewise 0 where illegal, same shape.
+        states: the LSTM's outputs, each before the pick of its step is known, shape ``(batch, positions, hidden)``.
+        steps: log-probability of the pick at every step, shape ``(batch, positions)``.
         log_probability: log-probability of the picks, shape ``(batch,)``.
         entropy: entropy of the steps' distributions along the picks, summed over the steps, in nats, shape
             ``(batch,)``.
@@ -37,12 +39,14 @@ class Reading:
 
     logs: Tensor
     chances: Tensor
+    states: Tensor
+    steps: Tensor
     log_probability: Tensor
     entropy: Tensor
 
     def detached(self) -> Reading:
         """Return the same numbers as constants."""
-        return Reading(self.logs.detach(), self.chances.detach(), self.log_probability.detach(), self.entropy.detach())
+        return Reading(*(getattr(self, field.name).detach() for field in fields(self)))
 
 
 class Controller:
@@ -124,15 +128,19 @@ class Controller:
         for step in range(self.positions):
             state = self._cell(gates[step], state)
             outputs.append(state[0])
-        logits = torch.bmm(torch.stack(outputs), self.softmax).transpose(0, 1) + self.softmax_bias
+        states = torch.stack(outputs)  # (positions, batch, hidden)
+        logits = torch.bmm(states, self.softmax).transpose(0, 1) + self.softmax_bias
         illegal = ~self.legal[self._steps, previous]  # (batch, positions, choices)
         logs = logits.masked_fill(illegal, -math.inf).log_softmax(2)
         chances = logs.exp()
         logs = logs.masked_fill(illegal, 0.0)
+        steps = logs.gather(2, picks[:, :, None])[:, :, 0]
         return Reading(
             logs,
             chances,
-            log_probability=logs.gather(2, picks[:, :, None])[:, :, 0].sum(1),
+            states=states.transpose(0, 1),
+            steps=steps,
+            log_probability=steps.sum(1),
             entropy=-(chances * logs).sum((1, 2)),
         )
 

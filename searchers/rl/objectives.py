@@ -7,6 +7,10 @@
 - ``pqt``: the clipped gradient, and imitation of the k best so far (Abolafia et al. 2018).
 
 All add an entropy bonus (protocol §4): the entropies of the steps' distributions, summed over a rule's steps (**D**).
+All but ``risk_seeking`` compare a reward with what was expected: the moving average of past rewards, which a critic, if
+there is one, corrects at every step of a rule.
+
+The gains below take tensors of shape ``(batch,)``, or ``(batch, positions)``, whose steps they sum.
 """
 
 from __future__ import annotations
@@ -17,7 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.searchers.rl.controller import Controller
+from harness.searchers.rl.controller import Controller, Reading
+from harness.searchers.rl.critic import Critic
 from harness.searchers.rl.presets import Numbers
 from harness.searchers.rl.signals import Baseline, Elites, Recent
 from harness.searchers.rl.trust_region import Step, natural_step
@@ -43,29 +48,43 @@ class Batch:
 
 
 def likelihood_gain(new: Tensor, advantages: Tensor) -> Tensor:
-    """Return the mean of A log p, whose gradient is REINFORCE's; both have shape ``(batch,)``."""
-    return (advantages * new).mean()
+    """Return the mean of A log p, whose gradient is REINFORCE's."""
+    return _mean(advantages * new)
 
 
 def ratio_gain(new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
-    """Return the mean of r A, r = p/p_old, whose gradient at p = p_old is REINFORCE's; all have shape ``(batch,)``."""
-    return (advantages * (new - old).exp()).mean()
+    """Return the mean of r A, r = p/p_old, whose gradient at p = p_old is REINFORCE's."""
+    return _mean(advantages * (new - old).exp())
 
 
 def clipped_gain(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    """Return the mean of min(r A, clip(r, 1−c, 1+c) A) (Schulman et al. 2017, eq. 7); all have shape ``(batch,)``.
+    """Return the mean of min(r A, clip(r, 1−c, 1+c) A) (Schulman et al. 2017, eq. 7).
 
     Beyond a ratio of ``MOST_RATIO`` nothing is learnt (**D**, like the dual clip of Ye et al. 2020): if a result comes
     late, a rule that was nearly impossible when it was proposed would otherwise outweigh all others.
     """
     ratio = (new - old).clamp(max=math.log(MOST_RATIO)).exp()
-    return torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+    return _mean(torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages))
+
+
+def by_step(reading: Reading) -> Tensor:
+    """Return a rule's log-probability at each of its steps, ``(batch, positions)``, differentiable in that step's pick.
+
+    So a ratio is the rule's, and an advantage of a step moves only what was picked there; where all steps have one
+    advantage, the gradient is that of the rule as a whole (**D**).
+    """
+    return reading.steps + (reading.log_probability[:, None] - reading.steps).detach()
+
+
+def _mean(gains: Tensor) -> Tensor:
+    return gains.mean(0).sum()
 
 
 class Learner:
     """Train a controller batch by batch.
 
     Attributes:
+        critic: what corrects the moving average of rewards; None if its weight is 0.
         elites: the queue that ``pqt`` imitates; kept by every objective.
         last_step: what TRPO's last update did; None before the first and with other objectives.
 
@@ -81,7 +100,9 @@ class Learner:
         self.recent = Recent(numbers.window)
         self.elites = Elites(numbers.queue, resolution=numbers.resolution)
         self.last_step: Step | None = None
-        self._adam = torch.optim.Adam(controller.parameters, lr=numbers.learning_rate)
+        self.critic = Critic(controller) if numbers.critic > 0.0 and numbers.objective != "risk_seeking" else None
+        learnt = controller.parameters + (self.critic.parameters if self.critic else [])
+        self._adam = torch.optim.Adam(learnt, lr=numbers.learning_rate)
 
     def learn(self, batch: Batch) -> None:
         """Learn from one batch."""
@@ -105,11 +126,16 @@ class Learner:
         numbers, count = self.numbers, len(batch.scores)
         imitated = numbers.objective == "pqt" and len(self.elites) > 0
         reading = self.controller.read(torch.cat([batch.picks, self.elites.picks]) if imitated else batch.picks)
-        new = reading.log_probability[:count]
+        new, old = reading.log_probability[:count], batch.old
+        loss: Tensor | float = 0.0
+        if self.critic:
+            new, old = by_step(reading)[:count], old[:, None]
+            loss, advantages = self.critic.judge(reading.states[:count], advantages)
         if numbers.objective == "reinforce":
             gain = likelihood_gain(new, advantages)
         else:
-            gain = clipped_gain(new, batch.old, advantages, numbers.clip)
+            gain = clipped_gain(new, old, advantages, numbers.clip)
+        gain = gain - numbers.critic * loss
         if imitated:
             gain = gain + numbers.imitation * reading.log_probability[count:].mean()
         return gain + numbers.entropy * reading.entropy[:count].mean()
@@ -123,13 +149,22 @@ class Learner:
         return excess / self.recent.spread
 
     def _trust(self, batch: Batch, advantages: Tensor) -> None:
-        numbers, old = self.numbers, self.controller.read(batch.picks).log_probability.detach()
+        numbers, old = self.numbers, self.controller.read(batch.picks).detached()
+        loss = None
+        if self.critic:
+            loss, advantages = self.critic.judge(old.states, advantages)
+
+        def surrogate(reading: Reading) -> Tensor:
+            if loss is None:
+                gain = ratio_gain(reading.log_probability, old.log_probability, advantages)
+            else:
+                gain = ratio_gain(reading.steps, old.steps, advantages)
+            return gain + numbers.entropy * reading.entropy.mean()
+
         self.last_step = natural_step(
-            self.controller,
-            batch.picks,
-            lambda reading: (
-                ratio_gain(reading.log_probability, old, advantages) + numbers.entropy * reading.entropy.mean()
-            ),
-            bound=numbers.kl_bound,
-            damping=numbers.damping,
+            self.controller, batch.picks, surrogate, bound=numbers.kl_bound, damping=numbers.damping
         )
+        if loss is not None:
+            self._adam.zero_grad()
+            (numbers.critic * loss).backward()
+            self._adam.step()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Objective = Literal["reinforce", "ppo", "trpo", "risk_seeking", "pqt"]
+Corpus = Literal["strings", "functions"]
 Preset = Literal["short", "icml2017", "arxiv2", "paper"]
 
 
@@ -38,6 +39,9 @@ class Numbers:
     plain: float = 0.0
     initial: int = 0
     repeats: bool = False
+    critic: float = 0.0
+    pretraining: int = 0
+    corpus: Corpus = "strings"
 
 
 PAPER = Numbers(

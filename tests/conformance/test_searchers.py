@@ -72,6 +72,11 @@ def test_registered_searchers_conform(name) -> None:
     assert failures(check_searcher(name, **PATIENT)) == []
 
 
+def test_rl_conforms_with_a_critic_and_with_pre_training() -> None:
+    settings = {"critic": 0.5, "pretraining": 3, "corpus": "functions"}
+    assert failures(check_searcher("rl", settings=settings, **PATIENT)) == []
+
+
 def test_a_sound_searcher_that_learns_conforms() -> None:
     heard: list[str] = []
     checks = check_searcher(

@@ -28,6 +28,12 @@ PAIRS = (
     ("gp 2", "random-plain 0.85"),
     ("evolution 2", "random-plain 0.85"),
 )
+HILL = "hill-climbing 0.85"
+LATER = (  # raced when the pairs above were published, so Holm's correction is over these alone
+    *((f"{name} 3", HILL) for name in ("evolution", "gp", "rl", "rl+gp")),
+    (HILL, "hill-climbing 0.5"),
+    (HILL, "random-plain 0.85"),
+)
 CHILDREN, SEEDS = 200, range(3000, 3040)  # of the bounds
 Areas = Mapping[str, Mapping[int, float]]
 
@@ -36,7 +42,9 @@ def main() -> None:
     """Write everything below the mark anew."""
     lines = ["", "## Held-out seeds", ""]
     for arena, areas in held_out().items():
-        lines += [f"### {arena}", "", *means(areas), "", *pairs(areas), ""]
+        lines += [f"### {arena}", "", *means(areas), "", *pairs(areas, PAIRS), ""]
+        if HILL in areas:
+            lines += ["Hill climbing, raced later, with a correction of its own:", "", *pairs(areas, LATER), ""]
     lines += ["## What no search can beat", "", *bounds(), "", "## Everything tried", ""]
     for title, rows in tried().items():
         lines += [f"### {title}", "", *rows, ""]
@@ -62,10 +70,10 @@ def means(areas: Areas) -> Iterator[str]:
         yield f"| {name} | {len(values)} | {np.mean([*values.values()]):.4f} |"
 
 
-def pairs(areas: Areas) -> Iterator[str]:
+def pairs(areas: Areas, chosen: Sequence[tuple[str, str]]) -> Iterator[str]:
     """The differences by seed; Holm's correction is over the rows."""
     rows = []
-    for first, second in PAIRS:
+    for first, second in chosen:
         shared = sorted(areas.get(first, {}).keys() & areas.get(second, {}).keys())
         if shared:
             values = [areas[first][seed] - areas[second][seed] for seed in shared]

@@ -50,6 +50,8 @@ ENTRIES: dict[str, tuple[str, dict[str, int | float]]] = {
     "rl 2": ("rl", {"plain": 0.5}),
     "rl+gp 3": ("rl+gp", {}),
     "rl+gp 2": ("rl+gp-2", {}),
+    "hill-climbing 0.85": ("hill-climbing", {"plain": 0.85}),
+    "hill-climbing 0.5": ("hill-climbing", {}),
 }
 ARENAS = {"table-broad": 200, "toy-quadratic": 300, "toy-rosenbrock": 300, "table-adaptive": 200}  # children
 SEEDS, FEWER = range(3000, 3040), range(3000, 3020)
@@ -83,7 +85,7 @@ def main() -> None:
                 protocol=arena,
                 children=children,
                 seeds=seeds(arena, entry),
-                results=arguments.store / arena / entry,
+                results=arguments.store / f"{arena}-{children}" / entry,  # a folder's runs are all read below
                 progress=False,
             )
             runs = harness.load(board).runs
