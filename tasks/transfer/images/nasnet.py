@@ -90,6 +90,9 @@ class NasnetTask(WorkloadTask):
             raise ProtocolError(
                 message(f"filters {what}", expected=f"a multiple of {CHUNK}", got=protocol.filters, hint=hint)
             )
+        if not 0 < protocol.least_area <= 1:
+            expected = "a share above 0, at most 1"
+            raise ProtocolError(message(f"least_area {what}", expected=expected, got=protocol.least_area, hint=hint))
         if protocol.side < LEAST_SIDE:
             expected = f"at least {LEAST_SIDE} pixels"
             raise ProtocolError(message(f"side {what}", expected=expected, got=protocol.side, hint=hint))
