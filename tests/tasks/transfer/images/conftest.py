@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from coloured_images import FEW, Listed, coloured
 
 from harness.tasks.data.images import ImageData
-from harness.tasks.data.pictures.source import Labels, PictureData
+from harness.tasks.data.pictures.source import PictureData
 from harness.tasks.transfer.images.protocols import (
     CONVNET_300,
     IMAGENET_MINI,
@@ -20,22 +19,11 @@ from harness.tasks.transfer.images.protocols import (
 )
 from harness.tasks.transfer.workload import WorkloadProtocol
 
-FEW = {"train_examples": 60, "validation_examples": 40, "batch_size": 20, "epochs": 3, "learning_rates": (1e-3, 0.1)}
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's cache."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-
-
-def coloured(count: int, side: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Noise around ten colours, one a class: soon learned."""
-    rng = np.random.default_rng(seed)
-    colours = np.random.default_rng(99).integers(40, 216, (10, 3))
-    labels = np.arange(count, dtype=np.uint8) % 10
-    noisy = colours[labels][:, None, None, :] + rng.integers(-40, 40, (count, side, side, 3))
-    return noisy.clip(0, 255).astype(np.uint8), labels
 
 
 @pytest.fixture(scope="session")
@@ -63,20 +51,6 @@ def wrn() -> WideResnetProtocol:
 @pytest.fixture(scope="session")
 def nasnet() -> NasnetProtocol:
     return replace(IMAGENET_MINI, name="imagenet-tiny", side=32, **{**FEW, "epochs": 2})
-
-
-class Listed:
-    """Pictures in memory."""
-
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
-        self.images = images
-        self.labels: Labels = labels.astype(np.uint16)
-
-    def open(self, place: int) -> Image.Image:
-        return Image.fromarray(self.images[place])
-
-    def called(self, place: int) -> str:
-        return f"picture {place}"
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ def test_it_keeps_every_promise_of_a_task(made: Made) -> None:
 ELSEWHERE = """
 import sys, torch
 sys.path.insert(0, {folder!r})
-from conftest import FEW, coloured
+from coloured_images import FEW, coloured
 from dataclasses import replace
 from harness.contracts import Rule
 from harness.tasks.data.images import ImageData
@@ -193,7 +193,7 @@ print([each.hex() for each in outcome.curve])
 
 
 def test_seeded_bits_are_equal_in_two_processes(wrn: Any, data: ImageData) -> None:
-    script = ELSEWHERE.format(folder=str(Path(__file__).parent))
+    script = ELSEWHERE.format(folder=str(Path(__file__).parents[3] / "support"))
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     (outcome,) = WideResnetTask(wrn, data).evaluate([MOMENTUM], seed=3)
     assert found == str([each.hex() for each in outcome.curve])
