@@ -22,6 +22,7 @@ from harness.seeds import derive_seed
 from harness.tasks.child import step
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.data.images import ImageData
+from harness.tasks.transfer.images.choosing import as_images
 from harness.tasks.transfer.task import Watch, WorkloadTask
 from harness.tasks.transfer.workload import WorkloadProtocol
 
@@ -65,7 +66,7 @@ class ConvnetTask(WorkloadTask):
         if protocol.train_examples % size:
             expected, hint = f"a multiple of its batch size, {size}", "Change one of them"
             raise ProtocolError(message(what, expected=expected, got=protocol.train_examples, hint=hint))
-        height, width, channels = data.train_images.shape[1:]
+        height, width, channels = as_images(data).train_images.shape[1:]
         if height != width or height % 4:
             expected, hint = "square ones whose side is a multiple of 4, for two poolings", "Choose another data set"
             raise ProtocolError(

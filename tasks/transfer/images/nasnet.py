@@ -25,8 +25,7 @@ from harness.tasks.transfer.images.loading import Loader, Part
 from harness.tasks.transfer.images.protocols import NasnetProtocol
 from harness.tasks.transfer.task import Watch, WorkloadTask
 
-LEAST_SIDE = 32
-HALVINGS = 4  # of a picture's side after the first convolution, by two stem cells and two reduction cells
+SHRINKS = 32  # how many times smaller the last cell's side is than a picture's
 CHUNK = 96  # filters of the last cell are a multiple: 24 parts of a multiple of 4
 MOST_THREADS = 8  # that prepare pictures for a GPU
 
@@ -90,8 +89,11 @@ class NasnetTask(WorkloadTask):
             raise ProtocolError(
                 message(f"filters {what}", expected=f"a multiple of {CHUNK}", got=protocol.filters, hint=hint)
             )
-        if protocol.side < LEAST_SIDE:
-            expected = f"at least {LEAST_SIDE} pixels"
+        if not 0 < protocol.least_area <= 1:
+            expected = "a share above 0, at most 1"
+            raise ProtocolError(message(f"least_area {what}", expected=expected, got=protocol.least_area, hint=hint))
+        if protocol.side % SHRINKS:
+            expected = f"a multiple of {SHRINKS} pixels"
             raise ProtocolError(message(f"side {what}", expected=expected, got=protocol.side, hint=hint))
         self._numbers = protocol
         self._data = data
@@ -119,14 +121,11 @@ class NasnetTask(WorkloadTask):
         def build() -> nn.Module:
             from pytorchcv.models.nasnet import get_nasnet  # of the extra `transfer`
 
-            side = (protocol.side - 1) // 2  # after the first convolution, which has no padding
-            for _ in range(HALVINGS):
-                side = -(-side // 2)
             network = get_nasnet(
                 repeat=protocol.cells,
                 penultimate_filters=protocol.filters,
                 init_block_channels=protocol.stem,
-                final_pool_size=side,
+                final_pool_size=protocol.side // SHRINKS,
                 extra_padding=True,
                 skip_reduction_layer_input=False,
                 in_size=(protocol.side, protocol.side),

@@ -18,6 +18,7 @@ from harness.seeds import derive_seed
 from harness.tasks.child.examples import Choice, Scale
 from harness.tasks.data.images import Bytes, ImageData
 from harness.tasks.transfer.images import library
+from harness.tasks.transfer.images.choosing import as_images
 from harness.tasks.transfer.images.classifier import Batch, Classifiers
 from harness.tasks.transfer.images.crops import Crops
 from harness.tasks.transfer.images.protocols import WideResnetProtocol
@@ -66,10 +67,10 @@ class WideResnetTask(WorkloadTask):
             protocol, data, watch=watch, test=test, candidates=candidates, device=device, checkpoints=checkpoints
         )
         library.check(self.name)
-        if (protocol.depth - 4) % 6:
-            hint, what = "Change it", f"depth of protocol {protocol.name!r}"
-            raise ProtocolError(message(what, expected="4 more than a multiple of 6", got=protocol.depth, hint=hint))
-        height, width, _ = data.train_images.shape[1:]
+        if protocol.depth < 10 or (protocol.depth - 4) % 6:
+            hint, what = "Change it where the protocol is defined", f"depth of protocol {protocol.name!r}"
+            raise ProtocolError(message(what, expected="10, 16, 22 or so on", got=protocol.depth, hint=hint))
+        height, width, _ = as_images(data).train_images.shape[1:]
         if (height, width) != (SIDE, SIDE):
             hint, got = "Choose another data set", f"{width}×{height}"
             raise ProtocolError(message(f"images of {data.name}", expected=f"{SIDE}×{SIDE} pixels", got=got, hint=hint))
