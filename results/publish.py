@@ -3,7 +3,8 @@
 ``published/runs/*.jsonl``, as ``harness export`` wrote them, are read into a store of their own, and from it come
 ``LEADERBOARD.md``, the pictures, and ``published/report.html``. ``tests/test_published.py`` fails where the leaderboard
 is not what the runs and the code of today give. ``races/*.runs.bz2``, bundles of races on tables, give
-``races/LEADERBOARD.md`` and a picture each. The pictures need matplotlib: ``pip install -e '.[publish]'``.
+``races/LEADERBOARD.md`` and a picture each; ``transfer/runs`` likewise. The pictures need matplotlib: ``pip install -e
+'.[publish]'``.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
 
 def main() -> None:
     """Write all of it anew."""
+    from transfer import pictures  # beside this script
+
     with store() as folder:
         searches, confirmed = read(folder)
         LEADERBOARD.write_text(document(searches, confirmed), encoding="utf-8")
@@ -67,6 +70,10 @@ def main() -> None:
     RACED.write_text(races_document(raced), encoding="utf-8")
     for name, board in raced.items():
         _save(on_table(board), f"{name}.svg", RACES)
+    transferred = pictures.board()
+    pictures.LEADERBOARD.write_text(pictures.document(transferred), encoding="utf-8")
+    for name, picture in pictures.pictures(transferred):
+        _save(picture, name, pictures.HERE)
 
 
 def races(pattern: str = "*") -> dict[str, Board]:
@@ -125,7 +132,7 @@ def curves(board: Board) -> Figure:
 
 def overview(board: Board) -> Figure:
     """The race at a glance: median best so far, and beside it each searcher's area by seed with its interval."""
-    figure, (curve, area) = _panels(8.0, 2.9, (5, 4))
+    figure, (curve, area) = panels(8.0, 2.9, (5, 4))
     drawn = list(zip(board.rows, _drawn(board), strict=True))[::-1]
     for place, (row, (colour, style)) in enumerate(drawn):
         children = range(1, board.budget.children + 1)
@@ -165,7 +172,7 @@ def differences(board: Board) -> Figure:
 
 def on_table(board: Board) -> Figure:
     """A race on a table: median best so far, who holds a rule of the tie set, and the lead over random search."""
-    figure, (curve, share, lead) = _panels(11.0, 3.2, (4, 4, 3))
+    figure, (curve, share, lead) = panels(11.0, 3.2, (4, 4, 3))
     children = range(1, board.budget.children + 1)
     drawn = list(zip(board.rows, _drawn(board), strict=True))[::-1]
     for place, (row, (colour, style)) in enumerate(drawn):
@@ -235,11 +242,11 @@ def _drawn(board: Board) -> Iterator[tuple[str, LineStyleType]]:
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    figure, (axes,) = _panels(width, height, (1,))
+    figure, (axes,) = panels(width, height, (1,))
     return figure, axes
 
 
-def _panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure, Sequence[Axes]]:
+def panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure, Sequence[Axes]]:
     """A figure, and axes beside each other that take these shares of its width."""
     import matplotlib
 

@@ -17,9 +17,8 @@ from harness.race.store.tables import TABLES, TableSpec, outcomes, parts
 RESULTS = Path(__file__).parent.parent / "results"
 
 
-@pytest.fixture(scope="module")
-def publish() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("publish", RESULTS / "publish.py")
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,10 +26,21 @@ def publish() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def publish() -> ModuleType:
+    return loaded(RESULTS / "publish.py")
+
+
 def test_the_leaderboard_is_not_stale(publish: ModuleType) -> None:
     with publish.store() as folder:
         written = publish.document(*publish.read(folder))
     assert publish.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
+
+
+def test_the_transfers_are_not_stale() -> None:
+    pictures = loaded(RESULTS / "transfer" / "pictures.py")
+    written = pictures.document(pictures.board())
+    assert pictures.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
 
 
 def test_the_races_on_tables_are_not_stale(publish: ModuleType) -> None:
