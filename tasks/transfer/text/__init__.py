@@ -1,1 +1,1 @@
-"""The workloads on text: a language model, and translation (protocol §7, [NOS2] §5)."""
+"""The workloads on text: a language model, and translation (protocol §7, [NOS] §5)."""

@@ -15,7 +15,7 @@ import torch
 from small_text import SMALL_NMT, small_pairs, small_text
 from torch.testing import assert_close
 
-from harness.errors import DataError, ProtocolError
+from harness.errors import DataError, ProtocolError, RegistryError
 from harness.tasks.data.text import subwords
 from harness.tasks.data.text.corpora import PairData, Pairs
 from harness.tasks.data.text.subwords import END, PAD, encoded
@@ -233,7 +233,6 @@ def test_a_text_without_any_words_is_one_line() -> None:
 @pytest.mark.parametrize("library", ["sentencepiece", "sacrebleu"])
 def test_a_missing_library_is_one_line_before_any_training(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(
-        DataError, match=rf"expected the library {library}, got none. Run: pip install '.*\[transfer\]'"
-    ):
+    line = rf"^task 'nmt': expected {library}, which .*, got none. Install it with pip install '.*\[transfer\]'\.$"
+    with pytest.raises(RegistryError, match=line):
         _ = TranslationTask(SMALL_NMT, small_pairs()).environment
