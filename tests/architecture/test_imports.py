@@ -42,7 +42,14 @@ WRONG = {
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
     "the tables of outcomes": ("tasks/table/grid.py", "harness.tasks.table.outcome_table"),
+    "the data sets of pictures": ("tasks/data/pictures/source.py", "harness.tasks.data.pictures.imagenet"),
     "the data sets of text": ("tasks/data/text/corpora.py", "harness.tasks.data.text.auto"),
+    "the workloads": ("tasks/transfer/schedule.py", "harness.tasks.transfer.task"),
+    "the workload on a function": (
+        "tasks/transfer/functions/protocols.py",
+        "harness.tasks.transfer.functions.rosenbrock",
+    ),
+    "the workloads on images": ("tasks/transfer/images/crops.py", "harness.tasks.transfer.images.wide_resnet"),
     "the workloads on text": ("tasks/transfer/text/batches.py", "harness.tasks.transfer.text.nmt"),
     "searchers and tasks do not know the harness beyond its contracts": (
         "searchers/gp.py",

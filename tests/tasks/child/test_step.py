@@ -270,3 +270,29 @@ def test_both_paths_end_the_same_learning_rates(
             child = Child(Rule.parse(rule), rate, protocol=wide, start=start, seed=seed, report=lambda *_: None)
             ends.append(child.train_epoch())
         assert ends[0] == ends[1], (power, seed)
+
+
+@pytest.mark.parametrize("path", [FUSED, PLAIN])
+def test_a_network_goes_on_from_its_state_to_the_same_bits(path: str) -> None:
+    """Weights and running means are all that training changes, and a state is a copy."""
+    examples = pictures(8, channels=3, dtype=torch.float32)
+    start = starter(path, examples, batch_size=BATCH)
+    batches = torch.arange(60).split(BATCH)
+
+    def trained(network: Network, epochs: int) -> list[float]:
+        optimizer = RuleOptimizer(network.parameters, Rule.parse("g"), 0.05)
+        losses = []
+        for batch in batches * epochs:
+            losses.append(network.loss(batch))
+            optimizer.step()
+        return [*losses, network.score()]
+
+    first, second = start(1), start(2)
+    trained(first, 2)
+    state = first.state()
+    whole = trained(first, 2)
+    for _ in range(2):
+        second.load(state)
+        assert trained(second, 2) == whole
+    assert all(torch.equal(*pair) for pair in zip(first.parameters, second.parameters, strict=True))
+    assert all(not torch.equal(each, first.state()[name]) for name, each in state.items())

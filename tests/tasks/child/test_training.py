@@ -198,16 +198,17 @@ def test_it_learns(start: Begin) -> None:
 
 
 def test_arithmetic_is_put_back_whatever_happens() -> None:
-    def state() -> tuple[int, bool, bool]:
+    def state() -> tuple[int, bool, bool, bool]:
         return (
             torch.get_num_threads(),
             torch.are_deterministic_algorithms_enabled(),
             float(torch.tensor(1e-38) * 0.01) == 0.0,
+            torch.utils.deterministic.fill_uninitialized_memory,
         )
 
     def interrupted() -> None:
         with reproducible_arithmetic():
-            assert state() == (1, True, True)
+            assert state() == (1, True, True, False)
             raise KeyboardInterrupt
 
     threads = torch.get_num_threads()
@@ -216,6 +217,6 @@ def test_arithmetic_is_put_back_whatever_happens() -> None:
     try:
         with pytest.raises(KeyboardInterrupt):
             interrupted()
-        assert state() == before == (2, False, False)
+        assert state() == before == (2, False, False, True)
     finally:
         torch.set_num_threads(threads)
