@@ -23,9 +23,9 @@ def invoke(*arguments: str) -> str:
 
 def test_rule_show_prints_every_notation_as_json() -> None:
     shown = json.loads(invoke("rule", "show", "g * exp(sign(g) * sign(m))", "--format", "json"))
-    assert set(shown) == {"tokens", "infix", "latex", "key", "blocks", "state"}
+    assert set(shown) == {"tokens", "infix", "latex", "key", "blocks", "state", "decays"}
     assert shown["tokens"] == "sign(g) sign(m) id id mul g #1 id exp mul"
-    assert shown["state"] == ["m"]
+    assert (shown["state"], shown["decays"]) == (["m"], [])
     assert len(shown["blocks"]) == 2
     assert shown["blocks"][1] == {"op1": "g", "op2": "#1", "u1": "id", "u2": "exp", "binary": "mul"}
     by_name = json.loads(invoke("rule", "show", "powersign", "--format", "json"))
