@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.board.report import transfers
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
+from harness.board.report.transfers import transfer_charts
 from harness.board.report.usage import PARTS, Curves, Steps, regret_curves, share_curves
 from harness.board.searches.board import RandomRegret, Regret
 from harness.board.wording import plain
@@ -28,7 +28,7 @@ def charts(report: Report) -> dict[str, Json]:
     for rules in report.rules:
         found |= _of_rules(rules)
     for transfer in report.transfers:
-        found |= transfers.charts(transfer)
+        found |= transfer_charts(transfer.number, transfer.board, transfer.marks)
     return found
 
 

@@ -6,9 +6,10 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 
+from harness.board.transfer.plan import MINI
 from harness.board.wording import seed_list
 from harness.candidates import NamedOptimizer, names_optimizer
-from harness.race.header import ConfirmationHeader, RunHeader
+from harness.race.header import ConfirmationHeader, RunHeader, TransferHeader
 from harness.race.protocols import REFERENCE, Budget
 from harness.race.startup import implied
 from harness.space.grammar import Space
@@ -49,6 +50,26 @@ def confirming(header: ConfirmationHeader, seeds: Sequence[int]) -> str:
     for rule in header.confirmation.rules:
         named = names_optimizer(rule)
         parts += ["--candidate", NamedOptimizer.read(rule).text] if named else ["--rule", rule]
+    return shlex.join([*parts, *_device(header)])
+
+
+def transferring(header: TransferHeader, seeds: Sequence[int]) -> str:
+    """Return the command that trains exactly the candidates of a transfer on the same workload and seeds.
+
+    If they were named by hand, it repeats the same runs. Candidates chosen from confirmed rules are named by hand here,
+    too, because the store may choose others by now. Those runs count as different ones, with the same scores.
+    """
+    name, funnel = header.provenance.get(REFERENCE, header.protocol.name), header.transfer.funnel
+    parts = ["harness", "transfer", "--workloads", name.removesuffix(MINI)]
+    if ":" not in name and not name.endswith(MINI):
+        parts.append("--full")
+    parts += ["--seeds", seed_list(sorted(set(funnel.seeds if funnel else seeds)))]
+    if funnel:
+        parts += ["--funnel", ",".join(map(str, funnel.rungs))]
+    if header.protocol.inputs != "none":
+        parts += ["--data", header.data]
+    for record in funnel.entrants if funnel else header.transfer.candidates:
+        parts += ["--rules", NamedOptimizer.read(record).text if names_optimizer(record) else record]
     return shlex.join([*parts, *_device(header)])
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from harness.board.comparison import Comparison
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
-from harness.board.report.colours import Mark, marks
-from harness.board.report.commands import confirming, repeating
-from harness.board.report.transfers import TransferSection, section
+from harness.board.report.colours import Mark, candidate_marks, marks
+from harness.board.report.commands import confirming, repeating, transferring
+from harness.board.report.transfers import transfer_verdict
 from harness.board.report.usage import Usage, usage
 from harness.board.rules.board import ConfirmedRule, RulesBoard
 from harness.board.rules.judging import confirmed_by, group_of, rules_boards
 from harness.board.searches.board import Board
 from harness.board.searches.judging import boards, comparables
 from harness.board.tables.truths import truth_of
-from harness.board.transfer.judging import transfer_boards
+from harness.board.transfer.board import TransferBoard
+from harness.board.transfer.judging import columns, header_of, transfer_boards, transfers
 from harness.contracts import Origin, Status
 from harness.errors import LedgerError, message
 from harness.race.header import ConfirmationHeader, RunHeader, TableHeader, TransferHeader
@@ -55,7 +56,7 @@ class Provenance:
 
     Attributes:
         label: the entrant's name.
-        version: version of the searcher; 0 for a confirmation, which searches nothing.
+        version: version of the searcher; 0 for a confirmation or a transfer, which search nothing.
         seeds: seeds of all its runs, ascending.
         command: the command that repeats them.
         equivalent: whether the command makes different runs that have the same scores.
@@ -132,6 +133,17 @@ class RulesSection:
     board: RulesBoard
     verdict: Verdict
     cards: tuple[Card, ...]
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSection:
+    """A board of transfers: its answer, and how each candidate is drawn, by its label."""
+
+    number: int
+    board: TransferBoard
+    verdict: Verdict
+    marks: Mapping[str, Mark]
     provenance: tuple[Provenance, ...]
 
 
@@ -247,7 +259,7 @@ def report(
         rules=tuple(
             _rules(number, board, confirmations, seen, lineage or {}) for number, board in enumerate(confirmed, 1)
         ),
-        transfers=tuple(section(number, board) for number, board in enumerate(transfer_boards(records), 1)),
+        transfers=tuple(_transfer(number, board, records) for number, board in enumerate(transfer_boards(records), 1)),
         records=tuple(records),
         retraced=lineage is not None,
         notes=tuple(notes),
@@ -293,12 +305,35 @@ def _provenance(label: str, records: Sequence[Judged], *, command: str) -> Prove
             machine.append((name, "; ".join(texts)))
     return Provenance(
         label=label,
-        version=0 if isinstance(header, ConfirmationHeader) else header.searcher_version,
+        version=header.searcher_version if header.searches else 0,
         seeds=tuple(sorted({each.header.seed for each in records})),
         command=command,
-        equivalent=isinstance(header, ConfirmationHeader) and bool(header.confirmation.searched),
+        equivalent=_chosen(header),
         environment=tuple(sorted(header.environment.items())),
         machine=tuple(machine),
+    )
+
+
+def _chosen(header: RunHeader) -> bool:
+    """Whether other runs decided what a run trains, so that a command of today might choose otherwise."""
+    if isinstance(header, TransferHeader):
+        return bool(header.transfer.chosen)
+    return isinstance(header, ConfirmationHeader) and bool(header.confirmation.searched)
+
+
+def _transfer(number: int, board: TransferBoard, records: Sequence[Judged]) -> TransferSection:
+    own = [record for record in transfers(records) if header_of(record).transfer.chosen == board.chosen]
+    told = []
+    for column in columns(own):
+        longest = max((header_of(run) for run in column.runs), key=lambda each: len(each.transfer.candidates))
+        seeds = [run.header.seed for run in column.runs]
+        told.append(_provenance(column.label, column.runs, command=transferring(longest, seeds)))
+    return TransferSection(
+        number=number,
+        board=board,
+        verdict=transfer_verdict(board),
+        marks=candidate_marks([each.label for each in board.entrants]),
+        provenance=tuple(told),
     )
 
 

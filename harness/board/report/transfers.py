@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from harness.board.report.answers import Verdict
-from harness.board.report.colours import Mark, candidate_marks
+from harness.board.report.colours import Mark
 from harness.board.statistics import LEAST_PAIRS, Estimate, quartile_curves
 from harness.board.transfer import pages as transfer_pages
 from harness.board.transfer.across import MOST_RATIO
-from harness.board.transfer.board import Child, TransferBoard, Workload
+from harness.board.transfer.board import Across, Child, TransferBoard, Workload
 from harness.board.transfer.figures import LINEAR, better, figure, interval, tie_group, time, titled, written
 from harness.board.wording import listed, plain
 from harness.contracts import Metric, Status
@@ -21,23 +20,6 @@ from harness.contracts import Metric, Status
 Json = dict[str, object]
 DIGITS = 5
 MOST_EPOCHS = 120  # points of a curve; if there are more, evenly thinned, the first and the last kept
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferSection:
-    """A board of transfers.
-
-    Attributes:
-        number: its number on ``harness leaderboard --transfer``.
-        board: the board.
-        verdict: its answer.
-        marks: how each candidate is drawn, by its label.
-    """
-
-    number: int
-    board: TransferBoard
-    verdict: Verdict
-    marks: Mapping[str, Mark]
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
@@ -59,12 +41,6 @@ def _ends(metric: Metric, estimate: Estimate) -> str:
     return "no interval" if found is None else f"{found[0]} to {found[1]}"
 
 
-def section(number: int, board: TransferBoard) -> TransferSection:
-    """Return the section of a board."""
-    marks = candidate_marks([each.label for each in board.entrants])
-    return TransferSection(number=number, board=board, verdict=transfer_verdict(board), marks=marks)
-
-
 def transfer_verdict(board: TransferBoard) -> Verdict:
     """Say which candidate is shown to be best where, and who ranks first on average."""
     judged = [each for each in board.workloads if each.results]
@@ -77,7 +53,8 @@ def transfer_verdict(board: TransferBoard) -> Verdict:
         first = [each.label for each in board.across.ranks if each.mean == lowest]
         mean = (
             f"{listed(first)} {'has' if len(first) == 1 else 'have'} the best mean rank, {lowest:.2f} among "
-            f"{len(board.across.ranks)} candidates over {several} workload{'s' if several > 1 else ''}; means contain luck."
+            f"{len(board.across.ranks)} candidates over {several} workload{'s' if several > 1 else ''}; means contain "
+            "luck."
         )
     short = [each.label for each in judged if each.underpowered]
     more = f" Underpowered, with fewer than {LEAST_PAIRS} seeds: {listed(short)}." if short else ""
@@ -100,15 +77,21 @@ def _unfinished(board: TransferBoard) -> str:
     return f"{count} {'run is' if count == 1 else 'runs are'} unfinished and not counted."
 
 
-def charts(found: TransferSection) -> dict[str, Json]:
-    """Return the charts of a section, by the ``id`` of their places on the page."""
-    name, made = f"t{found.number}", dict[str, Json]()
-    for place, workload in enumerate(found.board.workloads, 1):
-        curves = _curves(workload, found.marks)
+def transfer_charts(number: int, board: TransferBoard, marks: Mapping[str, Mark]) -> dict[str, Json]:
+    """Return the charts of a board's section, by the ``id`` of their places on the page.
+
+    Args:
+        number: the board's number.
+        board: the board.
+        marks: how each candidate is drawn, by its label.
+    """
+    name, made = f"t{number}", dict[str, Json]()
+    for place, workload in enumerate(board.workloads, 1):
+        curves = _curves(workload, marks)
         if curves is not None:
             made[f"{name}-w{place}-curves"] = curves
-    if found.board.across is not None and found.board.across.profiles:
-        made[f"{name}-profiles"] = _profiles(found)
+    if board.across is not None and board.across.profiles:
+        made[f"{name}-profiles"] = _profiles(board.across, marks)
     return made
 
 
@@ -175,15 +158,13 @@ def _rounded(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-def _profiles(found: TransferSection) -> Json:
+def _profiles(across: Across, marks: Mapping[str, Mark]) -> Json:
     """Return the share of workloads within each multiple of the fastest time, up to AlgoPerf's."""
-    assert found.board.across is not None, "a board with profiles"
-    profiles, timed = found.board.across.profiles, found.board.across.timed
     series = []
-    for each in profiles:
+    for each in across.profiles:
         steps = [(1.0, each.share(1.0)), *((ratio, share) for ratio, share in each.steps if 1.0 < ratio <= MOST_RATIO)]
         steps += [(MOST_RATIO, each.share(MOST_RATIO))]
-        mark = found.marks[each.label]
+        mark = marks[each.label]
         series.append(
             {
                 "label": plain(each.label),
@@ -196,11 +177,11 @@ def _profiles(found: TransferSection) -> Json:
                 "seeds": [],
             }
         )
-    scores = "; ".join(f"{plain(each.label)} {each.score:.3f}" for each in profiles)
+    scores = "; ".join(f"{plain(each.label)} {each.score:.3f}" for each in across.profiles)
     return {
         "kind": "curves",
-        "alt": f"Performance profiles over {len(timed)} workloads: share on which the target is reached within a "
-        f"multiple of the fastest time. Mean share from 1 to {MOST_RATIO:g}: {scores}.",
+        "alt": f"Performance profiles over {len(across.timed)} workloads: share on which the target is reached within "
+        f"a multiple of the fastest time. Mean share from 1 to {MOST_RATIO:g}: {scores}.",
         "figure": "share of workloads",
         "format": ".0%",
         "budget": MOST_RATIO,

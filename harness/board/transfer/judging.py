@@ -34,7 +34,7 @@ Trained = dict[int, dict[str, dict[int, Outcome]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     """The runs of one workload under equal conditions: the only ones that are compared.
 
     Attributes:
@@ -68,21 +68,26 @@ def transfer_boards(records: Iterable[Judged]) -> tuple[TransferBoard, ...]:
         records: runs of a store; those that are no full records of transfers are passed over.
     """
     groups: dict[str, list[RunRecord]] = defaultdict(list)
-    transfers = [each for each in records if isinstance(each, RunRecord) and isinstance(each.header, TransferHeader)]
-    for record in sorted(transfers, key=lambda each: (each.started, each.header.seed, each.header.name)):
+    for record in transfers(records):
         groups[header_of(record).transfer.chosen].append(record)
     return tuple(_board(chosen, own) for chosen, own in groups.items())
 
 
+def transfers(records: Iterable[Judged]) -> list[RunRecord]:
+    """Return the full records of transfers among some runs, in the order in which they began."""
+    found = [each for each in records if isinstance(each, RunRecord) and isinstance(each.header, TransferHeader)]
+    return sorted(found, key=lambda each: (each.started, each.header.seed, each.header.name))
+
+
 def _board(chosen: str, records: Sequence[RunRecord]) -> TransferBoard:
-    columns = _columns(records)
+    found = columns(records)
     candidates: dict[str, Candidate] = {}
     for record in records:
         if record.state is RunState.FINISHED:
             for key, trial in zip(record.results.keys, record.trials, strict=True):
                 candidates.setdefault(key, trial.rule)
     labels = _labels(candidates)
-    every = [_workload(each, candidates, labels) for each in columns]
+    every = [_workload(each, candidates, labels) for each in found]
     workloads = [each for each in every if each.results or (each.funnel and each.funnel.entered)]
     summary = across(workloads, list(labels.values()))
     return TransferBoard(
@@ -92,20 +97,20 @@ def _board(chosen: str, records: Sequence[RunRecord]) -> TransferBoard:
         across=summary,
         commits=told(records, "commit"),
         hardware=hardware(records),
-        unfinished=tuple(each for column in columns for each in _unfinished(column)),
-        notes=tuple(_notes(columns, workloads, summary)),
+        unfinished=tuple(each for column in found for each in _unfinished(column)),
+        notes=tuple(_notes(found, workloads, summary)),
     )
 
 
-def _columns(records: Sequence[RunRecord]) -> list[_Column]:
-    """Return the runs that may be compared: of equal workload, data, environment and funnel."""
+def columns(records: Sequence[RunRecord]) -> list[Column]:
+    """Return the transfers that may be compared: of equal workload, data, environment and funnel."""
     groups: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
     for record in records:
         header = header_of(record)
         pins = (_training(header), header.data_fingerprint, header.environment_hash)
         groups[*pins, header.transfer.funnel].append(record)
     marks = _marks([header_of(own[0]) for own in groups.values()])
-    return [_Column(mark, tuple(own), _trained(own)) for mark, own in zip(marks, groups.values(), strict=True)]
+    return [Column(mark, tuple(own), _trained(own)) for mark, own in zip(marks, groups.values(), strict=True)]
 
 
 def _labels(candidates: Mapping[str, Candidate]) -> dict[str, str]:
@@ -163,7 +168,7 @@ def _trained(records: Sequence[RunRecord]) -> Trained:
     return found
 
 
-def _workload(column: _Column, candidates: Mapping[str, Candidate], labels: Mapping[str, str]) -> Workload:
+def _workload(column: Column, candidates: Mapping[str, Candidate], labels: Mapping[str, str]) -> Workload:
     longest = header_of(max(column.runs, key=lambda each: each.header.protocol.epochs))
     funnel = longest.transfer.funnel
     children = {
@@ -270,7 +275,7 @@ def _entrants(
     return [found[label] for label in [*ranked, *sorted(found.keys() - {*ranked})]]
 
 
-def _unfinished(column: _Column) -> Iterable[Unfinished]:
+def _unfinished(column: Column) -> Iterable[Unfinished]:
     """Yield runs with candidates that no finished run holds; a list replaced by a longer one is done."""
     for record in sorted(column.runs, key=lambda each: (each.header.seed, each.header.name)):
         header, seed = header_of(record), record.header.seed
@@ -288,9 +293,9 @@ def _unfinished(column: _Column) -> Iterable[Unfinished]:
         )
 
 
-def _notes(columns: Sequence[_Column], workloads: Sequence[Workload], summary: Across | None) -> Iterable[str]:
-    for name in dict.fromkeys(each.header.protocol.name for each in columns):
-        headers = [each.header for each in columns if each.header.protocol.name == name]
+def _notes(found: Sequence[Column], workloads: Sequence[Workload], summary: Across | None) -> Iterable[str]:
+    for name in dict.fromkeys(each.header.protocol.name for each in found):
+        headers = [each.header for each in found if each.header.protocol.name == name]
         environments = list({header.environment_hash: header.environment for header in headers}.values())
         if len(environments) > 1:
             yield (

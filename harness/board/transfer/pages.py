@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.board.comparison import LEVEL, seeds_needed, to_compare
 from harness.board.page import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
-from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
+from harness.board.statistics import CONFIDENCE, LEAST_PAIRS, Estimate
 from harness.board.transfer.across import MOST_RATIO
 from harness.board.transfer.board import Entered, Result, TransferBoard, Workload
 from harness.board.transfer.figures import NEVER, better, estimated, tie_group, time, titled, written
@@ -151,23 +151,26 @@ def _rates(each: Result) -> str:
 
 
 def _four(workload: Workload) -> TableText:
-    metric = workload.protocol.measured
-    names = other_figures(workload)
-    titles = ("final validation", "final test", "best validation", "test at that epoch", *map(plain, names))
-    columns = (*(Column(title, right=True) for title in titles), Column("candidate", code=True))
-    rows = []
-    for each in workload.results:
-        four = (each.validation, each.test, each.best, each.test_at_best)
-        others = dict(each.figures)
-        rows.append(
-            (
-                *("" if one is None else written(metric, one.mean) for one in four),
-                *(f"{others[name].mean:.4g}" if name in others else "" for name in names),
-                each.label,
-            )
-        )
+    """Return Table 1's four figures, and others beside them; those that nobody has are left out."""
+    metric, results = workload.protocol.measured, workload.results
+    four: dict[str, list[Estimate | None]] = {
+        "final validation": [each.validation for each in results],
+        "final test": [each.test for each in results],
+        "best validation": [each.best for each in results],
+        "test at that epoch": [each.test_at_best for each in results],
+    }
+    columns = {
+        title: ["" if one is None else written(metric, one.mean) for one in means]
+        for title, means in four.items()
+        if any(means)
+    }
+    for name in other_figures(workload):
+        others = [dict(each.figures).get(name) for each in results]
+        columns[plain(name)] = ["" if one is None else f"{one.mean:.4g}" for one in others]
+    rows = zip(*columns.values(), [each.label for each in results], strict=True)
     title = f"{workload.label}: {titled(metric)} at the end and at the best epoch, means over seeds"
-    return TableText(plain(title), columns, tuple(rows))
+    heads = (*(Column(title, right=True) for title in columns), Column("candidate", code=True))
+    return TableText(plain(title), heads, tuple(rows))
 
 
 def other_figures(workload: Workload) -> tuple[str, ...]:
@@ -183,11 +186,15 @@ def _times(workload: Workload) -> TableText:
     timed = [each for each in workload.results if each.time is not None]
     rows = (
         (time(each.time), f"{each.time.reached} of {len(each.time.seeds)}", each.label)
-        for each in sorted(timed, key=lambda one: (one.time.median if one.time else 0.0, one.label))
+        for each in sorted(timed, key=_soonest)
         if each.time is not None
     )
     title = f"{workload.label}: {workload.unit} until validation reaches what {workload.adam} ends with"
     return TableText(plain(title), columns, tuple(rows))
+
+
+def _soonest(each: Result) -> tuple[float, int, str]:
+    return (each.time.median, -each.time.reached, each.label) if each.time else (0.0, 0, each.label)
 
 
 def _funnel(workload: Workload) -> TableText:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from confirming import confirmed
+from transferring import WORDS, rising, transferred
 
 from harness.board.report.document import Report, report
 from harness.board.report.page import render
@@ -20,7 +21,7 @@ HOSTILE = Rule((Block(ATTACK, CLOSING, "id", "id", "mul"),))
 
 @pytest.fixture
 def records(run, trial, rules) -> Sequence[RunRecord]:
-    """Two searchers on six seeds, one with a hostile name on one; one stopped run; a confirmation of two rules."""
+    """Two searchers on six seeds, one with a hostile name on one; one stopped run; a confirmation; a transfer."""
     better = [run(0.2, 0.4, 0.5 + seed / 100, seed=seed, searcher="gp") for seed in range(6)]
     worse = [run(0.1, 0.2, 0.3 + seed / 100, seed=seed) for seed in range(6)]
     error = Outcome(
@@ -34,7 +35,9 @@ def records(run, trial, rules) -> Sequence[RunRecord]:
     stopped = run(0.9, seed=7, searcher="gp", state=RunState.STOPPED)
     searched = better[0].header.comparable
     scores = {str(rules[0]): (0.5, 0.52, 0.51), "g": (0.4, 0.41, 0.42), "m": (0.45, 0.44, None)}
-    return [*better, *worse, strange, stopped, *confirmed(better[0].header, scores, searched=searched)]
+    moved = {"adam": rising([0.4, 0.5, 0.6]), "g": rising([0.5, 0.6, 0.7]), "m * exp(v)": rising([0.2, 0.2, 0.3])}
+    transfers = transferred(moved, data=ATTACK, provenance={"commit": CLOSING}) + transferred(moved, WORDS)
+    return [*better, *worse, strange, stopped, *confirmed(better[0].header, scores, searched=searched), *transfers]
 
 
 @pytest.fixture

@@ -116,6 +116,20 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
     run("document.querySelector('#r1-c2-sweep').scrollIntoView()")
     wait(lambda: run("return !!document.querySelector('#r1-c2-sweep').dataset.drawn"))
 
+    # Training by epoch: a candidate's name brings out its band, which does not change what is drawn without it.
+    run("document.querySelector('#t1-w1-curves').scrollIntoView()")
+    wait(lambda: run("return !!document.querySelector('#t1-w1-curves').dataset.drawn"))
+    drawn = "return JSON.stringify(document.querySelector('#t1-w1-curves .plot').data.map(t => [t.x, t.y]))"
+    before = run(drawn)
+    name = browser.find_elements(By.CSS_SELECTOR, "#t1-w1-curves .controls button")[2]
+    for _ in range(2):
+        name.send_keys(Keys.SPACE)
+        wait(lambda: run(drawn) != before)
+        name.send_keys(Keys.SPACE)
+        wait(lambda: run(drawn) == before)
+    run("document.querySelector('#t1-profiles').scrollIntoView()")
+    wait(lambda: run("return !!document.querySelector('#t1-profiles').dataset.drawn"))
+
     # No table is cut without a hint; in the dark the ground is another.
     run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     hints = """
