@@ -44,6 +44,15 @@ def test_who_was_stopped_is_shown_at_its_epoch_and_never_ranked() -> None:
     assert ("momentum", "stopped at 2") in matrix.rows
 
 
+def test_finalists_are_compared_on_their_workload_and_ranked_nowhere_else() -> None:
+    two = {"m": 0.5, "adam": 0.6}
+    board = judged(rung(1, FIRST), rung(2, two), rung(3, two))
+    (workload,) = board.workloads
+    assert [each.label for each in workload.results] == ["adam", "momentum"]
+    assert len(workload.comparisons) == 1
+    assert board.across is None
+
+
 def test_nobody_is_stopped_before_the_next_rung_begins() -> None:
     (workload,) = judged(rung(1, FIRST)).workloads
     assert {each.standing for each in workload.funnel.entered} == {"not decided yet"}

@@ -55,6 +55,12 @@ def test_pairs_are_tested_by_seed_with_holms_correction_over_the_workload() -> N
     assert groups(workload) == {"momentum": "1–2", "sign-momentum": "1–2", "sgd": "3"}
 
 
+def test_what_is_compared_is_the_test_score() -> None:
+    outcomes = {"g": rising(LOW, gap=-0.3), "m": rising(HIGH, gap=0.1)}
+    (pair,) = only(judged(transferred(outcomes))).comparisons
+    assert pair.test.difference.mean == pytest.approx((sum(LOW) - sum(HIGH)) / 8 + 0.4)
+
+
 def test_six_seeds_can_tell_two_candidates_apart_but_no_three_after_holm() -> None:
     two = {"g": rising(LOW[:6]), "m": rising(HIGH[:6])}
     assert groups(only(judged(transferred(two)))) == {"momentum": "1", "sgd": "2"}
