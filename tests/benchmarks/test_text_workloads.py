@@ -5,9 +5,6 @@ Time is the thread's own processor time, so that a busy machine does not decide 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +13,7 @@ from pathlib import Path
 import pytest
 from figures import COUNTERS, FIGURES, RATIOS, Turns, record
 from pytest_benchmark.fixture import BenchmarkFixture
+from whole_child import Clock, record_whole_child
 
 from harness.contracts import Rule
 from harness.registry import STAND_INS, Kind, load
@@ -93,25 +91,6 @@ def test_feeding_takes_little_of_a_step(benchmark: BenchmarkFixture, protocol: T
     record(benchmark, FIGURES, {f"examples a second, {protocol.name}": pace})
 
 
-class Clock:
-    """Adds up the time that calls take."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def around(self, call: Callable[..., object]) -> Callable[..., object]:
-        """Return a call whose time counts."""
-
-        def timed(*arguments: object) -> object:
-            began = time.thread_time()
-            try:
-                return call(*arguments)
-            finally:
-                self.seconds += time.thread_time() - began
-
-        return timed
-
-
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """Time what trains and scores."""
@@ -136,37 +115,8 @@ def test_what_surrounds_training_takes_little(
     record(benchmark, RATIOS, {name: share}, bounds={name: (None, 0.01)})
 
 
-CHILD = """
-import json, resource, sys, time
-from harness.contracts import Rule
-from harness.race.protocols import named
-from harness.registry import STAND_INS, Kind, load
-protocol = named(sys.argv[1])
-data = load(Kind.DATA, STAND_INS[protocol.inputs])(None, lambda _: None)
-task = load(Kind.TASK, protocol.task)(protocol, data, test=True)
-began, used = time.perf_counter(), time.process_time()
-(outcome,) = task.evaluate([Rule.parse("adam")], seed=0)
-seconds, processor = time.perf_counter() - began, time.process_time() - used
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"seconds": seconds, "processor": processor, "peak": peak, "figure": 1 / outcome.score}))
-"""
-
-
 @pytest.mark.long
 @BOTH
 def test_a_whole_child(benchmark: BenchmarkFixture, protocol: TextProtocol) -> None:
     """In a process of its own, which tells how much memory it took."""
-
-    def child() -> dict[str, float]:
-        command = [sys.executable, "-c", CHILD, protocol.name]
-        return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-
-    found = benchmark.pedantic(child)  # type: ignore[no-untyped-call]
-    values = {
-        f"seconds a child, {protocol.name}": found["seconds"],
-        f"processor seconds a child, {protocol.name}": found["processor"],
-        f"MiB at most, {protocol.name}": found["peak"],
-        f"perplexity of adam, {protocol.name}": found["figure"],
-    }
-    bounds = {f"processor seconds a child, {protocol.name}": (None, 180), f"MiB at most, {protocol.name}": (None, 2048)}
-    record(benchmark, FIGURES, values, bounds=bounds)
+    record_whole_child(benchmark, protocol)
