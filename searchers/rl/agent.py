@@ -90,7 +90,7 @@ class ReinforcementLearning:
         plain: Annotated[float | None, Range(0.0, 0.99)] = None,
         initial: Annotated[int | None, Range(0, 100_000)] = None,
         critic: Annotated[float | None, Range(0.0, 1000.0)] = None,
-        pretraining: Annotated[int | None, Range(0, 100_000)] = None,
+        pretraining: Annotated[int | None, Range(0, 10_000)] = None,
         corpus: Corpus | None = None,
         repeats: bool | None = None,
         batch: Annotated[int, Range(1, 1000)] = 5,
