@@ -305,6 +305,11 @@ def _notes(found: Sequence[Column], workloads: Sequence[Workload], summary: Acro
     for each in workloads:
         if len({result.seeds for result in each.results}) > 1:
             yield f"{each.label}: not all candidates have the same seeds. Differences are over common seeds."
+        if _deterministic(each):
+            yield (
+                f"{each.label}: every seed gave every candidate the same score, so nothing there is random. More seeds "
+                "add no evidence; the order is that of a single training."
+            )
         if each.results and not each.adam:
             yield f"{each.label}: neither adam nor torch:Adam trained to the end, so there is no target to time."
         missing = sorted({*each.seeds} - {seed for seed, _ in each.targets})
@@ -324,3 +329,9 @@ def _notes(found: Sequence[Column], workloads: Sequence[Workload], summary: Acro
             f"Across workloads, {len(summary.ranks)} candidates are compared, on {listed(summary.workloads)}, which "
             f"all of them finished; left out: {listed(summary.left_out)}."
         )
+
+
+def _deterministic(each: Workload) -> bool:
+    """Whether seeds change nothing, as where a workload has neither random weights nor batches."""
+    figures = [{_figure(child, each.tested) for child in result.children} for result in each.results]
+    return any(len(result.seeds) > 1 for result in each.results) and all(len(own) == 1 for own in figures)

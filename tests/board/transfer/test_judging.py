@@ -187,6 +187,16 @@ def test_environments_that_differ_are_told_apart_in_a_note() -> None:
     assert "env A has task pictures 1, torch 2.13.0; env B has task (not recorded), torch 9." in told
 
 
+def test_a_workload_in_which_seeds_change_nothing_is_told_as_such() -> None:
+    def told(*outcomes) -> bool:
+        board = judged(transferred(dict(zip(("g", "m"), outcomes, strict=True)), VALLEY))
+        return any("nothing there is random" in note for note in board.notes)
+
+    assert told(rising([0.5] * 8), rising([0.6] * 8))
+    assert not told(rising([0.5] * 8), rising([*[0.6] * 7, 0.61]))
+    assert not told(rising([0.5]), rising([0.6])), "one seed cannot tell"
+
+
 def test_seeds_of_several_runs_are_one_column() -> None:
     first = transferred({"g": rising(LOW[:3]), "m": rising(HIGH[:3])})
     later = transferred({"g": rising(LOW[3:]), "m": rising(HIGH[3:])}, seeds=range(3, 8), started=9.0)
