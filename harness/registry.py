@@ -174,6 +174,12 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "this project",
             "images",
         ),
+        "synthetic-50k": Registered(
+            "harness.tasks.data.synthetic:load_large",
+            "the same stand-in with as many images as CIFAR-10, for workloads at the paper's size",
+            "this project",
+            "images",
+        ),
         "imagenet": Registered(
             "harness.tasks.data.pictures.imagenet:load",
             "ImageNet, or pictures like it, from folders train/<class>/* and val/<class>/*",

@@ -25,7 +25,8 @@ from harness.tasks.data.textures import COSINE, SIDE, Draw, Integers, Shorts, sc
 NAME = "synthetic"
 VERSION = 1  # rises with any change to a pixel
 ROOT = 0
-TRAIN, TEST = 15_000, 10_000  # the largest protocol's training pool and validation set together; test
+TRAIN, TEST = 15_000, 10_000  # of `paper`, the largest protocol of searches, training and validation together; test
+LARGE, LARGE_TRAIN = "synthetic-50k", 50_000  # the same with as many training images as CIFAR-10 has
 CLASSES, SIZE, LOOKS, BACKGROUNDS = 10, 32, 4, 8
 CHUNK = 500  # images generated at once
 
@@ -44,28 +45,43 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ImageData:
         root: not used, since there is nothing to find; a line says so.
         announce: called with one line for the user.
     """
+    return _loaded(NAME, TRAIN, root, announce)
+
+
+def load_large(root: Path | None, announce: Callable[[str], None]) -> ImageData:
+    """Return the stand-in with 50,000 training images, of which the first 15,000 are those of ``load``.
+
+    Args:
+        root: not used, since there is nothing to find; a line says so.
+        announce: called with one line for the user.
+    """
+    return _loaded(LARGE, LARGE_TRAIN, root, announce)
+
+
+def _loaded(name: str, train: int, root: Path | None, announce: Callable[[str], None]) -> ImageData:
     if root is not None:
         announce(f"The stand-in for CIFAR-10 is generated: --data-root {root} is not used")
     source = f"generated, version {VERSION}"
-    return cache.remembered(NAME, source, source, lambda: generate(TRAIN, TEST), announce)
+    return cache.remembered(name, source, source, lambda: generate(train, TEST, name=name), announce)
 
 
-def generate(train: int, test: int) -> ImageData:
+def generate(train: int, test: int, *, name: str = NAME) -> ImageData:
     """Generate so many images, with the classes in turn; in whole chunks, fewer images are the beginning of more.
 
     Args:
         train: number of training images, including validation.
         test: number of test images, of the same world but drawn separately.
+        name: the data set's name.
     """
     world = World.create(Draw(ROOT, "world"))
     parts = []
-    for name, count in (("train", train), ("test", test)):
+    for part, count in (("train", train), ("test", test)):
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
-        draw, images = Draw(ROOT, name), np.empty((count, SIZE, SIZE, 3), np.uint8)
+        draw, images = Draw(ROOT, part), np.empty((count, SIZE, SIZE, 3), np.uint8)
         for start in range(0, count, CHUNK):
             images[start : start + CHUNK] = paint(world, labels[start : start + CHUNK].astype(np.int64), draw)
         parts.append((images, labels))
-    return ImageData.of(NAME, train=parts[0], test=parts[1], source=f"generated, version {VERSION}")
+    return ImageData.of(name, train=parts[0], test=parts[1], source=f"generated, version {VERSION}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 from harness.tasks.data import synthetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.data.textures import SIDE, Draw, scaled, waves, windows
+from harness.tasks.transfer.images.protocols import WRN
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,21 @@ def test_load_remembers_what_it_generated(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(synthetic, "TEST", 10)
     lines: list[str] = []
     first = synthetic.load(None, lines.append)
-    monkeypatch.setattr(synthetic, "generate", lambda *_: pytest.fail("generated again"))
+    monkeypatch.setattr(synthetic, "generate", lambda *_, **__: pytest.fail("generated again"))
     assert synthetic.load(None, lines.append).fingerprint == first.fingerprint
     assert lines == []
+
+
+def test_the_large_stand_in_begins_with_the_images_of_the_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has what the workloads need at the paper's size."""
+    assert WRN.train_examples + WRN.validation_examples == synthetic.LARGE_TRAIN
+    for name, count in (("TRAIN", 500), ("LARGE_TRAIN", 1_000), ("TEST", 10)):
+        monkeypatch.setattr(synthetic, name, count)
+    small, large = (load(None, lambda _: None) for load in (synthetic.load, synthetic.load_large))
+    assert (small.name, large.name) == ("synthetic", "synthetic-50k")
+    assert len(large.train_labels) == 1_000
+    np.testing.assert_array_equal(large.train_images[:500], small.train_images)
+    np.testing.assert_array_equal(large.test_images, small.test_images)
 
 
 def test_draws_are_frozen_and_streams_apart() -> None:

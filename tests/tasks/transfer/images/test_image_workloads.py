@@ -294,3 +294,11 @@ def test_a_damaged_picture_ends_the_run_and_is_no_outcome(nasnet: Any, pictures:
     hurt = replace(pictures, train=Damaged(pictures.train.images, pictures.train.labels))
     task = NasnetTask(replace(nasnet, train_examples=80, validation_examples=20), hurt)
     refused(lambda: task.evaluate([MOMENTUM], seed=0), DataError, "picture 70: expected an intact picture, got image")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_child_trains_on_a_gpu_and_resumes_there(made: Made, tmp_path: Path) -> None:
+    outcome = made.scored(test=True, device="cuda")
+    assert outcome.status is Status.OK
+    assert made.scored(test=True, device="cuda", checkpoints=tmp_path) == outcome
+    assert made.scored(test=True, device="cuda", checkpoints=tmp_path) == outcome
