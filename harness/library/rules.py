@@ -95,12 +95,16 @@ def _signs(
     name: str, constant: str, value: float, written: Mapping[float, str], *, decay: str | None, n: float | None
 ) -> Rule | NamedOptimizer:
     """Return a rule if one can be written, else a candidate; arguments are checked by the candidate's family."""
-    value, n = (float(each) if isinstance(each, Real) and not isinstance(each, bool) else each for each in (value, n))
-    options = {constant: value, "decay": decay, "n": n}
+    options = {constant: _plain(value), "decay": decay, "n": _plain(n)}
     usual = {constant: math.nan, "decay": None, "n": None}
     given = ", ".join(f"{option}={chosen!r}" for option, chosen in options.items() if chosen != usual[option])
     found = candidate(f"nos:{name}({given})")
     assert isinstance(found, NamedOptimizer), "the text names a family"
-    if value in written and found.options["n"] in (None, {"cd": 0.5, "rd": 1.0}.get(str(decay))):
+    if options[constant] in written and found.options["n"] in (None, {"cd": 0.5, "rd": 1.0}.get(str(decay))):
         return Rule.parse(written[value].format(f"{decay} * sign(g) * sign(m)" if decay else "sign(g) * sign(m)"))
     return found
+
+
+def _plain(number: object) -> object:
+    """Return a number of any library as Python's, whose text can be read."""
+    return float(number) if isinstance(number, Real) and not isinstance(number, bool) else number
