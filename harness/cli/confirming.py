@@ -39,7 +39,8 @@ def confirm(
         list[str] | None,
         typer.Option(
             "--candidate",
-            help="A torch optimizer, such as torch:AdamW(weight_decay=0.01), with the sweep's lr; or a rule.",
+            help="An optimizer, such as torch:AdamW(weight_decay=0.01), with the sweep's lr, or a rule; "
+            "`harness ls candidates` lists the families.",
         ),
     ] = None,
     protocol: Annotated[

@@ -60,11 +60,11 @@ def _signs(
     given = ", ".join(f"{option}={chosen!r}" for option, chosen in options.items() if chosen != usual[option])
     found = candidate(f"nos:{name}({given})")
     assert isinstance(found, NamedOptimizer), "the text names a family"
-    if value in written and found.options["n"] in (None, {"cd": 0.5, "rd": 1.0}.get(str(decay))):
+    if options[constant] in written and found.options["n"] in (None, {"cd": 0.5, "rd": 1.0}.get(str(decay))):
         return Rule.parse(written[value].format(f"{decay} * sign(g) * sign(m)" if decay else "sign(g) * sign(m)"))
     return found
 
 
 def _plain(number: object) -> object:
-    """Return a number of any library as Python's; anything else as it is, for the family to reject."""
+    """Return a number of any library as Python's, whose text can be read."""
     return float(number) if isinstance(number, Real) and not isinstance(number, bool) else number

@@ -44,7 +44,19 @@ except ImportError:  # before torch 2.6
 
 Build = Callable[[nn.Module, str], Optimizer]
 DRAWING = ["drop(m, 0.3) + noise", "g + noise", "drop(g, 0.5)"]
-PLAIN = ["adam", "m + v * gamma", "2 ^ g", "clip(g, 1e-3) * 1e-1w", "m ^ 2 / sqrt(v)", "1", "sign(g) - log(rmsprop)"]
+DRAWING_TIMED = ["anneal * rd + m"]
+TIMED = ["powersign-ld", "g * cd", *DRAWING_TIMED]
+PLAIN = [
+    "powersign-ld",
+    "g * cd",
+    "adam",
+    "m + v * gamma",
+    "2 ^ g",
+    "clip(g, 1e-3) * 1e-1w",
+    "m ^ 2 / sqrt(v)",
+    "1",
+    "sign(g) - log(rmsprop)",
+]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +97,7 @@ def weights(model: nn.Module) -> Tensor:
 
 
 def ours(model: nn.Module, rule: str, **settings: Any) -> Optimizer:
-    return RuleOptimizer(model.parameters(), rule, lr=0.01, **settings)
+    return RuleOptimizer(model.parameters(), rule, lr=0.01, total_steps=5, **settings)
 
 
 def exported_class(rule: str) -> Any:
@@ -95,7 +107,8 @@ def exported_class(rule: str) -> Any:
 
 
 def exported(model: nn.Module, rule: str, **settings: Any) -> Optimizer:
-    optimizer: Optimizer = exported_class(rule)(model.parameters(), lr=0.01, **settings)
+    timed = {"total_steps": 5} if rule in TIMED else {}
+    optimizer: Optimizer = exported_class(rule)(model.parameters(), lr=0.01, **timed, **settings)
     return optimizer
 
 
@@ -168,10 +181,10 @@ def test_a_gradient_may_be_sharded_otherwise(compiled: bool, mesh: DeviceMesh) -
     assert torch.equal(sharded.full_tensor(), whole)
 
 
-@pytest.mark.parametrize("rule", DRAWING)
+@pytest.mark.parametrize("rule", [*DRAWING, *DRAWING_TIMED])
 def test_a_rule_that_draws_refuses_sharded_parameters(rule: str, mesh: DeviceMesh) -> None:
     sharded = distribute_tensor(torch.ones(4), mesh, [Shard(0)])
-    optimizer = RuleOptimizer([torch.ones(2)], rule)
+    optimizer = RuleOptimizer([torch.ones(2)], rule, total_steps=5)
     with pytest.raises(
         SettingError, match=r"expected a plain tensor, for a rule with noise, anneal or drop, got a DTensor"
     ):
@@ -231,8 +244,8 @@ def test_the_fast_paths_refuse_subclasses(mesh: DeviceMesh) -> None:
 SHARDED, FLAT = StateDictOptions(), StateDictOptions(flatten_optimizer_state_dict=True)
 FULL = StateDictOptions(full_state_dict=True, cpu_offload=True)
 STATELESS = ["g", "1"]  # torch takes no full state without a tensor in it, that of its own SGD neither
-SAVED = [(rule, options) for rule in ("adam", *STATELESS, *DRAWING) for options in (SHARDED, FLAT)]
-SAVED += [(rule, FULL) for rule in ("adam", *DRAWING)]
+SAVED = [(rule, options) for rule in ("adam", *STATELESS, *DRAWING, *TIMED) for options in (SHARDED, FLAT)]
+SAVED += [(rule, FULL) for rule in ("adam", "powersign-ld", *DRAWING, *DRAWING_TIMED)]
 
 
 def sgd_is_saved(options: StateDictOptions) -> bool:
@@ -255,7 +268,7 @@ def test_a_distributed_checkpoint_goes_on_bit_identically(
     if rule in STATELESS and not sgd_is_saved(options):
         pytest.skip("this torch cannot load what it saves of its own SGD")
     model = network()
-    optimizer = build(model, rule, seed=3) if rule in DRAWING else build(model, rule)
+    optimizer = build(model, rule, seed=3) if rule in (*DRAWING, *DRAWING_TIMED) else build(model, rule)
     train(model, optimizer, range(3))
     set_optimizer_state_dict(
         model, optimizer, get_optimizer_state_dict(model, optimizer, options=options), options=options
@@ -297,12 +310,13 @@ def test_a_sharded_checkpoint_of_another_rule_is_refused(mesh: DeviceMesh) -> No
 
 
 @pytest.mark.parametrize("kind", ["ours", "exported"])
-@pytest.mark.parametrize("rule", ["adam", *DRAWING])
+@pytest.mark.parametrize("rule", ["adam", *DRAWING, *TIMED])
 def test_zero_redundancy_goes_on_bit_identically(rule: str, kind: str, mesh: DeviceMesh) -> None:
     del mesh
 
     def build(model: nn.Module, seed: int) -> ZeroRedundancyOptimizer:
-        settings: dict[str, Any] = {"seed": seed} if rule in DRAWING else {}
+        settings: dict[str, Any] = {"seed": seed} if rule in (*DRAWING, *DRAWING_TIMED) else {}
+        settings |= {"total_steps": 5} if rule in TIMED else {}
         if kind == "exported":
             return ZeroRedundancyOptimizer(model.parameters(), exported_class(rule), lr=0.01, **settings)
         return ZeroRedundancyOptimizer(model.parameters(), RuleOptimizer, rule=rule, lr=0.01, compile=False, **settings)
