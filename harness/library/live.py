@@ -189,7 +189,9 @@ def _name(header: RunHeader) -> str:
 def _pace(progress: RunProgress) -> str:
     if progress.children_per_minute is None or progress.seconds_left is None:
         return f"{progress.replayed} from the ledger" if progress.replayed else ""
-    return f"{progress.children_per_minute:.1f}/min, {_clock(progress.seconds_left)} left"
+    pace = progress.children_per_minute
+    told = f"{pace:.1f}/min" if pace >= 1 else f"{60 * pace:.1f}/h"
+    return f"{told}, {_clock(progress.seconds_left)} left"
 
 
 def _clock(seconds: float) -> str:

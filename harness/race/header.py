@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from harness.candidates import NamedOptimizer, names_optimizer
 from harness.contracts import Candidate, Rule, TaskProtocol
 from harness.errors import LedgerError, RuleSyntaxError, SpaceError, message
-from harness.limits import Count, Label, Length, Positive, Range
+from harness.limits import Count, Label, Length, Line, Positive, Range
 from harness.race.protocols import Budget, child_seed, stored
 from harness.settings import Value
 from harness.space.expression import FIRST_LANGUAGE, LANGUAGE_VERSION
@@ -77,7 +77,7 @@ class Transfer:
     """
 
     candidates: Annotated[tuple[str, ...], Length(1)]
-    chosen: str = ""
+    chosen: Annotated[str, Line(200, least=0)] = ""
     funnel: Funnel | None = None
 
 

@@ -11,7 +11,9 @@ import pytest
 import harness
 
 OFFERED = [
-    name for name in harness.__all__ if name not in ("__version__", "Board", "RulesBoard", "Outcome", "HarnessError")
+    name
+    for name in harness.__all__
+    if name not in ("__version__", "Board", "RulesBoard", "TransferBoard", "Outcome", "HarnessError")
 ]
 MODULES = sorted({inspect.unwrap(getattr(harness, name)).__module__ for name in OFFERED} | {"harness.library.columns"})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
 import harness
 from harness.board.transfer.plan import every, sized
@@ -155,3 +156,23 @@ def test_checkpoints_lie_in_the_results_folder_and_go_one_by_one(
     counted.clear()
     harness.transfer(RULES, LINES, seeds=2, funnel=[1, 3, 5], results=tmp_path, **QUIET)
     assert counted == [*range(1, 9), 4, 4, 4, 4, 2, 1], "in a funnel those are kept that may go on"
+
+
+def test_a_cluster_that_shares_the_folder_saves_children_there_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Path | None] = []
+    evaluate = GatedTask.evaluate
+
+    def watched(self: GatedTask, rules: Any, *, seed: int) -> Any:
+        saved.append(self._checkpoints)
+        return evaluate(self, rules, seed=seed)
+
+    monkeypatch.setattr(GatedTask, "evaluate", watched)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        board = harness.transfer(RULES[:2], LINES, seeds=1, cluster=address, results=tmp_path / "a", **QUIET)
+    alone = harness.transfer(RULES[:2], LINES, seeds=1, results=tmp_path / "b", **QUIET)
+    assert saved == [tmp_path / "a" / "checkpoints"] * 2 + [tmp_path / "b" / "checkpoints"] * 2
+    assert [each.figure for each in board.workloads[0].results] == [each.figure for each in alone.workloads[0].results]
+    assert not (tmp_path / "a" / "checkpoints").exists()

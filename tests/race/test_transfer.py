@@ -159,6 +159,7 @@ def test_a_transfer_survives_its_file_and_needs_schema_3(tmp_path: Path, funnel:
         (("candidates",), [], "at least one in header.transfer.candidates"),
         (("candidates",), ["x" * 10_001], "10000"),
         (("chosen",), 3, "string in header.transfer.chosen"),
+        (("chosen",), "a\nb", "one short line of text in header.transfer.chosen"),
         (("funnel", "rungs"), [3], "at least 2"),
         (("funnel", "rungs"), [0, 3], "greater than or equal to 1"),
         (("funnel", "share"), 1, "greater than or equal to 2"),

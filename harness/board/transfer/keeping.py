@@ -66,10 +66,11 @@ def clean(folder: Path, records: Sequence[RunRecord]) -> None:
 
 
 def close(folder: Path, records: Sequence[RunRecord]) -> None:
-    """Delete every checkpoint that no unfinished transfer needs, and the folder if it is empty."""
+    """Delete every checkpoint that no unfinished transfer needs, and then the folder unless it is in use."""
     clean(folder, records)
-    with suppress(OSError):
-        folder.rmdir()
+    if not any(record.active for record in records):
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
 
 
 def needed_by(folder: Path, records: Sequence[RunRecord]) -> set[Path]:

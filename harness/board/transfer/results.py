@@ -29,7 +29,8 @@ class TransferRun:
     @property
     def whole(self) -> bool:
         """Whether its children train to the end; those of a funnel's earlier rungs are stopped there or go on."""
-        return self.header.protocol.hash == whole(self.header.protocol)
+        funnel = self.header.transfer.funnel
+        return funnel is None or self.header.protocol.epochs == funnel.rungs[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,8 @@ def test_an_empty_folder_goes_with_the_transfer_and_another_stays(tmp_path: Path
     keeping.close(folder, [record([A], [0.5])])
     assert not folder.exists()
     keeping.opened(tmp_path)
+    keeping.close(folder, [dataclasses.replace(record([A], [], state=RunState.RUNNING), active=True)])
+    assert folder.exists(), "another transfer is about to write to it"
     files(folder, [record([A], [], state=RunState.STOPPED)])
     keeping.close(folder, [record([A], [], state=RunState.STOPPED)])
     assert len(list(folder.iterdir())) == 1
