@@ -36,6 +36,8 @@ def test_rule_show_prints_text_latex_and_tokens() -> None:
     text = invoke("rule", "show", "adam * exp(-m)")
     assert "adam * exp(-m)" in text
     assert "state   m, v" in text
+    assert "decays" not in text
+    assert "decays  rd: an optimizer of this rule needs total_steps" in invoke("rule", "show", "powersign-rd")
     assert invoke("rule", "show", "g", "--format", "latex").strip() == "g"
     assert len(invoke("rule", "show", "g", "--format", "tokens").split()) == 5
 

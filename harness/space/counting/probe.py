@@ -225,9 +225,10 @@ def _telling_operands(rng: np.random.Generator, steps: np.random.Generator) -> d
     means.sums["m"][216:] = 0.0  # as when it cancels, or fades away faster than the others after many zeros
     history[-1, 216:228] = 0.0
     timed = _timed(steps, entries)
-    for place, decay in enumerate(("ld", "cd", "rd")):  # the ends, where decays are 1 and 0
-        timed[decay][4 * place : 4 * place + 2] = 1.0
-        timed[decay][4 * place + 2 : 4 * place + 4] = 0.0
+    for place, decay in enumerate(("ld", "cd", "rd")):
+        timed[decay][40 * place : 40 * place + 40] = 10 ** steps.uniform(-7, 0, 40)  # almost at the end
+        timed[decay][40 * place : 40 * place + 10] = 0.0
+        timed[decay][40 * place + 10 : 40 * place + 13] = 1.0
     return operand_values(history[-1], means, weights, noise, timed)
 
 

@@ -16,6 +16,15 @@ from harness.race.protocols import Budget, named
 from harness.race.racing import Racer, Setup, compete
 from harness.race.store.ledger import Ledger
 from harness.space.grammar import Space
+from harness.space.zoo import resolve
+
+
+def test_the_space_of_a_record_is_the_first_edition_that_has_the_rules(tmp_path) -> None:
+    """As records of confirmations have had it; decays, which came later, need a later one."""
+    with Ledger.open(tmp_path) as ledger:
+        spaces = [planned(ledger, [resolve(name)]).space for name in ("powersign", "powersign-ld")]
+    off = {"distinct_operands": False, "last_not_add": False, "connected": False}
+    assert spaces == [Space.of("arxiv2", blocks=4, **off), Space.of("decays", blocks=4, **off)]
 
 
 def test_searches_nominate_what_is_retrained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
