@@ -90,7 +90,7 @@
     const tint = css(`--s${each.colour}`), label = text(each.label), back = out.size > 0 && !out.has(key), traces = [];
     const drawn = chart.straight ? (x, y) => [[...x], [...y]] : stairs, unit = chart.unit || "child";
     const [x, middle] = drawn(each.median.x, each.median.y);
-    const common = { meta: key, mode: "lines", showlegend: false };
+    const common = { meta: key, mode: x.length > 1 ? "lines" : "markers", showlegend: false, marker: { color: tint, size: 7 } };
     if (out.has(key) && each.many) {
       const [, low] = drawn(each.median.x, each.low), [, high] = drawn(each.median.x, each.high);
       traces.push({ ...common, x: [...x, ...[...x].reverse()], y: [...high, ...low.reverse()], fill: "toself", fillcolor: faded(tint, 0.16), line: { width: 0 }, hoverinfo: "skip" });
@@ -115,7 +115,7 @@
       const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
       for (const key of order) traces.push(...entrant(chart, chart.series[key], key, state, out));
       const shown = chart.share ? { range: [-0.03, 1.03], tickformat: ".0%" } : state.whole ? {} : { range: close(chart, alone ? out : state.out) };
-      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: chart.along || "children trained", range: [1, Math.max(chart.budget, 1.5)] };
+      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: chart.along || "children trained", range: [1, Math.max(chart.budget, 1.5)], dtick: chart.straight && chart.budget <= 12 ? 1 : undefined };
       return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...(chart.logarithmic ? { type: "log" } : {}), ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {
