@@ -40,8 +40,8 @@ STORED = {
     "table-signs": "b7c59a8fc0b14a3e",
     "lm": "9cc37e5730b4ba90",
     "lm-mini": "bcd56262f5ff6ab1",
-    "nmt": "640bb740b1837207",
-    "nmt-mini": "5dd0edf92cfed3cd",
+    "nmt": "c4685de5b9075e60",
+    "nmt-mini": "729e59738c3a4847",
 }
 PERPLEXITIES = ("lm", "lm-mini", "nmt", "nmt-mini")
 

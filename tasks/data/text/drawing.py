@@ -38,6 +38,10 @@ class Dice:
         """Return True in so many of a hundred cases."""
         return self.below(100) < share
 
+    def one_of(self, choices: Sequence[Chosen]) -> Chosen:
+        """Choose one, all equally likely."""
+        return choices[self.below(len(choices))]
+
     def early(self, choices: Sequence[Chosen]) -> Chosen:
         """Choose one; the nth is about 1/n as likely as the first, as words in a text are."""
         return choices[self.below(self.below(len(choices)) + 1)]

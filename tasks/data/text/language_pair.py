@@ -19,7 +19,7 @@ NAME = "synthetic-pairs"
 VERSION = 1  # rises with any change to a sentence
 ROOT = 0
 TRAIN, HELD_OUT = 8_000, 500  # pairs
-NOUNS, VERBS, ADJECTIVES, TIMES, GENDERS = 150, 60, 40, 12, 3
+NOUNS, VERBS, ADJECTIVES, TIMES, GENDERS = 40, 16, 12, 6, 3  # few and equally frequent: minutes must do
 # In per cent of the places where they can be:
 PLURALS, WITH_ADJECTIVE, COMPOUND, WITH_TIME, WITH_CLAUSE = 35, 30, 15, 30, 15
 ARTICLES = (("dor", "dan"), ("dei", "dei"), ("das", "das"))  # by gender: of a subject, of an object
@@ -92,7 +92,7 @@ class _World:
         thing, objects = self._noun(dice, many=dice.percent(PLURALS), case=1)
         source, front, rest = [*subject, verb, *thing], its, [*objects]
         if dice.percent(WITH_TIME):
-            time = dice.early(self._times)
+            time = dice.one_of(self._times)
             source, front, rest = [*source, time.source], [time.target], [*its, *objects]
         target = [*front, ours, *rest]  # the verb comes second
         if dice.percent(WITH_CLAUSE):
@@ -106,22 +106,22 @@ class _World:
         return source, target
 
     def _noun(self, dice: Dice, *, many: bool, case: int) -> tuple[list[str], list[str]]:
-        noun = dice.early(self._nouns)
+        noun = dice.one_of(self._nouns)
         article = MANY_ARTICLES[case] if many else ARTICLES[noun.gender][case]
         source, target = ["the"], [article]
         if dice.percent(WITH_ADJECTIVE):
-            adjective = dice.early(self._adjectives)
+            adjective = dice.one_of(self._adjectives)
             source.append(adjective.source)
             target.append(adjective.target + (MANY_ENDINGS[case] if many else ENDINGS[noun.gender][case]))
         whole = noun.target + "er" * many
         if dice.percent(COMPOUND):
-            first = dice.early(self._nouns)
+            first = dice.one_of(self._nouns)
             source.append(first.source)
             whole = f"{first.target}s{whole}"  # one word; the last part decides the gender
         return [*source, noun.source + "s" * many], [*target, whole]
 
     def _verb(self, dice: Dice, *, many: bool) -> tuple[str, str]:
-        verb = dice.early(self._verbs)
+        verb = dice.one_of(self._verbs)
         return (verb.source, f"{verb.target}en") if many else (f"{verb.source}s", f"{verb.target}et")
 
 

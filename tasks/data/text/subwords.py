@@ -170,7 +170,10 @@ def _learn(data: PairData, size: int) -> bytes:
             minloglevel=2,
         )
     except RuntimeError as cause:
-        got, hint = str(cause).rpartition("] ")[2] or cause, "Use more text, or another data set"
+        got, hint = (
+            str(cause).rpartition("] ")[2] or cause,
+            "Choose another data set, or a protocol with another vocabulary",
+        )
         what = f"subwords of {data.name}"
         raise DataError(message(what, expected=f"text for {size:,} of them", got=got, hint=hint)) from cause
     return model.getvalue()

@@ -47,6 +47,7 @@ class RosenbrockTask:
         data: not used.
         watch: called with (steps done, steps in all) after every training.
         candidates: whether to train other candidates than rules, too; they train as rules do.
+        device: not used: two numbers are always faster on the processor.
 
     Raises:
         ProtocolError: the protocol has rungs, no ε, or a start that is not two numbers.
@@ -62,6 +63,7 @@ class RosenbrockTask:
         *,
         watch: Watch | None = None,
         candidates: bool = False,  # noqa: ARG002 - all candidates train alike, so nothing more is pinned
+        device: str = "cpu",  # noqa: ARG002 - so that a transfer to all workloads can name a GPU for the others
     ) -> None:
         what, hint = f"of protocol {protocol.name!r}", "Change it where the protocol is defined"
         if protocol.rungs:

@@ -136,6 +136,7 @@ class TranslationNetwork(TrainedModule[Translator]):
             )
 
         super().__init__(translator, protocol, seed=seed, device=sentences.device)
+        self.model.embedding.weight.detach().mul_(protocol.embedding_spread / protocol.spread)
         self._sentences = sentences
         self._seed = seed
 

@@ -188,6 +188,14 @@ def test_progress_is_reported_after_every_training() -> None:
     assert seen == [(40 * (place + 1), 160) for place in range(4)]
 
 
+def test_it_trains_on_the_processor_whatever_device_the_other_workloads_use() -> None:
+    task = RosenbrockTask(BRIEF, device="cuda")
+    assert task.environment["device"] == "cpu"
+    assert replace(task.evaluate([Rule.parse("g")], seed=0)[0], seconds=0.0) == replace(
+        scored(Rule.parse("g")), seconds=0.0
+    )
+
+
 def test_it_keeps_every_promise_of_a_task() -> None:
     assert failures(check_task("rosenbrock", protocol=BRIEF, rules=12)) == []
 

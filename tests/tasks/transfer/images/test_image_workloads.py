@@ -106,7 +106,12 @@ def test_bits_do_not_depend_on_what_else_drew(made: Made) -> None:
     assert made.scored(NOISY, seed=4) != first
 
 
-@pytest.mark.parametrize("candidate", [NOISY, torch_optimizer("AdamW")], ids=str)
+@pytest.mark.parametrize(
+    ("made", "candidate"),
+    [*((name, NOISY) for name in NAMES), ("wrn", torch_optimizer("AdamW"))],
+    indirect=["made"],
+    ids=[*NAMES, "wrn with AdamW"],
+)
 def test_a_killed_child_goes_on_to_the_same_bits(made: Made, candidate: Any, tmp_path: Path) -> None:
     whole = made.scored(candidate, test=True)
     epochs = 1 + made.protocol.epochs

@@ -89,6 +89,15 @@ def test_a_network_that_expects_all_subwords_alike_has_the_perplexity_of_their_n
     assert loss > math.log(data.text.size), "a loss is a sum over the subwords of a sentence"
 
 
+def test_initial_weights_are_uniform_and_those_of_the_embedding_have_a_spread_of_their_own() -> None:
+    model = sentences().start(0).model
+    for name, parameter in model.named_parameters():
+        spread = SMALL_NMT.embedding_spread if name == "embedding.weight" else SMALL_NMT.spread
+        assert 0.5 * spread < float(parameter.detach().abs().max()) <= spread, name
+    assert SMALL_NMT.embedding_spread > SMALL_NMT.spread
+    assert not torch.equal(model.embedding.weight, sentences().start(1).model.embedding.weight)
+
+
 def test_an_epoch_trains_the_pairs_of_the_protocol() -> None:
     data = sentences()
     assert (data.steps, data.examples) == (6, 24)
@@ -226,7 +235,7 @@ def test_another_kind_of_data_is_one_line() -> None:
 def test_a_text_without_any_words_is_one_line() -> None:
     nothing = Pairs(b"\n", b"\n")
     data = PairData.of("blank", train=nothing, validation=nothing, test=nothing, source="")
-    with pytest.raises(DataError, match=r"^subwords of blank: expected text for 60 of them, got .*\. Use more text"):
+    with pytest.raises(DataError, match=r"^subwords of blank: expected text for 60 of them, got .*\. Choose another"):
         encoded(data, 60)
 
 
