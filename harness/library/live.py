@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.output import announce, console
+from harness.machine import announce, console
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -47,7 +47,7 @@ def test_help_imports_nothing_of_ours_but_the_names_of_the_commands() -> None:
     modules = imported(HELP)
     ours = {name for name in modules if name.partition(".")[0] in ("harness", "searchers", "tasks")}
     cli = {f"harness.cli.{name}" for name in ("commands", "main", "terminal", "terminal.output", "terminal.process")}
-    assert ours == {"harness", "harness.cli", "harness.errors", "harness.output", *cli}
+    assert ours == {"harness", "harness.cli", "harness.errors", "harness.machine", *cli}
     assert not modules & (TRAINING | DRAWING | {"numpy", "deap"})
 
 

@@ -25,9 +25,9 @@ def followed(*, quiet: bool) -> Follow:
     Args:
         quiet: whether to show no progress.
     """
-    from harness.library import following
+    from harness.library import racing
 
-    return following.followed(quiet=quiet, announce=announce, signals=STOPPING)
+    return racing.followed(quiet=quiet, announce=announce, signals=STOPPING)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from harness.output import announce, console
+from harness.machine import announce, console
 
 if TYPE_CHECKING:
     from rich.console import Console
