@@ -15,9 +15,18 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
-from harness.tasks.child.stacked.update import CODES, FIRST, GRADIENT, NUMBER, REGISTERS, WEIGHT, WIDTH
 from harness.tasks.optimizer.kernels import Bucket, drop_threshold
 from harness.tasks.optimizer.program import Program, compile_rule
+
+OPERATIONS = (
+    *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
+    *("root", "copy"),
+    *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms"),
+)
+CODES = {name: code for code, name in enumerate(OPERATIONS)}
+GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
+NUMBER = FIRST + REGISTERS
+WIDTH = 4  # of a row: operation, result, arguments
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +35,7 @@ class Table:
 
     Attributes:
         rows: (cells, longest, WIDTH), int32.
-        numbers: (cells, longest, 2), float32: numeric arguments, a clip's limit, a drop's threshold.
+        numbers: (cells, longest, 2): numeric arguments, a clip's limit, a drop's threshold.
         lengths: (cells,), int32.
     """
 
@@ -35,13 +44,16 @@ class Table:
     lengths: Tensor
 
     @classmethod
-    def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
+    def of(
+        cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> Table:
         """Return the table of each cell's rule.
 
         Args:
             rules: one rule per cell.
             bucket: gives ε, on which the numbers in a rule can depend.
             device: where the table is stored.
+            dtype: dtype of the numbers.
 
         Raises:
             ValueError: a rule needs more registers than there are.
@@ -49,11 +61,11 @@ class Table:
         lowered = {rule: _lowered(compile_rule(canonical(rule)), bucket) for rule in dict.fromkeys(rules)}
         longest = max(len(rows) for rows, _ in lowered.values())
         rows = torch.zeros(len(rules), longest, WIDTH, dtype=torch.int32)
-        numbers = torch.zeros(len(rules), longest, 2, dtype=torch.float32)
+        numbers = torch.zeros(len(rules), longest, 2, dtype=dtype)
         for cell, rule in enumerate(rules):
             own, values = lowered[rule]
             rows[cell, : len(own)] = torch.tensor(own, dtype=torch.int32)
-            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
+            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(dtype)
         lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
         return cls(rows.to(device), numbers.to(device), lengths.to(device))
 

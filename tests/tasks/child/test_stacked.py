@@ -12,7 +12,7 @@ import torch
 from harness.contracts import ARITHMETIC, ChildProtocol, Outcome, Rule, Status
 from harness.seeds import derive_seed
 from harness.space.word import PRIMITIVES
-from harness.tasks.child import scoring
+from harness.tasks.child import step
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.plain import PlainNetwork
 from harness.tasks.child.scoring import ChildTask
@@ -25,8 +25,8 @@ if not HAS_GPU:
     os.environ["TRITON_INTERPRET"] = "1"  # read where a kernel is defined
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs; tox -e stacked installs it")
 
-from harness.tasks.child.stacked import tokens, update  # noqa: E402
-from harness.tasks.child.stacked.stack import Ground, Stepper  # noqa: E402
+from harness.tasks.child.stacked import tokens  # noqa: E402
+from harness.tasks.child.stacked.by_triton import TritonGround, TritonStepper  # noqa: E402
 
 DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
 SIDE, BATCH, CLASSES = 8, 6, 5
@@ -66,26 +66,26 @@ def tiny(protocol: ChildProtocol) -> ChildProtocol:
 
 @pytest.fixture
 def task(tiny: ChildProtocol, data: ImageData, monkeypatch: pytest.MonkeyPatch) -> ChildTask:
-    monkeypatch.setattr(scoring, "stacks", lambda *_, **__: True)  # for whoever does not ask for `plain`
-    return ChildTask(tiny, data, device=DEVICE.type)
+    monkeypatch.setattr(step, "stacks", lambda *_, **__: True)  # for whoever does not ask for `plain`
+    return ChildTask(tiny, data, device=DEVICE.type, stacked=True)
 
 
 def timeless(outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, seconds=0.0)
 
 
-def stepper_of(rules: list[Rule], examples: Examples, *, rate: float = RATE) -> Stepper:
-    ground = Ground(examples.on(DEVICE), batch_size=BATCH)
-    return Stepper([(rule, rate) for rule in rules], ground=ground, seed=SEED, noise_sigma=0.01)
+def stepper_of(rules: list[Rule], examples: Examples, *, rate: float = RATE) -> TritonStepper:
+    ground = TritonGround(examples.on(DEVICE), batch_size=BATCH)
+    return ground.begin([(rule, rate) for rule in rules], seed=SEED, noise_sigma=0.01)
 
 
-def parts(row: torch.Tensor, stepper: Stepper) -> dict[str, torch.Tensor]:
+def parts(row: torch.Tensor, stepper: TritonStepper) -> dict[str, torch.Tensor]:
     """A cell's row by ``ConvNet``'s names, shaped as there."""
     return {name: part.cpu() for name, part in stepper.networks.named(row).items()}
 
 
 def test_every_primitive_has_a_place_in_the_table_of_tokens() -> None:
-    assert set(update.OPERATIONS) - {"copy"} == PRIMITIVES - {"const", "g", "w"}
+    assert set(tokens.OPERATIONS) - {"copy"} == PRIMITIVES - {"const", "g", "w"}
 
 
 def test_losses_gradients_and_logits_are_those_of_pytorch(examples: Examples) -> None:
@@ -94,7 +94,7 @@ def test_losses_gradients_and_logits_are_those_of_pytorch(examples: Examples) ->
     optimizer = RuleOptimizer(reference.parameters, RULES["g"], RATE)
     for batch in torch.arange(3 * BATCH).split(BATCH):
         stepper.networks.losses.zero_()
-        stepper.step(batch.to(DEVICE))
+        stepper.train([batch.to(DEVICE)])
         assert stepper.networks.losses[0].item() == pytest.approx(reference.loss(batch), rel=1e-5)
         found = parts(stepper.networks.slopes[0], stepper)
         for name, parameter in reference.network.named_parameters():
@@ -118,7 +118,7 @@ def test_a_rule_steps_as_its_optimizer_does(text: str, examples: Examples) -> No
     torch.set_flush_denormal(True)
     try:
         for batch in torch.arange(3 * BATCH).split(BATCH):
-            stepper.step(batch.to(DEVICE))
+            stepper.train([batch.to(DEVICE)])
             weights.grad = stepper.networks.slopes[0].cpu().clone()
             optimizer.step()
             end = stepper.ground.shape.places["end"]
@@ -134,7 +134,7 @@ def test_a_rule_steps_as_its_optimizer_does(text: str, examples: Examples) -> No
 def test_noise_and_drop_have_the_spread_and_share_that_they_say(examples: Examples) -> None:
     stepper = stepper_of([Rule.parse("noise"), Rule.parse("drop(1, 0.3)"), Rule.parse("noise")], examples, rate=1.0)
     before = stepper.networks.weights.clone()
-    stepper.step(torch.arange(BATCH, device=DEVICE))
+    stepper.train([torch.arange(BATCH, device=DEVICE)])
     end = stepper.ground.shape.places["end"]
     moved = (before - stepper.networks.weights)[:, :end].cpu()
     assert moved[0].std().item() == pytest.approx(0.01, rel=0.05)
@@ -142,7 +142,7 @@ def test_noise_and_drop_have_the_spread_and_share_that_they_say(examples: Exampl
     assert (moved[1].abs() < 0.5).float().mean().item() == pytest.approx(0.3, abs=5 * (0.21 / end) ** 0.5)
     assert torch.equal(moved[0], moved[2])  # a child's draws are its seed's alone
     again = stepper.networks.weights.clone()
-    stepper.step(torch.arange(BATCH, device=DEVICE))
+    stepper.train([torch.arange(BATCH, device=DEVICE)])
     assert not torch.equal((again - stepper.networks.weights)[0, :end].cpu(), moved[0])
 
 
@@ -168,7 +168,7 @@ def test_the_schedule_is_the_one_of_a_processor(task: ChildTask, tiny: ChildProt
 def test_a_cell_ends_at_its_first_loss_that_is_not_finite(examples: Examples) -> None:
     stepper = stepper_of([Rule.parse("1"), Rule.parse("g")], examples, rate=3e38)
     for batch in torch.arange(3 * BATCH).split(BATCH):
-        stepper.step(batch.to(DEVICE))
+        stepper.train([batch.to(DEVICE)])
     assert stepper.networks.finite.tolist() == [False, False]
     assert stepper.networks.steps[0].item() == 2
 
@@ -177,7 +177,7 @@ def test_a_rule_that_no_stack_can_train_is_an_error_and_the_others_train(
     task: ChildTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "REGISTERS", 1)
-    monkeypatch.setattr(tokens, "NUMBER", update.FIRST + 1)
+    monkeypatch.setattr(tokens, "NUMBER", tokens.FIRST + 1)
     outcomes = task.evaluate([Rule.parse("exp(g) * log(m)"), Rule.parse("exp(g)")], seed=0)
     assert outcomes[0].status is Status.ERROR
     assert "a rule of more than 1 values at once" in outcomes[0].message

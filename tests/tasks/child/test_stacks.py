@@ -1,0 +1,476 @@
+"""Children that train side by side by PyTorch's operations, which every machine has."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from harness.contracts import ARITHMETIC, Candidate, ChildProtocol, Outcome, Rule, Status
+from harness.errors import EngineError
+from harness.race.engines.inline import InlineEngine
+from harness.seeds import derive_seed
+from harness.space.grammar import Space
+from harness.space.word import PRIMITIVES
+from harness.tasks.arithmetic import RULES
+from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.child.plain import PlainNetwork
+from harness.tasks.child.scoring import ChildTask
+from harness.tasks.child.stacked import captured, clock, opening, selected, tokens
+from harness.tasks.child.stacked.by_pytorch import PyTorchGround, PyTorchStepper
+from harness.tasks.child.stacked.stack import ChildStack
+from harness.tasks.child.step import BATCHED
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.data.images import ImageData
+from harness.tasks.optimizer.update_rule import RuleOptimizer
+
+SIDE, BATCH, CLASSES, SEED, SIGMA = 4, 6, 5, 3, 0.01
+EVERY = [Rule.parse(text) for text in (*RULES, "-g", "g ^ 2", "1", "v / m", "exp(exp(exp(g)))")]
+Cells = Sequence[tuple[Rule, float]]
+
+
+@pytest.fixture(autouse=True)
+def calm() -> Iterator[None]:
+    with reproducible_arithmetic():
+        yield
+
+
+def examples(dtype: torch.dtype) -> Examples:
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8)
+    labels = draws.integers(0, CLASSES, 60).astype(np.uint8)
+    return Examples.of(Choice(images[:40], labels[:40], images[40:], labels[40:], CLASSES), dtype)
+
+
+def batches(count: int) -> list[Tensor]:
+    return [torch.from_numpy(np.random.default_rng(step).choice(40, BATCH, replace=False)) for step in range(count)]
+
+
+def begun(cells: Cells, *, dtype: torch.dtype = torch.float32, at_once: int = 32) -> PyTorchStepper:
+    ground = PyTorchGround(examples(dtype), batch_size=BATCH, at_once=at_once)
+    return ground.begin(cells, seed=SEED, noise_sigma=SIGMA)
+
+
+def random_rules(count: int) -> list[Rule]:
+    """Any rules of all words, those that draw and those that soon give NaN among them."""
+    draws = np.random.default_rng(1)
+    spaces = [Space.of(edition=edition, blocks=blocks) for edition in ("icml2017", "arxiv2") for blocks in (1, 2, 3)]
+    return [spaces[place % len(spaces)].sample(draws) for place in range(count)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """One child: its finite losses, how many steps it took, and its weights by ``ConvNet``'s names."""
+
+    losses: list[float]
+    steps: int
+    weights: dict[str, Tensor]
+
+    def distance(self, other: Trained) -> float:
+        """The largest difference of losses and weights, relative to those over 1.
+
+        The biases of convolutions are left out: batch norm removes them, and their gradient is rounding alone, of which
+        some rules take the sign.
+        """
+        if self.steps != other.steps:
+            return np.inf
+        names = [name for name in self.weights if not (name.startswith("conv") and name.endswith("bias"))]
+        mine, theirs = (
+            torch.cat([torch.tensor(each.losses), *(each.weights[name].flatten() for name in names)])
+            for each in (self, other)
+        )
+        same = (mine == theirs) | (mine.isnan() & theirs.isnan())
+        differences = torch.where(same, 0.0, (mine - theirs).abs() / mine.abs().clamp(min=1.0))
+        return differences.nan_to_num(np.inf).max().item()
+
+
+def plain(rule: Rule, rate: float, steps: Sequence[Tensor], *, nudge: float = 0.0) -> Trained:
+    """Train one child by the plain path in float64, as long as its loss is finite."""
+    network = PlainNetwork(examples(torch.float64), seed=derive_seed(SEED, "weights"))
+    draws = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters:
+            parameter.mul_(1.0 + nudge * torch.randn(parameter.shape, generator=draws, dtype=torch.float64))
+    optimizer = RuleOptimizer(network.parameters, rule, rate, seed=derive_seed(SEED, "rule"), noise_sigma=SIGMA)
+    losses, taken = list[float](), 0
+    for taken, batch in enumerate(steps, 1):  # noqa: B007 - it is returned
+        loss = network.loss(batch)
+        if not np.isfinite(loss):
+            break
+        losses.append(loss)
+        optimizer.step()
+    return Trained(losses, taken, {name: each.detach() for name, each in network.network.named_parameters()})
+
+
+def side_by_side(cells: Cells, steps: Sequence[Tensor]) -> list[Trained]:
+    """Train cells in one stack in float64."""
+    stepper = begun(cells, dtype=torch.float64)
+    losses: list[list[float]] = []
+    for batch in steps:
+        stepper.losses.zero_()
+        stepper.train([batch])
+        losses.append(stepper.losses.tolist())
+    names = [name for name, _ in PlainNetwork(examples(torch.float64), seed=0).network.named_parameters()]
+    found = []
+    for cell, taken in enumerate(stepper.steps.tolist()):
+        own = [part[0] for part in stepper.ground.networks.parts(stepper.weights[cell : cell + 1])]
+        seen = [step[cell] for step in losses[:taken] if step[cell] != 0.0]  # 0 where the loss was not finite
+        found.append(Trained(seen, taken, dict(zip(names, own, strict=True))))
+    return found
+
+
+def test_every_primitive_has_a_place_in_the_table_and_a_function() -> None:
+    assert set(tokens.OPERATIONS) - {"copy"} == PRIMITIVES - {"const", "g", "w"}
+    assert set(selected.FUNCTIONS) == set(tokens.OPERATIONS)
+
+
+def test_two_hundred_random_rules_train_as_on_the_plain_path() -> None:
+    """In float64, losses and weights agree to 1e-9 over 50 steps.
+
+    Some rules multiply rounding errors without bound, for instance by dividing by what a drop has set to 0. They may
+    differ by more, but only if the plain path differs from itself when its starting weights change by their last
+    digits.
+    """
+    rules, steps = random_rules(240), batches(50)
+    draws = np.random.default_rng(2)
+    cells = [(rule, float(10.0 ** draws.integers(-5, -2))) for rule in rules]
+    agreeing = ended = drawing = 0
+    for (rule, rate), found in zip(cells, side_by_side(cells, steps), strict=True):
+        reference = plain(rule, rate, steps)
+        if reference.distance(found) > 1e-9:
+            assert reference.distance(plain(rule, rate, steps, nudge=1e-15)) > 1e-12, rule
+        else:
+            agreeing += 1
+            ended += len(found.losses) < found.steps
+            drawing += any(word in str(rule) for word in ("drop", "noise"))
+    assert agreeing >= 200
+    assert ended >= 5
+    assert drawing >= 100
+
+
+def test_a_stack_rounds_a_step_as_the_optimizer_does() -> None:
+    """From the same gradients, in float32, to the last digit but for functions that round by position."""
+    stepper = begun([(rule, 0.01) for rule in EVERY])
+    draws, count = np.random.default_rng(3), stepper.weights.shape[1]
+    stepper.update.weights.copy_(torch.from_numpy(draws.normal(0, 0.1, (len(EVERY), count))))
+    weights = [torch.nn.Parameter(row.clone()) for row in stepper.weights]
+    seed = derive_seed(SEED, "rule")
+    optimizers = [
+        RuleOptimizer([each], rule, 0.01, seed=seed, noise_sigma=SIGMA)
+        for each, rule in zip(weights, EVERY, strict=True)
+    ]
+    alive = torch.ones(len(EVERY), dtype=torch.bool)
+    for step in range(1, 4):
+        stepper.update.slopes.copy_(torch.from_numpy(draws.normal(0, 0.1, (len(EVERY), count))))
+        stepper.update.draws.draw()
+        stepper.update.step(torch.tensor(tokens.decays(clock.BETAS, step)), alive)
+        for cell, (each, optimizer) in enumerate(zip(weights, optimizers, strict=True)):
+            each.grad = stepper.update.slopes[cell].clone()
+            optimizer.step()
+            torch.testing.assert_close(stepper.weights[cell], each.detach(), rtol=1e-5, atol=1e-7, equal_nan=True)
+
+
+def test_the_bits_of_a_child_do_not_depend_on_neighbours_order_death_or_how_many_are_computed_at_once() -> None:
+    cells = [(rule, rate) for rule in EVERY for rate in (1e-3, 10.0)]
+    steps, expected = batches(8), dict[tuple[Rule, float], tuple[Tensor, Tensor, int]]()
+    for cell in cells:
+        alone = begun([cell])
+        alone.train(steps)
+        kept = torch.zeros(1, 20, CLASSES)
+        alone.right(alone.ground.validation, kept=kept)
+        expected[cell] = alone.weights[0], kept[0], alone.steps.item()
+    assert 3 <= sum(taken < len(steps) for *_, taken in expected.values()) < len(cells)
+    shuffled = [cells[place] for place in np.random.default_rng(0).permutation(len(cells))]
+    for order, at_once in ((cells, 1), (cells, 7), (cells, 64), (shuffled, 64), (shuffled[5:], 3)):
+        stepper = begun(order, at_once=at_once)
+        stepper.train(steps[:4])
+        dropped = stepper.finite.tolist()
+        stepper.only([place for place, finite in enumerate(dropped) if finite])  # others end, and are dropped
+        stepper.train(steps[4:])
+        kept = torch.zeros(len(stepper.steps), 20, CLASSES)
+        stepper.right(stepper.ground.validation, kept=kept)
+        for place, cell in enumerate(cell for cell, finite in zip(order, dropped, strict=True) if finite):
+            weights, logits, taken = expected[cell]
+            assert stepper.steps[place] == taken
+            if taken == len(steps):
+                assert same(stepper.weights[place], weights), cell
+                assert same(kept[place], logits), cell
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    return one.numpy().tobytes() == other.numpy().tobytes()
+
+
+class Recorder(TorchDispatchMode):
+    """Notes every operation with the memory that it reads and writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Callable[..., object], tuple[object, ...], dict[str, object], object]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        self.calls.append((func, args, kwargs or {}, result))
+        return result
+
+    def replay(self) -> None:
+        """Repeat the operations on the same memory, as a graph on a GPU does, whatever Python would do now."""
+        with torch.no_grad():
+            for func, args, kwargs, result in self.calls:
+                again = func(*args, **kwargs)
+                for kept, new in zip(tensors(result), tensors(again), strict=True):
+                    if kept.data_ptr() != new.data_ptr():
+                        kept.copy_(new)
+
+
+def tensors(result: object) -> list[Tensor]:
+    parts = result if isinstance(result, tuple | list) else (result,)
+    return [part for part in parts if isinstance(part, Tensor)]
+
+
+def recorded(step: captured.Step) -> captured.Step:
+    """Stand in for ``captured.capture``: like a GPU, it does not take the step that it records."""
+    recorder = Recorder()
+    with recorder:
+        step()
+    waiting = [recorder.replay]
+
+    def replay() -> None:
+        if waiting:  # the step was taken when it was recorded
+            waiting.pop()
+        else:
+            recorder.replay()
+
+    return replay
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let a processor capture steps by ``recorded``; how many operations each capture has."""
+    sizes: list[int] = []
+
+    def capture(step: captured.Step) -> captured.Step:
+        sizes.append(1)
+        return recorded(step)
+
+    class Graphs(captured.CapturedStep):
+        def __init__(self, step: captured.Step, device: torch.device) -> None:
+            super().__init__(step, device)
+            self._graphs = True
+
+    monkeypatch.setattr(captured, "capture", capture)
+    monkeypatch.setattr("harness.tasks.child.stacked.by_pytorch.CapturedStep", Graphs)
+    return sizes
+
+
+def test_a_captured_step_repeats_to_the_same_bits_and_is_captured_again_when_cells_are_dropped(
+    graphs: list[int],
+) -> None:
+    cells, steps = [(rule, 1e-3) for rule in EVERY], batches(12)
+    replayed = begun(cells)
+    replayed.train(steps[:6])
+    assert len(graphs) == 1
+    replayed.only([0, 1, 2, 4])
+    replayed.train(steps[6:])
+    assert len(graphs) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(captured, "capture", lambda step: step)
+        eager = begun(cells)
+        eager.train(steps)
+    for place, cell in enumerate([0, 1, 2, 4]):
+        assert same(replayed.weights[place], eager.weights[cell]), cells[cell]
+
+
+def test_nothing_in_a_step_waits_for_the_device() -> None:
+    """A captured step cannot: no number is read back, and no shape depends on values."""
+    stepper = begun([(rule, 1e-3) for rule in EVERY])
+    stepper.train(batches(1))
+    recorder = Recorder()
+    stepper._clock.load(batches(1))
+    with recorder:
+        stepper._step()
+    names = {str(call[0]) for call in recorder.calls}
+    assert names
+    assert not [
+        name for name in names if any(word in name for word in ("_local_scalar", "nonzero", "masked_select", "unique"))
+    ]
+
+
+@pytest.mark.usefixtures("graphs")
+def test_a_step_that_cannot_be_captured_is_taken_anyway_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_step: captured.Step) -> captured.Step:
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(captured, "capture", refuse)
+    stepper = begun([(EVERY[0], 1e-3)])
+    with pytest.warns(RuntimeWarning, match="children train without a captured graph: .*not permitted"):
+        stepper.train(batches(3))
+    stepper.train(batches(2))
+    assert stepper.steps.item() == 5
+
+    def exhausted(_step: captured.Step) -> captured.Step:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(captured, "capture", exhausted)
+    with pytest.raises(torch.OutOfMemoryError):
+        begun([(EVERY[0], 1e-3)]).train(batches(3))
+
+
+def operations(rules: Sequence[Rule]) -> int:
+    """How many operations an update of these rules takes."""
+    stepper = begun([(rule, rate) for rule in rules for rate in (1e-3, 1e-2)])
+    now, alive = torch.tensor(tokens.decays(clock.BETAS, 1)), torch.ones(2 * len(rules), dtype=torch.bool)
+    recorder = Recorder()
+    with recorder:
+        stepper.update.step(now, alive)
+    return len(recorder.calls)
+
+
+def test_an_update_takes_as_many_operations_for_any_number_of_rules() -> None:
+    """It takes more for more kinds of operations at more places of a program, of which the language has so many."""
+    assert operations(EVERY) == operations(EVERY * 9)
+    few, many = random_rules(160)[:10], random_rules(160)
+    assert operations(few) == operations(few * 16)
+    assert operations(many) < 5 * operations(few)
+
+
+def test_dead_cells_are_dropped_at_the_next_look_and_the_outcome_stays(
+    protocol: ChildProtocol, data: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [Rule.parse(text) for text in ("m", "exp(exp(exp(exp(g))))", "g * exp(noise)", "-g")]
+    expected = ChildTask(protocol, data, stacked=True).evaluate(rules, seed=2)
+    assert {outcome.status for outcome in expected} == {Status.OK, Status.DIVERGED}
+    kept: list[int] = []
+    monkeypatch.setattr(clock, "STEPS", 1)
+    monkeypatch.setattr(ChildStack, "_keep", lambda self, rows: kept.append(len(rows)) or self._stepper.only(rows))
+    found = ChildTask(protocol, data, stacked=True).evaluate(rules, seed=2)
+    assert [timeless(outcome) for outcome in found] == [timeless(outcome) for outcome in expected]
+    assert min(kept[:2]) < 12
+
+
+def timeless(outcome: Outcome) -> Outcome:
+    return dataclasses.replace(outcome, seconds=0.0)
+
+
+def test_the_schedule_is_that_of_children_one_by_one(protocol: ChildProtocol, data: ImageData) -> None:
+    rules = [Rule.parse(text) for text in ("g", "g", "exp(1e-1w) / 1e-1w", "m", "drop(adam, 0.3) + noise")]
+    for rungs in ((), (0.34,)):
+        halving = dataclasses.replace(protocol, rungs=rungs)
+        ours = ChildTask(halving, data, stacked=True).evaluate(rules, seed=0)
+        theirs = ChildTask(halving, data, plain=True).evaluate(rules, seed=0)
+        for one, other in zip(ours, theirs, strict=True):
+            assert (one.status, one.examples, len(one.curve)) == (other.status, other.examples, len(other.curve))
+            assert [rate for rate, _ in one.sweep] == [rate for rate, _ in other.sweep]
+            assert abs(one.score - other.score) <= 3 / protocol.validation_examples
+
+
+def test_rewards_are_those_of_the_plain_path_within_the_noise_of_ten_seeds(
+    protocol: ChildProtocol, data: ImageData
+) -> None:
+    """Of three rules, the mean difference stays within three standard errors; one in 100 sound machines fails."""
+    rules = [Rule.parse(text) for text in ("g", "adam", "g * exp(sign(g) * sign(m))")]
+    stack, one_by_one = ChildTask(protocol, data, stacked=True), ChildTask(protocol, data, plain=True)
+    scores = [(stack.evaluate(rules, seed=seed), one_by_one.evaluate(rules, seed=seed)) for seed in range(10)]
+    for place in range(len(rules)):
+        differences = [ours[place].score - theirs[place].score for ours, theirs in scores]
+        error = statistics.stdev(differences) / 10**0.5
+        assert abs(statistics.fmean(differences)) <= 3 * max(error, 0.5 / protocol.validation_examples / 10**0.5)
+        assert statistics.stdev(ours[place].score for ours, _ in scores) > statistics.stdev(differences)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A machine that has memory for six cells; the numbers of cells that it was asked for."""
+    asked: list[int] = []
+    begin = PyTorchGround.begin
+
+    def limited(self: PyTorchGround, cells: Cells, *, seed: int, noise_sigma: float) -> PyTorchStepper:
+        asked.append(len(cells))
+        if len(cells) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return begin(self, cells, seed=seed, noise_sigma=noise_sigma)
+
+    monkeypatch.setattr(PyTorchGround, "begin", limited)
+    return asked
+
+
+def test_out_of_memory_the_width_halves_by_itself_and_says_so(
+    protocol: ChildProtocol, data: ImageData, small: list[int]
+) -> None:
+    rules = [Rule.parse(text) for text in ("g", "m", "adam", "v", "-g")]
+    seen: list[tuple[int, int]] = []
+    task = ChildTask(protocol, data, stacked=True, watch=lambda done, of: seen.append((done, of)))
+    with pytest.warns(RuntimeWarning, match="5 rules at once do not fit into memory; from now on 2 train side by side"):
+        found = task.evaluate(rules, seed=1)
+    assert small == [15, 6, 6, 3]  # three λs each
+    assert task.width == 2
+    assert seen[-1][0] == seen[-1][1]
+    with warnings.catch_warnings(action="error"):
+        task.evaluate(rules[:3], seed=1)  # it remembers
+    alone = [task.evaluate([rule], seed=1)[0] for rule in rules]
+    assert [timeless(outcome) for outcome in found] == [timeless(outcome) for outcome in alone]
+
+
+def test_a_single_rule_that_does_not_fit_is_the_machines_fault(
+    protocol: ChildProtocol, data: ImageData, small: list[int]
+) -> None:
+    seven = dataclasses.replace(protocol, learning_rates=tuple(10.0**power for power in range(-5, 2)))
+    task = ChildTask(seven, data, stacked=True)
+    with pytest.warns(RuntimeWarning, match="from now on 1 train"), pytest.raises(EngineError, match="Free memory"):
+        task.evaluate([Rule.parse("g"), Rule.parse("m")], seed=0)
+    assert small == [14, 7]
+
+
+def test_the_width_that_fits_is_found_beforehand() -> None:
+    assert opening.halved(64, each=100, room=6400) == 64
+    assert opening.halved(64, each=100, room=6399) == 32
+    assert opening.halved(64, each=100, room=-5) == 1
+
+
+def test_a_batch_of_a_searcher_becomes_a_stack(
+    protocol: ChildProtocol, data: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, sizes = ChildTask(protocol, data, stacked=True), list[int]()
+    evaluate = task.evaluate
+
+    def noting(rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
+        sizes.append(len(rules))
+        return evaluate(rules, seed=seed)
+
+    monkeypatch.setattr(task, "evaluate", noting)
+    engine = InlineEngine(task)
+    assert engine.slots == 64
+    tickets = [engine.submit(rule, seed=0) for rule in EVERY[:4]]
+    delivered = [engine.next(timeout_seconds=0.0) for _ in tickets]
+    assert [ticket for ticket, _ in filter(None, delivered)] == tickets
+    assert sizes == [4]
+
+
+def test_the_record_holds_path_device_and_how_many_cells_are_computed_at_once(
+    protocol: ChildProtocol, data: ImageData
+) -> None:
+    stacked, plain_path, default = (
+        ChildTask(protocol, data, stacked=True),
+        ChildTask(protocol, data, plain=True),
+        ChildTask(protocol, data),
+    )
+    here = stacked.environment
+    assert (here["step"], here["device"], here["cells at once"]) == (BATCHED, "cpu", str(opening.AT_ONCE))
+    assert here[ARITHMETIC] not in (plain_path.environment[ARITHMETIC], default.environment[ARITHMETIC])
+    assert stacked.width > 1
+    assert Counter(each.width for each in (plain_path, default)) == {1: 2}
+    assert "cells at once" not in default.environment
+
+
+def test_products_in_bfloat16_are_not_stacked(protocol: ChildProtocol, data: ImageData) -> None:
+    task = ChildTask(dataclasses.replace(protocol, dtype="bfloat16"), data, stacked=True)
+    assert task.width == 1
+    assert task.environment["step"] != BATCHED
