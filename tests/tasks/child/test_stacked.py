@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +30,7 @@ if not HAS_GPU:
     os.environ["TRITON_INTERPRET"] = "1"  # read where a kernel is defined
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs; tox -e stacked installs it")
 
-from harness.tasks.child.stacked import tokens  # noqa: E402
+from harness.tasks.child.stacked import backward, clock, forward, tokens, update  # noqa: E402
 from harness.tasks.child.stacked.by_triton import TritonGround, TritonStepper  # noqa: E402
 
 DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
@@ -187,3 +192,84 @@ def test_a_rule_that_no_stack_can_train_is_an_error_and_the_others_train(
 def test_the_record_tells_how_a_stack_rounds(task: ChildTask, tiny: ChildProtocol, data: ImageData) -> None:
     assert task.environment[ARITHMETIC] != ChildTask(tiny, data, plain=True).environment[ARITHMETIC]
     assert "triton" in task.environment
+
+
+class Launches:
+    """Stands in for a kernel: notes each launch, and makes it."""
+
+    def __init__(self, name: str, kernel: Any, log: list[tuple[object, ...]]) -> None:
+        self._name, self._kernel, self._log = name, kernel, log
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        def launch(*args: object, **numbers: object) -> None:
+            moving = [each.data_ptr() if isinstance(each, torch.Tensor) else each for each in args]
+            self._log.append((self._name, grid, *moving, *sorted(numbers.items())))
+            self._kernel[grid](*args, **numbers)
+
+        return launch
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """All launches of kernels by the host, in order: the kernel, how many programs, and what it was given."""
+    log: list[tuple[object, ...]] = []
+    for module, names in (
+        (forward, ("first_norm", "first", "second", "second_norm", "pool", "loss")),
+        (backward, ("linear_back", "second_norm_back", "pool_back", "second_weights", "sum_splits", "second_back")),
+        (backward, ("first_weights", "first_norm_back")),
+        (update, ("update",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, Launches(name, getattr(module, name), log))
+    return log
+
+
+def test_a_step_has_as_many_launches_for_any_number_of_rules_and_an_update_has_one(
+    examples: Examples, launches: list[tuple[object, ...]]
+) -> None:
+    counts = []
+    for rules in ([RULES["g"]], list(RULES.values())):
+        launches.clear()
+        stepper_of(rules, examples).train([torch.arange(BATCH, device=DEVICE)])
+        counts.append(Counter(name for name, *_ in launches))
+    assert counts[0] == counts[1]
+    assert counts[0]["update"] == 1
+    assert counts[0].total() == 15
+
+
+def test_nothing_that_a_launch_is_given_changes_from_step_to_step(
+    examples: Examples, launches: list[tuple[object, ...]]
+) -> None:
+    """So a captured step repeats it; what moves is torch's own memory, which a graph keeps."""
+    stepper = stepper_of([Rule.parse("drop(adam, 0.3) + noise")], examples)
+    pool = stepper.ground.pool
+    kept = [each.clone() for each in pool.moments(torch.arange(BATCH, device=DEVICE))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(pool), "moments", lambda *_: kept)
+        for batch in torch.arange(2 * BATCH, device=DEVICE).split(BATCH):
+            stepper.train([batch])
+    half = len(launches) // 2
+    assert launches[:half] == launches[half:]
+
+
+def test_cells_in_stacks_of_any_width_have_equal_bits(task: ChildTask) -> None:
+    rules = [Rule.parse(text) for text in ("m", "g + noise", "exp(exp(g)) * exp(exp(g))")]
+    expected = [timeless(outcome) for outcome in task.evaluate(rules, seed=1)]
+    task._side_by_side.width = 1
+    assert [timeless(outcome) for outcome in task.evaluate(rules, seed=1)] == expected
+
+
+def test_dropping_dead_cells_changes_no_outcome(task: ChildTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [Rule.parse(text) for text in ("m", "exp(exp(g)) * exp(exp(g))", "1 / g")]
+    expected = [timeless(outcome) for outcome in task.evaluate(rules, seed=1)]
+    monkeypatch.setattr(clock, "STEPS", 1)
+    assert [timeless(outcome) for outcome in task.evaluate(rules, seed=1)] == expected
+
+
+def test_every_kernel_compiles_for_a_gpu() -> None:
+    """Triton needs no GPU for that; what would fail at the first launch on one fails here."""
+    here = Path(__file__).with_name("compiling_kernels.py")
+    own = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run([sys.executable, str(here)], capture_output=True, text=True, env=own, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 17
