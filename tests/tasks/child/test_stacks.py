@@ -21,10 +21,11 @@ from harness.seeds import derive_seed
 from harness.space.grammar import Space
 from harness.space.word import PRIMITIVES
 from harness.tasks.arithmetic import RULES
-from harness.tasks.child.examples import Choice, Examples
+from harness.tasks.child.examples import Choice, Examples, Part
 from harness.tasks.child.plain import PlainNetwork
 from harness.tasks.child.scoring import ChildTask
 from harness.tasks.child.stacked import captured, clock, opening, selected, tokens
+from harness.tasks.child.stacked.batched import right
 from harness.tasks.child.stacked.by_pytorch import PyTorchGround, PyTorchStepper
 from harness.tasks.child.stacked.stack import ChildStack
 from harness.tasks.child.step import BATCHED
@@ -361,7 +362,7 @@ def timeless(outcome: Outcome) -> Outcome:
 
 
 def test_the_schedule_is_that_of_children_one_by_one(protocol: ChildProtocol, data: ImageData) -> None:
-    rules = [Rule.parse(text) for text in ("g", "g", "exp(1e-1w) / 1e-1w", "m", "drop(adam, 0.3) + noise")]
+    rules = [Rule.parse(text) for text in ("g", "g", "exp(exp(g)) * exp(exp(g))", "m", "drop(adam, 0.3) + noise")]
     for rungs in ((), (0.34,)):
         halving = dataclasses.replace(protocol, rungs=rungs)
         ours = ChildTask(halving, data, stacked=True).evaluate(rules, seed=0)
@@ -468,6 +469,12 @@ def test_the_record_holds_path_device_and_how_many_cells_are_computed_at_once(
     assert stacked.width > 1
     assert Counter(each.width for each in (plain_path, default)) == {1: 2}
     assert "cells at once" not in default.environment
+
+
+def test_an_image_whose_logits_are_not_finite_is_wrong() -> None:
+    logits = torch.tensor([[[3.0, 1.0], [0.0, torch.nan]], [[torch.inf, 1.0], [0.0, 1.0]]])  # (cells, images, classes)
+    part = Part(torch.zeros(2, 3, 4, 4), torch.tensor([0, 1]))
+    assert right(logits, part).tolist() == [1, 1]
 
 
 def test_products_in_bfloat16_are_not_stacked(protocol: ChildProtocol, data: ImageData) -> None:
