@@ -362,7 +362,7 @@ def timeless(outcome: Outcome) -> Outcome:
 
 
 def test_the_schedule_is_that_of_children_one_by_one(protocol: ChildProtocol, data: ImageData) -> None:
-    rules = [Rule.parse(text) for text in ("g", "g", "exp(exp(exp(exp(g))))", "m", "drop(adam, 0.3) + noise")]
+    rules = [Rule.parse(text) for text in ("g", "g", "exp(exp(exp(exp(exp(g)))))", "m", "drop(adam, 0.3) + noise")]
     for rungs in ((), (0.34,)):
         halving = dataclasses.replace(protocol, rungs=rungs)
         ours = ChildTask(halving, data, stacked=True).evaluate(rules, seed=0)
