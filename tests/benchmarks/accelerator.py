@@ -21,19 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from measuring_stacks import (
-    PAPER,
-    REHEARSED,
-    Bench,
-    Figure,
-    busy,
-    children,
-    correctness,
-    kernels,
-    memory,
-    second_convolution,
-    widths,
-)
+from measuring_searches import busy
+from measuring_stacks import PAPER, REHEARSED, Bench, Figure, children, correctness
+from measuring_steps import kernels, memory, second_convolution, widths
 from rich.console import Console
 from rich.table import Table
 
