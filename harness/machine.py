@@ -24,6 +24,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def workers_of_gpu(*, asynchronous: bool) -> int:
+    """Return how many processes train on a GPU by default: two if a searcher is told results as they finish.
+
+    While one of them trains a stack of children, the searcher is told what the other has trained, and asked for more.
+    """
+    return 2 if asynchronous else 1
+
+
 def check_device(name: str) -> None:
     """Raise unless a text names a device, whether or not this machine has it.
 

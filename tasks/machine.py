@@ -25,6 +25,13 @@ def failed(cause: Exception) -> bool:
     return isinstance(cause, TYPES) or (isinstance(cause, RuntimeError) and any(text in str(cause) for text in TEXTS))
 
 
+def out_of_memory(cause: Exception) -> bool:
+    """Whether a computation did not fit into memory, so that a smaller one may."""
+    return isinstance(cause, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(cause, RuntimeError) and TEXTS[0] in str(cause)
+    )
+
+
 @contextmanager
 def answerable() -> Iterator[None]:
     """Turn failures of the machine into an error that tells the user what to do.

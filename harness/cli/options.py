@@ -13,7 +13,7 @@ from harness.cli.terminal.output import announce
 from harness.contracts import CPU
 from harness.errors import ProtocolError, SpaceError, check_choice, check_range, message
 from harness.machine import check_device as check_device  # imported from here by the commands
-from harness.machine import cores
+from harness.machine import cores, workers_of_gpu
 
 if TYPE_CHECKING:
     from harness.contracts import TaskProtocol
@@ -131,20 +131,23 @@ def seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:
     return distinct(found, option)
 
 
-def worker_count(text: str, *, device: str = CPU, oversubscribe: bool = False, used: bool = True) -> int:
-    """Read ``auto`` (one worker per core, or one for a GPU) or a number, which is limited to the cores.
+def worker_count(
+    text: str, *, device: str = CPU, oversubscribe: bool = False, used: bool = True, asynchronous: bool = False
+) -> int:
+    """Read ``auto`` (one worker per core, or as many as keep a GPU busy) or a number, which is limited to the cores.
 
     Args:
         text: the text of ``--workers``.
         device: where children train.
         oversubscribe: whether more than the cores are allowed.
         used: whether the number is used; if not, no line says that it was limited.
+        asynchronous: whether a searcher is told results as they finish.
 
     Raises:
         ProtocolError: the text is neither of these.
     """
     if text == "auto":
-        return 1 if device != CPU else cores()
+        return cores() if device == CPU else workers_of_gpu(asynchronous=asynchronous)
     if not _whole(text) or int(text) < 1:
         raise ProtocolError(
             message(

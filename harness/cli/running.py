@@ -112,6 +112,7 @@ def stated(
             device=device,
             oversubscribe=oversubscribe,
             used=cluster is None and evaluator is Evaluator.TRAIN,
+            asynchronous=asynchronous,
         ),
         cluster=cluster,
         device=device,

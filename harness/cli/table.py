@@ -73,7 +73,6 @@ def build(
     its beginning.
     """
     from harness.race.conditions import prepared
-    from harness.race.provenance import provenance
     from harness.race.racing import carry_out
     from harness.race.store.ledger import Ledger
     from harness.race.store.tables import FILLER, is_final, named, parts
@@ -93,7 +92,7 @@ def build(
     )
     conditions = training.conditions
     filler = load(Kind.SEARCHER, FILLER)
-    origin = provenance()
+    origin = conditions.provenance
     headers = {
         part: part.header(
             version=filler.version,

@@ -27,7 +27,7 @@ from harness.errors import (
     check_range,
     message,
 )
-from harness.machine import check_device, cores
+from harness.machine import check_device, cores, workers_of_gpu
 from harness.race.engines.engine import GUARD
 from harness.race.protocols import Budget, named
 from harness.race.racing import Racer
@@ -207,8 +207,8 @@ def data(given: str | Dataset) -> str | Dataset:
     raise DataError(message("data", expected=expected, got=type(given).__name__, hint=hint))
 
 
-def workers(given: int | str, *, device: str = CPU) -> int:
-    """Return how many children train at once: a number, or for ``"auto"`` one per core, or one for a GPU.
+def workers(given: int | str, *, device: str = CPU, asynchronous: bool = False) -> int:
+    """Return how many workers there are: a number, or for ``"auto"`` one per core, or as many as keep a GPU busy.
 
     Raises:
         ProtocolError: the argument is neither.
@@ -221,7 +221,7 @@ def workers(given: int | str, *, device: str = CPU) -> int:
         raise EngineError(message("workers", expected=f"a call under `{GUARD}`", got=got, hint=hint))
     check_device(device)
     if given == "auto":
-        return 1 if device != CPU else cores()
+        return cores() if device == CPU else workers_of_gpu(asynchronous=asynchronous)
     if not isinstance(given, int) or isinstance(given, bool) or given < 1:
         hint = "Change workers"
         raise ProtocolError(message("workers", expected='"auto" or a number from 1', got=repr(given), hint=hint))

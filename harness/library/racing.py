@@ -93,7 +93,7 @@ def race(
     scoring = arguments.protocol(protocol)
     searched = arguments.space(space, scoring)
     racers = arguments.racers(searchers, searched, children=budget.children)
-    slots = arguments.workers(workers, device=device)
+    slots = arguments.workers(workers, device=device, asynchronous=asynchronous)
     setup = Setup(
         space=searched,
         protocol=scoring,

@@ -20,6 +20,7 @@ from harness.race.engines.opening import check_cluster, described_at, open_engin
 from harness.race.engines.replay import ReplayEngine
 from harness.race.header import RunHeader
 from harness.race.protocols import NO_DATA, check_protocol
+from harness.race.provenance import provenance
 from harness.race.runs import Judged
 from harness.race.store.ledger import Ledger
 from harness.registry import AUTO, AUTOMATIC, BUILT_IN, Kind, check_call, load, portable
@@ -37,12 +38,19 @@ class Conditions:
         data: the data set's registry name.
         fingerprint: hash of its decoded arrays.
         environment: the task's version, library versions and device, as pinned in the headers of runs.
+        width: how many rules train at once, at most. Scores do not depend on it.
     """
 
     protocol: TaskProtocol
     data: str
     fingerprint: str
     environment: Mapping[str, str]
+    width: int = 1
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Where a run under these conditions comes from, for its header."""
+        return provenance() | ({"rules at once": str(self.width)} if self.width > 1 else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ def prepared(
         assert cluster is not None, "a task is built here or on a cluster"
         environment, likes = described_at(cluster, spec)
     whole = dataclasses.replace(spec, environment=tuple(sorted(environment.items())), width=likes)
-    conditions = Conditions(protocol, data.name, data.fingerprint, environment)
+    conditions = Conditions(protocol, data.name, data.fingerprint, environment, width=likes)
     return Training(conditions, whole, task, workers, cluster)
 
 

@@ -32,7 +32,6 @@ from harness.race.header import RunHeader, SearchHeader
 from harness.race.loop import search
 from harness.race.progress import Progress
 from harness.race.protocols import REFERENCE, Budget
-from harness.race.provenance import provenance
 from harness.race.runs import RunState
 from harness.race.startup import RECORD, count, fitted, stated
 from harness.race.store.ledger import Ledger
@@ -162,7 +161,7 @@ class Racer:
             seed=seed,
             asynchronous=setup.asynchronous,
             environment=dict(conditions.environment),
-            provenance=provenance()
+            provenance=conditions.provenance
             | {"evaluator": "replay" if setup.replay else "train"}
             | ({REFERENCE: setup.reference} if setup.reference else {})
             | ({} if startup is None else {RECORD: str(startup)}),

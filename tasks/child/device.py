@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -44,8 +44,10 @@ def named(device: torch.device) -> str:
 
 
 @contextmanager
-def exact_cuda() -> Iterator[None]:
-    """Use full float32 products and repeatable algorithms on GPUs, as far as torch has them; restore them afterwards.
+def exact_cuda(device: torch.device) -> Iterator[None]:
+    """Use full float32 products and repeatable algorithms on a GPU, as far as torch has them; restore them afterwards.
+
+    Triton launches kernels on the current GPU, so that is the device, if it has a number.
 
     Torch warns that pooling's backward pass is not repeatable, which holds for overlapping windows. A child's windows
     do not overlap, so the warning is suppressed.
@@ -56,7 +58,7 @@ def exact_cuda() -> Iterator[None]:
     matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), nullcontext() if device.index is None else torch.cuda.device(device):
             warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
             yield
     finally:

@@ -14,7 +14,8 @@ from harness.seeds import derive_seed
 from harness.tasks import machine
 from harness.tasks.arithmetic import RATE, SEED, STEPS, digest, rules
 from harness.tasks.child.examples import Choice, Examples
-from harness.tasks.child.step import STACKED, starter
+from harness.tasks.child.stacked import opening, stack
+from harness.tasks.child.step import TOGETHER, starter
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.optimizer.update_rule import RuleOptimizer
 
@@ -64,10 +65,10 @@ def arithmetic(sample: Sample) -> str:
 
 
 def _computed(sample: Sample) -> Iterator[Tensor | float]:
-    if sample.path == STACKED:
-        from harness.tasks.child.stacked.stack import sample as stacked  # Triton is installed only with GPU builds
-
-        yield from stacked(_examples(sample), batch_size=sample.batch_size)
+    if sample.path in TOGETHER:
+        examples, size = _examples(sample), sample.batch_size
+        ground = opening.ground(sample.path, examples, batch_size=size)
+        yield from stack.sample(ground, pool=len(examples.pool), batch_size=size)
         return
     start = starter(sample.path, _examples(sample), batch_size=sample.batch_size, reduced=sample.reduced)
     network = start(derive_seed(SEED, "weights"))

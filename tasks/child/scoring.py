@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,17 +16,17 @@ from harness.tasks.child.device import checked, named
 from harness.tasks.child.examples import Choice, Examples
 from harness.tasks.child.memory import keep_freed_memory
 from harness.tasks.child.sample import Sample, arithmetic
-from harness.tasks.child.step import FUSED, PLAIN, STACKED, Start, bfloat16_instructions, path_for, stacks, starter
+from harness.tasks.child.stacked import opening
+from harness.tasks.child.stacked.stack import Ground, trainable
+from harness.tasks.child.step import BATCHED, FUSED, PLAIN, STACKED, TOGETHER, Start, path_for, stacked_path, starter
+from harness.tasks.child.step import bfloat16_instructions as bfloat16_by
+from harness.tasks.child.together import MOST, Together
 from harness.tasks.child.training import Child, reproducible_arithmetic
 from harness.tasks.data.images import ImageData
-from harness.tasks.sweep import epochs_of, sweep_then_train, sweep_together
-
-if TYPE_CHECKING:  # Triton is installed only with GPU builds
-    from harness.tasks.child.stacked.stack import Ground
+from harness.tasks.sweep import epochs_of, sweep_then_train
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # weights and sums
 Watch = Callable[[int, int], None]
-STACK = 64  # rules that train at once on a GPU: 448 cells take 3.8 GB under `quick` and 7.2 GB under `paper`
 
 
 class ChildTask:
@@ -48,8 +47,10 @@ class ChildTask:
         test: whether to score each child on the test images, too, once it has ended; only for confirmations.
         candidates: whether to train other candidates than rules, too. If rules train side by side, the others train one
             after another with PyTorch's own operations, and the environment says so.
-        device: where to train, as torch names it. On a GPU with Triton many rules train side by side, see ``width``; on
-            other devices than the processor, PyTorch's own operations are used.
+        device: where to train, as torch names it. On a GPU many rules train side by side, see ``width``: by Triton's
+            kernels if they can train such children, or else by PyTorch's operations.
+        stacked: whether rules train side by side on a processor, too. That is slower there than one after another; it
+            shows on any machine what a GPU does.
 
     Raises:
         ProtocolError: the protocol does not fit the data or the network.
@@ -69,6 +70,7 @@ class ChildTask:
         test: bool = False,
         candidates: bool = False,
         device: str = "cpu",
+        stacked: bool = False,
     ) -> None:
         self._device = checked(device)
         check_choice(f"dtype of protocol {protocol.name!r}", protocol.dtype, DTYPES, error=ProtocolError)
@@ -103,18 +105,18 @@ class ChildTask:
         self._protocol = protocol
         self._choice = Choice.of(protocol, data, test=test)
         self._test = self._choice.test_labels is not None
-        self._path = PLAIN if plain or self._device.type != "cpu" else path_for(channels)
-        shape = {"batch_size": protocol.batch_size, "channels": channels, "classes": self._choice.classes}
-        if not plain and stacks(self._device, dtype=protocol.dtype, **shape):
-            self._path = STACKED
-        self._alone = PLAIN if self._path == STACKED else self._path  # the path that trains one child after another
+        self._alone = PLAIN if plain or stacked or self._device.type != "cpu" else path_for(channels)  # one by one
+        self._path = self._alone
+        if not plain and (stacked or self._device.type != "cpu"):
+            shape = {"batch_size": protocol.batch_size, "channels": channels, "classes": self._choice.classes}
+            self._path = stacked_path(self._device, dtype=protocol.dtype, **shape) or self._alone
         self._candidates = candidates
         self._start: Start | None = None
-        self._ground: Ground | None = None
+        self._together: Together | None = None
         self._watch = watch
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_start": None, "_ground": None, "_watch": None}
+        return {**self.__dict__, "_start": None, "_together": None, "_watch": None}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -129,7 +131,8 @@ class ChildTask:
             "step": self._path,
             ARITHMETIC: arithmetic(self._sample(self._path)),
             **{name: version(name) for name in {FUSED: ("numba", "numpy"), STACKED: ("triton",)}.get(self._path, ())},
-            **({"bfloat16 by": bfloat16_instructions()} if self._protocol.dtype == "bfloat16" else {}),
+            **({"cells at once": str(opening.AT_ONCE)} if self._path == BATCHED else {}),
+            **({"bfloat16 by": bfloat16_by()} if self._protocol.dtype == "bfloat16" else {}),
             **({} if self._choice.test_labels is None else {"test images": str(len(self._choice.test_labels))}),
             **({} if not self._candidates or self._alone == self._path else self._of_others),
         }
@@ -160,7 +163,7 @@ class ChildTask:
     @property
     def width(self) -> int:
         """How many rules it prefers to get at once, which then train side by side."""
-        return STACK if self._path == STACKED else 1
+        return self._side_by_side.width if self._path in TOGETHER else 1
 
     def evaluate(self, rules: Sequence[Candidate], *, seed: int) -> Sequence[Outcome]:
         """Score each candidate by the sweep and the epochs at the best λ, with the weights and batches of ``seed``.
@@ -173,7 +176,7 @@ class ChildTask:
             EngineError: the machine failed: it has no memory left, or its GPU is gone.
         """
         with machine.answerable():
-            if self._path != STACKED:
+            if self._path not in TOGETHER:
                 return [self._score(rule, seed) for rule in rules]
             together = [rule for rule in rules if isinstance(rule, Rule)]
             outcomes = iter(self._score_together(together, seed))
@@ -217,41 +220,45 @@ class ChildTask:
         )
 
     def _score_together(self, rules: Sequence[Rule], seed: int) -> list[Outcome]:
-        """Return the outcomes of rules that train side by side; rules that no stack can train go one by one."""
-        from harness.tasks.child.stacked.stack import ChildStack, trainable  # Triton is installed only with GPU builds
-
-        protocol = self._protocol
+        """Return the outcomes of rules that train side by side; a rule that no stack can train is an error."""
         outcomes = {rule: self._failed(cause) for rule in rules if (cause := trainable(rule)) is not None}
         able = [rule for rule in dict.fromkeys(rules) if rule not in outcomes]
-        total = round(epochs_of(protocol) * protocol.train_examples * len(able))
-        done = 0.0
-
-        def report(epochs: float) -> None:
-            nonlocal done
-            done += epochs * protocol.train_examples
-            if self._watch is not None:
-                self._watch(min(round(done), total), total)
-
-        def start(cells: Sequence[tuple[int, float]]) -> ChildStack:
-            named = [(able[place], rate) for place, rate in cells]
-            return ChildStack(named, ground=self._laid_out(), protocol=protocol, seed=seed, report=report)
-
         if able:
-            with reproducible_arithmetic(self._device):
-                found = sweep_together(protocol, len(able), start, test=self._test)
-            outcomes.update(zip(able, found, strict=True))
+            total = round(epochs_of(self._protocol) * self._protocol.train_examples * len(able))
+            together = self._side_by_side
             if self._watch is not None:
-                self._watch(total, total)
+                watch = self._watch
+                together.watch = lambda share: watch(round(share * total), total)
+            outcomes.update(zip(able, together.outcomes(able, seed=seed), strict=True))
         return [outcomes[rule] for rule in rules]
 
-    def _laid_out(self) -> Ground:
-        """The examples in the layout of stacks, made at the first call in a process."""
-        from harness.tasks.child.stacked.stack import Ground
+    @property
+    def _side_by_side(self) -> Together:
+        """What trains rules side by side, made at the first call in a process."""
+        if self._together is None:
+            self._together = Together(
+                self._protocol, self._device, self._laid_out, test=self._test, width=self._widest()
+            )
+        return self._together
 
-        if self._ground is None:
-            examples = Examples.of(self._choice, DTYPES[self._protocol.dtype]).on(self._device)
-            self._ground = Ground(examples, batch_size=self._protocol.batch_size)
-        return self._ground
+    def _widest(self) -> int:
+        """Return how many rules fit into the device's free memory side by side, at most ``MOST``."""
+        choice, protocol = self._choice, self._protocol
+        return opening.fitting(
+            MOST,
+            path=self._path,
+            device=self._device,
+            images=choice.pool_images[:1].shape,
+            count=len(choice.pool_labels) + len(choice.validation_labels),
+            batch_size=protocol.batch_size,
+            classes=choice.classes,
+            rates=len(protocol.learning_rates),
+        )
+
+    def _laid_out(self) -> Ground:
+        """Return the examples in the layout of stacks."""
+        examples = Examples.of(self._choice, DTYPES[self._protocol.dtype]).on(self._device)
+        return opening.ground(self._path, examples, batch_size=self._protocol.batch_size)
 
     def _prepared(self) -> Start:
         """What creates a network; the first call in a process normalises the examples."""

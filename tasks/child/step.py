@@ -14,8 +14,9 @@ from harness.tasks.child.examples import Examples
 from harness.tasks.child.plain import PlainNetwork
 
 MOST_CHANNELS = 4  # the fast path keeps (9·channels)² numbers for each image
-FUSED, PLAIN, STACKED = "fused 1", "plain", "stacked 1"
+FUSED, PLAIN, STACKED, BATCHED = "fused 1", "plain", "stacked 1", "batched 1"
 """The paths' names in a run's record, since they round differently; the numbers count changes of the fast ones."""
+TOGETHER = frozenset({STACKED, BATCHED})  # on these paths many children train side by side
 MOST_STACKED = 128  # images per batch, since one program holds their logits
 
 
@@ -64,9 +65,16 @@ def path_for(channels: int) -> str:
 
 
 def stacks(device: torch.device, *, dtype: str, batch_size: int, channels: int, classes: int) -> bool:
-    """Whether many children can train side by side on a device (``harness.tasks.child.stacked``): a GPU with Triton."""
+    """Whether Triton's kernels (``harness.tasks.child.stacked``) can train children on a device."""
     fits = channels <= MOST_CHANNELS and batch_size <= MOST_STACKED and classes <= MOST_STACKED
     return device.type == "cuda" and dtype == "float32" and fits and importlib.util.find_spec("triton") is not None
+
+
+def stacked_path(device: torch.device, *, dtype: str, batch_size: int, channels: int, classes: int) -> str | None:
+    """Return the path on which many children train side by side on a device; None for products in bfloat16."""
+    if stacks(device, dtype=dtype, batch_size=batch_size, channels=channels, classes=classes):
+        return STACKED
+    return BATCHED if dtype != "bfloat16" else None
 
 
 def starter(path: str, examples: Examples, *, batch_size: int, reduced: bool = False) -> Start:

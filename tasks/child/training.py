@@ -131,7 +131,7 @@ def reproducible_arithmetic(device: torch.device = CPU) -> Iterator[None]:
     memory.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
     try:
-        with nullcontext() if device.type == "cpu" else exact_cuda():
+        with nullcontext() if device.type == "cpu" else exact_cuda(device):
             yield
     finally:
         torch.set_num_threads(threads)

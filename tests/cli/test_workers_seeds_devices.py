@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli import options
 from harness.cli.main import app
+from harness.library import arguments as called
 from harness.race import conditions
 from harness.race.engines.inline import InlineEngine
 from harness.race.store.ledger import Ledger
@@ -41,6 +42,13 @@ def test_workers_are_no_more_than_cores_unless_the_user_insists(capsys: pytest.C
     assert capsys.readouterr().err == ""
     assert options.worker_count("1000") == 2
     assert capsys.readouterr().err == "--workers 1000: limited to 2 for 2 cores; --oversubscribe allows more\n"
+
+
+def test_on_a_gpu_an_asynchronous_search_has_two_workers_so_that_one_trains_while_the_searcher_is_asked() -> None:
+    assert options.worker_count("auto", device="cuda") == 1
+    assert options.worker_count("auto", device="cuda", asynchronous=True) == 2
+    assert options.worker_count("1", device="cuda", asynchronous=True) == 1
+    assert called.workers("auto", device="cuda", asynchronous=True) == 2
 
 
 @pytest.mark.usefixtures("two_cores")

@@ -15,7 +15,6 @@ from harness.errors import DataError, message
 from harness.race.conditions import Announce, Conditions, prepared
 from harness.race.header import Confirmation, ConfirmationHeader
 from harness.race.protocols import REFERENCE, Budget
-from harness.race.provenance import provenance
 from harness.race.racing import Follow, announce_finished, carry_out, due_of, unfollowed
 from harness.race.store.ledger import Ledger
 
@@ -111,7 +110,7 @@ def _header(plan: Plan, conditions: Conditions, seed: int) -> ConfirmationHeader
         seed=seed,
         asynchronous=False,
         environment=conditions.environment,
-        provenance=provenance() | ({REFERENCE: plan.reference} if plan.reference else {}),
+        provenance=conditions.provenance | ({REFERENCE: plan.reference} if plan.reference else {}),
         confirmation=Confirmation(tuple(map(str, plan.rules)), searched, plan.nominated),
     )
 

@@ -21,7 +21,6 @@ from harness.errors import DataError, LedgerError, message
 from harness.race.conditions import Conditions, Training
 from harness.race.header import TableHeader
 from harness.race.protocols import Budget
-from harness.race.provenance import provenance
 from harness.race.racing import Follow, carry_out, unfollowed
 from harness.race.store.ledger import Ledger
 from harness.race.store.tables import named
@@ -227,7 +226,7 @@ def _header(table: Table, conditions: Conditions, replicate: int, count: int) ->
         seed=replicate,
         asynchronous=False,
         environment=conditions.environment,
-        provenance=provenance(),
+        provenance=conditions.provenance,
         table=table.name,
     )
     if header.child_seed != table.header["child_seeds"][replicate]:

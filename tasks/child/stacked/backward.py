@@ -111,7 +111,7 @@ def second_weights(
     one, two, three = tl.zeros([F, F], tl.float32), tl.zeros([F, F], tl.float32), tl.zeros([F, F], tl.float32)
     for each in range(EACH * TILES):
         image, p = split * EACH + each // TILES, each % TILES * P + tl.arange(0, P)
-        inside = (p < H * H) & (image < batch)
+        inside = p < tl.where(image < batch, H * H, 0)
         corner = ((cell * batch + image) * (H + 2) + p // H) * (H + 2) + p % H
         back = tl.load(out + (corner[:, None] + H + 3) * F + f[None, :], mask=inside[:, None], other=0.0)
         x = pooled + (corner[None, :] + row * (H + 2)) * F + k[:, None]
@@ -166,7 +166,7 @@ def first_weights(
     total = tl.zeros([F], tl.float32)
     for each in range(EACH * TILES):
         image, p = split * EACH + each // TILES, each % TILES * P + tl.arange(0, P)
-        inside = (p < H * H) & (image < batch)
+        inside = p < tl.where(image < batch, H * H, 0)
         source = ((cell * batch + image) * (H * H) + p[:, None]) * F + f[None, :]
         back = tl.load(slope + source, mask=inside[:, None], other=0.0)
         code = tl.load(codes + source, mask=inside[:, None], other=CUT).to(tl.int32)

@@ -6,6 +6,7 @@ one size share the arrays that a step writes before it reads, so these are alloc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,17 @@ class Shape:
             "totals": ((SPLITS, FILTERS), real),
             "w2": ((SPLITS, 9, FILTERS, FILTERS), real),
         }
+
+    @property
+    def image_bytes(self) -> int:
+        """Memory on the device that an image's patches take."""
+        return 4 * self.half**2 * self.entries * torch.float32.itemsize
+
+    @property
+    def cell_bytes(self) -> int:
+        """Memory on the device that a cell takes: these arrays, and its weights, slopes and three running means."""
+        arrays = sum(math.prod(size) * dtype.itemsize for size, dtype in self.sizes().values())
+        return arrays + 5 * self.stride * torch.float32.itemsize
 
 
 class Room:

@@ -15,9 +15,18 @@ from torch import Tensor
 
 from harness.contracts import Rule
 from harness.space.equivalence import canonical
-from harness.tasks.child.stacked.update import CODES, FIRST, GRADIENT, NUMBER, REGISTERS, WEIGHT, WIDTH
 from harness.tasks.optimizer.kernels import Bucket, drop_threshold
 from harness.tasks.optimizer.program import Program, compile_rule
+
+OPERATIONS = (
+    *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
+    *("root", "copy"),
+    *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms", "anneal"),
+)
+CODES = {name: code for code, name in enumerate(OPERATIONS)}
+GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
+NUMBER = FIRST + REGISTERS
+WIDTH = 4  # of a row: operation, result, arguments
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,9 +35,9 @@ class Table:
 
     Attributes:
         rows: (cells, longest, WIDTH), int32.
-        numbers: (cells, longest, 2), float32: numeric arguments, a clip's limit, a drop's threshold, anneal's spread.
+        numbers: (cells, longest, 2): numeric arguments, a clip's limit, a drop's threshold, anneal's spread.
         lengths: (cells,), int32.
-        later: (rules, steps, longest, 2), the numbers at each step of the rules that depend on t.
+        later: (steps, rules, longest, 2), the numbers at each step of the rules that depend on t.
         moving: (moving,), int64, the cells of such rules.
         owners: (moving,), int64, the places of their rules in ``later``.
     """
@@ -41,13 +50,16 @@ class Table:
     owners: Tensor
 
     @classmethod
-    def of(cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device) -> Table:
+    def of(
+        cls, rules: Sequence[Rule], *, bucket: Bucket, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> Table:
         """Return the table of each cell's rule.
 
         Args:
             rules: one rule per cell.
             bucket: gives ε, on which the numbers in a rule can depend, and the length of the training.
             device: where the table is stored.
+            dtype: dtype of the numbers.
 
         Raises:
             ValueError: a rule needs more registers than there are.
@@ -56,18 +68,19 @@ class Table:
         lowered = {rule: _lowered(program, bucket) for rule, program in programs.items()}
         longest = max(len(rows) for rows, _ in lowered.values())
         rows = torch.zeros(len(rules), longest, WIDTH, dtype=torch.int32)
-        numbers = torch.zeros(len(rules), longest, 2, dtype=torch.float32)
+        numbers = torch.zeros(len(rules), longest, 2, dtype=dtype)
         for cell, rule in enumerate(rules):
             own, values = lowered[rule]
             rows[cell, : len(own)] = torch.tensor(own, dtype=torch.int32)
-            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
+            numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(dtype)
         lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
         timed = [rule for rule, program in programs.items() if program.timed]
-        later = torch.stack([_at_each_step(programs[rule], bucket, longest) for rule in timed] or [numbers[:0]])
+        later = [_at_each_step(programs[rule], bucket, longest) for rule in timed] or [numbers.double()]
         moving = [cell for cell, rule in enumerate(rules) if programs[rule].timed]
         owners = [timed.index(rules[cell]) for cell in moving]
         indexes = (torch.tensor(each, dtype=torch.int64) for each in (moving, owners))
-        return cls(*(each.to(device) for each in (rows, numbers, lengths, later, *indexes)))
+        changing = torch.stack(later, 1).to(dtype)
+        return cls(*(each.to(device) for each in (rows, numbers, lengths, changing, *indexes)))
 
     def only(self, places: Tensor) -> Table:
         """Return the programs of these cells."""
@@ -81,19 +94,31 @@ class Table:
             self.owners[kept.nonzero()[:, 1]],
         )
 
-    def at(self, step: int) -> None:
-        """Set the numbers to those of a step; steps count from 0."""
+    def numbers_in(self, like: Tensor) -> Table:
+        """Return the same table on a tensor's device, with numbers of its dtype."""
+        rows, lengths, moving, owners = (
+            each.to(like.device) for each in (self.rows, self.lengths, self.moving, self.owners)
+        )
+        return Table(rows, self.numbers.to(like, copy=True), lengths, self.later.to(like), moving, owners)
+
+    def at(self, taken: Tensor) -> None:
+        """Set the numbers to those of a step, in place and without waiting for the device.
+
+        Args:
+            taken: (1,), int64: t, the steps taken before this one.
+        """
         if len(self.moving):
-            self.numbers[self.moving] = self.later[self.owners, min(step, self.later.shape[1] - 1)]
+            now = self.later.index_select(0, taken.clamp(max=len(self.later) - 1))[0]
+            self.numbers.index_copy_(0, self.moving, now.index_select(0, self.owners))
 
 
 def _at_each_step(program: Program, bucket: Bucket, longest: int) -> Tensor:
     """Return a program's numbers at each step of the training and after it, (steps, longest, 2)."""
     progress = bucket.known_progress
-    numbers = torch.zeros(progress.total + 1, longest, 2, dtype=torch.float32)
+    numbers = torch.zeros(progress.total + 1, longest, 2, dtype=torch.float64)
     for step in range(progress.total + 1):
         _, values = _lowered(program, replace(bucket, progress=replace(progress, step=step)))
-        numbers[step, : len(values)] = torch.tensor(values, dtype=torch.float64).to(torch.float32)
+        numbers[step, : len(values)] = torch.tensor(values, dtype=torch.float64)
     return numbers
 
 

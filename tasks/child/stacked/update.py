@@ -10,21 +10,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-OPERATIONS = (
-    *("noise", "clamp", "drop", "neg", "abs", "exp", "sign", "add", "mul", "sub", "over", "plus_eps", "raised", "ln"),
-    *("root", "copy"),
-    *("mean_m", "mean_v", "mean_gamma", "unbias_m", "unbias_v", "unbias_gamma", "rms", "anneal"),
-)
-CODES = {name: code for code, name in enumerate(OPERATIONS)}
+from harness.tasks.child.stacked.tokens import CODES, OPERATIONS
+
 NOISE, CLAMP, DROP, NEG, ABS, EXP, SIGN, ADD, MUL, SUB, OVER, PLUS_EPS, RAISED, LN = (
     tl.constexpr(CODES[name]) for name in OPERATIONS[:14]
 )
 ROOT, COPY, MEAN_M, MEAN_V, MEAN_GAMMA, UNBIAS_M, UNBIAS_V, UNBIAS_GAMMA, RMS, ANNEAL = (
     tl.constexpr(CODES[name]) for name in OPERATIONS[14:]
 )
-GRADIENT, WEIGHT, FIRST, REGISTERS = 0, 1, 2, 10  # the places of arguments: g, w, then registers, then a number
-NUMBER = FIRST + REGISTERS
-WIDTH = 4  # of a row: operation, result, arguments
 BLOCK = 256
 SMALLEST = tl.constexpr(2.0**-126)  # of the normal numbers
 
@@ -59,19 +52,15 @@ def _raised(x, y):
 
 @triton.jit
 def update(
-    weights, slopes, means, rows, numbers, lengths, rates, alive, flags, seed,
-    fade_m, fade_v, fade_gamma, rest_m, rest_v, rest_gamma, due_m, due_v, due_gamma, root_v, epsilon, sigma, longest,
+    weights, slopes, means, rows, numbers, lengths, rates, alive, flags, seeds, now, epsilon, sigma, longest,
     stride: tl.constexpr, N: tl.constexpr, CHUNKS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     """Update SIZE weights of one cell, ``w ← w − λΔ``, and their running means (cells, 3, stride).
 
     Args:
         flags: (cells, CHUNKS), 1 where a weight is not finite afterwards.
-        seed: seed of this step's draws.
-        fade_m: β of m, and so on.
-        rest_m: 1 − β of m, and so on.
-        due_m: 1 − βᵗ of m, and so on.
-        root_v: √(1 − βᵗ) of v.
+        seeds: (1,) int64, the seed of this step's draws.
+        now: (10,), β, 1 − β and 1 − βᵗ of m, v and γ, and √(1 − βᵗ) of v (``tokens.decays``).
         longest: how many rows a cell has room for.
     """
     cell, chunk = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -83,6 +72,10 @@ def update(
     w = _flushed(tl.load(weights + at, mask=real, other=0.0))
     g = _flushed(tl.load(slopes + at, mask=real, other=0.0))
     mean = means + cell * 3 * stride + i
+    seed = tl.load(seeds)
+    fade_m, fade_v, fade_gamma = tl.load(now), tl.load(now + 1), tl.load(now + 2)
+    rest_m, rest_v, rest_gamma = tl.load(now + 3), tl.load(now + 4), tl.load(now + 5)
+    due_m, due_v, due_gamma, root_v = tl.load(now + 6), tl.load(now + 7), tl.load(now + 8), tl.load(now + 9)
     zero = tl.zeros([SIZE], tl.float32)
     r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
     result = zero

@@ -13,6 +13,7 @@ from harness.candidates import NamedOptimizer
 from harness.contracts import ARITHMETIC, Candidate, ChildProtocol, Outcome, Rule, Status
 from harness.space.zoo import named as named_rule
 from harness.tasks.child import scoring
+from harness.tasks.child import step as paths
 from harness.tasks.child.convnet import ConvNet
 from harness.tasks.child.cpu.network import FusedNetwork
 from harness.tasks.child.examples import Choice, Examples
@@ -159,11 +160,12 @@ def test_where_rules_train_side_by_side_the_others_train_plainly_and_the_record_
         together.append(rules)
         return [Outcome(status=Status.OK, score=0.5, learning_rate=0.1, examples=seed, seconds=0.0) for _ in rules]
 
-    monkeypatch.setattr(scoring, "stacks", lambda *_, **__: True)
+    monkeypatch.setattr(paths, "stacks", lambda *_, **__: True)
     monkeypatch.setattr(scoring, "version", lambda name: f"of {name}")
     monkeypatch.setattr(scoring, "arithmetic", lambda sample: f"digest of {sample.path}")
     monkeypatch.setattr(ChildTask, "_score_together", stacked)
-    searching, confirming = ChildTask(protocol, data), ChildTask(protocol, data, candidates=True)
+    searching = ChildTask(protocol, data, stacked=True)
+    confirming = ChildTask(protocol, data, stacked=True, candidates=True)
     assert (searching.environment["step"], searching.environment[ARITHMETIC]) == (STACKED, f"digest of {STACKED}")
     others = {"step of other optimizers": PLAIN, f"{ARITHMETIC} of other optimizers": f"digest of {PLAIN}"}
     assert not others.keys() & searching.environment.keys(), "what searches recorded stays what it was"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+import warnings
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,8 +16,10 @@ from harness.contracts import ARITHMETIC, ChildProtocol, Rule
 from harness.errors import EngineError, HarnessError, SettingError
 from harness.race.engines.engine import TaskSpec, build_task
 from harness.tasks.child import device, sample
+from harness.tasks.child import step as paths
 from harness.tasks.child.scoring import ChildTask
-from harness.tasks.child.step import PLAIN, STACKED
+from harness.tasks.child.stacked import captured
+from harness.tasks.child.step import BATCHED, PLAIN, STACKED
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.toy import QuadraticTask
@@ -59,6 +63,21 @@ def test_exact_arithmetic_is_put_back_as_it_was() -> None:
     assert state() == before
 
 
+def test_children_train_on_the_gpu_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton launches kernels on the current one."""
+    entered: list[torch.device] = []
+
+    def current(chosen: torch.device) -> nullcontext[None]:
+        entered.append(chosen)
+        return nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "device", current)
+    for name in ("cpu", "cuda", "cuda:1"):
+        with reproducible_arithmetic(torch.device(name)):
+            pass
+    assert entered == [torch.device("cuda:1")]
+
+
 @needs_cuda
 @pytest.mark.parametrize("step", [PLAIN, STACKED])
 def test_rewards_on_a_gpu_are_the_processors_but_for_noise(protocol: ChildProtocol, data: ImageData, step: str) -> None:
@@ -82,6 +101,23 @@ def test_a_child_on_a_gpu_is_the_same_twice(protocol: ChildProtocol, data: Image
     one, other = (ChildTask(protocol, data, device="cuda", plain=plain).evaluate(rules, seed=3) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         assert dataclasses.replace(first, seconds=0.0) == dataclasses.replace(second, seconds=0.0)
+
+
+@needs_cuda
+@pytest.mark.parametrize("step", [STACKED, BATCHED])
+def test_a_captured_step_has_the_bits_of_one_that_is_launched(
+    protocol: ChildProtocol, data: ImageData, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if step == BATCHED:
+        monkeypatch.setattr(paths, "stacks", lambda *_, **__: False)
+    rules = [Rule.parse(text) for text in ("m", "drop(adam, 0.3)", "exp(exp(g)) * exp(exp(g))", "g + noise")]
+    task = ChildTask(protocol, data, device="cuda")
+    assert task.environment["step"] == step
+    with warnings.catch_warnings(action="error"):  # none says that it cannot be captured
+        replayed = task.evaluate(rules, seed=3)
+    monkeypatch.setattr(captured.CapturedStep, "__call__", lambda self: self._step())
+    for one, other in zip(replayed, ChildTask(protocol, data, device="cuda").evaluate(rules, seed=3), strict=True):
+        assert dataclasses.replace(one, seconds=0.0) == dataclasses.replace(other, seconds=0.0)
 
 
 @needs_cuda
