@@ -13,8 +13,8 @@ from harness.tasks.optimizer.program import compile_rule
 
 def test_the_rules_use_every_kernel() -> None:
     used = {instruction.token for rule in rules() for instruction in compile_rule(canonical(rule)).instructions}
-    # The canonical form adds what is negated. A decay is a number of Python's, and anneal draws as noise does; with them,
-    # every digest on record would be another.
+    # The canonical form adds what is negated. A decay is a number of Python's, and anneal draws as noise does: they
+    # would only change every digest on record.
     assert used >= (KERNELS.keys() | LEVELLED_KERNELS.keys()) - {"sub"} - TIMED
 
 
