@@ -1,4 +1,4 @@
-"""What is published of the transfers, from the runs in ``runs``: called by ``python results/publish.py``.
+"""What is published of the transfers, from ``runs`` and ``children``: called by ``python results/publish.py``.
 
 A question that no board answers is answered here: does the reward under ``quick`` or ``paper`` predict the order on a
 workload?
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LEADERBOARD = HERE / "LEADERBOARD.md"
-CHILDREN = ("quick", "paper")  # the protocols of searches
 FUNCTION = "rosenbrock"
 HEAD = """# Transfers
 
@@ -41,22 +40,28 @@ DRAWS = 9_999  # resamples of the candidates
 LONGEST = 24  # characters of a name in a picture
 
 
-def board() -> TransferBoard:
-    """The board of all published transfers."""
+def board(runs: str = "runs") -> TransferBoard:
+    """The board of published transfers: to workloads, or with ``children`` to the protocols of searches."""
     with tempfile.TemporaryDirectory() as folder:
-        done = harness.import_runs(HERE / "runs", folder)
+        done = harness.import_runs(HERE / runs, folder)
         assert not done.refused, done.refused
         return harness.transfer_board(folder)
 
 
 def document(found: TransferBoard) -> str:
     """``transfer/LEADERBOARD.md``."""
-    return HEAD + formats.render([found], Format.MD).strip() + "\n\n" + "\n".join(predictions(found)) + "\n"
+    return (
+        HEAD
+        + formats.render([found], Format.MD).strip()
+        + "\n\n"
+        + "\n".join(predictions(found, board("children")))
+        + "\n"
+    )
 
 
-def predictions(found: TransferBoard) -> Iterator[str]:
+def predictions(found: TransferBoard, children: TransferBoard) -> Iterator[str]:
     """A table of correlations between scores under a protocol of searches and on each workload."""
-    searched = [each for each in found.workloads if each.label in CHILDREN]
+    searched = children.workloads
     yield "## Do the rewards of searches predict transfer?"
     yield ""
     yield (
@@ -67,8 +72,7 @@ def predictions(found: TransferBoard) -> Iterator[str]:
     yield "| workload |" + "".join(f" {each.label} |" for each in searched)
     yield "|---|" + "---|" * len(searched)
     for workload in found.workloads:
-        if workload.label not in CHILDREN:
-            yield f"| {workload.label} | " + " | ".join(correlation(each, workload) for each in searched) + " |"
+        yield f"| {workload.label} | " + " | ".join(correlation(each, workload) for each in searched) + " |"
 
 
 def correlation(searched: Workload, workload: Workload) -> str:
@@ -90,7 +94,7 @@ def _spearman(pairs: NDArray[np.float64]) -> float:
 def pictures(found: TransferBoard) -> Iterator[tuple[str, Figure]]:
     """All pictures by file name."""
     colours = dict(zip(sorted(each.label for each in found.entrants), COLOURS, strict=True))
-    trained = [each for each in found.workloads if each.label not in (*CHILDREN, FUNCTION)]
+    trained = [each for each in found.workloads if each.label != FUNCTION]
     yield "matrix.svg", matrix(trained, colours)
     yield "curves.svg", curves(trained, colours)
     for each in found.workloads:
