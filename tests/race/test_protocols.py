@@ -46,7 +46,7 @@ STORED = {
     "imagenet": "e0eb4da37c7aa80b",
     "imagenet-mini": "959f194a91bd339d",
     "lm": "9cc37e5730b4ba90",
-    "lm-mini": "bcd56262f5ff6ab1",
+    "lm-mini": "d8acde843f4b7ee5",
     "nmt": "c4685de5b9075e60",
     "nmt-mini": "729e59738c3a4847",
 }
