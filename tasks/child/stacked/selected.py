@@ -35,16 +35,16 @@ class Rows:
         operation: its name.
         cells: whose rows they are, (rows,).
         target: the rows of ``Update.values`` for the results.
-        reads: for each of two arguments, the rows of ``Update.values``; or the numbers, (rows, 1).
-        levels: the clip's limits or drop's thresholds, (rows, 1).
+        reads: for each of two arguments, the rows of ``Update.values``; None for a number.
+        numbers: where in the table their numbers are, (rows,).
         draws: the rows of what was drawn; empty for other operations.
     """
 
     operation: str
     cells: Tensor
     target: Tensor
-    reads: tuple[Tensor, Tensor]
-    levels: Tensor
+    reads: tuple[Tensor | None, Tensor | None]
+    numbers: Tensor
     draws: Tensor
 
 
@@ -127,8 +127,7 @@ class Update:
         sigma: float,
         total_steps: int,
     ) -> None:
-        self._table = table_of(rules, device=torch.device("cpu"), total_steps=total_steps, dtype=torch.float64)
-        self._current = self._table.numbers_in(start)  # whose numbers are those of the step
+        self._table = table_of(rules, device=start.device, total_steps=total_steps, dtype=torch.float64)
         cells, entries = len(rules), len(start)
         self._rates = list(rates)
         self.means = start.new_zeros(len(PLACES), cells, entries)
@@ -142,38 +141,38 @@ class Update:
 
     def _lay_out(self, slopes: Tensor, weights: Tensor) -> None:
         """Allocate memory for these cells, and find out which rows of the table are computed at once."""
-        table, cells = self._table, len(weights)
-        last = int(table.rows[:, :, 1].max()) + 1
+        cells, places, lengths = len(weights), self._table.rows.cpu(), self._table.lengths.cpu()
+        last = int(places[:, :, 1].max()) + 1
         self.values = weights.new_zeros(last, cells, weights.shape[1])
         self.values[GRADIENT], self.values[WEIGHT] = slopes, weights
         self.slopes, self.weights = self.values[GRADIENT], self.values[WEIGHT]
         self.flat, self.flat_means = self.values.flatten(0, 1), self.means.flatten(0, 1)
         found = defaultdict[tuple[int, int, bool, bool], list[int]](list)
-        for cell, (rows, length) in enumerate(zip(table.rows.tolist(), table.lengths.tolist(), strict=True)):
+        for cell, (rows, length) in enumerate(zip(places.tolist(), lengths.tolist(), strict=True)):
             for place, (code, _, x, y) in enumerate(rows[:length]):
                 found[place, code, x == NUMBER, y == NUMBER or OPERATIONS[code] in DRAWS].append(cell)
-        self._numbers, self._sources = weights.new_zeros(table.numbers.numel()), list[Tensor]()
-        self._rows = [self._together(place, code, own) for (place, code, *_), own in sorted(found.items())]
-        self._refreshed = torch.cat([torch.tensor([], dtype=torch.int64), *self._sources]).to(weights.device)
-        ends = (table.rows[torch.arange(cells), table.lengths.long() - 1, 1] * cells + torch.arange(cells)).long()
+        self._rows = [
+            self._together(code, place, own, places[own, place].long())
+            for (place, code, *_), own in sorted(found.items())
+        ]
+        ends = (places[torch.arange(cells), lengths.long() - 1, 1] * cells + torch.arange(cells)).long()
         self._descents = [
             (rate, own.to(weights.device), ends[own].to(weights.device))
             for rate in dict.fromkeys(self._rates)
             for own in [torch.tensor([cell for cell, each in enumerate(self._rates) if each == rate])]
         ]
 
-    def _together(self, place: int, code: int, cells: list[int]) -> Rows:
+    def _together(self, code: int, place: int, cells: list[int], rows: Tensor) -> Rows:
+        """Return what computes the rows (cells, WIDTH) at one place of some cells."""
         chosen, device, count = torch.tensor(cells), self.values.device, self.values.shape[1]
-        rows, numbers = self._table.rows[chosen, place].long(), self._table.numbers[chosen, place]
-        operation = OPERATIONS[code]
+        operation, longest = OPERATIONS[code], self._table.rows.shape[1]
         drawn = list[int]()
         if operation in DRAWS:
             drawn = [
                 self.draws.row(self._kinds[cell], turn) for cell, turn in zip(cells, rows[:, 3].tolist(), strict=True)
             ]
-        level = numbers[:, 1:].to(device)
         reads = [
-            self._number(chosen, place, each)
+            None
             if (operation in DRAWS and each == 1) or rows[0, 2 + each] == NUMBER
             else (rows[:, 2 + each] * count + chosen).to(device)
             for each in (0, 1)
@@ -183,16 +182,9 @@ class Update:
             cells=chosen.to(device),
             target=(rows[:, 1] * count + chosen).to(device),
             reads=(reads[0], reads[1]),
-            levels=level if operation == "drop" else level.to(self.values),
+            numbers=(chosen * longest + place).to(device),
             draws=torch.tensor(drawn, dtype=torch.int64, device=device),
         )
-
-    def _number(self, cells: Tensor, place: int, argument: int) -> Tensor:
-        """Return the numbers in these cells' rows, (cells, 1), where ``step`` refreshes them."""
-        begin, (_, longest, _) = sum(map(len, self._sources)), self._table.numbers.shape
-        self._sources.append((cells * longest + place) * 2 + argument)
-        here = self._numbers[begin : begin + len(cells), None]
-        return here.copy_(self._table.numbers[cells, place, argument, None])
 
     def step(self, now: Tensor, taken: Tensor, alive: Tensor) -> None:
         """Take the step ``w ← w − λΔ`` of all live cells.
@@ -203,18 +195,22 @@ class Update:
             alive: (cells,), bool.
         """
         self.now = now
-        if len(self._current.moving):
-            self._current.at(taken)
-            numbers = self._current.numbers.flatten().index_select(0, self._refreshed)
-            self._numbers[: len(numbers)].copy_(numbers)
+        self._table.at(taken)
         for rows in self._rows:
-            x, y = (read if read.dim() == 2 else self.flat.index_select(0, read) for read in rows.reads)
+            x, y = (
+                self.number(rows, each).to(self.values) if read is None else self.flat.index_select(0, read)
+                for each, read in enumerate(rows.reads)
+            )
             result = FUNCTIONS[rows.operation](self, rows, x, y)
             self.flat.index_copy_(0, rows.target, result.expand(len(rows.cells), self.values.shape[2]))
         for rate, cells, delta in self._descents:
             moved = self.weights.index_select(0, cells).add_(self.flat.index_select(0, delta), alpha=-rate)
             kept = torch.where(alive.index_select(0, cells)[:, None], moved, self.weights.index_select(0, cells))
             self.weights.index_copy_(0, cells, kept)
+
+    def number(self, rows: Rows, which: int) -> Tensor:
+        """Return one of the two numbers of these rows, (rows, 1), float64."""
+        return self._table.numbers.flatten(0, 1).index_select(0, rows.numbers)[:, which : which + 1]
 
     def mean(self, rows: Rows, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Update a running mean of x, or of x·y, and return it."""
@@ -230,21 +226,21 @@ class Update:
 
     def only(self, places: Tensor) -> None:
         """Keep only these cells, in this order; the streams of the draws go on."""
-        here = places.cpu()
-        self._table, self._current = self._table.only(here), self._current.only(places)
-        self._kinds = [self._kinds[place] for place in here.tolist()]
-        self._rates = [self._rates[place] for place in here.tolist()]
+        here = places.tolist()
+        self._table, self._kinds = self._table.only(places), [self._kinds[place] for place in here]
+        self._rates = [self._rates[place] for place in here]
         self.means = self.means[:, places].contiguous()
         self._lay_out(self.slopes[places], self.weights[places])
 
 
-def _clamped(_update: Update, rows: Rows, x: Tensor, _y: Tensor) -> Tensor:
-    return torch.minimum(torch.maximum(x, -rows.levels), rows.levels)  # both keep NaN
+def _clamped(update: Update, rows: Rows, x: Tensor, _y: Tensor) -> Tensor:
+    limits = update.number(rows, 1).to(x)
+    return torch.minimum(torch.maximum(x, -limits), limits)  # both keep NaN
 
 
 def _dropped(update: Update, rows: Rows, x: Tensor, _y: Tensor) -> Tensor:
     drawn = update.draws.rows["drop"].index_select(0, rows.draws)
-    return torch.where(drawn < rows.levels, 0.0, x)
+    return torch.where(drawn < update.number(rows, 1), 0.0, x)
 
 
 def _drawn(update: Update, rows: Rows, _x: Tensor, _y: Tensor) -> Tensor:

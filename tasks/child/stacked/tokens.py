@@ -75,7 +75,7 @@ class Table:
             numbers[cell, : len(own)] = torch.tensor(values, dtype=torch.float64).to(dtype)
         lengths = torch.tensor([len(lowered[rule][0]) for rule in rules], dtype=torch.int32)
         timed = [rule for rule, program in programs.items() if program.timed]
-        later = [_at_each_step(programs[rule], bucket, longest) for rule in timed] or [numbers.double()]
+        later = [_at_each_step(programs[rule], bucket, longest) for rule in timed] or [numbers[:1].double()]
         moving = [cell for cell, rule in enumerate(rules) if programs[rule].timed]
         owners = [timed.index(rules[cell]) for cell in moving]
         indexes = (torch.tensor(each, dtype=torch.int64) for each in (moving, owners))
@@ -93,13 +93,6 @@ class Table:
             kept.any(1).nonzero().flatten(),
             self.owners[kept.nonzero()[:, 1]],
         )
-
-    def numbers_in(self, like: Tensor) -> Table:
-        """Return the same table on a tensor's device, with numbers of its dtype."""
-        rows, lengths, moving, owners = (
-            each.to(like.device) for each in (self.rows, self.lengths, self.moving, self.owners)
-        )
-        return Table(rows, self.numbers.to(like, copy=True), lengths, self.later.to(like), moving, owners)
 
     def at(self, taken: Tensor) -> None:
         """Set the numbers to those of a step, in place and without waiting for the device.
