@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -42,9 +43,11 @@ class Ragged:
     @classmethod
     def of(cls, sequences: Iterable[Sequence[int]]) -> Ragged:
         """Return sequences in this form."""
-        rows = [np.asarray(row, np.int32) for row in sequences]
-        starts = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
-        return cls(np.concatenate(rows) if rows else np.empty(0, np.int32), starts)
+        ids, starts = array("i"), array("q", [0])  # a list of millions of arrays would take several times the memory
+        for sequence in sequences:
+            ids.extend(sequence)
+            starts.append(len(ids))
+        return cls(np.array(ids, np.int32), np.array(starts, np.int64))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
