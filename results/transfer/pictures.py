@@ -110,14 +110,15 @@ def matrix(workloads: Sequence[Workload], colours: Mapping[str, str]) -> Figure:
         shown = list(reversed(workload.results))
         for place, each in enumerate(shown):
             colour = colours[each.label]
-            seeds = [figure(metric, _score(child)) for child in each.children]
-            axes.plot(seeds, [place] * len(seeds), "|", color=colour)
+            earned = [figure(metric, _score(child)) for child in each.children]
+            axes.plot(earned, [place] * len(earned), "|", color=colour)
             if (interval := ends(metric, each.figure)) is not None:
                 axes.plot(interval, [place, place], color=colour, linewidth=1.8)
             axes.plot(figure(metric, each.figure.mean), place, "o", color=colour, ms=5)
         axes.set_yticks(range(len(shown)), [_short(each.label) for each in shown], fontsize=7)
         axes.set_xlabel(("test " if workload.tested else "") + titled(metric))
-        axes.set_title(f"{workload.label}, {len(workload.seeds)} seeds", loc="left", fontsize=9)
+        seeds = len(workload.seeds)
+        axes.set_title(f"{workload.label}, {seeds} seed{'s' if seeds > 1 else ''}", loc="left", fontsize=9)
         if _falls(workload):
             axes.set_xscale("log")
             axes.invert_xaxis()
