@@ -12,7 +12,7 @@ import pytest
 from harness import registry
 from harness.contracts import NamedProtocol
 from harness.errors import RegistryError
-from harness.former import FORMER
+from harness.names import FORMER
 from harness.registry import BUILT_IN, Kind, Registered, check_call, load, summary, target
 
 ROOT = Path(__file__).parents[1]

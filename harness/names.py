@@ -1,0 +1,313 @@
+"""The names of our own searchers, tasks, data, protocols and candidates, and former names of their modules.
+
+Stores hold former names from when our searchers and tasks were top-level packages. ``harness.registry`` loads what a
+name stands for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from harness.errors import RegistryError, message
+
+
+class Kind(StrEnum):
+    """What can be registered; the value is the entry-point group's last part."""
+
+    SEARCHER = "searchers"
+    TASK = "tasks"
+    DATA = "data"
+    PROTOCOL = "protocols"
+    CANDIDATE = "candidates"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a registered name stands for.
+
+    Attributes:
+        target: ``module:attribute`` to load.
+        summary: one line for listings; empty for outside packages.
+        source: where the method comes from.
+        inputs: of a data set: the kind of inputs that it holds, as protocols name it; empty for outside packages.
+    """
+
+    target: str
+    summary: str = ""
+    source: str = ""
+    inputs: str = ""
+
+
+BUILT_IN: dict[Kind, dict[str, Registered]] = {
+    Kind.SEARCHER: {
+        "random": Registered(
+            "harness.searchers.random_search:RandomSearch",
+            "uniform random search, the baseline every other searcher is measured against",
+            "Bergstra and Bengio 2012",
+        ),
+        "random-plain": Registered(
+            "harness.searchers.random_plain:RandomPlain",
+            "random search that leaves out half of the unary functions, a preference that the learners have too",
+            "ours",
+        ),
+        "exhaustive": Registered(
+            "harness.searchers.exhaustive:Exhaustive",
+            "every distinct function of a small space once, in a stable order",
+            "ours, protocol §5",
+        ),
+        "rl": Registered(
+            "harness.searchers.rl.agent:ReinforcementLearning",
+            "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",
+            "[NOS] §3.2, protocol §4",
+        ),
+        "gp": Registered(
+            "harness.searchers.gp:GeneticProgramming",
+            "typed expression trees under crossover and mutation",
+            "Koza 1992; DEAP, Fortin et al. 2012",
+        ),
+        "evolution": Registered(
+            "harness.searchers.evolution:RegularizedEvolution",
+            "regularized evolution: mutates and crosses tournament winners; the oldest die first",
+            "Real et al. 2019",
+        ),
+        "hill-climbing": Registered(
+            "harness.searchers.hill_climbing:HillClimbing",
+            "changes of one token of the best rule, with a fresh start where nothing improves it",
+            "Mitchell et al. 1993",
+        ),
+        "tpe": Registered(
+            "harness.searchers.tpe:TreeParzen",
+            "tree-structured Parzen estimator over conditional categorical choices",
+            "Bergstra et al. 2011; Optuna, Akiba et al. 2019",
+        ),
+        "rl+gp": Registered(
+            "harness.searchers.rl_gp:ControllerSeededGP",
+            "genetic programming seeded by the controller, which learns from its elites",
+            "Mundhenk et al. 2021",
+        ),
+    },
+    Kind.TASK: {
+        "child": Registered(
+            "harness.tasks.child.scoring:ChildTask", "the two-convolution child on images", "[NOS] §4.2, protocol §2"
+        ),
+        "toy-quadratic": Registered(
+            "harness.tasks.toy:QuadraticTask", "noisy quadratics of mixed conditioning", "[L2L] §3.1"
+        ),
+        "toy-rosenbrock": Registered(
+            "harness.tasks.toy:RosenbrockTask", "noisy Rosenbrock functions of two to ten dimensions", "protocol §5"
+        ),
+        "toy-classifier": Registered(
+            "harness.tasks.toy:ClassifierTask", "a one-hidden-layer network on a generated data set", "this project"
+        ),
+        "table": Registered(
+            "harness.tasks.table.lookup:TableTask",
+            "outcomes of every function of a small space, trained beforehand and looked up",
+            "protocol §5; Ying et al. 2019 did it for architectures",
+        ),
+        "rosenbrock": Registered(
+            "harness.tasks.transfer.functions.rosenbrock:RosenbrockTask",
+            "Rosenbrock's function of two variables, without noise",
+            "[NOS] §5, protocol §7; Rosenbrock 1960",
+        ),
+        "convnet": Registered(
+            "harness.tasks.transfer.images.convnet:ConvnetTask",
+            "the child's network, trained for longer and on more images",
+            "[NOS] §5, protocol §7",
+        ),
+        "wrn": Registered(
+            "harness.tasks.transfer.images.wide_resnet:WideResnetTask",
+            "a Wide ResNet on images, with flips and crops",
+            "[NOS] §5, protocol §7; Zagoruyko and Komodakis 2016",
+        ),
+        "imagenet": Registered(
+            "harness.tasks.transfer.images.nasnet:NasnetTask",
+            "NASNet-A on pictures, cropped and mirrored at random",
+            "[NOS] §5, protocol §7; Zoph et al. 2018",
+        ),
+        "lm": Registered(
+            "harness.tasks.transfer.text.lm:LanguageTask",
+            "a word-level language model: LSTM layers with tied weights and variational dropout",
+            "protocol §7; Zaremba et al. 2014",
+        ),
+        "nmt": Registered(
+            "harness.tasks.transfer.text.nmt:TranslationTask",
+            "translation by GNMT, an LSTM encoder and decoder with attention",
+            "[NOS] §5, protocol §7; Wu et al. 2016",
+        ),
+    },
+    Kind.DATA: {
+        "auto": Registered(
+            "harness.tasks.data.auto:load",
+            "the real data that the protocol's task reads, if it is found or can be downloaded, else the stand-in",
+            "",
+            "images",
+        ),
+        "cifar10": Registered(
+            "harness.tasks.data.cifar10:load",
+            "CIFAR-10, from torchvision or an image folder",
+            "Krizhevsky 2009",
+            "images",
+        ),
+        "synthetic": Registered(
+            "harness.tasks.data.synthetic:load",
+            "the generated stand-in with CIFAR-10's shapes: no download",
+            "this project",
+            "images",
+        ),
+        "synthetic-50k": Registered(
+            "harness.tasks.data.synthetic:load_large",
+            "the same stand-in with as many images as CIFAR-10, for workloads at the paper's size",
+            "this project",
+            "images",
+        ),
+        "imagenet": Registered(
+            "harness.tasks.data.pictures.imagenet:load",
+            "ImageNet, or pictures like it, from folders train/<class>/* and val/<class>/*",
+            "Deng et al. 2009",
+            "pictures",
+        ),
+        "synthetic-pictures": Registered(
+            "harness.tasks.data.pictures.generated:load",
+            "the stand-in for ImageNet: generated pictures of 96×96 pixels in ten classes",
+            "this project",
+            "pictures",
+        ),
+        "ptb": Registered(
+            "harness.tasks.data.text.ptb:load",
+            "Penn Treebank's text with 10,000 words, from ptb.{train,valid,test}.txt",
+            "Marcus et al. 1993; Mikolov et al. 2010",
+            "tokens",
+        ),
+        "synthetic-tokens": Registered(
+            "harness.tasks.data.text.grammar:load",
+            "the stand-in for Penn Treebank: text that a grammar generates",
+            "this project",
+            "tokens",
+        ),
+        "multi30k": Registered(
+            "harness.tasks.data.text.parallel:multi30k",
+            "Multi30k: captions of pictures in two languages, from two text files for each part",
+            "Elliott et al. 2016",
+            "pairs",
+        ),
+        "wmt14": Registered(
+            "harness.tasks.data.text.parallel:wmt14",
+            "WMT14: news in two languages, from two text files for each part",
+            "Bojar et al. 2014",
+            "pairs",
+        ),
+        "parallel": Registered(
+            "harness.tasks.data.text.parallel:parallel",
+            "any parallel text: train.<language>, val.<language> and test.<language> in two languages",
+            "",
+            "pairs",
+        ),
+        "synthetic-pairs": Registered(
+            "harness.tasks.data.text.language_pair:load",
+            "the stand-in for parallel text: two made-up languages",
+            "this project",
+            "pairs",
+        ),
+    },
+    Kind.PROTOCOL: {
+        "paper": Registered("harness.tasks.child.protocols:NAMED_PAPER"),
+        "quick": Registered("harness.tasks.child.protocols:NAMED_QUICK"),
+        "quick-halving": Registered("harness.tasks.child.protocols:NAMED_QUICK_HALVING"),
+        "quick-bf16": Registered("harness.tasks.child.protocols:NAMED_QUICK_BF16"),
+        "paper-bf16": Registered("harness.tasks.child.protocols:NAMED_PAPER_BF16"),
+        "toy-quadratic": Registered("harness.tasks.toy.protocols:NAMED_TOY_QUADRATIC"),
+        "toy-rosenbrock": Registered("harness.tasks.toy.protocols:NAMED_TOY_ROSENBROCK"),
+        "toy-classifier": Registered("harness.tasks.toy.protocols:NAMED_TOY_CLASSIFIER"),
+        "table-broad": Registered("harness.tasks.table.protocols:NAMED_TABLE_BROAD"),
+        "table-signs": Registered("harness.tasks.table.protocols:NAMED_TABLE_SIGNS"),
+        "table-adaptive": Registered("harness.tasks.table.protocols:NAMED_TABLE_ADAPTIVE"),
+        "rosenbrock": Registered("harness.tasks.transfer.functions.protocols:NAMED_ROSENBROCK"),
+        "convnet-300": Registered("harness.tasks.transfer.images.protocols:NAMED_CONVNET_300"),
+        "convnet-300-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_CONVNET_300_MINI"),
+        "wrn": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN"),
+        "wrn-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_WRN_MINI"),
+        "imagenet": Registered("harness.tasks.transfer.images.protocols:NAMED_IMAGENET"),
+        "imagenet-mini": Registered("harness.tasks.transfer.images.protocols:NAMED_IMAGENET_MINI"),
+        "lm": Registered("harness.tasks.transfer.text.protocols:NAMED_LM"),
+        "lm-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_LM_MINI"),
+        "nmt": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT"),
+        "nmt-mini": Registered("harness.tasks.transfer.text.protocols:NAMED_NMT_MINI"),
+    },
+    Kind.CANDIDATE: {
+        "torch": Registered(
+            "harness.tasks.optimizer.torch_optimizers:torch_optimizer",
+            "an optimizer of torch.optim, such as torch:AdamW(weight_decay=0.01), with the sweep's lr",
+            "PyTorch",
+        ),
+        "nos": Registered(
+            "harness.tasks.optimizer.signs:sign_optimizer",
+            "PowerSign and AddSign with any constants and decays, such as nos:PowerSign(base=1.5, decay='rd', n=10)",
+            "[NOS] §4.4, protocol §6",
+        ),
+    },
+}
+
+# They stand for our modules. The list is closed: a new module of ours takes no name from anybody.
+FORMER = frozenset(
+    {
+        "searchers.evolution:RegularizedEvolution",
+        "searchers.gp:GeneticProgramming",
+        "searchers.random_plain:RandomPlain",
+        "searchers.random_search:RandomSearch",
+        "searchers.rl.agent:ReinforcementLearning",
+        "searchers.rl_gp:ControllerSeededGP",
+        "searchers.tpe:TreeParzen",
+        "tasks.child.scoring:ChildTask",
+        "tasks.data.auto:load",
+        "tasks.data.cifar10:load",
+        "tasks.data.synthetic:load",
+        "tasks.toy:ClassifierTask",
+        "tasks.toy:QuadraticTask",
+        "tasks.toy:RosenbrockTask",
+        "tasks.toy.classifier:ClassifierTask",
+        "tasks.toy.quadratic:QuadraticTask",
+        "tasks.toy.rosenbrock:RosenbrockTask",
+    }
+)
+
+
+def current(kind: str, name: str) -> str:
+    """Return today's name of a module of ours that had a former name.
+
+    Args:
+        kind: what it is, as messages say it.
+        name: one of ``FORMER``.
+
+    Raises:
+        RegistryError: another module has that name here, so it is unclear which one is meant.
+    """
+    now = f"harness.{name}"
+    spec = importlib.util.find_spec(now.partition(":")[0])
+    theirs, ours = _file_of(name.partition(":")[0]), spec.origin if spec else None
+    if theirs and ours and not theirs.samefile(ours) and not _in_a_checkout(theirs, name):
+        what = f"{kind} {name!r}"
+        hint = f"For the harness's own module write {now}; give your module another name"
+        raise RegistryError(message(what, expected="one module of that name", got=f"{theirs} too", hint=hint))
+    return now
+
+
+def _in_a_checkout(file: Path, name: str) -> bool:
+    """Whether a module with a former name belongs to a checkout of the harness, while another copy is installed."""
+    depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
+    return (file.parents[depth] / "harness" / "registry.py").is_file()
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the file that a module would be loaded from, without importing anything."""
+    first, *inner = module.split(".")
+    spec = next(filter(None, (finder.find_spec(first, None) for finder in sys.meta_path)), None)
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        place = Path(folder, *inner)
+        for file in (place / "__init__.py", place.with_name(place.name + ".py")):
+            if file.is_file():
+                return file
+    return None
