@@ -127,9 +127,9 @@ NMT = TranslationProtocol(
 NMT_MINI = replace(
     NMT,
     name="nmt-mini",
-    epochs=5,
+    epochs=3,
     chance=1 / 2_000,
-    train_examples=2_048,
+    train_examples=3_072,
     validation_examples=300,
     batch_size=16,
     layers=2,

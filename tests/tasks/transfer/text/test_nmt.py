@@ -210,7 +210,7 @@ def test_references_are_the_translations_of_the_test_sentences(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("protocol", "line"),
     [
-        (NMT_MINI, "training pairs of small for protocol 'nmt-mini': expected at least 2,048 of at most 18 subwords"),
+        (NMT_MINI, "training pairs of small for protocol 'nmt-mini': expected at least 3,072 of at most 18 subwords"),
         (
             replace(SMALL_NMT, validation_examples=13),
             "validation pairs of small .*: expected at least 13 of at most 9 subwords, got 9",
