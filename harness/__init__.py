@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from harness.library.transferring import transfer
     from harness.registry import register
     from harness.space.grammar import Space
+    from harness.tasks.learned.optimizer import LearnedOptimizer
     from harness.tasks.optimizer.update_rule import RuleOptimizer
 
 __version__ = "0.1.0"
 __all__ = [
     "Board",
     "HarnessError",
+    "LearnedOptimizer",
     "Outcome",
     "Rule",
     "RuleOptimizer",
@@ -70,6 +72,7 @@ if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searche
 _MODULES = {
     "Board": "library.boards",
     "HarnessError": "errors",
+    "LearnedOptimizer": "tasks.learned.optimizer",
     "Outcome": "contracts",
     "Rule": "contracts",
     "RuleOptimizer": "tasks.optimizer.update_rule",

@@ -28,7 +28,7 @@ Options = tuple[tuple[str, Option], ...]
 
 MOST_CHARACTERS = 2_000  # in a text that names an optimizer
 RECORD = re.compile(r"([A-Za-z][\w.-]*):([A-Za-z_]\w*)\((\S*);(\S*)\)", re.ASCII)
-WORD = re.compile(r"[\w.-]*", re.ASCII)
+WORD = re.compile(r"[\w./-]*", re.ASCII)  # a file's path is one, too
 
 
 @dataclass(frozen=True, slots=True)

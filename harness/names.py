@@ -23,6 +23,7 @@ class Kind(StrEnum):
     DATA = "data"
     PROTOCOL = "protocols"
     CANDIDATE = "candidates"
+    PROBLEM = "problems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "harness.tasks.optimizer.signs:sign_optimizer",
             "PowerSign and AddSign with any constants and decays, such as nos:PowerSign(base=1.5, decay='rd', n=10)",
             "[NOS] §4.4, protocol §6",
+        ),
+        "learned": Registered(
+            "harness.tasks.learned.optimizer:learned_optimizer",
+            "an LSTM that writes the updates, such as learned:mnist or learned:file(path='mine.safetensors')",
+            "[L2L], protocol §8",
+        ),
+    },
+    Kind.PROBLEM: {
+        "quadratic": Registered(
+            "harness.tasks.learned.problems.quadratic:Quadratics",
+            "random quadratics of ten dimensions",
+            "[L2L] §3.1",
         ),
     },
 }

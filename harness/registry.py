@@ -28,6 +28,7 @@ CALLS = {
     Kind.TASK: "factory(protocol, data)",
     Kind.DATA: "factory(root, announce)",
     Kind.CANDIDATE: "factory(text)",
+    Kind.PROBLEM: "factory(data)",
 }
 
 

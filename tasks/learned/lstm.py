@@ -1,0 +1,179 @@
+"""The coordinate-wise LSTM of [L2L] §2.1 (protocol §8): each weight of a network has its own state, all share φ.
+
+::
+
+    lstm = CoordinateLstm(Architecture(), seed=0)
+    steps, state = FrozenLstm(lstm), start(lstm.architecture, coordinates=1_000)
+    weights += steps(gradient, state)  # (1000,); the state moves on
+
+The same function is computed in two ways: over a whole sequence by torch's LSTM, with gradients, for meta-training; and
+one step after another without gradients, in pieces that fit a processor's cache, where weights are updated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from harness.limits import Range
+from harness.seeds import derive_seed
+
+PIECE = 4_096  # coordinates that a step computes at once: their gates take 1.3 MB
+MOST_HIDDEN, MOST_LAYERS = 512, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """What the LSTM computes besides its weights; the defaults are those of [L2L] §3 for networks.
+
+    Attributes:
+        hidden: units of each layer.
+        layers: LSTM layers.
+        preprocessing: p of the inputs (log|∇|/p, sign ∇) or, for |∇| < e⁻ᵖ, (−1, eᵖ∇) ([L2L] appendix A); 0 to read ∇
+            itself.
+        scale: what the output is multiplied by.
+    """
+
+    hidden: Annotated[int, Range(1, MOST_HIDDEN)] = 20
+    layers: Annotated[int, Range(1, MOST_LAYERS)] = 2
+    preprocessing: Annotated[float, Range(0, 50)] = 10.0
+    scale: Annotated[float, Range(0, 1_000)] = 0.1
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that the first layer reads of each gradient."""
+        return 2 if self.preprocessing else 1
+
+
+@dataclass(slots=True)
+class State:
+    """The LSTM's state for some coordinates: h and c, each (layers, hidden, coordinates)."""
+
+    h: Tensor
+    c: Tensor
+
+    def copy(self) -> State:
+        """Return a copy, which later steps leave as it is."""
+        return State(self.h.clone(), self.c.clone())
+
+
+def start(architecture: Architecture, *, coordinates: int, device: torch.device | str = "cpu") -> State:
+    """Return the state before the first step: zeros."""
+    shape = (architecture.layers, architecture.hidden, coordinates)
+    return State(torch.zeros(shape, device=device), torch.zeros(shape, device=device))
+
+
+def preprocess(gradient: Tensor, p: float) -> Tensor:
+    """Return what the first layer reads ([L2L] appendix A).
+
+    Args:
+        gradient: (coordinates,).
+        p: as ``Architecture.preprocessing``.
+
+    Returns:
+        (inputs, coordinates).
+    """
+    if not p:
+        return gradient[None]
+    magnitude = gradient.abs()
+    large = magnitude >= math.exp(-p)
+    first = torch.where(large, magnitude.log() / p, -1.0)
+    return torch.stack([first, torch.where(large, gradient.sign(), gradient * math.exp(p))])
+
+
+class CoordinateLstm(nn.Module):
+    """The network m of [L2L] §2.1 with its weights φ.
+
+    Args:
+        architecture: what it computes.
+        seed: decides the initial weights: uniform in ±1/√hidden, as torch's are; the output's bias is 0.
+    """
+
+    def __init__(self, architecture: Architecture, *, seed: int = 0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        with torch.device("meta"):  # nothing is drawn from torch's global generator
+            lstm = nn.LSTM(architecture.inputs, architecture.hidden, architecture.layers)
+            output = nn.Linear(architecture.hidden, 1)
+        self.lstm, self.output = lstm.to_empty(device="cpu"), output.to_empty(device="cpu")
+        generator = torch.Generator().manual_seed(derive_seed(seed, "learned optimizer"))
+        bound = 1 / math.sqrt(architecture.hidden)
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.uniform_(-bound, bound, generator=generator)
+            self.output.bias.zero_()
+
+    def forward(self, inputs: Tensor, state: State) -> Tensor:
+        """Return the updates of a sequence, through which gradients flow to the weights.
+
+        Args:
+            inputs: (steps, inputs, coordinates), as ``preprocess`` returns each step's.
+            state: the state before the first step, which stays as it is.
+
+        Returns:
+            (steps, coordinates).
+        """
+        before = tuple(each.transpose(1, 2).contiguous() for each in (state.h, state.c))
+        hidden, _ = self.lstm(inputs.transpose(1, 2).contiguous(), before)
+        updates: Tensor = self.output(hidden).squeeze(-1) * self.architecture.scale
+        return updates
+
+
+class FrozenLstm:
+    """The steps of a ``CoordinateLstm`` as its weights are now, without gradients.
+
+    Args:
+        lstm: its weights are copied.
+    """
+
+    @torch.no_grad()
+    def __init__(self, lstm: CoordinateLstm) -> None:
+        self.architecture = lstm.architecture
+        self._layers = []
+        for layer in range(lstm.architecture.layers):
+            inputs, recurrent, bias, other = (
+                getattr(lstm.lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            matrix, total = _gates_in_order(torch.cat([inputs, recurrent], 1)), _gates_in_order(bias + other)
+            self._layers.append((matrix, total[:, None]))
+        self._output = lstm.output.weight.detach() * lstm.architecture.scale
+        self._bias = lstm.output.bias.detach() * lstm.architecture.scale
+
+    @torch.no_grad()
+    def __call__(self, gradient: Tensor, state: State) -> Tensor:
+        """Return the updates of one step, and move the state on.
+
+        Args:
+            gradient: (coordinates,), float32.
+            state: changed in place.
+
+        Returns:
+            (coordinates,): what is added to the weights.
+        """
+        update = torch.empty_like(gradient)
+        for first in range(0, len(gradient), PIECE):
+            piece = slice(first, first + PIECE)
+            update[piece] = self._step(gradient[piece], state.h[..., piece], state.c[..., piece])
+        return update
+
+    def _step(self, gradient: Tensor, h: Tensor, c: Tensor) -> Tensor:
+        hidden = self.architecture.hidden
+        x = preprocess(gradient, self.architecture.preprocessing)
+        for layer, (matrix, bias) in enumerate(self._layers):
+            gates = torch.addmm(bias, matrix, torch.cat([x, h[layer]]))  # (4 hidden, coordinates)
+            gates[: 3 * hidden].sigmoid_()
+            gates[3 * hidden :].tanh_()
+            kept, added, shown, candidate = gates.split(hidden)
+            x = c[layer].mul_(kept).addcmul_(added, candidate).tanh().mul_(shown)
+            h[layer] = x
+        return torch.addmm(self._bias[:, None], self._output, x)[0]
+
+
+def _gates_in_order(rows: Tensor) -> Tensor:
+    """Reorder torch's gates (input, forget, cell, output) so that those with a sigmoid come first."""
+    added, kept, candidate, shown = rows.chunk(4)
+    return torch.cat([kept, added, shown, candidate])

@@ -1,0 +1,230 @@
+"""Meta-training ([L2L] §3, protocol §8): Adam on φ, over truncated unrolls; λ by random search; the best by validation.
+
+::
+
+    plan = Plan(problems="quadratic", schedule=family.schedule, seed=0)
+    weights = train(family, plan, to=Path("mine.safetensors"), threads=2, report=print)
+
+All randomness of a batch follows from the seed and the batch's number, and everything else is saved after every
+validation: a training that was killed goes on to the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.seeds import derive_seed
+from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.learned.lstm import CoordinateLstm
+from harness.tasks.learned.meta.partial import Partial
+from harness.tasks.learned.meta.rates import rates
+from harness.tasks.learned.meta.rollout import Rollout, accumulate
+from harness.tasks.learned.problem import Family, Schedule
+from harness.tasks.learned.weights import Header, LearnedWeights, fresh, put, save, tensors
+
+UNROLL = 20  # steps between two steps of the meta-optimizer ([L2L] §3)
+HELD_OUT = "held out"  # the stream of validation problems, which is the same for every seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What decides the trained weights, besides the machine.
+
+    Attributes:
+        header: family, seed, architecture; what is found out later is filled in at the end.
+        schedule: how long to train.
+        variant: the family's variant.
+    """
+
+    header: Header
+    schedule: Schedule
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training is.
+
+    Attributes:
+        done: batches trained on.
+        total: batches in all, unless it stops early.
+        best: the best validation so far, the mean of f over all steps; infinite before the first.
+        note: what it does now.
+    """
+
+    done: int
+    total: int
+    best: float
+    note: str
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Learner:
+    """Weights in training, with the state of their meta-optimizer."""
+
+    networks: dict[str, CoordinateLstm]
+    adam: torch.optim.Adam = field(init=False)
+    rate: float
+
+    def __post_init__(self) -> None:
+        weights = [weight for network in self.networks.values() for weight in network.parameters()]
+        self.adam = torch.optim.Adam(weights, lr=self.rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return copies of all weights and of Adam's state."""
+        found = tensors(self.networks)
+        for index, state in self.adam.state_dict()["state"].items():
+            found |= {f"adam.{index}.{name}": value.detach().clone() for name, value in state.items()}
+        return found
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned."""
+        put(self.networks, state)
+        saved = self.adam.state_dict()
+        saved["state"] = {}
+        for name, value in state.items():
+            if name.startswith("adam."):
+                _, index, entry = name.split(".")
+                saved["state"].setdefault(int(index), {})[entry] = value.clone()
+        self.adam.load_state_dict(saved)
+
+
+class MetaTraining:
+    """One meta-training; ``run`` goes on from the file that the last process left.
+
+    Args:
+        family: what to train on.
+        plan: how.
+        partial: where the training is saved.
+        report: called after every batch.
+    """
+
+    def __init__(self, family: Family, plan: Plan, *, partial: Partial, report: Report = lambda _: None) -> None:
+        self._family, self._plan, self._partial, self._report = family, plan, partial, report
+        self._steps = family.variants[plan.variant].steps
+        self._rates = rates(plan.schedule, seed=plan.header.seed)
+        self._held_out = family.draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, variant=plan.variant)
+
+    @property
+    def total(self) -> int:
+        """Batches that the search for λ and the training draw, unless it stops early."""
+        schedule = self._plan.schedule
+        return schedule.trial * (schedule.rates - 1) + schedule.draws
+
+    def run(self) -> LearnedWeights:
+        """Train to the end, and return the weights with the best validation."""
+        schedule, partial = self._plan.schedule, self._partial
+        while len(partial.trials) < schedule.rates:
+            self._train(self._rates[len(partial.trials)], until=schedule.trial)
+            partial.end_trial()
+        rate = self._rates[partial.chosen]
+        partial.go_on()
+        self._train(rate, until=schedule.draws)
+        networks = fresh(self._plan.header)
+        put(networks, partial.best_weights)
+        drawn = partial.drawn * schedule.batch
+        header = replace(
+            self._plan.header, examples=drawn, learning_rate=rate, validation=partial.best, skipped=partial.skipped
+        )
+        return LearnedWeights(header, networks)
+
+    def _train(self, rate: float, *, until: int) -> None:
+        """Train with one λ from where the file says up to a number of batches, or to the early stop."""
+        schedule, partial = self._plan.schedule, self._partial
+        learner = Learner(fresh(self._plan.header), rate)
+        if partial.current:
+            learner.load(partial.current)
+        while partial.batch < until and partial.waited < schedule.patience:
+            self._batch(learner, partial.batch)
+            partial.count()
+            if partial.batch % schedule.every == 0 or partial.batch == until:
+                partial.validated(self._validate(learner), learner.state(), tensors(learner.networks))
+            note = f"λ {rate:.2g}" if len(partial.trials) >= schedule.rates else f"search for λ: {rate:.2g}"
+            self._report(Progress(partial.drawn, self.total, partial.best, note))
+
+    def _batch(self, learner: Learner, number: int) -> None:
+        """Train on one batch of problems: truncated unrolls, a step of Adam after each."""
+        plan = self._plan
+        seed = derive_seed(plan.header.seed, "batch", number)
+        problems = self._family.draw(seed, plan.schedule.batch, variant=plan.variant)
+        rollout = Rollout(problems, learner.networks)
+        for first in range(0, self._steps, UNROLL):
+            _, recorded = rollout.unroll(min(UNROLL, self._steps - first))
+            learner.adam.zero_grad()
+            for kind, each in recorded.items():
+                chosen = self._chosen(each.gradients.shape[1], derive_seed(seed, "coordinates", kind, first))
+                accumulate(learner.networks[kind], each, weight=1 / plan.schedule.batch, chosen=chosen)
+            if finite(learner.networks.values()):
+                learner.adam.step()
+                rollout.use(learner.networks)
+            else:
+                self._partial.skipped += 1
+
+    def _chosen(self, count: int, seed: int) -> Tensor | None:
+        wanted = self._plan.schedule.coordinates
+        if not wanted or wanted >= count:
+            return None
+        return torch.randint(count, (wanted,), generator=torch.Generator().manual_seed(seed))
+
+    def _validate(self, learner: Learner) -> float:
+        """Return the mean of f over the steps of the held-out problems; infinite if it is not finite."""
+        rollout = Rollout(self._held_out, learner.networks)
+        total = 0.0
+        for _ in range(self._steps):
+            rollout.step()
+            total += float(rollout.evaluate()[0].double().mean())
+        return total / self._steps if math.isfinite(total) else math.inf
+
+
+def finite(networks: Iterable[CoordinateLstm]) -> bool:
+    """Whether the gradients of all weights are finite."""
+    weights = [weight for network in networks for weight in network.parameters()]
+    return all(weight.grad is not None and bool(weight.grad.isfinite().all()) for weight in weights)
+
+
+@contextmanager
+def arithmetic(threads: int) -> Iterator[None]:
+    """Compute reproducibly on some threads: with as many, the same bits."""
+    with reproducible_arithmetic():
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def described(plan: Plan) -> dict[str, object]:
+    """Return what a training saved under a plan must agree with to go on, for JSON."""
+    return {"header": asdict(plan.header), "schedule": asdict(plan.schedule), "variant": plan.variant}
+
+
+def train(family: Family, plan: Plan, *, to: Path, threads: int = 1, report: Report = lambda _: None) -> LearnedWeights:
+    """Train a learned optimizer, or go on with a training that was interrupted, and write the weights to a file.
+
+    Args:
+        family: the problems to train on.
+        plan: how.
+        to: the file to write; the unfinished training lies beside it, in ``<to>.partial``.
+        threads: torch's threads; an unfinished training goes on with those that it began with.
+        report: called after every batch.
+
+    Raises:
+        SettingError: the unfinished training is another one, or a file cannot be written.
+    """
+    saved = Partial.open(to.with_name(f"{to.name}.partial"), described(plan), threads=threads)
+    with arithmetic(saved.threads):
+        weights = MetaTraining(family, plan, partial=saved, report=report).run()
+    save(weights, to)
+    saved.delete()
+    return weights
