@@ -165,6 +165,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "this project",
             "images",
         ),
+        "mnist": Registered(
+            "harness.tasks.data.digits.mnist:load",
+            "MNIST, handwritten digits, from torchvision or its four files",
+            "LeCun et al. 1998",
+            "digits",
+        ),
+        "synthetic-digits": Registered(
+            "harness.tasks.data.digits.generated:load",
+            "the stand-in for MNIST: generated digits of its shape",
+            "this project",
+            "digits",
+        ),
         "imagenet": Registered(
             "harness.tasks.data.pictures.imagenet:load",
             "ImageNet, or pictures like it, from folders train/<class>/* and val/<class>/*",
@@ -260,6 +272,16 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "harness.tasks.learned.problems.quadratic:Quadratics",
             "random quadratics of ten dimensions",
             "[L2L] §3.1",
+        ),
+        "mnist": Registered(
+            "harness.tasks.learned.problems.mnist:Mnist",
+            "a network with one hidden layer of 20 sigmoids, on digits",
+            "[L2L] §3.2",
+        ),
+        "cifar10": Registered(
+            "harness.tasks.learned.problems.cifar10:Cifar10",
+            "a network of three convolutions with batch norm, on images",
+            "[L2L] §3.3",
         ),
     },
 }

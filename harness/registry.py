@@ -35,6 +35,7 @@ CALLS = {
 AUTO = "auto"  # the name for the real data if there is some, else the stand-in, of the kind that a task reads
 AUTOMATIC = {
     "images": "harness.tasks.data.auto:load",
+    "digits": "harness.tasks.data.digits.auto:load",
     "pictures": "harness.tasks.data.pictures.auto:load",
     "tokens": "harness.tasks.data.text.auto:tokens",
     "pairs": "harness.tasks.data.text.auto:pairs",
@@ -43,6 +44,7 @@ AUTOMATIC = {
 
 STAND_INS = {
     "images": "synthetic",
+    "digits": "synthetic-digits",
     "pictures": "synthetic-pictures",
     "tokens": "synthetic-tokens",
     "pairs": "synthetic-pairs",

@@ -1,4 +1,4 @@
-"""CIFAR-10 through torchvision: its download, its check of the files, its reader."""
+"""CIFAR-10 through torchvision: its download, its check of the files, its reader; and what other downloads share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,16 @@ ELSEWHERE = f"Download {ARCHIVE} from {ADDRESS} yourself and name its folder wit
 
 def obstacle() -> str:
     """Return in a few words why CIFAR-10 cannot be downloaded now; empty if its server answers within five seconds."""
+    return obstacle_at(ADDRESS)
+
+
+def obstacle_at(address: str) -> str:
+    """Return in a few words why a file cannot be downloaded now; empty if its server answers within five seconds."""
     answers: list[str] = []
 
     def knock() -> None:
         try:
-            request = urllib.request.Request(ADDRESS, method="HEAD")
+            request = urllib.request.Request(address, method="HEAD")
             with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
                 answers.append("")
         except urllib.error.URLError as cause:
@@ -112,13 +118,28 @@ def _is_whole(root: Path) -> bool:
     return True
 
 
-def _through_torchvision(root: Path) -> None:
+@contextlib.contextmanager
+def writing(root: Path, name: str) -> Iterator[None]:
+    """Make a folder that one process at a time downloads a data set to; what torchvision prints goes to stderr.
+
+    Args:
+        root: the folder.
+        name: the data set's, or its archive's.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     import filelock  # here and not above: a cached start does not need it
 
+    root.mkdir(parents=True, exist_ok=True)
+    # Some versions print messages; standard output is for results.
+    with filelock.FileLock(root / f".{name}.lock"), contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _through_torchvision(root: Path) -> None:
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        # Some versions print messages; standard output is for results.
-        with filelock.FileLock(root / f".{ARCHIVE}.lock"), contextlib.redirect_stdout(sys.stderr):
+        with writing(root, ARCHIVE):
             if (root / FOLDER).exists() and not _is_whole(root):
                 shutil.rmtree(root / FOLDER)  # torchvision would keep a copy that lacks only its list of classes
             _datasets().CIFAR10(str(root), train=True, download=True)

@@ -1,0 +1,1 @@
+"""The data sets of digits, for problems that learned optimizers train on."""
