@@ -13,17 +13,19 @@ one step after another without gradients, in pieces that fit a processor's cache
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from harness.errors import check_choice
 from harness.limits import Range
 from harness.seeds import derive_seed
 
 PIECE = 2_048  # coordinates that a step computes at once: their gates take 0.7 MB
 MOST_HIDDEN, MOST_LAYERS = 256, 8
+PRESETS = ("paper", "deepmind")  # the latter has the numbers of the authors' public code (protocol §8, **D**)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,18 @@ class Architecture:
     def inputs(self) -> int:
         """Numbers that the first layer reads of each gradient."""
         return 2 if self.preprocessing else 1
+
+
+def preset(architecture: Architecture, name: str) -> Architecture:
+    """Return what a preset computes where the paper has some architecture: of a family without preprocessing, the same.
+
+    Raises:
+        SettingError: there is no such preset.
+    """
+    check_choice("preset", name, PRESETS)
+    if name == "paper" or not architecture.preprocessing:
+        return architecture
+    return replace(architecture, preprocessing=5.0, scale=0.01)
 
 
 @dataclass(slots=True)

@@ -2,8 +2,8 @@
 
 ::
 
-    plan = Plan(header=header, schedule=family.schedule)
-    trained = train(family, plan, to=Path("mine.safetensors"), threads=2)
+    plan, to = Plan(header=header, schedule=family.schedule), Path("mine.safetensors")
+    trained = train(family, plan, unfinished(plan, to=to, threads=2), to=to)
 
 All randomness of a batch follows from the seed and the batch's number, and everything else is saved after every
 validation: a training that was killed goes on to the same bits.
@@ -136,17 +136,14 @@ class MetaTraining:
     Args:
         family: what to train on.
         plan: how.
-        tried: the λ of the meta-optimizer to try.
         partial: where the training is saved.
         report: as ``Report``.
     """
 
-    def __init__(
-        self, family: Family, plan: Plan, tried: tuple[float, ...], *, partial: Partial, report: Report
-    ) -> None:
+    def __init__(self, family: Family, plan: Plan, *, partial: Partial, report: Report) -> None:
         self._family, self._plan, self._partial, self._report = family, plan, partial, report
         self._steps = family.variants[plan.variant].steps
-        self._rates = tried
+        self._rates = rates(plan.schedule, seed=plan.header.seed)
         self._held_out = family.draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, variant=plan.variant)
 
     @property
@@ -171,8 +168,14 @@ class MetaTraining:
         networks = fresh(self._plan.header)
         put(networks, partial.best_weights)
         drawn = partial.drawn * schedule.batch
+        environment = f"{self._plan.header.environment}, threads {partial.threads}".removeprefix(", ")
         header = replace(
-            self._plan.header, examples=drawn, learning_rate=rate, validation=partial.best, skipped=partial.skipped
+            self._plan.header,
+            examples=drawn,
+            learning_rate=rate,
+            validation=partial.best,
+            skipped=partial.skipped,
+            environment=environment,
         )
         return Trained(
             weights=LearnedWeights(header, networks),
@@ -260,24 +263,43 @@ def partial_of(to: Path) -> Path:
     return to.with_name(f"{to.name}.partial")
 
 
-def train(family: Family, plan: Plan, *, to: Path, threads: int = 1, report: Report = lambda _: False) -> Trained:
-    """Train a learned optimizer, or go on with a training that was interrupted, and write the weights to a file.
+def shortened(schedule: Schedule, batches: int) -> Schedule:
+    """Return a schedule that trains the chosen λ for another number of batches, and tries each λ for no more."""
+    trial = min(schedule.trial, batches)
+    return replace(schedule, draws=batches, trial=trial, every=min(schedule.every, trial))
+
+
+def unfinished(plan: Plan, *, to: Path, threads: int) -> Partial:
+    """Return the unfinished training of a file of weights, or a new one.
+
+    Args:
+        plan: how to train.
+        to: the file of weights; the unfinished training lies beside it, in ``<to>.partial``.
+        threads: torch's threads; an unfinished training goes on with those that it began with.
+
+    Raises:
+        SettingError: the unfinished training is another one, or damaged.
+    """
+    tried = rates(plan.schedule, seed=plan.header.seed)
+    return Partial.open(partial_of(to), plan.agreeing(tried), threads=threads)
+
+
+def train(family: Family, plan: Plan, partial: Partial, *, to: Path, report: Report = lambda _: False) -> Trained:
+    """Train a learned optimizer from where a file says, and write the weights to a file.
 
     Args:
         family: the problems to train on.
         plan: how.
-        to: the file to write; the unfinished training lies beside it, in ``<to>.partial``.
-        threads: torch's threads; an unfinished training goes on with those that it began with.
+        partial: what ``unfinished`` returned for this plan.
+        to: the file to write.
         report: as ``Report``.
 
     Raises:
-        SettingError: the unfinished training is another one, or a file cannot be written.
+        SettingError: a file cannot be written.
         StoppedTraining: the report said so.
     """
-    tried = rates(plan.schedule, seed=plan.header.seed)
-    saved = Partial.open(partial_of(to), plan.agreeing(tried), threads=threads)
-    with arithmetic(saved.threads):
-        trained = MetaTraining(family, plan, tried, partial=saved, report=report).run()
+    with arithmetic(partial.threads):
+        trained = MetaTraining(family, plan, partial=partial, report=report).run()
     save(trained.weights, to)
-    saved.delete()
+    partial.delete()
     return trained
