@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.candidates import WORD
 from harness.contracts import Dataset
 from harness.errors import ProtocolError, SettingError, check_range, message
 from harness.files import check_place
@@ -68,15 +69,15 @@ class Learned:
             for rate, value in self.trials
         ]
         minutes, seconds = divmod(round(self.seconds), 60)
-        gradients = f"{self.skipped:,} meta-gradient{'s were' if self.skipped != 1 else ' was'} not finite and skipped"
+        gradients = f"{self.skipped:,} meta-gradient{'s' * (self.skipped != 1)} skipped, not being finite"
         lines = [
             f"an optimizer for {self.problems}, seed {self.seed}, preset {self.preset}",
             *tried,
             f"validation {self.validation:.4g}: the mean of f over all steps of the held-out problems",
-            f"{self.examples:,} problems drawn in {minutes}:{seconds:02} minutes; {gradients}",
+            f"{self.examples:,} problems drawn in {minutes} min {seconds} s; {gradients}",
             f"weights {self.hash} in {self.path}",
             f'as a torch optimizer: harness.LearnedOptimizer(model.parameters(), "{self.path}")',
-            f"as a candidate: learned:file(path='{self.path}')",
+            *([f"as a candidate: learned:file(path='{self.path}')"] if WORD.fullmatch(str(self.path)) else []),
         ]
         return "\n".join(lines)
 
