@@ -116,7 +116,8 @@ def save(weights: LearnedWeights, path: Path) -> None:
         SettingError: the file cannot be written.
     """
     described = {**asdict(weights.header), "hash": weights.hash}
-    metadata = {"format": FORMAT, "version": str(VERSION), "header": json.dumps(described)}
+    # One entry alone: safetensors writes several in an order that changes.
+    metadata = {FORMAT: json.dumps({"version": VERSION, "header": described})}
     write(path, serialized(tensors(weights.networks), metadata=metadata))
 
 
@@ -212,16 +213,18 @@ def _header(metadata: Mapping[str, str], what: str) -> tuple[Header, str]:
     Raises:
         SettingError: it is not one of ours, or of a newer version.
     """
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise _refused(what, "the file of another program")
-    if metadata.get("version") != str(VERSION):
-        hint = "Update the harness to read it"
-        got = f"version {metadata.get('version', '?')[:20]}"
-        raise SettingError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
     try:
-        described = json.loads(metadata.get("header", ""))
-        promised = str(described.pop("hash"))
-        header = TypeAdapter(Header).validate_python(described)
+        described = json.loads(metadata[FORMAT])
+        if described["version"] != VERSION:
+            hint = "Update the harness to read it"
+            got = f"version {described['version']}"
+            raise SettingError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
+        promised = str(described["header"].pop("hash"))
+        header = TypeAdapter(Header).validate_python(described["header"])
+    except SettingError:  # a ValueError, too
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as cause:
         raise _refused(what, "a damaged header") from cause
     if header.kinds not in KINDS:

@@ -82,7 +82,8 @@ class Partial:
             name, theirs, ours = _difference(saved["plan"], new.plan)
             hint = "Resume it with the options that it began with, or delete the file"
             raise SettingError(message(what, expected=f"{name} {ours}", got=theirs, hint=hint))
-        return cls(path, new.plan, **{name: saved[name] for name in NUMBERS}, **states)
+        kept: dict[str, Any] = {**{name: saved[name] for name in NUMBERS}, **states}
+        return cls(path, new.plan, **kept)
 
     def count(self) -> None:
         """Count a batch."""
@@ -167,6 +168,7 @@ def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, 
     for name in {**one, **other}:
         theirs, ours = one.get(name), other.get(name)
         if theirs != ours:
-            inside = isinstance(theirs, dict) and isinstance(ours, dict)
-            return _difference(theirs, ours) if inside else (name, theirs, ours)
+            if isinstance(theirs, dict) and isinstance(ours, dict):
+                return _difference(theirs, ours)
+            return name, theirs, ours
     return "plan", one, other

@@ -44,12 +44,13 @@ def refused(path: Path) -> str:
 
 def written(path: Path, weights: LearnedWeights, *, arrays: dict | None = None, **changes: Any) -> Path:
     """Write a file like ``save``, with some entries of its header or metadata changed."""
-    metadata = {"format": FORMAT, "version": "1"}
+    outer = {"format": FORMAT, "version": 1}
     header = asdict(weights.header) | {"hash": weights.hash}
     for name, value in changes.items():
-        (metadata if name in metadata else header)[name] = value
-    text = changes.get("text", json.dumps({name: each for name, each in header.items() if name != "text"}))
-    path.write_bytes(serialized(tensors(weights.networks) | (arrays or {}), metadata={**metadata, "header": text}))
+        (outer if name in outer else header)[name] = value
+    text = header.pop("text", None) or json.dumps({"version": outer["version"], "header": header})
+    content = tensors(weights.networks) | (arrays or {})
+    path.write_bytes(serialized(content, metadata={str(outer["format"]): str(text)}))
     return path
 
 
@@ -110,7 +111,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, weights: LearnedWeights) -> N
 
 
 def test_a_newer_file_says_that_the_harness_is_old(tmp_path: Path, weights: LearnedWeights) -> None:
-    said = refused(written(tmp_path / "w.safetensors", weights, version="2"))
+    said = refused(written(tmp_path / "w.safetensors", weights, version=2))
     assert "expected version 1, got version 2. Update the harness" in said
 
 
@@ -171,6 +172,8 @@ def test_the_largest_architecture_fits_a_file() -> None:
         {"text": "not json"},
         {"text": "[1, 2]"},
         {"text": "{}"},
+        {"text": '{"version": 1}'},
+        {"text": '{"version": 1, "header": [1]}'},
         {"text": "[" * 100_000},
         {"text": '{"hash": 1' + "0" * 5_000 + "}"},
     ],
