@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.library.boards import Board, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
     from harness.library.exporting import export, export_rule, import_runs
+    from harness.library.learned.learning import learn_optimizer
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
@@ -53,6 +54,7 @@ __all__ = [
     "export",
     "export_rule",
     "import_runs",
+    "learn_optimizer",
     "load",
     "powersign",
     "race",
@@ -85,6 +87,7 @@ _MODULES = {
     "export": "library.exporting",
     "export_rule": "library.exporting",
     "import_runs": "library.exporting",
+    "learn_optimizer": "library.learned.learning",
     "load": "library.loading",
     "powersign": "library.rules",
     "register": "registry",

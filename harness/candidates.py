@@ -137,7 +137,7 @@ def _literal(node: ast.expr, what: str) -> Option:
     try:
         return _option(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError) as cause:
-        expected = "a finite number, True, False, None, a word in quotes or a tuple of these"
+        expected = "a finite number, True, False, None, a word in quotes (letters, digits, ._/-) or a tuple of these"
         hint = "Write the value itself: nothing is evaluated"
         raise SettingError(message(what, expected=expected, got=ast.unparse(node), hint=hint)) from cause
 

@@ -47,6 +47,10 @@ COMMANDS = {
         "harness.cli.transferring:transfer",
         "Train rules and other optimizers on other workloads, and end with what each is worth there.",
     ),
+    "learn": Command(
+        "harness.cli.learned.learning:app",
+        "Learned optimizers: train one, and compare them with rules and torch's optimizers.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),

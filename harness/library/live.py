@@ -6,9 +6,9 @@ import importlib.util
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.machine import announce, console
 
@@ -30,15 +30,26 @@ def drawable() -> bool:
     return "IPython" in sys.modules and console().is_jupyter and importlib.util.find_spec("ipywidgets") is not None
 
 
+class Count(Protocol):
+    """What takes in how far some work has come."""
+
+    def __call__(self, done: int, total: int, note: str = "", /) -> None:
+        """Show it, with a note if there is one."""
+
+
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+def counting(what: str, *, begun: int = 0) -> Iterator[Count]:
     """Show how far some work has come and the time left: as a bar, or as lines if no bar can be drawn.
 
-    Call the yielded function with (done, total). Until the first call, the display only shows that the work is going
-    on.
+    Call the yielded function with (done, total), and a note if there is one. Until the first call, the display only
+    shows that the work is going on.
+
+    Args:
+        what: the work.
+        begun: what an earlier process had done of it, which says nothing about the pace of this one.
     """
     if not drawable():
-        with _Lines(what) as lines:
+        with _Lines(what, begun) as lines:
             yield lines.update
         return
     from rich import progress
@@ -47,16 +58,21 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     figures = (progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
     columns = (text, progress.BarColumn(), *figures)
     with progress.Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        line = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(line, completed=done, total=total)
+        line = bar.add_task(what, total=None, completed=begun)
+
+        def show(done: int, total: int, note: str = "", /) -> None:
+            bar.update(line, completed=done, total=total, description=f"{what}; {note}" if note else what)
+
+        yield show
 
 
 class _Lines:
     """Prints lines about some work from its own thread, since the work may not report progress for a while."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, begun: int) -> None:
         self._what = what
-        self._standing = (0, 0)
+        self._begun = begun
+        self._standing = (begun, 0, "")
         self._began = time.monotonic()
         self._ended = threading.Event()
 
@@ -67,15 +83,18 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def update(self, done: int, total: int) -> None:
+    def update(self, done: int, total: int, note: str = "", /) -> None:
         """Take in how far the work has come."""
-        self._standing = (done, total)
+        self._standing = (done, total, note)
 
     def _tell(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            (done, total), spent = self._standing, time.monotonic() - self._began
-            if done:
-                announce(f"{self._what}: {done:,} of {total:,}; {_clock((total - done) * spent / done)} left")
+            (done, total, note), spent = self._standing, time.monotonic() - self._began
+            if done > self._begun:
+                left = _clock((total - done) * spent / (done - self._begun))
+                announce(
+                    "; ".join(part for part in (f"{self._what}: {done:,} of {total:,}", note, f"{left} left") if part)
+                )
             else:
                 announce(f"{self._what}: {_clock(spent)} so far")
 

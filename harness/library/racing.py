@@ -210,15 +210,23 @@ def followed(
 
     @contextmanager
     def follow(headers: Sequence[RunHeader]) -> Iterator[Following]:
-        with _stopping(signals, announce) as stop, Live(quiet=quiet or watch is not None, runs=headers) as live:
+        with stopping(signals, announce) as stop, Live(quiet=quiet or watch is not None, runs=headers) as live:
             yield Following(watch or live.watch, stop)
 
     return follow
 
 
 @contextmanager
-def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator[threading.Event]:
-    """Let the first signal ask the loop to stop, and the second interrupt. Only the main thread can handle signals."""
+def stopping(
+    signals: Sequence[signal.Signals], announce: Announce, *, after: str = "the children that train here now"
+) -> Iterator[threading.Event]:
+    """Let the first signal ask for a stop, and the second interrupt. Only the main thread can handle signals.
+
+    Args:
+        signals: the signals by which the user asks to stop.
+        announce: called with a line when the work is about to stop.
+        after: what it stops after.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -228,7 +236,7 @@ def _stopping(signals: Sequence[signal.Signals], announce: Announce) -> Iterator
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        announce("Stopping after the children that train here now; press Ctrl-C again to stop at once.")
+        announce(f"Stopping after {after}; press Ctrl-C again to stop at once.")
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

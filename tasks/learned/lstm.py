@@ -13,17 +13,19 @@ one step after another without gradients, in pieces that fit a processor's cache
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from harness.errors import check_choice
 from harness.limits import Range
 from harness.seeds import derive_seed
 
-PIECE = 4_096  # coordinates that a step computes at once: their gates take 1.3 MB
-MOST_HIDDEN, MOST_LAYERS = 512, 8
+PIECE = 2_048  # coordinates that a step computes at once: their gates take 0.7 MB
+MOST_HIDDEN, MOST_LAYERS = 256, 8
+PRESETS = ("paper", "deepmind")  # the latter has the numbers of the authors' public code (protocol §8, **D**)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,18 @@ class Architecture:
         return 2 if self.preprocessing else 1
 
 
+def preset(architecture: Architecture, name: str) -> Architecture:
+    """Return what a preset computes where the paper has some architecture: of a family without preprocessing, the same.
+
+    Raises:
+        SettingError: there is no such preset.
+    """
+    check_choice("preset", name, PRESETS)
+    if name == "paper" or not architecture.preprocessing:
+        return architecture
+    return replace(architecture, preprocessing=5.0, scale=0.01)
+
+
 @dataclass(slots=True)
 class State:
     """The LSTM's state for some coordinates: h and c, each (layers, hidden, coordinates)."""
@@ -60,11 +74,27 @@ class State:
         """Return a copy, which later steps leave as it is."""
         return State(self.h.clone(), self.c.clone())
 
+    def part(self, coordinates: slice | Tensor) -> State:
+        """Return the state of some coordinates: for a slice, the same memory."""
+        return State(self.h[..., coordinates], self.c[..., coordinates])
 
-def start(architecture: Architecture, *, coordinates: int, device: torch.device | str = "cpu") -> State:
+
+def start(
+    architecture: Architecture,
+    *,
+    coordinates: int,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> State:
     """Return the state before the first step: zeros."""
     shape = (architecture.layers, architecture.hidden, coordinates)
-    return State(torch.zeros(shape, device=device), torch.zeros(shape, device=device))
+    h, c = (torch.zeros(shape, device=device, dtype=dtype) for _ in range(2))
+    return State(h, c)
+
+
+def pieces(coordinates: int) -> list[slice]:
+    """Return the slices in which a step computes some coordinates."""
+    return [slice(first, first + PIECE) for first in range(0, coordinates, PIECE)]
 
 
 def preprocess(gradient: Tensor, p: float) -> Tensor:
@@ -128,10 +158,11 @@ class FrozenLstm:
 
     Args:
         lstm: its weights are copied.
+        device: where it computes.
     """
 
     @torch.no_grad()
-    def __init__(self, lstm: CoordinateLstm) -> None:
+    def __init__(self, lstm: CoordinateLstm, *, device: torch.device | str = "cpu") -> None:
         self.architecture = lstm.architecture
         self._layers = []
         for layer in range(lstm.architecture.layers):
@@ -139,25 +170,25 @@ class FrozenLstm:
                 getattr(lstm.lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
             matrix, total = _gates_in_order(torch.cat([inputs, recurrent], 1)), _gates_in_order(bias + other)
-            self._layers.append((matrix, total[:, None]))
-        self._output = lstm.output.weight.detach() * lstm.architecture.scale
-        self._bias = lstm.output.bias.detach() * lstm.architecture.scale
+            self._layers.append((matrix.to(device), total[:, None].to(device)))
+        self._output = (lstm.output.weight.detach() * lstm.architecture.scale).to(device)
+        self._bias = (lstm.output.bias.detach() * lstm.architecture.scale).to(device)
 
     @torch.no_grad()
     def __call__(self, gradient: Tensor, state: State) -> Tensor:
         """Return the updates of one step, and move the state on.
 
         Args:
-            gradient: (coordinates,), float32.
+            gradient: (coordinates,), in the dtype of the LSTM's weights.
             state: changed in place.
 
         Returns:
             (coordinates,): what is added to the weights.
         """
         update = torch.empty_like(gradient)
-        for first in range(0, len(gradient), PIECE):
-            piece = slice(first, first + PIECE)
-            update[piece] = self._step(gradient[piece], state.h[..., piece], state.c[..., piece])
+        for piece in pieces(len(gradient)):
+            part = state.part(piece)
+            update[piece] = self._step(gradient[piece], part.h, part.c)
         return update
 
     def _step(self, gradient: Tensor, h: Tensor, c: Tensor) -> Tensor:

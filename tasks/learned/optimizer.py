@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,11 +22,13 @@ from torch.optim import Optimizer
 
 from harness.candidates import NamedOptimizer, call, sorted_options
 from harness.errors import SettingError, check_choice, check_range, message
-from harness.tasks.learned.lstm import FrozenLstm, State, start
+from harness.tasks.learned.lstm import FrozenLstm, State, pieces, start
 from harness.tasks.learned.problem import ALL, KERNELS, REST
 from harness.tasks.learned.weights import LearnedWeights, defaults, load, read
+from harness.tasks.optimizer.settings import SCHEDULERS, STRUCTURE, check_gradient
 
 FAMILY = "learned"
+OPTIONS = ("lr", "kind", "maximize", "weights")
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
@@ -32,15 +36,18 @@ class LearnedOptimizer(Optimizer):
     """Train with a learned optimizer: θ ← θ + lr · m(∇, h; φ), where m is an LSTM that all weights share.
 
     Each entry of a parameter has its own LSTM state: with two layers of 20 units, 320 bytes. A step computes the
-    entries of a parameter in pieces, so its other memory is bounded.
+    entries of a parameter in pieces, so its other memory is bounded. The LSTM computes in float32, whatever the dtype
+    of the parameters.
 
     Args:
-        params: tensors, named tensors, or groups, as for every torch optimizer. A group may have its own ``lr`` and
-            ``kind``.
+        params: tensors, named tensors, or groups, as for every torch optimizer. A group may have its own ``lr``,
+            ``kind`` and ``maximize``.
         weights: φ: the name of a default, a file that ``harness learn optimizer`` wrote, or what ``load`` returned.
-        lr: what the learned updates are multiplied by; 1 takes them as they were trained.
+        lr: what the learned updates are multiplied by; 1 takes them as they were trained. A step with 0 moves the
+            states on and leaves the parameters unchanged.
         kind: which of the weights' LSTMs updates a group: ``convolution`` or ``rest`` if there are two. None chooses by
             shape: a parameter of more than two dimensions is the kernel of a convolution.
+        maximize: whether to climb instead of descend: the LSTM reads −∇ for ∇.
 
     Raises:
         SettingError: a setting is out of range, the weights cannot be read, or a parameter is not a real floating-point
@@ -66,24 +73,20 @@ class LearnedOptimizer(Optimizer):
         lr: float = 1.0,
         *,
         kind: str | None = None,
+        maximize: bool = False,
     ) -> None:
         self.weights = weights if isinstance(weights, LearnedWeights) else load(weights)
-        self._prepare()
-        super().__init__(params, {"lr": lr, "kind": kind, "weights": self.weights.hash})
-
-    def _prepare(self) -> None:
-        self._frozen = {kind: FrozenLstm(network) for kind, network in self.weights.networks.items()}
+        self._frozen: dict[tuple[str, torch.device], FrozenLstm] = {}
+        super().__init__(params, {"lr": lr, "kind": kind, "maximize": maximize, "weights": self.weights.hash})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group with its own settings; settings that it lacks come from the optimizer.
 
         Raises:
-            SettingError: a setting is out of range, or a parameter cannot be updated.
+            SettingError: a setting is unknown or out of range, or a parameter cannot be updated.
         """
-        settings = {**self.defaults, **param_group}
-        check_range("lr", settings["lr"], least=0.0)
-        if settings["kind"] is not None:
-            check_choice("kind", settings["kind"], self.weights.networks)
+        if isinstance(param_group, dict):  # torch rejects other types
+            self._check_group(param_group)
         super().add_param_group(param_group)
         for param in self.param_groups[-1]["params"]:
             if not param.is_floating_point():
@@ -91,6 +94,31 @@ class LearnedOptimizer(Optimizer):
                 hint = "Split a complex parameter into its real and imaginary parts"
                 expected = "a real floating-point tensor"
                 raise SettingError(message("parameter", expected=expected, got=param.dtype, hint=hint))
+
+    def _check_group(self, group: Mapping[str, Any]) -> None:
+        for name, value in group.items():
+            if not (isinstance(value, str) or name.endswith(SCHEDULERS)):
+                check_choice("option of a group", name, [*OPTIONS, *STRUCTURE])
+        settings = {**self.defaults, **group}
+        rate = settings["lr"]
+        if not isinstance(rate, Real) or isinstance(rate, bool):
+            raise SettingError(message("lr", expected="a number", got=repr(rate), hint="Give a number from 0"))
+        check_range("lr", float(rate), least=0.0, most=sys.float_info.max)
+        if settings["kind"] is not None:
+            check_choice("kind", str(settings["kind"]), self.weights.networks)
+        if not isinstance(settings["maximize"], bool):
+            hint = "True climbs, False descends"
+            raise SettingError(message("maximize", expected="True or False", got=repr(settings["maximize"]), hint=hint))
+        if settings["weights"] != self.weights.hash:
+            hint = "Build a separate optimizer for each"
+            raise SettingError(
+                message(
+                    "weights of a group",
+                    expected=f"the optimizer's own, {self.weights.hash}",
+                    got=settings["weights"],
+                    hint=hint,
+                )
+            )
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -118,25 +146,95 @@ class LearnedOptimizer(Optimizer):
             for group in self.param_groups:
                 for param in group["params"]:
                     if param.grad is not None:
+                        check_gradient(param.grad)
                         self._update(param, param.grad, group)
         return loss
 
     def _update(self, param: Tensor, gradient: Tensor, group: Mapping[str, Any]) -> None:
-        if gradient.layout != torch.strided:
-            hint = "Make the gradient dense"
-            raise SettingError(message("gradient", expected="a dense tensor", got=gradient.layout, hint=hint))
-        frozen = self._frozen[group["kind"] or self._kind(param)]
+        frozen = self._lstm(group["kind"] or self._kind(param), param.device)
         state = self.state[param]
         if not state:
             zeros = start(frozen.architecture, coordinates=param.numel(), device=param.device)
             state["h"], state["c"] = zeros.h, zeros.c
-        update = frozen(gradient.reshape(-1).float(), State(state["h"], state["c"]))
-        param.add_(update.view(param.shape).to(param.dtype), alpha=group["lr"])
+        whole = State(state["h"], state["c"])
+        slopes, weights = gradient.reshape(-1), param.reshape(-1)  # views of what lies in one piece
+        for piece in pieces(len(slopes)):
+            slope = slopes[piece].float()
+            update = frozen(-slope if group["maximize"] else slope, whole.part(piece))
+            if group["lr"]:  # 0 times an infinite update is NaN
+                weights[piece].add_(update, alpha=float(group["lr"]))
+        if not param.is_contiguous():  # the weights are a copy
+            param.copy_(weights.view(param.shape))
+
+    def _lstm(self, kind: str, device: torch.device) -> FrozenLstm:
+        if (kind, device) not in self._frozen:
+            self._frozen[kind, device] = FrozenLstm(self.weights.networks[kind], device=device)
+        return self._frozen[kind, device]
 
     def _kind(self, param: Tensor) -> str:
-        if ALL in self._frozen:
+        if ALL in self.weights.networks:
             return ALL
         return KERNELS if param.dim() > 2 else REST
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore a saved state; the state is copied.
+
+        Raises:
+            SettingError: the state was saved with other weights, by another optimizer, or for parameters of other
+                shapes.
+            ValueError: the state has different parameter groups, as for every torch optimizer.
+        """
+        # Torch casts h and c to the parameters' dtype, which may hold less. So they are taken from what it was given,
+        # after all hooks of the user: this one is the last.
+        self._loading: dict[str, Any] = {}
+        hook = self.register_load_state_dict_pre_hook(lambda _, saved: self._loading.update(saved))
+        try:
+            super().load_state_dict(state_dict)  # it calls __setstate__
+        finally:
+            hook.remove()
+            self._loading = {}
+
+    def _uncast(self, state: dict[str, Any]) -> None:
+        """Check a state that torch is about to set, and undo the cast of h and c.
+
+        Raises:
+            SettingError: it was saved with other weights, by another optimizer, or for parameters of other shapes.
+        """
+        what = "optimizer state"
+        for group in state["param_groups"]:
+            if group.get("weights") != self.weights.hash:
+                hint = "Build the optimizer with the weights that saved it"
+                got = group.get("weights", "one of another optimizer")
+                expected = f"one saved with the weights {self.weights.hash}"
+                raise SettingError(message(what, expected=expected, got=got, hint=hint))
+            self._check_group(group)
+        numbers = [number for group in self._loading["param_groups"] for number in group["params"]]
+        params = [param for group in self.param_groups for param in group["params"]]
+        for number, param in zip(numbers, params, strict=True):
+            saved = self._loading["state"].get(number, {})
+            architecture = self.weights.header.architecture
+            shape = (architecture.layers, architecture.hidden, param.numel())
+            for name in ("h", "c") if saved else ():
+                found = tuple(saved[name].shape) if isinstance(saved.get(name), Tensor) else "nothing"
+                if found != shape:
+                    hint = "Load it for the model that it was saved with"
+                    raise SettingError(message(f"{what} {name!r}", expected=f"shape {shape}", got=found, hint=hint))
+                state["state"][param][name] = saved[name].to(param.device, torch.float32, copy=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"learned": self.weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore everything from a pickle or a deepcopy, or groups and parameters' state from ``load_state_dict``."""
+        if "learned" in state:
+            self.weights, self._frozen = state.pop("learned"), {}
+        else:
+            self._uncast(state)
+        super().__setstate__(state)
+
+    def __repr__(self) -> str:
+        described = f"{type(self).__name__} {self.weights.header.problems} {self.weights.hash}"
+        return super().__repr__().replace(type(self).__name__, described, 1)
 
 
 class LearnedCandidate(NamedOptimizer):

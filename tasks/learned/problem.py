@@ -87,7 +87,7 @@ class Schedule:
 
     Attributes:
         batch: problems that are optimized side by side.
-        draws: batches drawn, of which the search for λ takes ``trial`` for each of ``rates``.
+        draws: batches that the best λ is trained on, with those of its trial.
         rates: how many λ of the meta-optimizer are tried, drawn log-uniformly from ``between``.
         trial: batches drawn for each λ; the best one goes on from there.
         between: the least and the largest λ.

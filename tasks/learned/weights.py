@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -29,11 +29,12 @@ from torch import Tensor
 
 from harness.errors import SettingError, check_choice, message
 from harness.limits import Count, Label, Length, Line
+from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
 from harness.tasks.learned.problem import ALL, KERNELS, REST
 
 FORMAT, VERSION = "harness learned optimizer", 1
-MOST_BYTES = 64 * 2**20  # of a file: the largest architecture has 35 MB for each kind
+MOST_BYTES = 64 * 2**20  # of a file: the largest architecture has 16 MB for each kind
 KINDS = ((ALL,), (KERNELS, REST))
 SUFFIX = ".safetensors"
 
@@ -104,8 +105,7 @@ def tensors(networks: Mapping[str, CoordinateLstm]) -> dict[str, Tensor]:
 def fresh(header: Header) -> dict[str, CoordinateLstm]:
     """Return untrained LSTMs of a header's architecture and seed."""
     return {
-        kind: CoordinateLstm(header.architecture, seed=header.seed if kind == ALL else header.seed + index)
-        for index, kind in enumerate(header.kinds)
+        kind: CoordinateLstm(header.architecture, seed=derive_seed(header.seed, "kind", kind)) for kind in header.kinds
     }
 
 
@@ -116,7 +116,8 @@ def save(weights: LearnedWeights, path: Path) -> None:
         SettingError: the file cannot be written.
     """
     described = {**asdict(weights.header), "hash": weights.hash}
-    metadata = {"format": FORMAT, "version": str(VERSION), "header": json.dumps(described)}
+    # One entry alone: safetensors writes several in an order that changes.
+    metadata = {FORMAT: json.dumps({"version": VERSION, "header": described})}
     write(path, serialized(tensors(weights.networks), metadata=metadata))
 
 
@@ -174,26 +175,28 @@ def read(path: Path) -> LearnedWeights:
     what = f"weights in {path}"
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise _refused(what, f"{size:,} bytes")
+        if size > MOST_BYTES or not path.is_file():  # a pipe would be waited for
+            raise _refused(what, f"{size:,} bytes" if path.is_file() else "something that is no file")
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            header, promised = _header(metadata, what)
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            header, promised = _header(file.metadata() or {}, what)
             networks = fresh(header)
-            expected = {name: tuple(tensor.shape) for name, tensor in tensors(networks).items()}
-            if shapes != expected:
-                raise _refused(what, "arrays of other names or shapes than its header says")
+            expected = {name: ("F32", tuple(tensor.shape)) for name, tensor in tensors(networks).items()}
+            if {name: _described(file.get_slice(name)) for name in file.keys()} != expected:  # noqa: SIM118
+                raise _refused(what, "arrays of other names, shapes or types than its header says")
             found = {name: file.get_tensor(name) for name in expected}
     except (OSError, SafetensorError) as cause:
         raise _refused(what, getattr(cause, "strerror", None) or str(cause).splitlines()[0]) from cause
-    if any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in found.values()):
-        raise _refused(what, "numbers that are not finite or not float32")
+    if not all(tensor.isfinite().all() for tensor in found.values()):
+        raise _refused(what, "numbers that are not finite")
     put(networks, found)
     weights = LearnedWeights(header, networks)
     if weights.hash != promised:
         raise _refused(what, f"content with the hash {weights.hash} instead of {promised}")
     return weights
+
+
+def _described(array: Any) -> tuple[str, tuple[int, ...]]:
+    return array.get_dtype(), tuple(array.get_shape())
 
 
 def put(networks: Mapping[str, CoordinateLstm], found: Mapping[str, Tensor]) -> None:
@@ -210,16 +213,18 @@ def _header(metadata: Mapping[str, str], what: str) -> tuple[Header, str]:
     Raises:
         SettingError: it is not one of ours, or of a newer version.
     """
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise _refused(what, "the file of another program")
-    if metadata.get("version") != str(VERSION):
-        hint = "Update the harness to read it"
-        got = f"version {metadata.get('version', '?')[:20]}"
-        raise SettingError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
     try:
-        described = json.loads(metadata.get("header", ""))
-        promised = str(described.pop("hash"))
-        header = TypeAdapter(Header).validate_python(described)
+        described = json.loads(metadata[FORMAT])
+        if described["version"] != VERSION:
+            hint = "Update the harness to read it"
+            got = f"version {described['version']}"
+            raise SettingError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
+        promised = str(described["header"].pop("hash"))
+        header = TypeAdapter(Header).validate_python(described["header"])
+    except SettingError:  # a ValueError, too
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as cause:
         raise _refused(what, "a damaged header") from cause
     if header.kinds not in KINDS:

@@ -26,6 +26,10 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         'harness transfer --rules "adam,torch:SGD(momentum=0.9,nesterov=True)" --workloads lm --data lm=ptb --full',
         "harness transfer --rules adam,sgd,top:20 --workloads wrn --full --funnel 10,30,100,300",
     ),
+    ("learn", "optimizer"): (
+        "harness learn optimizer --problems quadratic --to mine.safetensors",
+        "harness learn optimizer --problems mnist --preset deepmind --seed 1 --to mnist-1.safetensors",
+    ),
     ("runs",): ("harness runs", "harness runs --results elsewhere"),
     ("leaderboard",): (
         "harness leaderboard --watch",

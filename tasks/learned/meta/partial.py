@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from harness.errors import SettingError, message
 from harness.tasks.learned.weights import write
 
 State = dict[str, Tensor]
-NUMBERS = ("batch", "drawn", "skipped", "waited", "best", "trials", "threads", "going_on", "ahead_batch")
+NUMBERS = ("batch", "drawn", "skipped", "waited", "best", "trials", "seconds", "threads", "going_on", "ahead_batch")
+STATES = ("current", "best_weights", "ahead", "ahead_best")
 
 
 @dataclass(slots=True)
@@ -34,8 +36,9 @@ class Partial:
         waited: validations since the last improvement.
         best: the best validation of the present λ.
         trials: the best validation of each λ whose trial has ended.
+        seconds: how long it has taken so far.
         going_on: whether the best λ is trained to the end now.
-        current: weights and Adam's state at the last validation.
+        current: weights and Adam's state after ``batch`` batches; empty before the first.
         best_weights: weights at the best validation.
         ahead: weights and Adam's state at the end of the best trial so far.
         ahead_best: weights at its best validation.
@@ -51,6 +54,7 @@ class Partial:
     waited: int = 0
     best: float = math.inf
     trials: list[float] = field(default_factory=list)
+    seconds: float = 0.0
     going_on: bool = False
     current: State = field(default_factory=dict)
     best_weights: State = field(default_factory=dict)
@@ -66,24 +70,18 @@ class Partial:
             SettingError: the file holds another training, or is damaged.
         """
         new = cls(path, json.loads(json.dumps(plan)), threads)
-        if not path.is_file():
+        if not path.exists():
             return new
-        what, hint = f"unfinished training in {path}", "Repeat that command to resume it, or delete the file"
+        what = f"unfinished training in {path}"
         try:
-            with safe_open(path, framework="pt") as file:
-                saved: dict[str, Any] = json.loads((file.metadata() or {})["partial"])
-                states: dict[str, State] = {name: {} for name in ("current", "best_weights", "ahead", "ahead_best")}
-                for name in file.keys():  # noqa: SIM118
-                    part, _, inner = name.partition("/")
-                    states[part][inner] = file.get_tensor(name)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as cause:
-            got = f"a damaged file ({type(cause).__name__})"
-            raise SettingError(
-                message(what, expected="one of this command", got=got, hint="Delete the file")
-            ) from cause
+            saved, states = _read(path)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as cause:
+            got, hint = f"a damaged file ({type(cause).__name__})", "Delete it to train from the beginning"
+            raise SettingError(message(what, expected="what harness wrote", got=got, hint=hint)) from cause
         if saved["plan"] != new.plan:
-            differing = _difference(saved["plan"], new.plan)
-            raise SettingError(message(what, expected="the same options", got=f"another {differing}", hint=hint))
+            name, theirs, ours = _difference(saved["plan"], new.plan)
+            hint = "Resume it with the options that it began with, or delete the file"
+            raise SettingError(message(what, expected=f"{name} {ours}", got=theirs, hint=hint))
         kept: dict[str, Any] = {**{name: saved[name] for name in NUMBERS}, **states}
         return cls(path, new.plan, **kept)
 
@@ -92,14 +90,12 @@ class Partial:
         self.batch += 1
         self.drawn += 1
 
-    def validated(self, value: float, state: State, weights: State) -> None:
-        """Note a validation, and save."""
-        self.current = state
+    def validated(self, value: float, weights: State) -> None:
+        """Note a validation of some weights."""
         if value < self.best or not self.best_weights:
             self.best, self.best_weights, self.waited = value, weights, 0
         else:
             self.waited += 1
-        self.save()
 
     def end_trial(self) -> None:
         """Note that the present λ has been tried, and begin the next one."""
@@ -130,18 +126,49 @@ class Partial:
             SettingError: it cannot be written.
         """
         numbers = {name: getattr(self, name) for name in NUMBERS} | {"plan": self.plan}
-        parts = ("current", "best_weights", "ahead", "ahead_best")
-        arrays = {f"{part}/{name}": value for part in parts for name, value in getattr(self, part).items()}
-        write(self.path, save(arrays, metadata={"partial": json.dumps(numbers)}))
+        arrays = {f"{part}/{name}": value for part in STATES for name, value in getattr(self, part).items()}
+        text = json.dumps(numbers)
+        write(self.path, save(arrays, metadata={"partial": text, "digest": _digest(text, arrays)}))
 
     def delete(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 
-def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Return the name of the first entry in which two plans differ."""
-    for name, value in one.items():
-        if value != other.get(name):
-            return _difference(value, other[name]) if isinstance(value, dict) and name in other else name
-    return "plan"
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, State]]:
+    """Return what a file holds.
+
+    Raises:
+        ValueError: it is damaged; or another exception of reading, converting and looking up.
+    """
+    if not path.is_file():
+        raise ValueError("no file")
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if _digest(metadata["partial"], arrays) != metadata["digest"]:
+        raise ValueError("another content than was written")
+    states: dict[str, State] = {name: {} for name in STATES}
+    for name, value in arrays.items():
+        part, _, inner = name.partition("/")
+        states[part][inner] = value
+    return json.loads(metadata["partial"]), states
+
+
+def _digest(text: str, arrays: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, value in sorted(arrays.items()):
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, object, object]:
+    """Return the name and the values of the first entry in which two plans differ."""
+    for name in {**one, **other}:
+        theirs, ours = one.get(name), other.get(name)
+        if theirs != ours:
+            if isinstance(theirs, dict) and isinstance(ours, dict):
+                return _difference(theirs, ours)
+            return name, theirs, ours
+    return "plan", one, other

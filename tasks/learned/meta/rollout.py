@@ -23,7 +23,7 @@ from harness.tasks.learned.lstm import CoordinateLstm, FrozenLstm, State, prepro
 from harness.tasks.learned.problem import Problems, spans
 
 Networks = Mapping[str, CoordinateLstm]  # by kind of parameter
-SEQUENCES = 8_192  # that are differentiated at once
+SEQUENCES = 1_024  # that are differentiated at once: they take some 50 MB, and more are slower
 
 
 @dataclass(slots=True)
@@ -54,7 +54,9 @@ class Rollout:
         count = len(self.weights)
         self._spans = spans(problems.layers, tuple(networks))
         self.states = {
-            kind: start(networks[kind].architecture, coordinates=count * (span.stop - span.start))
+            kind: start(
+                networks[kind].architecture, coordinates=count * (span.stop - span.start), dtype=self.weights.dtype
+            )
             for kind, span in self._spans.items()
         }
         self.use(networks)
@@ -108,12 +110,12 @@ def accumulate(lstm: CoordinateLstm, recorded: Recorded, *, weight: float = 1.0,
     before, gradients = recorded.before, recorded.gradients
     count = gradients.shape[1]
     if chosen is not None:
-        before = State(before.h[..., chosen], before.c[..., chosen])
+        before = before.part(chosen)
         gradients = gradients[:, chosen]
         weight *= count / len(chosen)
     inputs = torch.stack([preprocess(each, lstm.architecture.preprocessing) for each in gradients[:-1]])
     still_to_come = gradients[1:].flip(0).cumsum(0).flip(0)  # Σ_{t>s} ∇_t for each s, (steps, coordinates)
     for first in range(0, gradients.shape[1], SEQUENCES):
         piece = slice(first, first + SEQUENCES)
-        updates = lstm(inputs[..., piece], State(before.h[..., piece], before.c[..., piece]))
+        updates = lstm(inputs[..., piece], before.part(piece))
         ((updates * still_to_come[:, piece]).sum() * weight).backward()

@@ -2,8 +2,8 @@
 
 ::
 
-    plan = Plan(problems="quadratic", schedule=family.schedule, seed=0)
-    weights = train(family, plan, to=Path("mine.safetensors"), threads=2, report=print)
+    plan, to = Plan(header=header, schedule=family.schedule), Path("mine.safetensors")
+    trained = train(family, plan, unfinished(plan, to=to, threads=2), to=to)
 
 All randomness of a batch follows from the seed and the batch's number, and everything else is saved after every
 validation: a training that was killed goes on to the same bits.
@@ -12,6 +12,7 @@ validation: a training that was killed goes on to the same bits.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -38,7 +39,7 @@ class Plan:
     """What decides the trained weights, besides the machine.
 
     Attributes:
-        header: family, seed, architecture; what is found out later is filled in at the end.
+        header: family, data, seed, architecture; what is found out later is filled in at the end.
         schedule: how long to train.
         variant: the family's variant.
     """
@@ -46,6 +47,16 @@ class Plan:
     header: Header
     schedule: Schedule
     variant: str = ""
+
+    def agreeing(self, tried: Iterable[float]) -> dict[str, object]:
+        """Return what a training saved under a plan must agree with to go on, for JSON.
+
+        That includes the environment, since another one rounds otherwise; not the commit, which is no reason to lose
+        hours.
+        """
+        header = {name: value for name, value in asdict(self.header).items() if name != "commit"}
+        schedule = asdict(self.schedule)
+        return {"header": header, "schedule": schedule, "variant": self.variant, "rates": list(tried)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Progress:
     Attributes:
         done: batches trained on.
         total: batches in all, unless it stops early.
-        best: the best validation so far, the mean of f over all steps; infinite before the first.
+        best: the best validation so far of the present λ, the mean of f over all steps; infinite before the first.
         note: what it does now.
     """
 
@@ -65,7 +76,27 @@ class Progress:
     note: str
 
 
-Report = Callable[[Progress], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        weights: those with the best validation.
+        trials: the λ that were tried, each with the best validation of its trial.
+        seconds: how long it took, over all processes.
+    """
+
+    weights: LearnedWeights
+    trials: tuple[tuple[float, float], ...]
+    seconds: float
+
+
+class StoppedTraining(Exception):
+    """The user asked to stop; the training is saved."""
+
+
+Report = Callable[[Progress], bool]
+"""Called after every batch; if it returns True, the training is saved and stops."""
 
 
 @dataclass(slots=True)
@@ -73,8 +104,8 @@ class Learner:
     """Weights in training, with the state of their meta-optimizer."""
 
     networks: dict[str, CoordinateLstm]
-    adam: torch.optim.Adam = field(init=False)
     rate: float
+    adam: torch.optim.Adam = field(init=False)
 
     def __post_init__(self) -> None:
         weights = [weight for network in self.networks.values() for weight in network.parameters()]
@@ -106,10 +137,10 @@ class MetaTraining:
         family: what to train on.
         plan: how.
         partial: where the training is saved.
-        report: called after every batch.
+        report: as ``Report``.
     """
 
-    def __init__(self, family: Family, plan: Plan, *, partial: Partial, report: Report = lambda _: None) -> None:
+    def __init__(self, family: Family, plan: Plan, *, partial: Partial, report: Report) -> None:
         self._family, self._plan, self._partial, self._report = family, plan, partial, report
         self._steps = family.variants[plan.variant].steps
         self._rates = rates(plan.schedule, seed=plan.header.seed)
@@ -119,12 +150,16 @@ class MetaTraining:
     def total(self) -> int:
         """Batches that the search for λ and the training draw, unless it stops early."""
         schedule = self._plan.schedule
-        return schedule.trial * (schedule.rates - 1) + schedule.draws
+        return schedule.trial * (len(self._rates) - 1) + schedule.draws
 
-    def run(self) -> LearnedWeights:
-        """Train to the end, and return the weights with the best validation."""
+    def run(self) -> Trained:
+        """Train to the end, and return the weights with the best validation.
+
+        Raises:
+            StoppedTraining: the user asked to stop.
+        """
         schedule, partial = self._plan.schedule, self._partial
-        while len(partial.trials) < schedule.rates:
+        while len(partial.trials) < len(self._rates):
             self._train(self._rates[len(partial.trials)], until=schedule.trial)
             partial.end_trial()
         rate = self._rates[partial.chosen]
@@ -133,10 +168,20 @@ class MetaTraining:
         networks = fresh(self._plan.header)
         put(networks, partial.best_weights)
         drawn = partial.drawn * schedule.batch
+        environment = f"{self._plan.header.environment}, threads {partial.threads}".removeprefix(", ")
         header = replace(
-            self._plan.header, examples=drawn, learning_rate=rate, validation=partial.best, skipped=partial.skipped
+            self._plan.header,
+            examples=drawn,
+            learning_rate=rate,
+            validation=partial.best,
+            skipped=partial.skipped,
+            environment=environment,
         )
-        return LearnedWeights(header, networks)
+        return Trained(
+            weights=LearnedWeights(header, networks),
+            trials=tuple(zip(self._rates, partial.trials, strict=True)),
+            seconds=partial.seconds,
+        )
 
     def _train(self, rate: float, *, until: int) -> None:
         """Train with one λ from where the file says up to a number of batches, or to the early stop."""
@@ -144,13 +189,21 @@ class MetaTraining:
         learner = Learner(fresh(self._plan.header), rate)
         if partial.current:
             learner.load(partial.current)
+        note = f"λ {rate:.2g}" if partial.going_on else f"λ {rate:.2g}, {len(partial.trials) + 1} of {len(self._rates)}"
         while partial.batch < until and partial.waited < schedule.patience:
+            began = time.monotonic()
             self._batch(learner, partial.batch)
             partial.count()
-            if partial.batch % schedule.every == 0 or partial.batch == until:
-                partial.validated(self._validate(learner), learner.state(), tensors(learner.networks))
-            note = f"λ {rate:.2g}" if len(partial.trials) >= schedule.rates else f"search for λ: {rate:.2g}"
-            self._report(Progress(partial.drawn, self.total, partial.best, note))
+            validates = partial.batch % schedule.every == 0 or partial.batch == until
+            if validates:
+                partial.validated(self._validate(learner), tensors(learner.networks))
+            partial.seconds += time.monotonic() - began
+            stops = self._report(Progress(partial.drawn, self.total, partial.best, note))
+            if validates or stops:
+                partial.current = learner.state()
+                partial.save()
+            if stops:
+                raise StoppedTraining
 
     def _batch(self, learner: Learner, number: int) -> None:
         """Train on one batch of problems: truncated unrolls, a step of Adam after each."""
@@ -171,10 +224,11 @@ class MetaTraining:
                 self._partial.skipped += 1
 
     def _chosen(self, count: int, seed: int) -> Tensor | None:
+        """Return which coordinates to differentiate, each at most once; None for all."""
         wanted = self._plan.schedule.coordinates
         if not wanted or wanted >= count:
             return None
-        return torch.randint(count, (wanted,), generator=torch.Generator().manual_seed(seed))
+        return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:wanted]
 
     def _validate(self, learner: Learner) -> float:
         """Return the mean of f over the steps of the held-out problems; infinite if it is not finite."""
@@ -187,9 +241,9 @@ class MetaTraining:
 
 
 def finite(networks: Iterable[CoordinateLstm]) -> bool:
-    """Whether the gradients of all weights are finite."""
-    weights = [weight for network in networks for weight in network.parameters()]
-    return all(weight.grad is not None and bool(weight.grad.isfinite().all()) for weight in weights)
+    """Whether the gradients of all weights are finite; those of an LSTM that updates nothing are absent."""
+    gradients = [weight.grad for network in networks for weight in network.parameters() if weight.grad is not None]
+    return all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
 @contextmanager
@@ -204,27 +258,48 @@ def arithmetic(threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def described(plan: Plan) -> dict[str, object]:
-    """Return what a training saved under a plan must agree with to go on, for JSON."""
-    return {"header": asdict(plan.header), "schedule": asdict(plan.schedule), "variant": plan.variant}
+def partial_of(to: Path) -> Path:
+    """Return where the unfinished training of a file of weights is saved."""
+    return to.with_name(f"{to.name}.partial")
 
 
-def train(family: Family, plan: Plan, *, to: Path, threads: int = 1, report: Report = lambda _: None) -> LearnedWeights:
-    """Train a learned optimizer, or go on with a training that was interrupted, and write the weights to a file.
+def shortened(schedule: Schedule, batches: int) -> Schedule:
+    """Return a schedule that trains the chosen λ for another number of batches, and tries each λ for no more."""
+    trial = min(schedule.trial, batches)
+    return replace(schedule, draws=batches, trial=trial, every=min(schedule.every, trial))
+
+
+def unfinished(plan: Plan, *, to: Path, threads: int) -> Partial:
+    """Return the unfinished training of a file of weights, or a new one.
+
+    Args:
+        plan: how to train.
+        to: the file of weights; the unfinished training lies beside it, in ``<to>.partial``.
+        threads: torch's threads; an unfinished training goes on with those that it began with.
+
+    Raises:
+        SettingError: the unfinished training is another one, or damaged.
+    """
+    tried = rates(plan.schedule, seed=plan.header.seed)
+    return Partial.open(partial_of(to), plan.agreeing(tried), threads=threads)
+
+
+def train(family: Family, plan: Plan, partial: Partial, *, to: Path, report: Report = lambda _: False) -> Trained:
+    """Train a learned optimizer from where a file says, and write the weights to a file.
 
     Args:
         family: the problems to train on.
         plan: how.
-        to: the file to write; the unfinished training lies beside it, in ``<to>.partial``.
-        threads: torch's threads; an unfinished training goes on with those that it began with.
-        report: called after every batch.
+        partial: what ``unfinished`` returned for this plan.
+        to: the file to write.
+        report: as ``Report``.
 
     Raises:
-        SettingError: the unfinished training is another one, or a file cannot be written.
+        SettingError: a file cannot be written.
+        StoppedTraining: the report said so.
     """
-    saved = Partial.open(to.with_name(f"{to.name}.partial"), described(plan), threads=threads)
-    with arithmetic(saved.threads):
-        weights = MetaTraining(family, plan, partial=saved, report=report).run()
-    save(weights, to)
-    saved.delete()
-    return weights
+    with arithmetic(partial.threads):
+        trained = MetaTraining(family, plan, partial=partial, report=report).run()
+    save(trained.weights, to)
+    partial.delete()
+    return trained

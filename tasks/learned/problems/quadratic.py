@@ -51,7 +51,9 @@ class Quadratics:
     variants: Mapping[str, Variant] = {"": Variant(summary="ten dimensions, 100 steps")}
     kinds: ClassVar[tuple[str, ...]] = (ALL,)
     architecture: ClassVar[Architecture] = Architecture(preprocessing=0.0, scale=1.0)
-    schedule: ClassVar[Schedule] = Schedule(batch=64, draws=2_000, trial=100, held_out=500, every=50)
+    schedule: ClassVar[Schedule] = Schedule(
+        batch=64, draws=3_000, rates=6, trial=60, between=(3e-4, 3e-2), held_out=500, every=30, patience=30
+    )
 
     def __init__(self, data: Dataset | None = None) -> None:
         self.data = data

@@ -1,0 +1,1 @@
+"""Learned optimizers: what ``import harness`` offers about them, and their commands call."""
