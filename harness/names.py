@@ -85,6 +85,16 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "tree-structured Parzen estimator over conditional categorical choices",
             "Bergstra et al. 2011; Optuna, Akiba et al. 2019",
         ),
+        "box-random": Registered(
+            "harness.searchers.box.rules:BoxRandom",
+            "uniform points of a box that are read as rules: what the encoding of the box optimizers costs",
+            "[L2L-BB], protocol §9",
+        ),
+        "box-cmaes": Registered(
+            "harness.searchers.box.rules:BoxCmaEs",
+            "CMA-ES over the points of a box that are read as rules",
+            "Hansen and Ostermeier 2001; Optuna, Akiba et al. 2019",
+        ),
         "rl+gp": Registered(
             "harness.searchers.rl_gp:ControllerSeededGP",
             "genetic programming seeded by the controller, which learns from its elites",

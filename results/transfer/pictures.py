@@ -24,6 +24,7 @@ from harness.seeds import derive_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
@@ -121,6 +122,7 @@ def matrix(workloads: Sequence[Workload], colours: Mapping[str, str]) -> Figure:
         axes.set_title(f"{workload.label}, {seeds} seed{'s' if seeds > 1 else ''}", loc="left", fontsize=9)
         if _falls(workload):
             axes.set_xscale("log")
+            _plain_numbers(axes.xaxis)
             axes.invert_xaxis()
     return picture
 
@@ -132,10 +134,12 @@ def curves(workloads: Sequence[Workload], colours: Mapping[str, str]) -> Figure:
         for each in workload.results:
             _line(axes, workload, each, colours)
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel(f"validation {titled(workload.protocol.measured)}")
         axes.set_title(workload.label, loc="left", fontsize=9)
         if _falls(workload):
             axes.set_yscale("log")
+            _plain_numbers(axes.yaxis)
     panels[0].legend(frameon=False, fontsize=6)
     return picture
 
@@ -159,6 +163,15 @@ def _line(axes: Axes, workload: Workload, each: Result, colours: Mapping[str, st
         values = [figure(workload.protocol.measured, float(score)) for score in means]
         places = [steps * (1 + epoch) for epoch in range(len(values))]
         axes.plot(places, values, color=colours[each.label], linewidth=1.2, label=_short(each.label))
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Show 30 and not 3 × 10¹ along a logarithmic axis that spans less than a decade or two."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _score(child: Child) -> float:

@@ -1,0 +1,28 @@
+"""Uniform random points of the unit box: the baseline of every other optimizer of it (Bergstra and Bengio 2012)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.seeds import derive_seed
+from harness.space.box import Points, Values
+
+
+class RandomPoints:
+    """Draws every point independently and uniformly.
+
+    Args:
+        dimensions: of the box.
+        seed: decides the draws.
+    """
+
+    def __init__(self, dimensions: int, *, seed: int) -> None:
+        self._dimensions = dimensions
+        self._rng = np.random.default_rng(derive_seed(seed, "box", "random"))
+
+    def ask(self, count: int) -> Points:
+        """Return points, (count, dimensions)."""
+        return self._rng.random((count, self._dimensions))
+
+    def tell(self, points: Points, values: Values) -> None:
+        """Do nothing: there is nothing to learn."""
