@@ -62,7 +62,7 @@ class Cifar10Problems:
 
         One problem after another: with vmap, convolutions become grouped ones, which took three times as long.
         """
-        values, gradients = torch.empty(len(weights)), torch.empty_like(weights)
+        values, gradients = weights.new_empty(len(weights)), torch.empty_like(weights)
         for index, seed in enumerate(self.seeds):
             images, labels = self.examples.batch([seed], step)
             with torch.enable_grad():
