@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +15,9 @@ from harness.tasks.data import synthetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
-from harness.tasks.learned.problem import KERNELS, REST, spans
+from harness.tasks.learned.problem import KERNELS, REST, Family, spans
 from harness.tasks.learned.problems.cifar10 import Cifar10, Cifar10Problems
+from harness.tasks.learned.problems.examples import Examples
 
 CLASSES = {"": 10, "5-labels": 5, "2-labels": 2, "held-out-5": 5, "held-out-8": 8}
 ORIGINALS = {"": 0, "5-labels": 0, "2-labels": 0, "held-out-5": 5, "held-out-8": 2}
@@ -30,6 +34,14 @@ def images(side: int = 16) -> ImageData:
 @pytest.fixture(scope="module")
 def family() -> Cifar10:
     return Cifar10(images())
+
+
+class Exact(Examples):
+    """Images in float64: in float32, rounding may lead the gradient of a pooled pixel to its neighbour."""
+
+    def batch(self, seeds: Sequence[int], step: int) -> tuple[Tensor, Tensor]:
+        pixels, labels = super().batch(seeds, step)
+        return pixels.double(), labels
 
 
 class Network(nn.Module):
@@ -51,7 +63,7 @@ class Network(nn.Module):
 
 def by_pytorch(problems: Cifar10Problems, row: Tensor, place: int, step: int) -> tuple[Tensor, Tensor]:
     """Value and gradient of one problem."""
-    module = Network(problems.examples.classes)
+    module = Network(problems.examples.classes).double()
     parameters = list(module.parameters())
     assert [tuple(each.shape) for each in parameters] == [layer.shape for layer in problems.layers]
     nn.utils.vector_to_parameters(row, parameters)
@@ -62,14 +74,15 @@ def by_pytorch(problems: Cifar10Problems, row: Tensor, place: int, step: int) ->
 
 @pytest.mark.parametrize("variant", CLASSES)
 def test_value_and_gradient_are_those_of_a_module(variant: str, family: Cifar10) -> None:
-    problems = family.draw(0, 2, variant=variant)
-    weights = problems.start()
+    drawn = family.draw(0, 2, variant=variant)
+    problems = replace(drawn, examples=Exact(*(getattr(drawn.examples, each.name) for each in fields(Examples))))
+    weights = problems.start().double()
     weights += 0.1 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
     values, gradients = problems.evaluate(weights, 3)
     for place in range(2):
         value, gradient = by_pytorch(problems, weights[place], place, 3)
         torch.testing.assert_close(values[place], value)
-        torch.testing.assert_close(gradients[place], gradient, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(gradients[place], gradient)
 
 
 @pytest.mark.parametrize("variant", CLASSES)
@@ -83,7 +96,8 @@ def test_each_variant_reads_the_images_of_its_labels_alone(variant: str, family:
 
 
 def test_learned_optimizers_are_compared_on_labels_that_the_held_out_ones_leave_out(family: Cifar10) -> None:
-    assert tuple(family.variants) == tuple(CLASSES)
+    found: Family = family
+    assert tuple(found.variants) == tuple(CLASSES)
     assert [name for name, variant in family.variants.items() if variant.trains] == ["", "held-out-5", "held-out-8"]
     assert {variant.steps for variant in family.variants.values()} == {100}
     for compared, trained in (("5-labels", "held-out-5"), ("2-labels", "held-out-8")):
@@ -154,19 +168,23 @@ def test_other_data_is_one_line() -> None:
         family.draw(0, 1, variant="held-out-5")
 
 
-@pytest.mark.parametrize("variant", ["", "2-labels"])
-def test_sgd_learns_the_stand_in_and_adam_does_otherwise(variant: str) -> None:
-    """Two problems of 40 steps, on the beginning of the stand-in."""
-    family = Cifar10(synthetic.generate(500, 10))
+def test_sgd_learns_the_stand_in_and_adam_does_otherwise() -> None:
+    """One problem of 40 steps, on the stand-in with every other pixel: SGD ends near 1.5, ADAM near 0.9."""
+    whole = synthetic.generate(500, 10)
+    train, test = (
+        (images[:, ::2, ::2], labels)
+        for images, labels in ((whole.train_images, whole.train_labels), (whole.test_images, whole.test_labels))
+    )
+    family = Cifar10(ImageData.of("small", train=train, test=test, source=""))
     ends = []
     for kind, rate in ((torch.optim.SGD, 0.1), (torch.optim.Adam, 0.01)):
-        problems = family.draw(0, 2, variant=variant)
+        problems = family.draw(0, 1)
         weights = nn.Parameter(problems.start())
         optimizer, values = kind([weights], lr=rate), []
         for step in range(40):
             value, weights.grad = problems.evaluate(weights.detach(), step)
             optimizer.step()
             values.append(float(value.mean()))
-        assert np.mean(values[-5:]) < 0.85 * values[0]
+        assert np.mean(values[-5:]) < 0.7 * values[0]
         ends.append(np.mean(values[-5:]))
-    assert abs(ends[0] - ends[1]) > 0.02
+    assert ends[1] < ends[0] - 0.3
