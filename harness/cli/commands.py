@@ -47,6 +47,10 @@ COMMANDS = {
         "harness.cli.transferring:transfer",
         "Train rules and other optimizers on other workloads, and end with what each is worth there.",
     ),
+    "learn": Command(
+        "harness.cli.learned.learning:app",
+        "Learned optimizers: train one, and compare them with rules and torch's optimizers.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),
@@ -69,7 +73,7 @@ COMMANDS = {
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),
     "ls": Command(
         "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, describe that one.",
+        "List protocols, searchers, tasks, data, candidates, problems, rules or spaces; with a NAME, describe it.",
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",

@@ -171,16 +171,35 @@ def dataset(
     """
     if protocol.inputs == "none":
         return NO_DATA
+    return data_of(name, root, inputs=protocol.inputs, reader=f"protocol {protocol.name!r}", announce=announce)
+
+
+def data_of(
+    name: str | Dataset, root: Path | None, *, inputs: str, reader: str, announce: Announce = lambda _: None
+) -> Dataset:
+    """Load and return a data set that holds some kind of inputs.
+
+    Args:
+        name: name of the data set, or the data set itself.
+        root: the folder that holds it, or None.
+        inputs: the kind of data that is read.
+        reader: what reads it, in the user's words.
+        announce: called with a line about anything that takes long.
+
+    Raises:
+        DataError: it is missing or damaged, or of another kind; the message says how to get it.
+        RegistryError: no data set has that name, or what has it is not a data set factory.
+    """
     if not isinstance(name, str):
         return name
-    chosen = AUTOMATIC.get(protocol.inputs, name) if name == AUTO else name
-    held = BUILT_IN[Kind.DATA][chosen].inputs if chosen in BUILT_IN[Kind.DATA] else protocol.inputs
-    if held != protocol.inputs:
-        what = f"data of protocol {protocol.name!r}"
-        fitting = [each for each, entry in BUILT_IN[Kind.DATA].items() if entry.inputs == protocol.inputs]
+    chosen = AUTOMATIC.get(inputs, name) if name == AUTO else name
+    held = BUILT_IN[Kind.DATA][chosen].inputs if chosen in BUILT_IN[Kind.DATA] else inputs
+    if held != inputs:
+        fitting = [each for each, entry in BUILT_IN[Kind.DATA].items() if entry.inputs == inputs]
         hint = f"Choose {', '.join(fitting)} or {AUTO}" if fitting else "Name such a data set"
         hint += " with --data" if fitting else " with --data module:attribute"
-        raise DataError(message(what, expected=protocol.inputs, got=f"{name}, which holds {held}", hint=hint))
+        got = f"{name}, which holds {held}"
+        raise DataError(message(f"data of {reader}", expected=inputs, got=got, hint=hint))
     factory = load(Kind.DATA, chosen)
     check_call(Kind.DATA, chosen, factory, root, announce)
     found: Dataset = factory(root, announce)

@@ -179,9 +179,9 @@ def trace(batch: Batch, candidate: Candidate, *, rate: float, steps: int) -> Ite
         yield from _rolled_out(problems, _networks(candidate), steps)
         return
     weights = problems.start()
-    optimized = (
-        [_Whole(weights)] if _elementwise(candidate) else [_Row(weights, at, problems) for at in range(batch.size)]
-    )
+    optimized: list[_Optimized] = [_Whole(weights)]
+    if not _elementwise(candidate):
+        optimized = [_Row(weights, at, problems) for at in range(batch.size)]
     optimizers = [
         optimizer_for(candidate, each, rate, seed=batch.seed, noise_sigma=NOISE_SIGMA, total_steps=steps)
         for each in optimized

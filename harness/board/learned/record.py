@@ -30,7 +30,7 @@ from harness.race.store.rows import candidate_from
 from harness.race.validation import Part, told
 
 FOLDER = "learned"  # in a results folder
-FORMAT, SCHEMA = "harness learned comparison", 1
+FORMAT, SCHEMA = "harness learned comparison", 1  # as ``Comparison`` has them
 MOST_BYTES = 1 << 28  # of a file
 LOW, HIGH = 0.1, 0.9  # the quantiles of a curve's band
 LARGEST = float(np.finfo(np.float32).max)
@@ -141,8 +141,8 @@ class Entrant(_Frozen):
 class Comparison(_Frozen):
     """Candidates under one set of conditions, in the order in which they were computed."""
 
-    format: Literal["harness learned comparison"] = FORMAT
-    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    format: Literal["harness learned comparison"] = "harness learned comparison"
+    schema_: Literal[1] = Field(default=1, alias="schema")
     conditions: Conditions
     candidates: tuple[Entrant, ...] = ()
 
@@ -163,7 +163,9 @@ class Comparison(_Frozen):
                 _ = each.read
             except HarnessError as cause:
                 raise ValueError(f"a candidate's record of {each.name}") from cause
-        repeated = [record for record, times in Counter(each.candidate for each in self.candidates).items() if times > 1]
+        repeated = [
+            record for record, times in Counter(each.candidate for each in self.candidates).items() if times > 1
+        ]
         if repeated:
             raise ValueError("every candidate once")
         return self
@@ -193,8 +195,13 @@ def finals(values: NDArray[np.float64]) -> Values:
     return _listed(values[-1])
 
 
+def finite(value: float) -> float | None:
+    """Return a value that float32 holds; None for another."""
+    return float(value) if np.isfinite(value) and value <= LARGEST else None
+
+
 def _listed(values: NDArray[np.float64]) -> Values:
-    return tuple(float(each) if np.isfinite(each) and each <= LARGEST else None for each in values)
+    return tuple(map(finite, values))
 
 
 def read(path: Path) -> Comparison:

@@ -26,6 +26,11 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         'harness transfer --rules "adam,torch:SGD(momentum=0.9,nesterov=True)" --workloads lm --data lm=ptb --full',
         "harness transfer --rules adam,sgd,top:20 --workloads wrn --full --funnel 10,30,100,300",
     ),
+    ("learn", "compare"): (
+        "harness learn compare --problems quadratic --candidates lstm,sgd,nag,rmsprop,adam,powersign,addsign",
+        "harness learn compare --problems mnist,mnist/relu --candidates lstm,adam,top:3 --data mnist=auto",
+        "harness learn compare --problems quadratic --candidates adam,torch:AdamW --count 1000 --format csv",
+    ),
     ("runs",): ("harness runs", "harness runs --results elsewhere"),
     ("leaderboard",): (
         "harness leaderboard --watch",

@@ -1,0 +1,1 @@
+"""Learned optimizers: their comparison with rules and other optimizers (protocol §8)."""
