@@ -97,7 +97,7 @@ def _standings(each: Problems) -> Sequence[str]:
         own = [pair for pair in each.pairs if one.label in (pair.first, pair.second) and better(pair)]
         ahead = [_other(pair, one.label) for pair in own if better(pair) == one.label]
         behind = [_other(pair, one.label) for pair in own if better(pair) != one.label]
-        told = [f"better than {listed(ahead)}"] * bool(ahead) + [f"worse than {listed(behind)}"] * bool(behind)
+        told = [f"{how} than {listed(whom)}" for how, whom in (("better", ahead), ("worse", behind)) if whom]
         shown = " and ".join(told) or "neither better nor worse than any other"
         found.append(f"On {plain(each.label)} {plain(one.label)} is shown to be {shown}.")
     return found

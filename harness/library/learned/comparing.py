@@ -192,7 +192,8 @@ def compared(
     places = {name: Path(each) for name, each in asked.data_root.items()}
     chosen = opened(asked.problems, data=asked.data, root=places, announce=announce)
     named = [
-        entrants(asked.candidates, each.name, results=results, board=asked.board, announce=announce) for each in chosen
+        entrants(asked.candidates, each.family.name, results=results, board=asked.board, announce=announce)
+        for each in chosen
     ]
     module = cast(Comparing, importlib.import_module(MODULE))
     jobs = [_job(module, each, asked, own) for each, own in zip(chosen, named, strict=True)]
