@@ -81,9 +81,9 @@ def compare_learned(
 
     Example:
         >>> import harness
-        >>> board = harness.compare_learned("quadratic", ["adam", "sgd"], count=8, steps=20, progress=False)
+        >>> board = harness.compare_learned("quadratic", ["nag", "sgd"], count=8, steps=20, progress=False)
         >>> [result.label for result in board.problems[0].results]
-        ['adam', 'sgd']
+        ['nag', 'sgd']
     """
     place = arguments.place(results)
     asked = Asked(
