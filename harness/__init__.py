@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
     from harness.errors import HarnessError
-    from harness.library.boards import Board, RulesBoard, TransferBoard, transfer_board
+    from harness.library.boards import Board, LearnedBoard, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
     from harness.library.exporting import export, export_rule, import_runs
+    from harness.library.learned.comparing import compare_learned
     from harness.library.learned.learning import learn_optimizer
     from harness.library.loading import load
     from harness.library.racing import race, run
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Board",
     "HarnessError",
+    "LearnedBoard",
     "LearnedOptimizer",
     "Outcome",
     "Rule",
@@ -50,6 +52,7 @@ __all__ = [
     "TransferBoard",
     "__version__",
     "addsign",
+    "compare_learned",
     "confirm",
     "export",
     "export_rule",
@@ -74,6 +77,7 @@ if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searche
 _MODULES = {
     "Board": "library.boards",
     "HarnessError": "errors",
+    "LearnedBoard": "library.boards",
     "LearnedOptimizer": "tasks.learned.optimizer",
     "Outcome": "contracts",
     "Rule": "contracts",
@@ -83,6 +87,7 @@ _MODULES = {
     "Space": "space.grammar",
     "TransferBoard": "library.boards",
     "addsign": "library.rules",
+    "compare_learned": "library.learned.comparing",
     "confirm": "library.confirming",
     "export": "library.exporting",
     "export_rule": "library.exporting",

@@ -21,6 +21,7 @@ class Listed(StrEnum):
     TASKS = "tasks"
     DATA = "data"
     CANDIDATES = "candidates"
+    PROBLEMS = "problems"
     RULES = "rules"
     SPACES = "spaces"
 
@@ -29,13 +30,14 @@ def ls(
     what: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
     name: Annotated[str, typer.Argument(help="Show this one in detail, with all its numbers or settings.")] = "",
 ) -> None:
-    """List protocols, searchers, tasks, data sets, candidates, rules or spaces; with a NAME, describe that one."""
+    """List protocols, searchers, tasks, data, candidates, problems, rules or spaces; with a NAME, describe it."""
     tables = {
         Listed.PROTOCOLS: _protocol if name else _protocols,
         Listed.SEARCHERS: _searcher if name else _registered,
         Listed.TASKS: _registered,
         Listed.DATA: _registered,
         Listed.CANDIDATES: _registered,
+        Listed.PROBLEMS: _family if name else _registered,
         Listed.RULES: _rules,
         Listed.SPACES: _spaces,
     }
@@ -145,6 +147,22 @@ def _searcher(_what: Listed, name: str) -> _Table:
         table.add_row(setting.name, default, setting.allowed, setting.summary)
     if not settings:
         table.caption = f"{described}; it has no settings"
+    return table
+
+
+def _family(_what: Listed, name: str) -> _Table:
+    from harness.library.learned.families import NO_INPUTS, family_class
+    from harness.registry import Kind, entries, summary
+
+    found = family_class(name)
+    entry = entries(Kind.PROBLEM).get(name)
+    table = _Table(["problems", "steps", "trains", "what it is"], figures=["steps"])
+    for variant, each in found.variants.items():
+        trains = "yes" if each.trains else "no"
+        table.add_row(f"{name}/{variant}" if variant else name, str(each.steps), trains, each.summary)
+    described = f"{name}: {summary(Kind.PROBLEM, name)} ({entry.source})" if entry else name
+    data = "it reads no data" if found.inputs == NO_INPUTS else f"data: {found.inputs}"
+    table.caption = f"{described}; {data}. trains: whether a learned optimizer can be trained on it"
     return table
 
 

@@ -203,6 +203,29 @@ def distinct(given: Sequence[Named], option: str) -> tuple[Named, ...]:
     return tuple(dict.fromkeys(given))
 
 
+def by_name(texts: Sequence[str], option: str, *, noun: str) -> dict[str, str]:
+    """Read ``VALUE`` and ``NAME=VALUE`` as values by name; that of ``""`` is for all others.
+
+    Args:
+        texts: the values of the option.
+        option: its name.
+        noun: what the names stand for, in the plural.
+
+    Raises:
+        ProtocolError: a name, or all, get two of them.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        before, equals, value = text.partition("=")
+        name, value = (before, value) if equals and "/" not in before else ("", text)
+        if name in found:
+            what = f"{option} of {name or f'all {noun}'}"
+            hint = f"Write {option} once for each of the {noun}"
+            raise ProtocolError(message(what, expected="one", got=f"{found[name]} and {value}", hint=hint))
+        found[name] = value
+    return found
+
+
 def tell_overridden(texts: Sequence[str]) -> None:
     """Say which settings of ``--set`` were given more than once; the last one counts."""
     times = Counter(text.partition("=")[0].strip() for text in texts)

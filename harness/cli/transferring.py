@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -80,8 +79,8 @@ def transfer(
         mini=mini,
         funnel=_rungs(funnel),
         board=board,
-        data=_by_workload(data or [], "--data"),
-        data_root=_by_workload(data_root or [], "--data-root"),
+        data=options.by_name(data or [], "--data", noun="workloads"),
+        data_root=options.by_name(data_root or [], "--data-root", noun="workloads"),
     )
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     if cluster is not None:
@@ -108,21 +107,3 @@ def _rungs(text: str) -> tuple[int, ...]:
         hint = "Write --funnel 10,30,100,300"
         raise ProtocolError(message("funnel", expected="numbers of epochs", got=repr(text), hint=hint))
     return tuple(map(int, parts))
-
-
-def _by_workload(texts: Sequence[str], option: str) -> dict[str, str]:
-    """Read ``NAME`` and ``WORKLOAD=NAME`` as values by workload; that of ``""`` is for all others.
-
-    Raises:
-        ProtocolError: a workload, or all, get two of them.
-    """
-    found: dict[str, str] = {}
-    for text in texts:
-        before, equals, value = text.partition("=")
-        workload, value = (before, value) if equals and "/" not in before else ("", text)
-        if workload in found:
-            what = f"{option} of {workload or 'all workloads'}"
-            hint = f"Write {option} once for each workload"
-            raise ProtocolError(message(what, expected="one", got=f"{found[workload]} and {value}", hint=hint))
-        found[workload] = value
-    return found

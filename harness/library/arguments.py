@@ -49,6 +49,7 @@ CandidateLike = Rule | NamedOptimizer | str
 """A rule, a name from ``harness ls rules``, infix, or tokens."""
 Given = TypeVar("Given")
 MOST_SEED = 2**62
+TOP = "top:"  # before the number of best confirmed rules to take
 
 
 @runtime_checkable
@@ -258,6 +259,25 @@ def candidate(given: CandidateLike) -> Candidate:
     if isinstance(given, NamedOptimizer):
         return given
     return known.candidate(given) if isinstance(given, str) else rule(given)
+
+
+def top_of(given: Sequence[CandidateLike], what: str) -> tuple[int, list[CandidateLike]]:
+    """Return how many of the best confirmed rules are asked for, and the other candidates, unread.
+
+    Raises:
+        ProtocolError: the number is none, or is given twice.
+    """
+    texts = [each for each in given if isinstance(each, str) and each.strip().startswith(TOP)]
+    if len(texts) > 1:
+        raise ProtocolError(message(what, expected=f"{TOP} once", got=", ".join(texts), hint="Give one number"))
+    top = 0
+    for text in texts:
+        number = text.strip().removeprefix(TOP)
+        if not number.isdecimal() or not 1 <= int(number[:9]) <= 10**6:
+            hint = f"Write it like {TOP}5"
+            raise ProtocolError(message(what, expected=f"a number from 1 after {TOP}", got=repr(text), hint=hint))
+        top = int(number)
+    return top, [each for each in given if each not in texts]
 
 
 def folder(given: ResultsLike) -> Path:

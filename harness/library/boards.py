@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.board.learned import board as learned
+from harness.board.learned import formats as learned_formats
+from harness.board.learned import pages as learned_pages
 from harness.board.markdown import Format
 from harness.board.page import Page
 from harness.board.rules import board as rules_board
@@ -210,6 +213,27 @@ class TransferBoard(_Shown, transfers.TransferBoard):
             for epoch, score in enumerate(child.curve, 1)
         ]
         return Columns.of(_CURVES, rows)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LearnedBoard(_Shown, learned.LearnedBoard):
+    """Learned optimizers beside others: ``problems`` with their ``results`` and ``pairs``.
+
+    ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
+
+    Attributes:
+        results: the folder that holds its comparisons.
+    """
+
+    results: Path
+
+    def page(self) -> Page:
+        """All that is printed of it, as tables of text."""
+        return learned_pages.page(self)
+
+    def render(self, format: str = "md") -> str:
+        """Write it as Markdown (``md``), JSON or CSV: what ``harness learn compare --format`` prints."""
+        return learned_formats.render([self], _format(format))
 
 
 def _format(name: str) -> Format:

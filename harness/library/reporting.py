@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.board.report.document import chosen, sightings
+from harness.board.learned.record import stored
+from harness.board.report.document import Report, chosen, sightings
 from harness.board.report.document import report as compose
 from harness.board.report.lineage import lineage
 from harness.board.report.page import render
@@ -77,6 +78,10 @@ def report(
     """
     folder = arguments.folder(results)
     path = folder / REPORT if to is None else Path(to)
+    learned = stored(folder) if board is None else []
+    if learned and not Ledger.exists(folder):
+        check_place(path)
+        return _written(path, compose([], learned=learned))
     with Ledger.read(folder) as ledger:
         check_place(path)
         with counting("reading the ledger"):
@@ -88,6 +93,10 @@ def report(
             with counting("replaying searches, proposals") as watch:
                 found, notes = lineage(ledger, seen, trusted=bool(replay), watch=watch)
     with counting("drawing the report"):
-        page = unicode_text(render(compose(records, store=store, lineage=found, notes=notes))).encode()
+        return _written(path, compose(records, store=store, lineage=found, notes=notes, learned=learned))
+
+
+def _written(path: Path, made: Report) -> Written:
+    page = unicode_text(render(made)).encode()
     write_whole(path, page)
-    return Written(path, len(records), len(page))
+    return Written(path, len(made.records), len(page))

@@ -23,7 +23,6 @@ from harness.race.header import TransferHeader
 from harness.race.racing import Follow
 from harness.race.store.ledger import Ledger
 
-TOP = "top:"  # before the number of best confirmed rules to take
 DataLike = str | Dataset
 PathLike = str | os.PathLike[str]
 
@@ -185,19 +184,10 @@ def _read(rules: Sequence[CandidateLike]) -> tuple[int, list[Candidate]]:
     Raises:
         HarnessError: a text is neither, or there is none.
     """
-    texts = [each for each in rules if isinstance(each, str) and each.strip().startswith(TOP)]
-    if len(texts) > 1:
-        raise ProtocolError(message("rules", expected=f"{TOP} once", got=", ".join(texts), hint="Give one number"))
-    top = 0
-    for text in texts:
-        number = text.strip().removeprefix(TOP)
-        if not number.isdecimal() or not 1 <= int(number[:9]) <= 10**6:
-            hint = f"Write it like {TOP}5"
-            raise ProtocolError(message("rules", expected=f"a number from 1 after {TOP}", got=repr(text), hint=hint))
-        top = int(number)
-    own = [arguments.candidate(each) for each in rules if each not in texts]
+    top, others = arguments.top_of(rules, "rules")
+    own = [arguments.candidate(each) for each in others]
     if not own and not top:
-        hint = f"Name some, such as adam, torch:AdamW, or {TOP}5 for the best confirmed ones"
+        hint = f"Name some, such as adam, torch:AdamW, or {arguments.TOP}5 for the best confirmed ones"
         raise RuleSyntaxError(message("rules", expected="at least one", got="none", hint=hint))
     return top, own
 

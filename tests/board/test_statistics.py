@@ -125,6 +125,14 @@ def test_bootstrap_interval_holds_the_mean_and_repeats_itself() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_bootstrap_of_many_values_in_parts_has_the_interval_of_one_at_once() -> None:
+    values = np.random.default_rng(3).normal(size=200)
+    found = bootstrapped(values.tolist(), seed=5)
+    rng, mean = np.random.default_rng(5), np.mean
+    whole = stats.bootstrap((values,), mean, n_resamples=9_999, method="BCa", rng=rng).confidence_interval
+    assert (found.low, found.high) == (whole.low, whole.high)
+
+
 def test_bootstrap_where_bca_is_undefined() -> None:
     assert bootstrapped([0.25] * 3, seed=0) == Estimate(0.25, 0.25, 0.25, 3)
     rounded = bootstrapped([0.1 + 0.2, 0.3, 0.3], seed=0)  # 0.30000000000000004 is 0.3

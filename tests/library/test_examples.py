@@ -13,7 +13,7 @@ import harness
 OFFERED = [
     name
     for name in harness.__all__
-    if name not in ("__version__", "Board", "RulesBoard", "TransferBoard", "Outcome", "HarnessError")
+    if name not in ("__version__", "Board", "LearnedBoard", "RulesBoard", "TransferBoard", "Outcome", "HarnessError")
 ]
 MODULES = sorted({inspect.unwrap(getattr(harness, name)).__module__ for name in OFFERED} | {"harness.library.columns"})
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
+from harness.board.report.learned import learned_charts
 from harness.board.report.transfers import transfer_charts
 from harness.board.report.usage import PARTS, Curves, Steps, regret_curves, share_curves
 from harness.board.searches.board import RandomRegret, Regret
@@ -29,6 +30,8 @@ def charts(report: Report) -> dict[str, Json]:
         found |= _of_rules(rules)
     for transfer in report.transfers:
         found |= transfer_charts(transfer.number, transfer.board, transfer.marks)
+    if report.learned is not None:
+        found |= learned_charts(report.learned.board, report.learned.marks)
     return found
 
 

@@ -1,11 +1,13 @@
-"""The command that repeats a run, from its header alone: the original command may have relied on old defaults."""
+"""The command that repeats a run, from its record alone: the original command may have relied on old defaults."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from harness.board.learned.record import Comparison
 from harness.board.transfer.plan import MINI
 from harness.board.wording import seed_list
 from harness.candidates import NamedOptimizer, names_optimizer
@@ -20,6 +22,29 @@ CONSTRAINTS = {
     "last_not_add": "last-not-add",
     "connected": "connected",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The code, machine and command behind one entrant's runs.
+
+    Attributes:
+        label: the entrant's name.
+        version: version of the searcher; 0 for a confirmation or a transfer, which search nothing.
+        seeds: seeds of all its runs, ascending.
+        command: the command that repeats them.
+        equivalent: whether the command makes different runs that have the same scores.
+        environment: what else the scores depend on.
+        machine: code and machine, as (name, text), each text once.
+    """
+
+    label: str
+    version: int
+    seeds: tuple[int, ...]
+    command: str
+    equivalent: bool
+    environment: tuple[tuple[str, str], ...]
+    machine: tuple[tuple[str, str], ...]
 
 
 def repeating(header: RunHeader, seeds: Sequence[int]) -> str:
@@ -71,6 +96,17 @@ def transferring(header: TransferHeader, seeds: Sequence[int]) -> str:
     for record in funnel.entrants if funnel else header.transfer.candidates:
         parts += ["--rules", NamedOptimizer.read(record).text if names_optimizer(record) else record]
     return shlex.join([*parts, *_device(header)])
+
+
+def comparing(comparison: Comparison) -> str:
+    """Return the command that makes a comparison of learned optimizers again, with all its candidates."""
+    conditions = comparison.conditions
+    parts = ["harness", "learn", "compare", "--problems", conditions.name]
+    for each in comparison.candidates:
+        record = each.candidate
+        parts += ["--candidates", NamedOptimizer.read(record).text if names_optimizer(record) else record]
+    parts += ["--count", str(conditions.count), "--seed", str(conditions.seed), "--steps", str(conditions.steps)]
+    return shlex.join([*parts, *(["--data", conditions.data] if conditions.data else [])])
 
 
 def _space(space: Space) -> list[str]:

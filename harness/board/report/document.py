@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from harness.board.comparison import Comparison
 from harness.board.entrants import distinct, entrant, labels
+from harness.board.learned.record import Comparison as LearnedComparison
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
 from harness.board.report.colours import Mark, candidate_marks, marks
-from harness.board.report.commands import confirming, repeating, transferring
+from harness.board.report.commands import Provenance, confirming, repeating, transferring
+from harness.board.report.learned import LearnedSection, learned_section
 from harness.board.report.transfers import transfer_verdict
 from harness.board.report.usage import Usage, usage
 from harness.board.rules.board import ConfirmedRule, RulesBoard
@@ -48,29 +50,6 @@ class Sighting:
 
 Lineage = Mapping[tuple[str, int], Origin]
 """Where proposals came from, by the run's identity and the proposal's index."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """The code, machine and command behind one entrant's runs.
-
-    Attributes:
-        label: the entrant's name.
-        version: version of the searcher; 0 for a confirmation or a transfer, which search nothing.
-        seeds: seeds of all its runs, ascending.
-        command: the command that repeats them.
-        equivalent: whether the command makes different runs that have the same scores.
-        environment: what else the scores depend on.
-        machine: code and machine, as (name, text), each text once.
-    """
-
-    label: str
-    version: int
-    seeds: tuple[int, ...]
-    command: str
-    equivalent: bool
-    environment: tuple[tuple[str, str], ...]
-    machine: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +137,7 @@ class Report:
         records: the runs that the boards are made of.
         retraced: whether searchers were asked where the rules came from.
         notes: what could not be found out, and why.
+        learned: the board of learned optimizers; None without a comparison.
     """
 
     searches: tuple[SearchSection, ...]
@@ -166,6 +146,7 @@ class Report:
     records: tuple[Judged, ...]
     retraced: bool
     notes: tuple[str, ...]
+    learned: LearnedSection | None = None
 
 
 def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...]:
@@ -230,6 +211,7 @@ def report(
     store: Sequence[Judged] | None = None,
     lineage: Lineage | None = None,
     notes: Sequence[str] = (),
+    learned: Sequence[LearnedComparison] = (),
 ) -> Report:
     """Make the report of some runs.
 
@@ -240,6 +222,7 @@ def report(
             the report alone.
         lineage: where proposals came from; None if no searcher was asked.
         notes: what could not be found out, and why.
+        learned: comparisons of learned optimizers.
     """
     records = list(map(_brief, records))
     whole = records if store is None else list(map(_brief, store))
@@ -263,6 +246,7 @@ def report(
         records=tuple(records),
         retraced=lineage is not None,
         notes=tuple(notes),
+        learned=learned_section(learned) if learned else None,
     )
 
 

@@ -19,9 +19,10 @@ from xml.etree import ElementTree
 
 import harness
 from harness.board import wording
+from harness.board.learned import formats as learned_formats
 from harness.board.markdown import Format
 from harness.board.page import BIASED
-from harness.board.report import colours, scales, transfers
+from harness.board.report import colours, learned, scales, transfers
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
 from harness.board.rules import formats as rules_formats
@@ -87,6 +88,7 @@ def render(report: Report) -> str:
         "whisker": lambda estimate, scale: Markup(scales.whisker(estimate, scale)),
         "axis": lambda scale: Markup(scales.axis(scale)),
         **transfers.FILTERS,
+        **learned.FILTERS,
     }
     script, plotly = _part("script.js"), _inline(get_plotlyjs())
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script))
@@ -111,6 +113,7 @@ def data(report: Report) -> str:
 
         {"schema": 1, "harness": version,
          "boards": [...], "rules_boards": [...], "transfer_boards": [...],      # as `harness leaderboard` prints them
+         "learned_boards": [...],       # as `harness learn compare` prints them; only if there is a comparison
          "runs": [{"name", "identity", "state", "seconds", "header": {...},
                    "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
     """
@@ -127,12 +130,19 @@ def _data(report: Report) -> Iterator[str]:
         "boards": json.loads(search_formats.render([each.board for each in report.searches], Format.JSON))["boards"],
         "rules_boards": json.loads(rules)["rules_boards"],
         "transfer_boards": json.loads(moved)["transfer_boards"],
+        **_learned(report),
         "runs": [],
     }
     yield json.dumps(head, allow_nan=False).removesuffix("]}")
     for place, record in enumerate(report.records):
         yield (", " if place else "") + json.dumps(_run(record), allow_nan=False)
     yield "]}"
+
+
+def _learned(report: Report) -> dict[str, object]:
+    if report.learned is None:
+        return {}
+    return {"learned_boards": json.loads(learned_formats.render([report.learned.board], Format.JSON))["learned_boards"]}
 
 
 def _run(record: Judged) -> dict[str, object]:

@@ -115,7 +115,7 @@
       const order = [...chart.series.keys()].reverse().sort((a, b) => out.has(a) - out.has(b)); // the first on top
       for (const key of order) traces.push(...entrant(chart, chart.series[key], key, state, out));
       const shown = chart.share ? { range: [-0.03, 1.03], tickformat: ".0%" } : state.whole ? {} : { range: close(chart, alone ? out : state.out) };
-      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: chart.along || "children trained", range: [1, Math.max(chart.budget, 1.5)], dtick: chart.straight && chart.budget <= 12 ? 1 : undefined };
+      const along = chart.log ? { title: "children trained (log scale)", type: "log", tickvals: decades(chart.budget), range: [0, Math.log10(Math.max(2, chart.budget))] } : { title: chart.along || "children trained", range: [chart.from ?? 1, Math.max(chart.budget, 1.5)], dtick: chart.straight && chart.budget <= 12 ? 1 : undefined };
       return [traces, layout({ xaxis: along, yaxis: { title: narrow() ? "" : chart.figure, ...(chart.logarithmic ? { type: "log" } : {}), ...shown }, height: narrow() ? 340 : 470 })];
     },
     rewards(chart) {

@@ -1,1 +1,1 @@
-"""The commands about learned optimizers."""
+"""The commands of ``harness learn``."""

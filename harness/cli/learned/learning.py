@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.learned.comparing import compare
 from harness.cli.terminal.following import STOPPING, stoppable
 from harness.cli.terminal.output import announce, console
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command()(compare)
 
 
 @app.callback()
@@ -53,12 +55,12 @@ def optimizer(
     best validation on held-out problems are kept. If interrupted, run the same command again to resume, to the same
     bits.
     """
-    from harness.library.learned.families import problems as named
+    from harness.library.learned.families import trainable
     from harness.library.learned.learning import learned
 
     with stoppable():
         found = learned(
-            named(problems, training=True),
+            trainable(problems),
             to,
             seed=seed,
             preset=preset,

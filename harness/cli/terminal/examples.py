@@ -30,6 +30,11 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness learn optimizer --problems quadratic --to mine.safetensors",
         "harness learn optimizer --problems mnist --preset deepmind --seed 1 --to mnist-1.safetensors",
     ),
+    ("learn", "compare"): (
+        "harness learn compare --problems quadratic --candidates lstm,sgd,nag,rmsprop,adam,powersign,addsign",
+        "harness learn compare --problems mnist,mnist/relu --candidates lstm,adam,top:3 --data mnist=auto",
+        "harness learn compare --problems quadratic --candidates adam,torch:AdamW --count 1000 --format csv",
+    ),
     ("runs",): ("harness runs", "harness runs --results elsewhere"),
     ("leaderboard",): (
         "harness leaderboard --watch",

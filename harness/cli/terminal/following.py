@@ -31,12 +31,16 @@ def followed(*, quiet: bool) -> Follow:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """End the command with status 130 if the user stopped its runs, and say how to resume."""
+def stoppable(kept: str = "nothing is lost") -> Iterator[None]:
+    """End the command with status 130 if the user stopped its runs, and say how to resume.
+
+    Args:
+        kept: what is not lost.
+    """
     from harness.race.active_run import Stopped
 
     try:
         yield
     except Stopped:
-        announce(f"Stopped; nothing is lost. To resume: {shlex.join(['harness', *sys.argv[1:]])}")
+        announce(f"Stopped; {kept}. To resume: {shlex.join(['harness', *sys.argv[1:]])}")
         raise typer.Exit(130) from None

@@ -18,7 +18,7 @@ from harness.contracts import Dataset
 from harness.errors import ProtocolError, SettingError, check_range, message
 from harness.files import check_place
 from harness.library import arguments
-from harness.library.learned.families import Problems, problems
+from harness.library.learned.families import Problems, trainable
 from harness.library.live import Count, counting
 from harness.library.racing import STOPPING, stopping
 from harness.machine import announce as announce_here
@@ -127,7 +127,7 @@ def learn_optimizer(
     tell: Announce = announce_here if progress else lambda _: None
     try:
         return learned(
-            problems(on, training=True),
+            trainable(on),
             Path(to),
             seed=seed,
             preset=preset,
@@ -193,7 +193,7 @@ def learned(
         announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
         if unfinished.threads != count:
             announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
-    family = on.family(chosen)
+    family = on.factory(chosen)
     showing = nullcontext(_silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
     with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
         try:
