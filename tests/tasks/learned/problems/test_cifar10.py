@@ -15,7 +15,7 @@ from harness.tasks.data import synthetic
 from harness.tasks.data.images import ImageData
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
-from harness.tasks.learned.problem import KERNELS, REST, Family, spans
+from harness.tasks.learned.problem import KERNELS, REST, spans
 from harness.tasks.learned.problems.cifar10 import Cifar10, Cifar10Problems
 from harness.tasks.learned.problems.examples import Examples
 
@@ -96,8 +96,7 @@ def test_each_variant_reads_the_images_of_its_labels_alone(variant: str, family:
 
 
 def test_learned_optimizers_are_compared_on_labels_that_the_held_out_ones_leave_out(family: Cifar10) -> None:
-    found: Family = family
-    assert tuple(found.variants) == tuple(CLASSES)
+    assert tuple(family.variants) == tuple(CLASSES)
     assert [name for name, variant in family.variants.items() if variant.trains] == ["", "held-out-5", "held-out-8"]
     assert {variant.steps for variant in family.variants.values()} == {100}
     for compared, trained in (("5-labels", "held-out-5"), ("2-labels", "held-out-8")):

@@ -14,7 +14,6 @@ from harness.errors import DataError
 from harness.tasks.data.digits import generated, mnist
 from harness.tasks.data.images import ImageData
 from harness.tasks.data.roots import ROOT_VARIABLE
-from harness.tasks.learned.problem import Family
 from harness.tasks.learned.problems.mnist import SCALE, Mnist, MnistProblems
 
 VARIANTS = ("", "200-steps", "40-units", "2-layers", "relu")
@@ -100,8 +99,7 @@ def test_evaluating_leaves_the_weights_alone_and_keeps_no_graph(family: Mnist) -
 
 
 def test_a_learned_optimizer_trains_on_the_family_alone(family: Mnist) -> None:
-    found: Family = family
-    assert tuple(found.variants) == VARIANTS
+    assert tuple(family.variants) == VARIANTS
     assert [name for name, variant in family.variants.items() if variant.trains] == [""]
     assert {name: variant.steps for name, variant in family.variants.items() if variant.steps != 100} == {
         "200-steps": 200
