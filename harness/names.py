@@ -213,6 +213,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "this project",
             "pairs",
         ),
+        "neural-art": Registered(
+            "harness.tasks.data.art.folder:load",
+            "pictures of content and style with a frozen network, from content/*, style/* and network.npz",
+            "Gatys et al. 2015",
+            "art",
+        ),
+        "synthetic-art": Registered(
+            "harness.tasks.data.art.generated:load",
+            "the stand-in for neural art: generated pictures and a network of random filters",
+            "this project",
+            "art",
+        ),
     },
     Kind.PROTOCOL: {
         "paper": Registered("harness.tasks.child.protocols:NAMED_PAPER"),
@@ -260,6 +272,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "harness.tasks.learned.problems.quadratic:Quadratics",
             "random quadratics of ten dimensions",
             "[L2L] §3.1",
+        ),
+        "neural-art": Registered(
+            "harness.tasks.learned.problems.art:NeuralArt",
+            "pictures of 64×64 pixels, with the content of one picture and the style of another",
+            "[L2L] §3.4; Gatys et al. 2015",
         ),
     },
 }

@@ -38,6 +38,7 @@ AUTOMATIC = {
     "pictures": "harness.tasks.data.pictures.auto:load",
     "tokens": "harness.tasks.data.text.auto:tokens",
     "pairs": "harness.tasks.data.text.auto:pairs",
+    "art": "harness.tasks.data.art.auto:load",
 }
 """For each kind of inputs, what ``AUTO`` loads."""
 
@@ -46,6 +47,7 @@ STAND_INS = {
     "pictures": "synthetic-pictures",
     "tokens": "synthetic-tokens",
     "pairs": "synthetic-pairs",
+    "art": "synthetic-art",
 }
 """For each kind of inputs, the generated data set."""
 
