@@ -55,9 +55,26 @@ def load(root: Path | None, announce: Callable[[str], None]) -> ArtData:
         NAME,
         content=[Picture(f"content {number}", pixels) for number, pixels in enumerate(painted)],
         style=[Picture(f"style {number}", _style(Draw(ROOT, f"style {number}"))) for number in range(STYLES)],
-        network=_network(Draw(ROOT, "network")),
+        network=random_network(),
         source=f"generated, version {VERSION}",
     )
+
+
+def random_network() -> Network:
+    """Draw and return the network."""
+    draw = Draw(ROOT, "network")
+    layers: list[Layer] = []
+    arrays: dict[str, Array] = {}
+    for number, (inputs, outputs) in enumerate(pairwise(WIDTHS), 1):
+        name = f"convolution{number}"
+        if layers:
+            layers.append(Layer(kind=AVERAGE_POOL, size=2, stride=2))
+        layers += [Layer(kind=CONVOLUTION, name=name, padding=1), Layer(kind=RELU, name=f"relu{number}")]
+        filters = draw.bell(SPREAD, outputs, inputs, 3, 3)
+        scale = np.float32(np.sqrt(2 / (9 * inputs)) / SPREAD)  # He et al. 2015: values keep their size
+        arrays |= {f"{name}.w": filters.astype(np.float32) * scale, f"{name}.b": np.zeros(outputs, np.float32)}
+    description = Description(layers=tuple(layers), scale=1 / 64, content="relu2", style=("relu1", "relu2", "relu3"))
+    return Network(CHAIN, description, arrays)
 
 
 def _style(draw: Draw) -> Bytes:
@@ -78,19 +95,5 @@ def _strokes(draw: Draw) -> Integers:
     down = cycles * COSINE[(angle + 3 * SIDE // 4) % SIDE] // 256 + draw.bell(3, count)
     edges = scaled(waves(across, down, draw.below(SIDE, count), np.ones(count, np.int64)), 128).clip(-64, 64)
     colour = (60 + draw.below(60, 3)) * (2 * draw.below(2, 3) - 1)
-    return edges[..., None] * colour // 64
-
-
-def _network(draw: Draw) -> Network:
-    layers: list[Layer] = []
-    arrays: dict[str, Array] = {}
-    for number, (inputs, outputs) in enumerate(pairwise(WIDTHS), 1):
-        name = f"convolution{number}"
-        if layers:
-            layers.append(Layer(kind=AVERAGE_POOL, size=2, stride=2))
-        layers += [Layer(kind=CONVOLUTION, name=name, padding=1), Layer(kind=RELU, name=f"relu{number}")]
-        filters = draw.bell(SPREAD, outputs, inputs, 3, 3)
-        scale = np.float32(np.sqrt(2 / (9 * inputs)) / SPREAD)  # He et al. 2015: values keep their size
-        arrays |= {f"{name}.w": filters.astype(np.float32) * scale, f"{name}.b": np.zeros(outputs, np.float32)}
-    description = Description(layers=tuple(layers), scale=1 / 64, content="relu2", style=("relu1", "relu2", "relu3"))
-    return Network(CHAIN, description, arrays)
+    sheet: Integers = edges[..., None] * colour // 64
+    return sheet

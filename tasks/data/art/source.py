@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,11 @@ from harness.tasks.data.images import Bytes, fingerprint_of
 
 Array = NDArray[np.float32]
 CHAIN, SQUEEZENET = "chain", "squeezenet1_0"
+Value = Annotated[float, Range(-1_000, 1_000)]
 SHORT_SIDE = 256  # pixels of a kept picture's shorter side, at most
-CONVOLUTION, RELU, MAX_POOL, AVERAGE_POOL = "convolution", "relu", "max-pool", "average-pool"
+CONVOLUTION: Final = "convolution"
+RELU: Final = "relu"
+AVERAGE_POOL: Final = "average-pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Description:
 
     layers: tuple[Layer, ...] = ()
     colours: Literal["rgb", "bgr"] = "rgb"
-    mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
+    mean: tuple[Value, Value, Value] = (128.0, 128.0, 128.0)
     scale: Annotated[float, Range(1e-6, 1e6)] = 1.0
     content: Label
     style: Annotated[tuple[Label, ...], Length(1)]

@@ -9,7 +9,7 @@
 
 The parameters are the picture itself, θ = (pixel − 128) / 64. So θ lies in about [−2, 2], and an update of 0.1 changes
 a pixel by 6 of 255. Let F be the network's outputs for θ at its layer of content and P those for the content. Let G be
-the Gram matrix FFᵀ of the outputs at a layer of style, and A that of the style, both divided by the number of positions:
+the Gram matrix FFᵀ of the outputs at a layer of style, divided by the number of positions, and A that of the style:
 
     f(θ) = CONTENT · ‖F − P‖² / E‖P‖²  +  STYLE · mean over layers of ‖G − A‖² / ‖A‖²
            +  SMOOTH · mean squared difference between neighbours, across and down
@@ -147,7 +147,7 @@ class NeuralArt:
     }
     kinds: ClassVar[tuple[str, ...]] = (ALL,)
     architecture: ClassVar[Architecture] = Architecture()
-    schedule: ClassVar[Schedule] = Schedule(batch=2, draws=300, trial=20, coordinates=1_024, held_out=8, every=10)
+    schedule: ClassVar[Schedule] = Schedule(batch=2, draws=500, trial=30, coordinates=2_048, held_out=8, every=10)
 
     def __init__(self, data: Dataset | None) -> None:
         if not isinstance(data, ArtData):
