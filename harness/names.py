@@ -235,6 +235,18 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "this project",
             "pairs",
         ),
+        "neural-art": Registered(
+            "harness.tasks.data.art.folder:load",
+            "pictures of content and style with a frozen network, from content/*, style/* and network.npz",
+            "Gatys et al. 2015",
+            "art",
+        ),
+        "synthetic-art": Registered(
+            "harness.tasks.data.art.generated:load",
+            "the stand-in for neural art: generated pictures and a network of random filters",
+            "this project",
+            "art",
+        ),
     },
     Kind.PROTOCOL: {
         "paper": Registered("harness.tasks.child.protocols:NAMED_PAPER"),
@@ -292,6 +304,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "harness.tasks.learned.problems.cifar10:Cifar10",
             "a network of three convolutions with batch norm, on images",
             "[L2L] §3.3",
+        ),
+        "neural-art": Registered(
+            "harness.tasks.learned.problems.art:NeuralArt",
+            "pictures of 64×64 pixels, with the content of one picture and the style of another",
+            "[L2L] §3.4; Gatys et al. 2015",
         ),
     },
 }

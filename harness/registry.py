@@ -39,6 +39,7 @@ AUTOMATIC = {
     "pictures": "harness.tasks.data.pictures.auto:load",
     "tokens": "harness.tasks.data.text.auto:tokens",
     "pairs": "harness.tasks.data.text.auto:pairs",
+    "art": "harness.tasks.data.art.auto:load",
 }
 """For each kind of inputs, what ``AUTO`` loads."""
 
@@ -48,6 +49,7 @@ STAND_INS = {
     "pictures": "synthetic-pictures",
     "tokens": "synthetic-tokens",
     "pairs": "synthetic-pairs",
+    "art": "synthetic-art",
 }
 """For each kind of inputs, the generated data set."""
 

@@ -25,6 +25,15 @@ def datasets() -> Any:
     return _imported("torchvision.datasets")
 
 
+def models() -> Any:
+    """Return the module ``torchvision.models``.
+
+    Raises:
+        ImportError: torchvision is not installed, or does not fit this torch for another reason.
+    """
+    return _imported("torchvision.models")
+
+
 def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
