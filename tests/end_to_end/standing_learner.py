@@ -1,4 +1,4 @@
-"""``harness learn``, for tests that kill it: ``python standing_learner.py COUNT ARGUMENTS`` stands after so many batches."""
+"""``harness learn``, for tests that kill it: ``python standing_learner.py COUNT ARGUMENTS`` waits after some batches."""
 
 from __future__ import annotations
 
