@@ -19,7 +19,7 @@ from harness.space.grammar import Space
 
 WORDS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(lambda word: not keyword.iskeyword(word))
 PLAIN = st.none() | st.booleans() | st.integers(-(10**300), 10**300) | st.floats(allow_nan=False, allow_infinity=False)
-VALUES = st.recursive(PLAIN | st.from_regex(r"[\w.-]{0,8}", fullmatch=True).filter(str.isascii), st.tuples)
+VALUES = st.recursive(PLAIN | st.from_regex(r"[\w./-]{0,8}", fullmatch=True).filter(str.isascii), st.tuples)
 OPTIONS = st.dictionaries(WORDS, VALUES, max_size=4)
 
 

@@ -1,10 +1,11 @@
-"""``harness learn``, for tests that kill it: ``python standing_learner.py COUNT ARGUMENTS`` stands after COUNT of them."""
+"""``harness learn``, for tests that kill it: ``standing_learner.py COUNT ARGUMENTS`` waits after so many batches."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
+from types import FrameType
 from typing import Any
 
 from harness.cli.main import main
@@ -18,15 +19,26 @@ def stand_after(count: int) -> None:
     def counted(self: MetaTraining, *arguments: Any) -> None:
         nonlocal trained
         if trained == count:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            print("standing", flush=True)
-            while signal.SIGINT not in signal.sigpending():
-                time.sleep(0.05)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            stand()
         batch(self, *arguments)
         trained += 1
 
     MetaTraining._batch = counted  # type: ignore[method-assign]
+
+
+def stand() -> None:
+    interrupted, before = False, signal.getsignal(signal.SIGINT)
+    assert callable(before)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    print("standing", flush=True)
+    while not interrupted:
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,161 @@
+"""``harness.learn_optimizer``: what it fills in, what it refuses before it trains, and how it is stopped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import harness
+from harness import registry
+from harness.errors import DataError, HarnessError
+from harness.library.learned import learning
+from harness.library.learned.families import problems
+from harness.registry import BUILT_IN, Kind, Registered
+from harness.tasks.learned.lstm import Architecture
+from harness.tasks.learned.meta.partial import Partial
+from harness.tasks.learned.meta.training import MetaTraining, partial_of
+from harness.tasks.learned.problem import Schedule, Variant
+from harness.tasks.learned.problems.quadratic import Quadratics
+from harness.tasks.learned.weights import read
+
+
+class Few(Quadratics):
+    """Quadratics with variants, which are trained for a moment on an image data set."""
+
+    inputs: ClassVar[str] = "images"
+    variants: Mapping[str, Variant] = {
+        "": Variant(summary="few", steps=3),
+        "longer": Variant(summary="more steps", steps=5),
+        "other": Variant(summary="to compare", steps=3, trains=False),
+    }
+    architecture: ClassVar[Architecture] = Architecture(hidden=2)
+    schedule: ClassVar[Schedule] = Schedule(batch=2, draws=2, trial=1, rates=2, held_out=2, every=1)
+
+
+class Images:
+    """A data set by its name and fingerprint alone."""
+
+    name, fingerprint = "mine", "abc"
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILT_IN[Kind.PROBLEM], "few", Registered(f"{__name__}:Few"))
+    monkeypatch.setitem(BUILT_IN[Kind.PROBLEM], "broken", Registered("builtins:str"))
+    monkeypatch.setitem(registry._HERE[Kind.PROBLEM], "few", Few)
+
+
+def learned(to: Path, on: str = "few", **options: Any) -> learning.Learned:
+    return harness.learn_optimizer(on, to, **{"data": Images(), "progress": False, "threads": 1, **options})
+
+
+def test_the_header_says_where_the_weights_come_from(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    found = learned(to, "few/longer", seed=3, preset="deepmind")
+    header = read(to).header
+    assert (header.problems, header.data, header.fingerprint) == ("few/longer", "mine", "abc")
+    assert (header.seed, header.preset) == (3, "deepmind")
+    assert header.architecture == replace(Few.architecture, preprocessing=5.0, scale=0.01)
+    assert header.commit
+    assert header.environment.startswith("torch ")
+    assert (found.hash, found.validation, found.examples) == (read(to).hash, header.validation, 6)
+    assert found.seconds > 0
+    assert f'LearnedOptimizer(model.parameters(), "{to}")' in str(found)
+
+
+def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -> None:
+    assert "as a candidate" in str(learned(tmp_path / "w.safetensors"))
+    assert "as a candidate" not in str(learned(tmp_path / "with blanks" / "w.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"on": "fewer"}, "Did you mean 'few'"),
+        ({"on": "few/longest"}, "Did you mean 'longer'"),
+        ({"on": "few/"}, "variant of problems few"),
+        ({"on": "quadratic/x"}, "it has no variants"),
+        ({"on": "few/other"}, "expected one of few, few/longer, got a variant for comparisons only"),
+        ({"on": "broken"}, "one without version"),
+        ({"seed": -1}, "seed: expected 0 to"),
+        ({"batches": 0}, "batches: expected 1 to"),
+        ({"threads": 0}, "threads: expected auto or a number"),
+        ({"threads": "many"}, "threads: expected auto or a number"),
+        ({"preset": "papr"}, "Did you mean 'paper'"),
+        ({"data": "ptb"}, "data of problems few: expected images"),
+        ({"data": 3}, "data: expected a name, or a data set"),
+    ],
+)
+def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict, said: str) -> None:
+    with pytest.raises(HarnessError, match=said) as refused:
+        learned(tmp_path / "w.safetensors", **options)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_kind_or_one_that_exists_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"a name that ends in .safetensors, got w.pt"):
+        learned(tmp_path / "w.pt")
+    to = tmp_path / "w.safetensors"
+    to.write_bytes(b"precious")
+    with pytest.raises(HarnessError, match="expected a new file, got one that exists already"):
+        learned(to)
+    assert to.read_bytes() == b"precious"
+    with pytest.raises(HarnessError, match="expected a place that can be written"):
+        learned(to / "w.safetensors")
+
+
+def test_ctrl_c_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, to = tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    learned(whole)
+    batch, seen = MetaTraining._batch, []
+
+    def interrupted(self: MetaTraining, *arguments: Any) -> None:
+        seen.append(arguments)
+        batch(self, *arguments)
+        if len(seen) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(MetaTraining, "_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="nothing is lost: call it again with to="):
+        learned(to)
+    assert len(seen) == 2
+    assert partial_of(to).exists()
+    learned(to)
+    assert len(seen) == 3, "nothing is trained twice"
+    assert to.read_bytes() == whole.read_bytes()
+
+
+def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = tmp_path / "w.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "delete", lambda _: None)
+        learned(to)
+    before = to.read_bytes()
+    learned(to)
+    assert to.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [to.name]
+
+
+def test_what_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {"batches": 1, "progress": True, "preset": "deepmind"}
+    learned(tmp_path / "w.safetensors", "quadratic", **options)
+    said = capsys.readouterr().err
+    assert "preset deepmind is the same as paper for quadratic" in said
+    assert "data is not used: problems quadratic read none" in said
+
+
+def test_a_family_reads_the_kind_of_data_that_it_names(tmp_path: Path) -> None:
+    chosen = problems("few")
+    assert chosen.reads_data
+    assert chosen.dataset("synthetic", None, announce=lambda _: None).name == "synthetic"
+    with pytest.raises(DataError):
+        chosen.dataset("cifar10", tmp_path, announce=lambda _: None)
+    assert problems("quadratic").dataset("auto", None, announce=lambda _: None).fingerprint == "none"
