@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -111,19 +111,22 @@ class Schedule:
 class Family(Protocol):
     """A distribution over problems. Registered as ``factory(data)``, in the group ``harness.problems``."""
 
-    name: str
-    version: int
-    inputs: str
+    name: ClassVar[str]
+    version: ClassVar[int]
+    inputs: ClassVar[str]
     """The kind of data that it reads, as protocols name it; ``none`` for no data."""
-    variants: Mapping[str, Variant]
+    variants: ClassVar[Mapping[str, Variant]]
     """By name; that of ``""`` is what the family itself means."""
-    kinds: tuple[str, ...]
+    kinds: ClassVar[tuple[str, ...]]
     """The kinds of parameters that get an LSTM each: ``(ALL,)``, or ``(KERNELS, REST)``."""
-    architecture: Architecture
+    architecture: ClassVar[Architecture]
     """The LSTM that suits it."""
-    schedule: Schedule
+    schedule: ClassVar[Schedule]
     """How its default is trained."""
-    data: Dataset | None
+
+    @property
+    def data(self) -> Dataset | None:
+        """The data set that its problems read."""
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> Problems:
         """Draw and return ``count`` problems; problem i depends on ``seed``, i and the variant alone."""

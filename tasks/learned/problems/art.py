@@ -139,7 +139,7 @@ class NeuralArt:
     name: ClassVar[str] = "neural-art"
     version: ClassVar[int] = 1
     inputs: ClassVar[str] = "art"
-    variants: Mapping[str, Variant] = {
+    variants: ClassVar[Mapping[str, Variant]] = {
         "": Variant(summary=f"{SIDE}×{SIDE} pixels, one style, all pictures of content but the last; 100 steps"),
         TEST: Variant(summary="the same style, with the content that no optimizer was trained on", trains=False),
         OTHER_STYLE: Variant(summary="other styles, with that content", trains=False),

@@ -102,7 +102,7 @@ class Cifar10:
     name: ClassVar[str] = "cifar10"
     version: ClassVar[int] = 1
     inputs: ClassVar[str] = "images"
-    variants: Mapping[str, Variant] = {
+    variants: ClassVar[Mapping[str, Variant]] = {
         "": Variant(summary="all labels, 100 steps"),
         "5-labels": Variant(summary="images with the labels 0 to 4", trains=False),
         "2-labels": Variant(summary="images with the labels 0 and 1", trains=False),

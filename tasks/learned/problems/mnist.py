@@ -81,7 +81,7 @@ class Mnist:
     name: ClassVar[str] = "mnist"
     version: ClassVar[int] = 1
     inputs: ClassVar[str] = "digits"
-    variants: Mapping[str, Variant] = {
+    variants: ClassVar[Mapping[str, Variant]] = {
         "": Variant(summary="one hidden layer of 20 sigmoids, 100 steps"),
         "200-steps": Variant(summary="the same for 200 steps", steps=200, trains=False),
         "40-units": Variant(summary="40 units in place of 20", trains=False),

@@ -48,7 +48,7 @@ class Quadratics:
     name: ClassVar[str] = "quadratic"
     version: ClassVar[int] = 1
     inputs: ClassVar[str] = "none"
-    variants: Mapping[str, Variant] = {"": Variant(summary="ten dimensions, 100 steps")}
+    variants: ClassVar[Mapping[str, Variant]] = {"": Variant(summary="ten dimensions, 100 steps")}
     kinds: ClassVar[tuple[str, ...]] = (ALL,)
     architecture: ClassVar[Architecture] = Architecture(preprocessing=0.0, scale=1.0)
     schedule: ClassVar[Schedule] = Schedule(
