@@ -14,7 +14,7 @@ import harness
 from harness import registry
 from harness.errors import DataError, HarnessError
 from harness.library.learned import learning
-from harness.library.learned.families import problems
+from harness.library.learned.families import trainable
 from harness.registry import BUILT_IN, Kind, Registered
 from harness.tasks.learned.lstm import Architecture
 from harness.tasks.learned.meta.partial import Partial
@@ -153,9 +153,9 @@ def test_what_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_family_reads_the_kind_of_data_that_it_names(tmp_path: Path) -> None:
-    chosen = problems("few")
+    chosen = trainable("few")
     assert chosen.reads_data
     assert chosen.dataset("synthetic", None, announce=lambda _: None).name == "synthetic"
     with pytest.raises(DataError):
         chosen.dataset("cifar10", tmp_path, announce=lambda _: None)
-    assert problems("quadratic").dataset("auto", None, announce=lambda _: None).fingerprint == "none"
+    assert trainable("quadratic").dataset("auto", None, announce=lambda _: None).fingerprint == "none"
