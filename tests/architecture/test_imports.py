@@ -42,6 +42,9 @@ WRONG = {
         "tasks/optimizer/stacked/calls.py",
         "harness.tasks.optimizer.stacked.rules",
     ),
+    "the learned optimizers": ("tasks/learned/lstm.py", "harness.tasks.learned.weights"),
+    "meta-training": ("tasks/learned/meta/rates.py", "harness.tasks.learned.meta.training"),
+    "the families of problems": ("tasks/learned/problems/examples.py", "harness.tasks.learned.problems.mnist"),
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the toys": ("tasks/toy/arena.py", "harness.tasks.toy.quadratic"),
     "the tables of outcomes": ("tasks/table/grid.py", "harness.tasks.table.outcome_table"),
@@ -63,7 +66,7 @@ WRONG = {
     "torch only where something trains": ("harness/board/searches/pages.py", "torch"),
     "the contracts and errors need the standard library alone": ("harness/errors.py", "numpy"),
     "Dask is the engine's business alone": ("searchers/gp.py", "distributed"),
-    "DEAP and Optuna are one searcher's business each": ("tasks/sweep.py", "deap"),
+    "DEAP and Optuna are one module's business each": ("tasks/sweep.py", "deap"),
 }
 
 
