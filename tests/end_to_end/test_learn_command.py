@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from commands import PATIENCE_SECONDS, STANDING, harness
 
-from harness.tasks.learned.weights import read
+from harness.tasks.learned.lstm import Architecture
+from harness.tasks.learned.problem import ALL
+from harness.tasks.learned.weights import Header, LearnedWeights, fresh, read, renamed, save
 
 LEARN = ("learn", "optimizer", "--problems", "quadratic", "--batches", "1", "--threads", "1", "--quiet")
 
@@ -59,40 +62,44 @@ def test_it_ends_with_a_summary(whole: tuple[Path, str]) -> None:
     assert f"learned:file(path='{to}')" in printed
 
 
-@pytest.mark.parametrize("after", [1, 4])
-def test_a_killed_training_goes_on_to_the_same_bits(whole: tuple[Path, str], tmp_path: Path, after: int) -> None:
+def test_interrupted_and_killed_it_goes_on_to_the_same_weights(whole: tuple[Path, str], tmp_path: Path) -> None:
     to = tmp_path / "w.safetensors"
-    process = standing(to, after=after)
-    process.kill()
-    process.communicate()
-    assert not to.exists()
-    _, said = learned(to)
-    assert f"resuming {to}.partial: {after} batches are done" in said
-    assert to.read_bytes() == whole[0].read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
-
-
-def test_an_interrupted_training_says_how_to_resume(whole: tuple[Path, str], tmp_path: Path) -> None:
-    to = tmp_path / "w.safetensors"
-    process = standing(to, after=2)
+    process = standing(to, after=1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, said
     assert "Stopping after this batch of problems" in said
     assert f"nothing is lost. To resume: harness {' '.join(LEARN)} --to {to}" in said
+    process = standing(to, after=2)
+    process.kill()
+    _, said = process.communicate()
+    assert f"resuming {to}.partial: 2 batches are done" in said, "the batch that was on its way, too"
+    assert not to.exists()
     _, said = learned(to)
-    assert "3 batches are done" in said, "the batch that was on its way, too"
-    assert to.read_bytes() == whole[0].read_bytes()
+    assert f"resuming {to}.partial: 4 batches are done" in said
+    ours, theirs = read(to), read(whole[0])
+    assert ours.hash == theirs.hash
+    assert renamed(ours, commit="").header == renamed(theirs, commit="").header, "a developer may commit in between"
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
-def test_the_file_is_a_candidate_of_confirmations_and_transfers(whole: tuple[Path, str], tmp_path: Path) -> None:
-    text = f"learned:file(path='{whole[0]}')"
-    harness("confirm", "--candidate", text, "--protocol", "toy-quadratic", "--seeds", "0-1", results=tmp_path)
-    board, _ = harness("leaderboard", "--rules", "--format", "csv", results=tmp_path)
+def test_a_file_is_a_candidate_of_confirmations_and_transfers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    header = Header(problems="quadratic", architecture=Architecture(hidden=2), kinds=(ALL,))
+    weights = LearnedWeights(header, fresh(header))
+    file = tmp_path / "w.safetensors"
+    save(weights, file)
+    text = f"learned:file(path='{file}')"
+    child = ("--protocol", "tiny_child:PROTOCOL", "--data", "tiny_child:images", "--workers", "2")
+    harness("confirm", "--candidate", text, *child, "--seeds", "0", results=tmp_path / "results")
+    board, _ = harness("leaderboard", "--rules", "--format", "json", results=tmp_path / "results")
+    (found,) = [each for each in json.loads(board)["rules_boards"][0]["rules"] if "learned" in each["rule"]]
+    assert found["tokens"] == f"learned:file(path='{file}';weights='{weights.hash}')"
+    transfer = ("transfer", "--rules", f"sgd,{text}", "--workloads", "rosenbrock", "--seeds", "0", "--workers", "1")
+    board, _ = harness(*transfer, results=tmp_path / "results")
     assert "learned file(path=" in board
-    workloads = ("--workloads", "rosenbrock,toy-quadratic", "--seeds", "0-1", "--workers", "2")
-    harness("transfer", "--rules", f"adam,{text}", *workloads, results=tmp_path)
-    board, _ = harness("leaderboard", "--transfer", "--format", "csv", results=tmp_path)
-    assert "learned file(path=" in board
-    _, said = harness("transfer", "--rules", f"adam,{text}", *workloads, results=tmp_path)
-    assert "already finished" in said
+    file.unlink()
+    process = started("-m", "harness", *transfer, "--results", str(tmp_path / "results"))
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, said.count("\n")) == (2, 1)
+    assert f"weights in {file}: expected a file that harness learn optimizer wrote, got No such file" in said
