@@ -3,8 +3,8 @@
 ``published/runs/*.jsonl``, as ``harness export`` wrote them, are read into a store of their own, and from it come
 ``LEADERBOARD.md``, the pictures, and ``published/report.html``. ``tests/test_published.py`` fails where the leaderboard
 is not what the runs and the code of today give. ``races/*.runs.bz2``, bundles of races on tables, give
-``races/LEADERBOARD.md`` and a picture each; ``transfer/runs`` likewise. The pictures need matplotlib: ``pip install -e
-'.[publish]'``.
+``races/LEADERBOARD.md`` and a picture each; ``transfer/runs`` and ``learned/*.json`` likewise. The pictures need
+matplotlib: ``pip install -e '.[publish]'``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
 
 def main() -> None:
     """Write all of it anew."""
-    from transfer import pictures  # beside this script
+    from learned import pictures as of_learned  # beside this script
+    from transfer import pictures
 
     with store() as folder:
         searches, confirmed = read(folder)
@@ -74,6 +75,10 @@ def main() -> None:
     pictures.LEADERBOARD.write_text(pictures.document(transferred), encoding="utf-8")
     for name, picture in pictures.pictures(transferred):
         _save(picture, name, pictures.HERE)
+    learned = of_learned.board()
+    of_learned.LEADERBOARD.write_text(of_learned.document(learned), encoding="utf-8")
+    for name, picture in of_learned.pictures(learned):
+        _save(picture, name, of_learned.HERE)
 
 
 def races(pattern: str = "*") -> dict[str, Board]:

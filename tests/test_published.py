@@ -43,6 +43,12 @@ def test_the_transfers_are_not_stale() -> None:
     assert pictures.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
 
 
+def test_the_comparisons_of_learned_optimizers_are_not_stale() -> None:
+    pictures = loaded(RESULTS / "learned" / "pictures.py")
+    written = pictures.document(pictures.board())
+    assert pictures.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
+
+
 def test_the_races_on_tables_are_not_stale(publish: ModuleType) -> None:
     """Of the smallest race; the others take half a minute more."""
     ((name, board),) = publish.races("broad-20").items()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.searchers.box.encoding import Points, Values
 from harness.seeds import derive_seed
-from harness.space.box import Points, Values
 
 if TYPE_CHECKING:  # Optuna takes a second to load
     import optuna

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.searchers.box.encoding import Points, Values
 from harness.seeds import derive_seed
-from harness.space.box import Points, Values
 
 
 class RandomPoints:

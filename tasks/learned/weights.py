@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -235,8 +235,3 @@ def _header(metadata: Mapping[str, str], what: str) -> tuple[Header, str]:
 def _refused(what: str, got: object) -> SettingError:
     hint = "Write one with harness learn optimizer, or restore a copy"
     return SettingError(message(what, expected="a file that harness learn optimizer wrote", got=got, hint=hint))
-
-
-def renamed(weights: LearnedWeights, **changes: object) -> LearnedWeights:
-    """Return the same weights under a changed header."""
-    return LearnedWeights(replace(weights.header, **changes), weights.networks)  # type: ignore[arg-type]

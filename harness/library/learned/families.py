@@ -130,8 +130,9 @@ def family_class(name: str) -> FamilyClass:
         RegistryError: no family has that name, or what has it is none.
     """
     found = load(Kind.PROBLEM, name)
-    check_call(Kind.PROBLEM, name, found, None)
     missing = [each for each in NEEDED if not hasattr(found, each)]
+    if not callable(found) or not missing:
+        check_call(Kind.PROBLEM, name, found, None)
     if missing or not isinstance(found.variants, Mapping) or "" not in found.variants:
         expected = f"{CALLS[Kind.PROBLEM]} with {', '.join(NEEDED)}; one of its variants is the family itself"
         got = f"one without {', '.join(missing)}" if missing else repr(found)
@@ -150,7 +151,7 @@ def named(text: str) -> tuple[str, str]:
     name, slash, variant = text.strip().partition("/")
     known = [each for each in family_class(name).variants if each]
     if slash and not known:
-        what, hint = f"variant of problems {name}", f"Write {name}"
+        what, hint = f"variant of problems {name}", f"Write {name}: it has no variants"
         raise RegistryError(message(what, expected="none", got=repr(variant), hint=hint))
     if slash:
         check_choice(f"variant of problems {name}", variant, known, error=RegistryError)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.searchers.box.encoding import BoxOptimizer, RuleBox
 from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
 from harness.searchers.box.rules import BoxCmaEs, BoxRandom, BoxSearch
-from harness.space.box import BoxOptimizer, RuleBox
 from harness.space.grammar import Space
 
 SPACE = Space.of(blocks=2)

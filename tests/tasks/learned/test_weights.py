@@ -26,10 +26,13 @@ from harness.tasks.learned.weights import (
     fresh,
     load,
     read,
-    renamed,
     save,
     tensors,
 )
+
+
+def with_header(weights: LearnedWeights, **changes: Any) -> LearnedWeights:
+    return LearnedWeights(replace(weights.header, **changes), weights.networks)
 
 
 def refused(path: Path) -> str:
@@ -65,8 +68,8 @@ def test_weights_are_read_back_exactly(tmp_path: Path, two_kinds: LearnedWeights
 
 def test_the_hash_is_of_the_optimizer_and_not_of_where_it_came_from(weights: LearnedWeights) -> None:
     before = weights.hash
-    assert renamed(weights, commit="abc", seed=7).hash == before
-    assert renamed(weights, architecture=replace(weights.header.architecture, scale=0.01)).hash != before
+    assert with_header(weights, commit="abc", seed=7).hash == before
+    assert with_header(weights, architecture=replace(weights.header.architecture, scale=0.01)).hash != before
     with torch.no_grad():
         weights.networks["all"].output.bias.add_(1e-6)
     assert weights.hash != before

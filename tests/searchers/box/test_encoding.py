@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SpaceError
-from harness.space.box import RuleBox
+from harness.searchers.box.encoding import RuleBox
 from harness.space.counting.enumeration import strings
 from harness.space.grammar import Space
 

@@ -1,0 +1,77 @@
+"""What is published of learned optimizers, from the comparisons here: called by ``python results/publish.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.board.learned import formats
+from harness.board.learned.board import LearnedBoard, Problems
+from harness.board.learned.judging import board as judged
+from harness.board.learned.record import read
+from harness.board.markdown import Format
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HERE = Path(__file__).parent
+LEADERBOARD = HERE / "LEADERBOARD.md"
+HEAD = """# Learned optimizers
+
+Written by `python results/publish.py` from the comparisons in this folder; do not edit it. What was run, and what it
+shows: see the [README](README.md).
+
+"""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#7F3C8D", "#80BA5A")
+LONGEST = 24  # characters of a name in a picture
+
+
+def board() -> LearnedBoard:
+    """The board of all comparisons."""
+    return judged([read(path) for path in sorted(HERE.glob("*.json"))])
+
+
+def document(found: LearnedBoard) -> str:
+    """``learned/LEADERBOARD.md``."""
+    return HEAD + formats.render([found], Format.MD).strip() + "\n"
+
+
+def pictures(found: LearnedBoard) -> Iterator[tuple[str, Figure]]:
+    """All pictures by file name: one for each family and variant."""
+    names = sorted({each.label for problems in found.problems for each in problems.results})
+    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
+    for problems in found.problems:
+        yield f"{problems.label.replace('/', '-')}.svg", _curves(problems, colours)
+
+
+def _curves(problems: Problems, colours: dict[str, str]) -> Figure:
+    """Median and mean of f by step; the band of the learned optimizer holds 80% of the problems."""
+    from publish import panels  # which calls this module
+
+    picture: Figure
+    picture, (left, right) = panels(10.0, 3.6, (1, 1))
+    for each in problems.results:
+        curve, steps = each.entrant.curve, range(problems.conditions.steps + 1)
+        width = 2.0 if not each.tuned else 1.1
+        style = {"color": colours[each.label], "linewidth": width, "label": each.label[:LONGEST]}
+        left.plot(steps, [_plotted(value) for value in curve.median], **style)
+        right.plot(steps, [_plotted(value) for value in curve.mean], **style)
+        if not each.tuned:
+            low, high = ([_plotted(value) for value in part] for part in (curve.low, curve.high))
+            left.fill_between(steps, low, high, color=colours[each.label], alpha=0.12, linewidth=0)
+    _titled(left, f"{problems.label}: median of f")
+    _titled(right, "mean of f")
+    right.legend(frameon=False, fontsize=7)
+    return picture
+
+
+def _plotted(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _titled(axes: Axes, title: str) -> None:
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_title(title, loc="left", fontsize=9)
