@@ -120,9 +120,9 @@ def learn_optimizer(
     Example:
         >>> import harness, tempfile
         >>> to = tempfile.mkdtemp() + "/tiny.safetensors"
-        >>> learned = harness.learn_optimizer("quadratic", to, batches=2, progress=False)
+        >>> learned = harness.learn_optimizer("quadratic", to, batches=1, threads=1, progress=False)
         >>> len(learned.trials), learned.examples, learned.skipped
-        (4, 512, 0)
+        (6, 384, 0)
     """
     tell: Announce = announce_here if progress else lambda _: None
     try:

@@ -46,7 +46,7 @@ class Images:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILT_IN[Kind.PROBLEM], "few", Registered(f"{__name__}:Few"))
-    monkeypatch.setitem(BUILT_IN[Kind.PROBLEM], "broken", Registered("builtins:str"))
+    monkeypatch.setitem(BUILT_IN[Kind.PROBLEM], "broken", Registered("pathlib:Path"))
     monkeypatch.setitem(registry._HERE[Kind.PROBLEM], "few", Few)
 
 
@@ -79,9 +79,9 @@ def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -
         ({"on": "fewer"}, "Did you mean 'few'"),
         ({"on": "few/longest"}, "Did you mean 'longer'"),
         ({"on": "few/"}, "variant of problems few"),
-        ({"on": "quadratic/x"}, "it has no variants"),
+        ({"on": "quadratic/x"}, "expected none, got 'x'"),
         ({"on": "few/other"}, "expected one of few, few/longer, got a variant for comparisons only"),
-        ({"on": "broken"}, "one without version"),
+        ({"on": "broken"}, "got one without version, "),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"batches": 0}, "batches: expected 1 to"),
         ({"threads": 0}, "threads: expected auto or a number"),
