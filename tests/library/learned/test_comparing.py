@@ -151,7 +151,7 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
         ("quadrtic", ["sgd"], {}, RegistryError, "Did you mean 'quadratic'?"),
         ("quadratic/relu", ["sgd"], {}, RegistryError, "variant of problems quadratic: expected none, got 'relu'"),
         (f"{BOWLS}/stee", ["sgd"], {}, RegistryError, "Did you mean 'steep'?"),
-        ("small_problems:NoVariants", ["sgd"], {}, RegistryError, "got one without version"),
+        ("small_problems:NoVariants", ["sgd"], {}, RegistryError, "got one without name, version"),
         ("small_problems:SIZE", ["sgd"], {}, RegistryError, "a factory to call"),
         ([], ["sgd"], {}, ProtocolError, "problems: expected at least one, got none"),
         ("quadratic", [], {}, ProtocolError, "candidates: expected at least one, got none"),
