@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from harness.candidates import WORD
 from harness.contracts import Dataset
-from harness.errors import ProtocolError, SettingError, check_range, message
+from harness.errors import SettingError, message
 from harness.files import check_place
 from harness.library import arguments
 from harness.library.learned.families import Problems, trainable
@@ -164,8 +164,8 @@ def learned(
         HarnessError: an argument is wrong, data is missing, the file exists, or it cannot be written.
         Stopped: the user asked to stop; the training is saved.
     """
-    check_range("seed", seed, least=0, most=arguments.MOST_SEED, error=ProtocolError)
-    check_range("batches", 1 if batches is None else batches, least=1, most=MOST_BATCHES)
+    seed = arguments.whole("seed", seed, least=0, most=arguments.MOST_SEED)
+    batches = None if batches is None else arguments.whole("batches", batches, least=1, most=MOST_BATCHES)
     training, weights = importlib.import_module(TRAINING), importlib.import_module(WEIGHTS)
     architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
     if preset != PAPER and architecture == on.factory.architecture:

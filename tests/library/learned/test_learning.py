@@ -86,6 +86,8 @@ def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -
         ({"on": "broken"}, "one without name, version"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"batches": 0}, "batches: expected 1 to"),
+        ({"batches": 2.5}, "batches: expected a whole number, got 2.5"),
+        ({"seed": True}, "seed: expected a whole number, got True"),
         ({"threads": 0}, "threads: expected auto or a number"),
         ({"threads": "many"}, "threads: expected auto or a number"),
         ({"preset": "papr"}, "Did you mean 'paper'"),
