@@ -189,6 +189,17 @@ def budget(children: int, proposals: int | None) -> Budget:
     return Budget(trained, _whole("proposals", proposals, "Write a number, or leave it out"))
 
 
+def whole(what: str, given: object, *, least: int, most: int | None = None) -> int:
+    """Return a whole number of a range.
+
+    Raises:
+        ProtocolError: the argument is none.
+    """
+    found = _whole(what, given, "Write a number, such as 100")
+    check_range(what, found, least=least, most=most, error=ProtocolError)
+    return found
+
+
 def _whole(what: str, given: object, hint: str) -> int:
     if isinstance(given, SupportsIndex) and not isinstance(given, bool):  # numpy's integers, too
         return given.__index__()
@@ -229,9 +240,9 @@ def workers(given: int | str, *, device: str = CPU, asynchronous: bool = False) 
     return given
 
 
-def listed(given: CandidateLike | Iterable[CandidateLike]) -> list[CandidateLike]:
+def listed(given: CandidateLike | Iterable[CandidateLike], what: str = "rules") -> list[CandidateLike]:
     """Return one rule or several as a list, without reading them."""
-    return [given] if isinstance(given, str | Rule | NamedOptimizer) else _listed(given, "rules")
+    return [given] if isinstance(given, str | Rule | NamedOptimizer) else _listed(given, what)
 
 
 def rule(given: RuleLike) -> Rule:

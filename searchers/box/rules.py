@@ -27,8 +27,8 @@ class BoxSearch:
     """Search rules with an optimizer of the unit box.
 
     A function that has a score already is not proposed again while others can be found: the optimizer is told that
-    score for the new point and is asked again, since to it the point is a new one. After ``asks`` times, a random rule
-    is proposed, which the optimizer does not hear of.
+    score for the new point and is asked again, since to it the point is a new one. After ``asks`` times, or where the
+    score is not known yet, a random rule is proposed, which the optimizer does not hear of.
 
     Args:
         space: the space to search.

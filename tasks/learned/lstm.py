@@ -45,6 +45,11 @@ class Architecture:
     preprocessing: Annotated[float, Range(0, 50)] = 10.0
     scale: Annotated[float, Range(0, 1_000)] = 0.1
 
+    def __post_init__(self) -> None:
+        """Turn whole numbers into floats, which files and hashes write in another way."""
+        for name in ("preprocessing", "scale"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
     @property
     def inputs(self) -> int:
         """Numbers that the first layer reads of each gradient."""

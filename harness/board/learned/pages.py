@@ -116,7 +116,7 @@ def _notes(board: LearnedBoard) -> Iterator[str]:
         "over the pairs of one family of problems. Places: the range that these tests leave open. A problem that "
         "diverged counts with the largest number of float32."
     )
-    yield "The hardest problems decide the mean, and a single one the median: their orders can differ from the places."
+    yield "Mean and median can order the candidates differently from the places: the hardest problems decide the mean."
     if any(each.divisor > 1 for each in board.problems):
         yield "Divided by 10: the mean over the ten equations of a quadratic, where f is the sum over them."
     for each in board.problems:

@@ -6,7 +6,8 @@
     comparison.conditions.name            # "mnist/relu"
     comparison.candidates[0].curve.mean   # by step
 
-A value that is not finite is null. The file has neither times nor paths, so equal comparisons give equal files.
+A value that is not finite is null. The file holds no times, so an equal comparison by the same revision on the same
+processor gives an equal file. Paths are in it only where a candidate was named by one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -233,14 +234,14 @@ def _refused(what: str, expected: str, got: str, hint: str) -> LedgerError:
     return LedgerError(message(what, expected=expected, got=got, hint=hint))
 
 
-def stored(results: Path, *, order: Callable[[Comparison], Any] | None = None) -> Sequence[Comparison]:
+def stored(results: Path) -> Sequence[Comparison]:
     """Return all comparisons of a results folder that hold a candidate, by problems, then by seed and count.
 
     Raises:
         LedgerError: one of them cannot be read.
     """
     found = [read(path) for path in sorted((results / FOLDER).glob("*.json"))]
-    return sorted((each for each in found if each.candidates), key=order or _order)
+    return sorted((each for each in found if each.candidates), key=_order)
 
 
 def _order(each: Comparison) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.board.learned import judging
 from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, Entrant, finals, finite, read
 from harness.contracts import Candidate, Dataset
-from harness.errors import LedgerError, ProtocolError, check_range, message
+from harness.errors import LedgerError, message
 from harness.files import check_place, write_whole
 from harness.library import arguments
 from harness.library.arguments import CandidateLike, ResultsLike
@@ -88,7 +88,7 @@ def compare_learned(
     place = arguments.place(results)
     asked = Asked(
         problems=[problems] if isinstance(problems, str) else list(problems),
-        candidates=arguments.listed(candidates),
+        candidates=arguments.listed(candidates, "candidates"),
         count=count,
         seed=seed,
         steps=steps,
@@ -185,10 +185,13 @@ def compared(
     Raises:
         HarnessError: an argument is wrong, or data or weights are missing.
     """
-    check_range("count", asked.count, least=1, most=MOST_PROBLEMS, error=ProtocolError)
-    check_range("seed", asked.seed, least=0, most=arguments.MOST_SEED, error=ProtocolError)
-    check_range("steps", 1 if asked.steps is None else asked.steps, least=1, most=MOST_STEPS, error=ProtocolError)
-    check_range("board", 1 if asked.board is None else asked.board, least=1, error=ProtocolError)
+    asked = replace(
+        asked,
+        count=arguments.whole("count", asked.count, least=1, most=MOST_PROBLEMS),
+        seed=arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
+        steps=None if asked.steps is None else arguments.whole("steps", asked.steps, least=1, most=MOST_STEPS),
+        board=None if asked.board is None else arguments.whole("board", asked.board, least=1),
+    )
     places = {name: Path(each) for name, each in asked.data_root.items()}
     chosen = opened(asked.problems, data=asked.data, root=places, announce=announce)
     named = [

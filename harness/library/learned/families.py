@@ -14,7 +14,7 @@ from harness.race.conditions import Announce, holding
 from harness.registry import AUTO, CALLS, Kind, check_call, load
 
 NO_INPUTS = "none"
-NEEDED = ("version", "inputs", "variants", "kinds", "architecture", "schedule")  # of a family's class
+NEEDED = ("name", "version", "inputs", "variants", "kinds", "architecture", "schedule")  # of a family's class
 
 
 class Variant(Protocol):

@@ -6,16 +6,18 @@ import importlib
 import os
 import platform
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from harness.candidates import WORD
 from harness.contracts import Dataset
-from harness.errors import ProtocolError, SettingError, check_range, message
+from harness.errors import SettingError, message
 from harness.files import check_place
 from harness.library import arguments
 from harness.library.learned.families import Problems, trainable
@@ -100,7 +102,7 @@ def learn_optimizer(
     to the same bits.
 
     Args:
-        on: the problems: ``quadratic``, ``mnist``, ``cifar10`` or ``neural-art``; a variant as ``cifar10/sub``.
+        on: the problems: ``quadratic``, ``mnist``, ``cifar10`` or ``neural-art``; a variant as ``cifar10/held-out-5``.
         to: the file to write, whose name ends in ``.safetensors``.
         seed: the meta-seed, which decides the initial weights, the problems and the learning rates tried.
         preset: ``paper``, or ``deepmind`` for the preprocessing and scale of the authors' public code.
@@ -162,8 +164,8 @@ def learned(
         HarnessError: an argument is wrong, data is missing, the file exists, or it cannot be written.
         Stopped: the user asked to stop; the training is saved.
     """
-    check_range("seed", seed, least=0, most=arguments.MOST_SEED, error=ProtocolError)
-    check_range("batches", 1 if batches is None else batches, least=1, most=MOST_BATCHES)
+    seed = arguments.whole("seed", seed, least=0, most=arguments.MOST_SEED)
+    batches = None if batches is None else arguments.whole("batches", batches, least=1, most=MOST_BATCHES)
     training, weights = importlib.import_module(TRAINING), importlib.import_module(WEIGHTS)
     architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
     if preset != PAPER and architecture == on.factory.architecture:
@@ -188,18 +190,20 @@ def learned(
         kinds=tuple(on.factory.kinds),
     )
     plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
-    unfinished = training.unfinished(plan, to=to, threads=count)
-    if unfinished.drawn:
-        announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
-        if unfinished.threads != count:
-            announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
-    family = on.factory(chosen)
-    showing = nullcontext(_silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
-    with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
-        try:
-            found = training.train(family, plan, unfinished, to=to, report=_report(show, stop.is_set))
-        except training.StoppedTraining:
-            raise Stopped from None
+    with _alone(to, partial):
+        _check_file(to, partial, weights.SUFFIX)  # another process may have ended meanwhile
+        unfinished = training.unfinished(plan, to=to, threads=count)
+        if unfinished.drawn:
+            announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
+            if unfinished.threads != count:
+                announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
+        family = on.factory(chosen)
+        showing = nullcontext(_silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
+        with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
+            try:
+                found = training.train(family, plan, unfinished, to=to, report=_report(show, stop.is_set))
+            except training.StoppedTraining:
+                raise Stopped from None
     return _learned(found, to)
 
 
@@ -212,6 +216,30 @@ def _check_file(to: Path, partial: Path, suffix: str) -> None:
     if to.exists() and not partial.exists():
         hint = "Choose another name, or delete it"
         raise SettingError(message(f"file {to}", expected="a new file", got="one that exists already", hint=hint))
+
+
+@contextmanager
+def _alone(to: Path, partial: Path) -> Iterator[None]:
+    """Keep other processes from training for the same file at once: each would replace what the other saves.
+
+    Raises:
+        SettingError: one does, or the folder cannot be written to.
+    """
+    what, path = f"training for {to}", partial.with_name(f"{partial.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as cause:
+        got, hint = "another process running this already", "Wait until it ends, or choose another file"
+        raise SettingError(message(what, expected="no other process", got=got, hint=hint)) from cause
+    except OSError as cause:
+        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
+        raise SettingError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
+    with lock:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _threads(given: int | str) -> int:

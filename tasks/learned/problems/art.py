@@ -192,7 +192,7 @@ class NeuralArt:
         return self._styles[place]
 
     def _mean_size(self, side: int) -> float:
-        """Return E‖P‖² over the pictures of training."""
+        """Return E‖P‖² over the pictures of training, the first ``MEASURED`` at most."""
         if side not in self._expected:
             shown = [_whole(each, side) for each in self._data.content[:-1][:MEASURED]]
             sizes = [float(self._outputs(each)[self._features.content].square().sum()) for each in shown]

@@ -151,7 +151,7 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
         ("quadrtic", ["sgd"], {}, RegistryError, "Did you mean 'quadratic'?"),
         ("quadratic/relu", ["sgd"], {}, RegistryError, "variant of problems quadratic: expected none, got 'relu'"),
         (f"{BOWLS}/stee", ["sgd"], {}, RegistryError, "Did you mean 'steep'?"),
-        ("small_problems:NoVariants", ["sgd"], {}, RegistryError, "got one without version"),
+        ("small_problems:NoVariants", ["sgd"], {}, RegistryError, "got one without name, version"),
         ("small_problems:SIZE", ["sgd"], {}, RegistryError, "a factory to call"),
         ([], ["sgd"], {}, ProtocolError, "problems: expected at least one, got none"),
         ("quadratic", [], {}, ProtocolError, "candidates: expected at least one, got none"),
@@ -160,6 +160,8 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
         ("quadratic", ["top:3"], {}, LedgerError, "expected a ledger, got none"),
         (BOWLS, ["lstm"], {}, HarnessError, "candidate learned:bowls"),
         ("quadratic", ["sgd"], {"count": 0}, ProtocolError, "count: expected 1 to 2000, got 0"),
+        ("quadratic", ["sgd"], {"count": 2.5}, ProtocolError, "count: expected a whole number, got 2.5"),
+        ("quadratic", 3, {}, HarnessError, "candidates: expected a list, got 3"),
         ("quadratic", ["sgd"], {"steps": 0}, ProtocolError, "steps: expected 1 to 10000, got 0"),
         ("quadratic", ["sgd"], {"seed": -1}, ProtocolError, "seed: expected 0"),
         ("quadratic", ["sgd"], {"board": 0}, ProtocolError, "board: expected at least 1"),
@@ -174,7 +176,7 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
     ],
 )
 def test_a_wrong_argument_is_one_line_and_leaves_nothing(
-    problems: Any, candidates: list[str], more: dict[str, Any], kind: type[HarnessError], said: str, tmp_path: Path
+    problems: Any, candidates: Any, more: dict[str, Any], kind: type[HarnessError], said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(kind) as caught:
         harness.compare_learned(problems, candidates, results=tmp_path, **{**QUIET, **more})

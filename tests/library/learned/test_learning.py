@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from filelock import FileLock
 
 import harness
 from harness import registry
@@ -81,9 +83,11 @@ def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -
         ({"on": "few/"}, "variant of problems few"),
         ({"on": "quadratic/x"}, "expected none, got 'x'"),
         ({"on": "few/other"}, "expected one of few, few/longer, got a variant for comparisons only"),
-        ({"on": "broken"}, "got one without version, "),
+        ({"on": "broken"}, "one without name, version"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"batches": 0}, "batches: expected 1 to"),
+        ({"batches": 2.5}, "batches: expected a whole number, got 2.5"),
+        ({"seed": True}, "seed: expected a whole number, got True"),
         ({"threads": 0}, "threads: expected auto or a number"),
         ({"threads": "many"}, "threads: expected auto or a number"),
         ({"preset": "papr"}, "Did you mean 'paper'"),
@@ -142,6 +146,27 @@ def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
     learned(to)
     assert to.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [to.name]
+
+
+def test_a_file_is_trained_for_by_one_process_at_a_time(tmp_path: Path) -> None:
+    to = tmp_path / "new" / "w.safetensors"
+    to.parent.mkdir()
+    lock = to.with_name(f"{partial_of(to).name}.lock")
+    with (
+        FileLock(lock),
+        pytest.raises(HarnessError, match="no other process, got another process running this") as said,
+    ):
+        learned(to, seed=1)
+    assert "\n" not in str(said.value)
+    assert not to.exists()
+    learned(to)
+    assert [path.name for path in to.parent.iterdir()] == [to.name]
+
+
+def test_the_variants_that_the_help_names_can_be_trained_on() -> None:
+    text = re.search(r"a variant as ``(.*?)``", str(harness.learn_optimizer.__doc__))
+    assert text is not None
+    assert trainable(text[1]).variant
 
 
 def test_what_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import save as serialized
 
 from harness.errors import SettingError
 from harness.tasks.learned.lstm import MOST_HIDDEN, MOST_LAYERS, Architecture
-from harness.tasks.learned.problem import KERNELS, REST
+from harness.tasks.learned.problem import ALL, KERNELS, REST
 from harness.tasks.learned.weights import (
     FORMAT,
     MOST_BYTES,
@@ -73,6 +73,13 @@ def test_the_hash_is_of_the_optimizer_and_not_of_where_it_came_from(weights: Lea
     with torch.no_grad():
         weights.networks["all"].output.bias.add_(1e-6)
     assert weights.hash != before
+
+
+def test_weights_of_an_architecture_in_whole_numbers_are_read_back(tmp_path: Path) -> None:
+    header = Header(problems="x", architecture=Architecture(hidden=2, preprocessing=5, scale=1), kinds=(ALL,))
+    made = LearnedWeights(header, fresh(header))
+    save(made, tmp_path / "w.safetensors")
+    assert read(tmp_path / "w.safetensors").hash == made.hash
 
 
 def test_two_lstms_of_one_seed_begin_with_different_weights() -> None:
