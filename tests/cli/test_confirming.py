@@ -80,7 +80,7 @@ def test_final_bests_are_retrained_on_the_seeds_asked_for_and_judged_on_the_sear
         ("torch:Adam(eps=open('x'))", "nothing is evaluated"),
         ("torch:", "expected an optimizer as NAME(option=value, ...)"),
         ("troch:Adam", "Did you mean 'torch'?"),
-        (":Adam", "family of a candidate: expected one of nos, torch, got ''."),
+        (":Adam", "family of a candidate: expected one of learned, nos, torch, got ''."),
         ("g * nonsense", "nonsense"),
     ],
 )

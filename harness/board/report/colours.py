@@ -45,6 +45,8 @@ NAMED = {
     "random": Colour("#79828d", "#8b95a1"),
     "random-plain": Colour("#39414a", "#cdd4dc"),
     "hill-climbing": Colour("#8f1d21", "#ff9c9c"),
+    "box-cmaes": Colour("#3b6e22", "#9bd17a"),
+    "box-random": Colour("#5c6b57", "#aab8a4"),
 }
 OTHERS = (
     Colour("#2f97d3", "#8fd0ff"),
@@ -56,7 +58,7 @@ OTHERS = (
 COLOURS = (*NAMED.values(), *OTHERS)
 
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "13 4", "13 3 2 3 2 3")
-OWN_DASHES = {"random": 2, "random-plain": 2}  # searches that learn nothing are dotted
+OWN_DASHES = {"random": 2, "random-plain": 2, "box-random": 2}  # searches that learn nothing are dotted
 
 
 def colour(searcher: str) -> int:

@@ -43,9 +43,9 @@ def test_namesakes_share_a_colour_and_differ_in_their_dashes(run) -> None:
     assert len({dashes for label, (_, dashes) in shown.items() if label != "random"}) == 3
 
 
-def test_nine_entrants_are_nine_unlike_lines() -> None:
+def test_entrants_of_the_package_are_unlike_lines() -> None:
     found = marks({name: name for name in NAMED})
-    assert len(set(found.values())) == len(found) == 9
+    assert len(set(found.values())) == len(found) == 11
 
 
 def test_a_searcher_that_has_not_finished_has_its_colour_too(run) -> None:
