@@ -10,15 +10,13 @@ needs torch, so they are not offered.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from harness.contracts import Block, Origin, Rule, Trial
+from harness.searchers.quiet import quiet
 from harness.seeds import derive_seed
 from harness.settings import Range, Value
 from harness.space.draws import IDENTITY, Draws
@@ -79,7 +77,7 @@ class TreeParzen:
         self._pending: dict[Rule, list[optuna.Trial]] = {}
         self._origins: dict[Rule, Origin] = {}
         state = derive_seed(seed, "tpe", "optuna") % 2**32  # the range of numpy.random.RandomState
-        with _quiet():
+        with quiet():
             self._samplers: tuple[BaseSampler, BaseSampler]  # for the first ask of a proposal, and for later ones
             if sampler == "tpe":
                 again = derive_seed(seed, "tpe", "optuna again") % 2**32
@@ -253,19 +251,3 @@ def _parzen(seed: int, *, startup: int, candidates: int, joint: bool) -> TPESamp
         constant_liar=True,
         seed=seed,
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Stop Optuna from announcing a study and from warning that grouped sampling is experimental."""
-    from optuna.exceptions import ExperimentalWarning
-
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            yield
-    finally:
-        logger.setLevel(level)

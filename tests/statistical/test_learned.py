@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from scipy.stats import wilcoxon
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch import Tensor
 from harness.seeds import derive_seed
 from harness.tasks.learned.meta.rollout import Rollout
 from harness.tasks.learned.problems.quadratic import QuadraticProblems, Quadratics
-from harness.tasks.learned.weights import defaults, load
+from harness.tasks.learned.weights import load
 
 STEPS = 100
 FRESH, TUNING = 300, 300
@@ -35,7 +34,6 @@ def by_lstm(problems: QuadraticProblems) -> Tensor:
     return total / STEPS
 
 
-@pytest.mark.skipif("quadratic" not in defaults(), reason="the default for quadratics has not been trained")
 def test_the_default_beats_sgd_on_fresh_quadratics() -> None:
     """Were it as likely worse than SGD on a problem as better, this would pass with odds of one in a million."""
     family = Quadratics()

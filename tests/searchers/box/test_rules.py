@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.contracts import Outcome, Rule, Status, Trial
+from harness.searchers.box.cma_es_points import CmaEsPoints
 from harness.searchers.box.encoding import BoxOptimizer, RuleBox
-from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
 from harness.searchers.box.rules import BoxCmaEs, BoxRandom, BoxSearch
 from harness.space.grammar import Space

@@ -1,25 +1,21 @@
-"""Optuna's samplers as optimizers of the unit box: CMA-ES (Hansen and Ostermeier 2001), by the package ``cmaes``."""
+"""CMA-ES (Hansen and Ostermeier 2001) as an optimizer of the unit box: Optuna's sampler, by the package ``cmaes``."""
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.searchers.box.encoding import Points, Values
+from harness.searchers.quiet import quiet
 from harness.seeds import derive_seed
 
 if TYPE_CHECKING:  # Optuna takes a second to load
     import optuna
-    from optuna.samplers import BaseSampler
 
 
-class OptunaPoints:
-    """Let a sampler of Optuna choose points; a subclass says which.
+class CmaEsPoints:
+    """CMA-ES from the middle of the box, with Optuna's first step size of 1/6.
 
     Args:
         dimensions: of the box.
@@ -28,6 +24,7 @@ class OptunaPoints:
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         import optuna
+        from optuna.samplers import CmaEsSampler
 
         self._names = [f"x{number + 1:03d}" for number in range(dimensions)]  # Optuna sorts them
         self._box: dict[str, optuna.distributions.BaseDistribution] = {
@@ -35,12 +32,10 @@ class OptunaPoints:
         }
         self._asked: dict[bytes, list[optuna.Trial]] = {}
         with quiet():
-            sampler = self._sampler(derive_seed(seed, "box", "optuna") % 2**32)
+            state = derive_seed(seed, "box", "optuna") % 2**32
+            sampler = CmaEsSampler(seed=state, warn_independent_sampling=False)
             storage = optuna.storages.InMemoryStorage()
             self._study = optuna.create_study(storage=storage, sampler=sampler, study_name="box")
-
-    def _sampler(self, seed: int) -> BaseSampler:
-        raise NotImplementedError
 
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
@@ -60,28 +55,3 @@ class OptunaPoints:
         point = np.array([trial.params[name] for name in self._names])
         self._asked.setdefault(point.tobytes(), []).append(trial)
         return point
-
-
-class CmaEsPoints(OptunaPoints):
-    """CMA-ES (Hansen and Ostermeier 2001), from the middle of the box, with Optuna's first step size of 1/6."""
-
-    def _sampler(self, seed: int) -> BaseSampler:
-        from optuna.samplers import CmaEsSampler
-
-        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Stop Optuna from announcing studies and from warning of experimental samplers."""
-    from optuna.exceptions import ExperimentalWarning
-
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            yield
-    finally:
-        logger.setLevel(level)
