@@ -33,8 +33,12 @@ def out_of_memory(cause: Exception) -> bool:
 
 
 @contextmanager
-def answerable() -> Iterator[None]:
+def answerable(what: str = "child", *, kept: str = "the child is not charged") -> Iterator[None]:
     """Turn failures of the machine into an error that tells the user what to do.
+
+    Args:
+        what: what it was computing.
+        kept: what the failure costs, in the words of the error.
 
     Raises:
         EngineError: it ran out of memory, or its GPU failed.
@@ -45,8 +49,8 @@ def answerable() -> Iterator[None]:
         if not failed(cause):
             raise
         got = f"{type(cause).__name__}: {cause}"
-        hint = "Free memory or repair the GPU, then run the same command again to resume; the child is not charged"
-        raise EngineError(message("child", expected="a machine that can train it", got=got, hint=hint)) from cause
+        hint = f"Free memory or repair the GPU, then run the same command again to resume; {kept}"
+        raise EngineError(message(what, expected="a machine that can train it", got=got, hint=hint)) from cause
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,7 +25,6 @@ from torch import Tensor
 
 from harness.candidates import NamedOptimizer
 from harness.contracts import ARITHMETIC, Candidate, Rule
-from harness.errors import EngineError, message
 from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
@@ -46,6 +44,7 @@ ELEMENTWISE = {
     *("torch:RAdam", "torch:RMSprop", "torch:Rprop", "torch:SGD", "nos:AddSign", "nos:PowerSign"),
 }
 """Optimizers that treat every entry alike, as every rule does: they update all problems as one tensor."""
+KEPT = "candidates that are done are kept"
 NOISE_SIGMA = 0.01  # of the operand ``noise``, as in the protocols of children
 SAMPLE_STEPS, SAMPLE_PROBLEMS = 3, 2  # of the fixed computation that the digest covers
 Report = Callable[[int], None]
@@ -133,7 +132,7 @@ def compare(candidate: Candidate, setting: Setting, *, report: Report = lambda _
         SettingError: the candidate cannot be built.
         EngineError: the machine has too little memory.
     """
-    with _answerable(), reproducible_arithmetic():
+    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic():
         validation = _validated(candidate, setting, report) if tuned(candidate) else ()
         rate = min(validation, key=lambda each: each[1])[0] if validation else None
         found = []
@@ -267,7 +266,7 @@ def _networks(candidate: LearnedCandidate) -> Networks:
 
 def environment(setting: Setting) -> Mapping[str, str]:
     """Return what values depend on besides setting and candidate: versions, and a digest of what they do not reveal."""
-    with _answerable(), reproducible_arithmetic():
+    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic():
         arithmetic = digest(_sample(setting))
     return {
         "comparison": "1",
@@ -287,22 +286,3 @@ def _sample(setting: Setting) -> Iterator[Tensor]:
     yield from trace(Batch(problems, SAMPLE_PROBLEMS, seed), Rule.parse("adam"), rate=0.01, steps=SAMPLE_STEPS)
     networks = {kind: CoordinateLstm(family.architecture, seed=SEED) for kind in family.kinds}
     yield from _rolled_out(problems, networks, SAMPLE_STEPS)
-
-
-@contextmanager
-def _answerable() -> Iterator[None]:
-    """Turn failures of the machine into an error that tells the user what to do.
-
-    Raises:
-        EngineError: it ran out of memory.
-    """
-    try:
-        yield
-    except Exception as cause:
-        if not machine.failed(cause):
-            raise
-        got = f"{type(cause).__name__}: {cause}"
-        hint = "Free memory, then run the same command again to resume"
-        raise EngineError(
-            message("comparison", expected="a machine that can compute it", got=got, hint=hint)
-        ) from cause

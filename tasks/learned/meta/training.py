@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from harness.seeds import derive_seed
+from harness.tasks import machine
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.partial import Partial
@@ -248,8 +249,12 @@ def finite(networks: Iterable[CoordinateLstm]) -> bool:
 
 @contextmanager
 def arithmetic(threads: int) -> Iterator[None]:
-    """Compute reproducibly on some threads: with as many, the same bits."""
-    with reproducible_arithmetic():
+    """Compute reproducibly on some threads: with as many, the same bits.
+
+    Raises:
+        EngineError: the machine ran out of memory.
+    """
+    with machine.answerable("learned optimizer", kept="it goes on from its last validation"), reproducible_arithmetic():
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:

@@ -170,7 +170,7 @@ def test_a_machine_without_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -
         raise MemoryError
 
     monkeypatch.setattr(SomeBowls, "evaluate", fail)
-    with pytest.raises(EngineError, match="comparison: expected a machine that can compute it, got MemoryError"):
+    with pytest.raises(EngineError, match="comparison: expected a machine that can train it, got MemoryError"):
         compare(read("sgd"), Setting(family=Bowls(), count=1, steps=1))
 
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 from families import STEPS, TINY, Flat, Hopeless, Leaking, Overflowing, Small
 
-from harness.errors import SettingError
+from harness.errors import EngineError, SettingError
 from harness.tasks.learned.meta.rates import rates
 from harness.tasks.learned.meta.training import (
     Plan,
     Progress,
     StoppedTraining,
     Trained,
+    arithmetic,
     partial_of,
     shortened,
     train,
@@ -233,3 +234,12 @@ def test_a_shorter_schedule_tries_each_rate_for_no_longer() -> None:
     schedule = Schedule(batch=1, draws=100, trial=20, every=10)
     assert shortened(schedule, 50) == replace(schedule, draws=50)
     assert shortened(schedule, 3) == replace(schedule, draws=3, trial=3, every=3)
+
+
+def test_a_machine_without_memory_is_one_line() -> None:
+    with (
+        pytest.raises(EngineError, match=r"learned optimizer: .*it goes on from its last validation") as said,
+        arithmetic(1),
+    ):
+        raise MemoryError("no room")
+    assert "\n" not in str(said.value)
