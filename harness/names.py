@@ -24,6 +24,8 @@ class Kind(StrEnum):
     PROTOCOL = "protocols"
     CANDIDATE = "candidates"
     PROBLEM = "problems"
+    BOX_OPTIMIZER = "box_optimizers"
+    FUNCTION = "functions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,19 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "[L2L] §3.4; Gatys et al. 2015",
         ),
     },
+    Kind.BOX_OPTIMIZER: {
+        "random": Registered(
+            "harness.searchers.box.random_points:RandomPoints",
+            "uniform points, the baseline of every other optimizer of the box",
+            "Bergstra and Bengio 2012",
+        ),
+        "cmaes": Registered(
+            "harness.searchers.box.cma_es_points:CmaEsPoints",
+            "CMA-ES from the middle of the box",
+            "Hansen and Ostermeier 2001; Optuna, Akiba et al. 2019",
+        ),
+    },
+    Kind.FUNCTION: {},
 }
 
 # They stand for our modules. The list is closed: a new module of ours takes no name from anybody.

@@ -29,6 +29,8 @@ CALLS = {
     Kind.DATA: "factory(root, announce)",
     Kind.CANDIDATE: "factory(text)",
     Kind.PROBLEM: "factory(data)",
+    Kind.BOX_OPTIMIZER: "factory(dimensions, *, seed, **settings)",
+    Kind.FUNCTION: "factory(root)",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.searchers.box.encoding import Points, Values
+from harness.blackbox.contracts import Points, Values
 from harness.searchers.quiet import quiet
 from harness.seeds import derive_seed
 
@@ -21,6 +21,8 @@ class CmaEsPoints:
         dimensions: of the box.
         seed: decides every draw.
     """
+
+    version = 1
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         import optuna

@@ -1,46 +1,18 @@
-"""The unit box: points of [0, 1]ᵈ, what optimizes over them, and the rule that a point of it stands for (protocol §9).
+"""The rule that a point of the unit box [0, 1]ᵈ stands for (protocol §9).
 
 ::
 
     box = RuleBox(space)
     box.rule(np.full(box.dimensions, 0.5))
-
-An optimizer of the box asks and is told, as searchers are::
-
-    points = optimizer.ask(5)                # (5, dimensions)
-    optimizer.tell(points, values)           # (5,): less is better
 """
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.blackbox.contracts import Points
 from harness.contracts import Rule
 from harness.space.grammar import Space
-
-Points = NDArray[np.float64]
-Values = NDArray[np.float64]
-
-
-@runtime_checkable
-class BoxOptimizer(Protocol):
-    """A method that minimizes a function over the unit box. Built as ``factory(dimensions, *, seed, **settings)``.
-
-    The laws are those of searchers: ``(dimensions, seed, settings, history of asks and tells)`` determines the next
-    points, and it never sees a clock.
-    """
-
-    def ask(self, count: int) -> Points:
-        """Return ``count`` points, (count, dimensions), float64 in [0, 1]."""
-
-    def tell(self, points: Points, values: Values) -> None:
-        """Learn the values (count,) of points (count, dimensions): finite, less is better.
-
-        The points are earlier ones, in any order, each told once for each time that it was asked for.
-        """
 
 
 class RuleBox:

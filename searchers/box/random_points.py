@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.searchers.box.encoding import Points, Values
+from harness.blackbox.contracts import Points, Values
 from harness.seeds import derive_seed
 
 
@@ -15,6 +15,8 @@ class RandomPoints:
         dimensions: of the box.
         seed: decides the draws.
     """
+
+    version = 1
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         self._dimensions = dimensions

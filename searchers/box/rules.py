@@ -11,10 +11,11 @@ from typing import Annotated
 
 import numpy as np
 
+from harness.blackbox.contracts import BoxOptimizer, Points
 from harness.contracts import Origin, Rule, Trial
 from harness.limits import Range
 from harness.searchers.box.cma_es_points import CmaEsPoints
-from harness.searchers.box.encoding import BoxOptimizer, Points, RuleBox
+from harness.searchers.box.encoding import RuleBox
 from harness.searchers.box.random_points import RandomPoints
 from harness.seeds import derive_seed
 from harness.space.draws import Draws
