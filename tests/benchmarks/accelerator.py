@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from measuring_searches import busy
 from measuring_stacks import PAPER, REHEARSED, Bench, Figure, children, correctness
-from measuring_steps import kernels, memory, second_convolution, widths
+from measuring_steps import by_vmap, kernels, memory, second_convolution, widths
 from rich.console import Console
 from rich.table import Table
 
@@ -44,7 +44,8 @@ Part = tuple[str, float, Callable[[Bench], Sequence[Figure]]]
 PARTS: Sequence[Part] = (  # with the seconds that each may take on an H100
     ("correctness", 110, correctness),
     ("children", 70, children),
-    ("width", 90, widths),
+    ("width", 80, widths),
+    ("vmap", 10, by_vmap),
     ("memory", 10, memory),
     ("second convolution", 15, second_convolution),
     ("kernels", 15, kernels),

@@ -40,7 +40,7 @@ def stepping(bench: Bench, ground: Ground, cells: int) -> float:
 
 
 def widths(bench: Bench) -> list[Figure]:
-    """Examples per second over the width of a stack: with graphs, without, by PyTorch's operations, and by vmap."""
+    """Examples per second over the width of a stack: with graphs, without, and by PyTorch's operations."""
     found, lambdas = [], len(bench.quick.learning_rates)
     names = {STACKED: "Triton", BATCHED: "PyTorch"}
     for path, ground in bench.grounds().items():
@@ -52,6 +52,12 @@ def widths(bench: Bench) -> list[Figure]:
                 label = f"examples a second, {count} rules ({count * lambdas} cells), {names[path]}, no graph"
                 found.append(Figure(label, attempted(lambda g=ground, c=count: stepping(bench, g, c * lambdas))))
         ground.release()
+    return found
+
+
+def by_vmap(bench: Bench) -> list[Figure]:
+    """Examples per second by ``torch.func.vmap`` over networks."""
+    found = []
     for cells in sorted({max(1, bench.sizes.cells // 8), bench.sizes.cells}):
         label = f"examples a second, {cells} cells, torch.func.vmap, gradients and SGD alone"
         found.append(Figure(label, attempted(lambda cells=cells: mapped(bench, cells))))
@@ -65,7 +71,7 @@ def attempted(measure: Callable[[], float]) -> float | str:
     except (RuntimeError, torch.OutOfMemoryError) as cause:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return f"none: {type(cause).__name__}"
+        return f"none: {str(cause).partition(chr(10))[0] or type(cause).__name__}"
 
 
 def mapped(bench: Bench, cells: int) -> float:
@@ -92,9 +98,8 @@ def mapped(bench: Bench, cells: int) -> float:
                 each.sub_(found[name], alpha=1e-3)
 
     steps = max(2, bench.sizes.steps // 5)
-    with reproducible_arithmetic(bench.device):
-        train(1)
-        _, seconds = bench.timed(lambda: train(steps))
+    train(1)
+    _, seconds = bench.timed(lambda: train(steps))
     return cells * protocol.batch_size * steps / seconds
 
 

@@ -7,8 +7,10 @@ when cells are dropped. The first step is not captured: kernels compile in it, a
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -57,11 +59,11 @@ def capture(step: Step) -> Step:
     """Return what repeats a step on the GPU; the step itself is not taken.
 
     Unlike ``torch.cuda.graph``, it neither collects garbage nor empties torch's cache, which would take longer than a
-    narrow stack gains.
+    narrow stack gains. Nor may Python collect any meanwhile: an older graph that dies would spoil the capture.
     """
     graph, own, current = torch.cuda.CUDAGraph(), torch.cuda.Stream(), torch.cuda.current_stream()
     own.wait_stream(current)
-    with torch.cuda.stream(own):
+    with _uncollected(), torch.cuda.stream(own):
         graph.capture_begin()
         try:
             step()
@@ -69,3 +71,15 @@ def capture(step: Step) -> Step:
             graph.capture_end()
     current.wait_stream(own)
     return graph.replay
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from collecting cycles."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

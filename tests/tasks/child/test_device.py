@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import statistics
 import warnings
 from contextlib import nullcontext
@@ -118,6 +119,21 @@ def test_a_captured_step_has_the_bits_of_one_that_is_launched(
     monkeypatch.setattr(captured.CapturedStep, "__call__", lambda self: self._step())
     for one, other in zip(replayed, ChildTask(protocol, data, device="cuda").evaluate(rules, seed=3), strict=True):
         assert dataclasses.replace(one, seconds=0.0) == dataclasses.replace(other, seconds=0.0)
+
+
+@needs_cuda
+def test_garbage_that_holds_graphs_spoils_no_capture(protocol: ChildProtocol, data: ImageData) -> None:
+    task, before = ChildTask(protocol, data, device="cuda"), gc.get_threshold()
+    gc.set_threshold(5)  # so that Python would collect within every capture
+    try:
+        with warnings.catch_warnings(action="error"):
+            for seed in range(3):
+                kept: list[object] = [torch.cuda.CUDAGraph()]
+                kept.append(kept)
+                del kept
+                task.evaluate([Rule.parse("m"), Rule.parse("g / v")], seed=seed)
+    finally:
+        gc.set_threshold(*before)
 
 
 @needs_cuda
