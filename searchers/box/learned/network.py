@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.searchers.box.learned.architecture import Architecture
+from harness.searchers.box.learned.dnc import DncCell, DncState
 from harness.searchers.box.learned.lstm import LstmCell, LstmState
 from harness.seeds import derive_seed
 
-State = LstmState
+State = LstmState | DncState
 
 
 class Network(nn.Module):
@@ -32,7 +33,8 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, *, seed: int) -> None:
         super().__init__()
         self.architecture = architecture
-        self.cell = LstmCell(architecture.inputs, architecture.hidden)
+        lstm = LstmCell(architecture.inputs, architecture.hidden) if architecture.cell == "lstm" else None
+        self.cell: LstmCell | DncCell = lstm or DncCell(architecture)
         with torch.device("meta"):  # nothing is drawn from torch's global generator
             output = nn.Linear(self.cell.outputs, architecture.dimensions)
         self.output = output.to_empty(device="cpu")
@@ -42,11 +44,12 @@ class Network(nn.Module):
             for weight in self.parameters():
                 weight.uniform_(-bound, bound, generator=generator)
             self.output.bias.zero_()
-        self.cell.bias_towards_memory()
+        (self.cell.controller if isinstance(self.cell, DncCell) else self.cell).bias_towards_memory()
 
     def start(self, count: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> State:
         """Return the state before the first step, for ``count`` functions."""
-        return self.cell.start(count, device=device, dtype=dtype)
+        state: State = self.cell.start(count, device=device, dtype=dtype)
+        return state
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the next points and the state after this step; nothing is changed in place.

@@ -11,6 +11,7 @@ from harness.searchers.box.learned.architecture import Architecture
 from harness.searchers.box.learned.network import Network
 
 LSTM = Architecture(dimensions=3, hidden=5)
+DNC = Architecture(dimensions=3, cell="dnc", hidden=5, slots=4, width=3, heads=2)
 
 
 def inputs(steps: int, count: int, architecture: Architecture) -> torch.Tensor:
@@ -34,7 +35,7 @@ def test_the_lstm_computes_what_the_equations_say() -> None:
         np.testing.assert_allclose(points.detach().numpy(), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", [LSTM])
+@pytest.mark.parametrize("architecture", [LSTM, DNC])
 def test_functions_side_by_side_do_not_influence_each_other(architecture: Architecture) -> None:
     network, given = Network(architecture, seed=0), inputs(6, 4, architecture)
     together, alone = network.start(4), [network.start(1) for _ in range(4)]
@@ -45,7 +46,7 @@ def test_functions_side_by_side_do_not_influence_each_other(architecture: Archit
             torch.testing.assert_close(point[0], points[number])
 
 
-@pytest.mark.parametrize("architecture", [LSTM])
+@pytest.mark.parametrize("architecture", [LSTM, DNC])
 def test_gradients_reach_every_weight_and_every_earlier_input(architecture: Architecture) -> None:
     network, given = Network(architecture, seed=0), inputs(6, 2, architecture).requires_grad_()
     state = network.start(2)
@@ -57,7 +58,7 @@ def test_gradients_reach_every_weight_and_every_earlier_input(architecture: Arch
     assert (given.grad.abs().sum(-1) > 0).all()
 
 
-@pytest.mark.parametrize("architecture", [LSTM])
+@pytest.mark.parametrize("architecture", [LSTM, DNC])
 def test_an_earlier_state_stays_as_it_was(architecture: Architecture) -> None:
     network, given = Network(architecture, seed=0), inputs(2, 2, architecture)
     _, before = network(given[0], network.start(2))
