@@ -1,6 +1,6 @@
 """A differentiable neural computer for one function, in loops, straight from the equations of Graves et al. 2016.
 
-It shares nothing with ours but the names of the weights and the small number that is added to squared lengths.
+It shares nothing with ours but the names of the weights, and the small number added to squared lengths and usage.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LoopedDnc:
         allocation, product = np.zeros(self.slots), 1.0
         for i in sorted(slots, key=lambda i: usage[i]):
             allocation[i] = (1 - usage[i]) * product
-            product *= usage[i]
+            product *= usage[i] + self.epsilon
 
         similar = content(self.memory, write_key, write_strength, self.epsilon)
         written = write_gate * (allocation_gate * allocation + (1 - allocation_gate) * similar)
