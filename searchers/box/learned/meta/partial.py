@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from harness.errors import SettingError, message
-from harness.searchers.box.learned.weights import write
+from harness.weight_files import write
 
 State = dict[str, Tensor]
 NUMBERS = ("batch", "skipped", "waited", "best", "seconds", "threads")
