@@ -185,16 +185,16 @@ def learned(
     """
     wanted = _dimensions(dimensions)
     plans = _plans(wanted, asked)
-    suffix = importlib.import_module(WEIGHTS).SUFFIX
-    alone_in_file = to.suffix == suffix
+    weights = importlib.import_module(WEIGHTS)
+    alone_in_file = to.suffix == weights.SUFFIX
     if alone_in_file and len(plans) > 1:
         hint = "Name a folder, or train for one number of dimensions"
         raise SettingError(message(f"file {to}", expected="a folder for several files", got="one file", hint=hint))
-    files = [to if alone_in_file else to / _file_name(plan, suffix) for plan in plans]
+    files = [to if alone_in_file else to / weights.file_name(plan.architecture, plan.loss) for plan in plans]
     threads = 1 if asked.threads == "auto" and asked.device != CPU else thread_count(asked.threads)
     for plan, file in zip(plans, files, strict=True):  # before hours of training
         if alone_in_file or not _kept(plan, file):
-            check_file(file, importlib.import_module(TRAINING).partial_of(file), suffix)
+            check_file(file, importlib.import_module(TRAINING).partial_of(file), weights.SUFFIX)
     return tuple(
         _one(plan, file, threads=threads, keeps=not alone_in_file, quiet=quiet, announce=announce, signals=signals)
         for plan, file in zip(plans, files, strict=True)
@@ -288,12 +288,6 @@ def _dimensions(given: int | str | Iterable[int]) -> tuple[int, ...]:
     if not found:
         raise SettingError(message(what, expected="at least one", got="none", hint=hint))
     return tuple(dict.fromkeys(found))
-
-
-def _file_name(plan: Any, suffix: str) -> str:
-    architecture = plan.architecture
-    form = f"-parallel-{architecture.parallel}" if architecture.parallel else ""
-    return f"{architecture.cell}-{plan.loss}{form}-{architecture.dimensions}{suffix}"
 
 
 def _kept(plan: Any, file: Path) -> bool:

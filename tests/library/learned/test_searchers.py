@@ -56,7 +56,7 @@ def test_a_folder_gets_a_file_for_each_number_of_dimensions(tmp_path: Path, dime
 
 def test_in_a_folder_the_parallel_form_has_names_of_its_own(tmp_path: Path) -> None:
     (found,) = learned(1, tmp_path, parallel=5)
-    assert found.path.name == "lstm-oi-parallel-5-1.safetensors"
+    assert found.path.name == "lstm-oi-parallel5-1.safetensors"
 
 
 def test_in_a_folder_complete_files_are_kept_and_those_of_another_seed_refused(tmp_path: Path) -> None:

@@ -190,7 +190,9 @@ def test_a_damaged_unfinished_training_earns_one_line(tmp_path: Path, damage: st
     else:
         flipped = content[:-1] + bytes([content[-1] ^ 1])
         path.write_bytes({"cut": content[: len(content) // 2], "flipped": flipped, "empty": b""}[damage])
-    with pytest.raises(SettingError, match=r"unfinished training in .*: expected what harness wrote, got a damaged file"):
+    with pytest.raises(
+        SettingError, match=r"unfinished training in .*: expected what harness wrote, got a damaged file"
+    ):
         unfinished(PLAN, to=to, threads=1)
 
 
