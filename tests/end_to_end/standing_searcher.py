@@ -1,4 +1,7 @@
-"""``harness learn searcher`` for tests that kill it: ``standing_searcher.py COUNT ARGUMENTS`` waits after COUNT batches."""
+"""``harness learn searcher``, for tests that kill it: it waits after COUNT batches.
+
+Used as ``standing_searcher.py COUNT ARGUMENTS``.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import harness
 from commands import PATIENCE_SECONDS, STANDING
+
+import harness
 
 LEARN = ("learn", "searcher", "--dimensions", "1", "--batches", "3", "--draws", "2", "--threads", "1", "--quiet")
 FILE = "lstm-oi-1.safetensors"
