@@ -60,7 +60,8 @@ class Draws:
 
     def __call__(self, points: Tensor) -> Revealed:
         """Return the values of all draws at points (count, dimensions), and their law given the earlier ones."""
-        value, mean, deviation, self._last = _Reveal.apply(points, self._last, self._rows, self._step)
+        reveal: Any = _Reveal.apply  # which torch's stubs do not type
+        value, mean, deviation, self._last = reveal(points, self._last, self._rows, self._step)
         self._step += 1
         return Revealed(value, mean, deviation)
 

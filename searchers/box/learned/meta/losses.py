@@ -58,4 +58,5 @@ def expected_improvement(means: Tensor, deviations: Tensor, incumbents: Tensor) 
     below = incumbents - means
     standard = below / deviations
     density = torch.exp(-0.5 * standard.square()) / math.sqrt(2 * math.pi)
-    return below * torch.special.ndtr(standard) + deviations * density
+    probability: Tensor = torch.special.ndtr(standard)
+    return below * probability + deviations * density

@@ -1,4 +1,4 @@
-"""Meta-training over the box: the same bits after every stop, an early end, what is not finite left out, and learning."""
+"""Meta-training over the box: the same bits after every stop, what is not finite left out, and learning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ def test_gradients_that_are_not_finite_are_left_out_and_counted(
 
     monkeypatch.setattr(MetaTraining, "_train", watched)
     assert trained(tmp_path / "w.safetensors").weights.header.skipped == 2
-    moved = [not torch.equal(one, other) for one, other in zip(weights, weights[1:], strict=False)]
+    moved = [not torch.equal(one, other) for one, other in pairwise(weights)]
     assert moved == [False, True, True, False, True, True, True]
 
 
@@ -190,9 +191,7 @@ def test_a_damaged_unfinished_training_earns_one_line(tmp_path: Path, damage: st
     else:
         flipped = content[:-1] + bytes([content[-1] ^ 1])
         path.write_bytes({"cut": content[: len(content) // 2], "flipped": flipped, "empty": b""}[damage])
-    with pytest.raises(
-        SettingError, match=r"unfinished training in .*: expected what harness wrote, got a damaged file"
-    ):
+    with pytest.raises(SettingError, match=r"in .*: expected what harness wrote, got a damaged file"):
         unfinished(PLAN, to=to, threads=1)
 
 
