@@ -1,4 +1,4 @@
-"""What meta-training minimizes ([L2L-BB] §2.1), as means over draws and steps; functions are minimized everywhere.
+"""What meta-training minimizes ([L2L-BB] §2.1): sums over steps, as means over draws. Less is better everywhere.
 
 Improvements are measured against the least value among the earlier points. The first point has none before it, and
 counts for ``sum`` alone.
@@ -41,11 +41,15 @@ def loss_of(name: Loss, unrolled: Unrolled) -> Tensor:
       sum would telescope: each improvement would be taken back from the points that found the incumbent.
     """
     if name == "sum":
-        return unrolled.values.mean()
+        return _summed(unrolled.values)
     incumbents = least(unrolled.values)[:, :-1]
     if name == "ei":
-        return -expected_improvement(unrolled.means[:, 1:], unrolled.deviations[:, 1:], incumbents).mean()
-    return (unrolled.values[:, 1:] - incumbents.detach()).clamp(max=0).mean()
+        return -_summed(expected_improvement(unrolled.means[:, 1:], unrolled.deviations[:, 1:], incumbents))
+    return _summed((unrolled.values[:, 1:] - incumbents.detach()).clamp(max=0))
+
+
+def _summed(terms: Tensor) -> Tensor:
+    return terms.sum(1).mean()
 
 
 def least(values: Tensor) -> Tensor:

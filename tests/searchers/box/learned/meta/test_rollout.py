@@ -114,4 +114,4 @@ def _with_incumbents_of(network: Network, batch: Batch):
     """The observed improvement against fixed incumbents, since its gradient stops there."""
     with torch.no_grad():
         incumbents = unroll(network, batch).values.cummin(1).values[:, :-1]
-    return lambda values: (values[:, 1:] - incumbents).clamp(max=0).mean()
+    return lambda values: (values[:, 1:] - incumbents).clamp(max=0).sum(1).mean()
