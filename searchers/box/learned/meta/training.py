@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from harness.contracts import CPU
 from harness.errors import EngineError, SettingError, message
 from harness.machine import check_device
 from harness.searchers.box.learned.architecture import Architecture
@@ -81,17 +82,19 @@ class Plan:
     loss: Loss
     seed: int
     schedule: Schedule = field(default_factory=Schedule)
-    device: str = "cpu"
+    device: str = CPU
     environment: str = ""
     commit: str = ""
 
     def agreeing(self) -> dict[str, object]:
         """Return what a training saved under a plan must agree with to go on, for JSON.
 
-        It does not include the commit, which is no reason to lose hours.
+        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next one that is
+        free may be of another model. The commit is no reason to lose hours, either.
         """
+        place = self.environment if self.device == CPU else "a GPU"
         parts = {**asdict(self.architecture), **asdict(self.schedule)}
-        return {"loss": self.loss, "seed": self.seed, "environment": self.environment, **parts}
+        return {"loss": self.loss, "seed": self.seed, "environment": place, **parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +278,7 @@ def device_of(name: str) -> tuple[str, str]:
         SettingError: the text names no device, or this machine does not have it.
     """
     check_device(name)
-    if name == "cpu":
+    if name == CPU:
         return name, ""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     device = torch.device(name)

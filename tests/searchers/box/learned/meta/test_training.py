@@ -178,6 +178,15 @@ def test_an_unfinished_training_of_other_options_is_refused(tmp_path: Path, chan
     assert unfinished(replace(PLAN, commit="other"), to=to, threads=2).threads == 1, "it keeps those it began with"
 
 
+def test_a_training_on_a_gpu_goes_on_on_another_one_but_not_on_a_processor() -> None:
+    plans = [
+        replace(PLAN, device=device, environment=place)
+        for device, place in (("cuda", "one card"), ("cuda:1", "another card"), ("cpu", "one card"))
+    ]
+    one, other, processor = (plan.agreeing() for plan in plans)
+    assert one == other != processor
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "folder"])
 def test_a_damaged_unfinished_training_earns_one_line(tmp_path: Path, damage: str) -> None:
     to = tmp_path / "w.safetensors"
