@@ -28,6 +28,7 @@ from harness.searchers.box.learned.architecture import Architecture
 from harness.searchers.box.learned.meta.draws import JITTER, LENGTHSCALE
 from harness.searchers.box.learned.meta.losses import Loss, least, loss_of
 from harness.searchers.box.learned.meta.partial import Partial
+from harness.searchers.box.learned.meta.repeated import Repeated
 from harness.searchers.box.learned.meta.rollout import Batch, unroll
 from harness.searchers.box.learned.network import Network
 from harness.searchers.box.learned.weights import Header, LearnedWeights, save
@@ -129,6 +130,10 @@ class Trained:
     seconds: float
 
 
+Gradient = tuple[Tensor, list[Tensor]]
+"""The norm of a gradient, and the gradient by each weight."""
+
+
 class StoppedTraining(Exception):
     """The user asked to stop; the training is saved."""
 
@@ -153,6 +158,8 @@ class MetaTraining:
         self._adam = torch.optim.Adam(self._network.parameters(), lr=plan.schedule.rate)
         longest = HORIZONS[-1][1]
         self._held_out = self._draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, longest)
+        self._gradient: tuple[int, Repeated[Gradient]] | None = None  # of one horizon
+        self._validation = Repeated(self._mean_least, self._device)
 
     def run(self) -> Trained:
         """Train to the end, and return the weights with the best validation.
@@ -186,22 +193,36 @@ class MetaTraining:
         """Train on one batch of draws."""
         plan, schedule = self._plan, self._plan.schedule
         batch = self._draw(derive_seed(plan.seed, "batch", number), schedule.draws, steps)
-        loss = loss_of(plan.loss, unroll(self._network, batch))
-        self._adam.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), schedule.clip)
+        if self._gradient is None or self._gradient[0] != steps:
+            self._gradient = None  # so that a GPU need not hold two horizons
+            self._gradient = steps, Repeated(self._clipped, self._device)
+        norm, gradients = self._gradient[1](batch)
         if bool(norm.isfinite()):  # the only place that waits for the device
+            for weight, gradient in zip(self._network.parameters(), gradients, strict=True):
+                weight.grad = gradient
             for group in self._adam.param_groups:
                 group["lr"] = schedule.rate * (1 - number / schedule.batches)
             self._adam.step()
         else:
             self._partial.skipped += 1
 
-    @torch.no_grad()
+    def _clipped(self, batch: Batch) -> Gradient:
+        """Return the norm of the gradient on a batch, and the gradient by each weight, clipped."""
+        weights = list(self._network.parameters())
+        loss = loss_of(self._plan.loss, unroll(self._network, batch))
+        gradients = torch.autograd.grad(loss, weights)
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in gradients]))
+        scale = (self._plan.schedule.clip / (norm + 1e-6)).clamp(max=1)
+        return norm, [each * scale for each in gradients]
+
     def _validate(self) -> float:
         """Return the mean of the least value so far over the steps of held-out draws; infinite if it is not finite."""
-        found = float(least(unroll(self._network, self._held_out).values).mean())
+        found = float(self._validation(self._held_out))
         return found if math.isfinite(found) else math.inf
+
+    @torch.no_grad()
+    def _mean_least(self, batch: Batch) -> Tensor:
+        return least(unroll(self._network, batch).values).mean()
 
     def _weights(self) -> dict[str, Tensor]:
         """Return copies of all weights."""
