@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
 from harness.contracts import Origin, Rule, Trial
+from harness.searchers.one_thread import one_thread
 from harness.searchers.rl.presets import PAPER, Corpus, Objective, Preset, numbers
 from harness.settings import Range, Value
 from harness.space.draws import Draws
@@ -141,7 +141,7 @@ class ReinforcementLearning:
         from harness.searchers.rl.objectives import Learner
         from harness.searchers.rl.pretraining import pretrain
 
-        with _one_thread():
+        with one_thread():
             self.controller = Controller(
                 space, seed=seed, hidden=self.numbers.hidden, scale=self.numbers.init, plain=self.numbers.plain
             )
@@ -158,7 +158,7 @@ class ReinforcementLearning:
         """Propose ``count`` rules: random draws, then samples; new functions if possible, unless it may repeat."""
         drawn = min(count, self._initial_left)
         self._initial_left -= drawn
-        with _one_thread():
+        with one_thread():
             proposals = self._drawn(drawn)
             sampled = self._sampled(count - drawn)
             proposals += sampled
@@ -177,7 +177,7 @@ class ReinforcementLearning:
         from harness.searchers.rl.controller import DTYPE
         from harness.searchers.rl.objectives import Batch
 
-        with _one_thread():
+        with one_thread():
             strangers = self._strangers(trial.rule for trial in trials)
             self._await(zip(strangers, self._log_probability(strangers), strict=True))
             self._asked.update(rule.key for rule in strangers)
@@ -249,16 +249,3 @@ class ReinforcementLearning:
 
         with torch.no_grad():
             return self.controller.read(self._picks(rules)).log_probability if rules else torch.zeros(0, dtype=DTYPE)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Restrict torch to one thread for a while: at these sizes more are slower and could change the order of sums."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -9,32 +9,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialized
 from torch import Tensor
 
-from harness.errors import SettingError, check_choice, message
+from harness.errors import check_choice
 from harness.limits import Count, Label, Length, Line
 from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
 from harness.tasks.learned.problem import ALL, KERNELS, REST
+from harness.weight_files import WeightFiles, digest
+from harness.weight_files import write as write
 
-FORMAT, VERSION = "harness learned optimizer", 1
-MOST_BYTES = 64 * 2**20  # of a file: the largest architecture has 16 MB for each kind
+FILES = WeightFiles(name="harness learned optimizer", version=1, command="harness learn optimizer")
 KINDS = ((ALL,), (KERNELS, REST))
 SUFFIX = ".safetensors"
 
@@ -86,11 +82,8 @@ class LearnedWeights:
     @property
     def hash(self) -> str:
         """16 hexadecimal digits of SHA-256 over architecture, kinds and weights; equal for equal optimizers."""
-        digest = hashlib.sha256(json.dumps([asdict(self.header.architecture), list(self.header.kinds)]).encode())
-        for name, tensor in sorted(tensors(self.networks).items()):
-            digest.update(repr((name, tuple(tensor.shape))).encode())
-            digest.update(tensor.numpy().astype("<f4").tobytes())
-        return digest.hexdigest()[:16]
+        identity = [asdict(self.header.architecture), list(self.header.kinds)]
+        return digest(identity, {name: tensor.numpy() for name, tensor in tensors(self.networks).items()})
 
 
 def tensors(networks: Mapping[str, CoordinateLstm]) -> dict[str, Tensor]:
@@ -115,31 +108,8 @@ def save(weights: LearnedWeights, path: Path) -> None:
     Raises:
         SettingError: the file cannot be written.
     """
-    described = {**asdict(weights.header), "hash": weights.hash}
-    # One entry alone: safetensors writes several in an order that changes.
-    metadata = {FORMAT: json.dumps({"version": VERSION, "header": described})}
-    write(path, serialized(tensors(weights.networks), metadata=metadata))
-
-
-def write(path: Path, content: bytes) -> None:
-    """Replace a file; a kill leaves the old or the new one, whole.
-
-    Raises:
-        SettingError: it cannot be written.
-    """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError as cause:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        got, hint = cause.strerror or cause, "Free some space, or choose another place"
-        raise SettingError(message(f"file {path}", expected="a place to write to", got=got, hint=hint)) from cause
+    arrays = {name: tensor.numpy() for name, tensor in tensors(weights.networks).items()}
+    FILES.save(path, {**asdict(weights.header), "hash": weights.hash}, arrays)
 
 
 def defaults() -> dict[str, Path]:
@@ -172,31 +142,15 @@ def read(path: Path) -> LearnedWeights:
     Raises:
         SettingError: the file is missing, damaged, of another program, or written by a newer version.
     """
-    what = f"weights in {path}"
-    try:
-        size = path.stat().st_size
-        if size > MOST_BYTES or not path.is_file():  # a pipe would be waited for
-            raise _refused(what, f"{size:,} bytes" if path.is_file() else "something that is no file")
-        with safe_open(path, framework="pt") as file:
-            header, promised = _header(file.metadata() or {}, what)
-            networks = fresh(header)
-            expected = {name: ("F32", tuple(tensor.shape)) for name, tensor in tensors(networks).items()}
-            if {name: _described(file.get_slice(name)) for name in file.keys()} != expected:  # noqa: SIM118
-                raise _refused(what, "arrays of other names, shapes or types than its header says")
-            found = {name: file.get_tensor(name) for name in expected}
-    except (OSError, SafetensorError) as cause:
-        raise _refused(what, getattr(cause, "strerror", None) or str(cause).splitlines()[0]) from cause
-    if not all(tensor.isfinite().all() for tensor in found.values()):
-        raise _refused(what, "numbers that are not finite")
-    put(networks, found)
+    header, promised = FILES.described(path, TypeAdapter(Header).validate_python)
+    if header.kinds not in KINDS:
+        raise FILES.refused(path, f"the kinds {', '.join(header.kinds)}")
+    networks = fresh(header)
+    found = FILES.arrays(path, {name: tuple(tensor.shape) for name, tensor in tensors(networks).items()})
+    put(networks, {name: torch.from_numpy(array) for name, array in found.items()})
     weights = LearnedWeights(header, networks)
-    if weights.hash != promised:
-        raise _refused(what, f"content with the hash {weights.hash} instead of {promised}")
+    FILES.check_hash(path, weights.hash, promised)
     return weights
-
-
-def _described(array: Any) -> tuple[str, tuple[int, ...]]:
-    return array.get_dtype(), tuple(array.get_shape())
 
 
 def put(networks: Mapping[str, CoordinateLstm], found: Mapping[str, Tensor]) -> None:
@@ -205,33 +159,3 @@ def put(networks: Mapping[str, CoordinateLstm], found: Mapping[str, Tensor]) -> 
         for kind, network in networks.items():
             for name, weight in network.named_parameters():
                 weight.copy_(found[f"{kind}.{name}"])
-
-
-def _header(metadata: Mapping[str, str], what: str) -> tuple[Header, str]:
-    """Return the header and the hash that it promises.
-
-    Raises:
-        SettingError: it is not one of ours, or of a newer version.
-    """
-    if FORMAT not in metadata:
-        raise _refused(what, "the file of another program")
-    try:
-        described = json.loads(metadata[FORMAT])
-        if described["version"] != VERSION:
-            hint = "Update the harness to read it"
-            got = f"version {described['version']}"
-            raise SettingError(message(what, expected=f"version {VERSION}", got=got, hint=hint))
-        promised = str(described["header"].pop("hash"))
-        header = TypeAdapter(Header).validate_python(described["header"])
-    except SettingError:  # a ValueError, too
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as cause:
-        raise _refused(what, "a damaged header") from cause
-    if header.kinds not in KINDS:
-        raise _refused(what, f"the kinds {', '.join(header.kinds)}")
-    return header, promised
-
-
-def _refused(what: str, got: object) -> SettingError:
-    hint = "Write one with harness learn optimizer, or restore a copy"
-    return SettingError(message(what, expected="a file that harness learn optimizer wrote", got=got, hint=hint))

@@ -33,6 +33,14 @@ WRONG = {
     "the conformance suites": ("harness/conformance/checks.py", "harness.conformance.task"),
     "the searchers": ("searchers/tpe.py", "harness.searchers.gp"),
     "the optimizers of the box": ("searchers/box/random_points.py", "harness.searchers.box.rules"),
+    "the networks that optimize over the box": (
+        "searchers/box/learned/architecture.py",
+        "harness.searchers.box.learned.network",
+    ),
+    "meta-training over the box": (
+        "searchers/box/learned/meta/draws.py",
+        "harness.searchers.box.learned.meta.rollout",
+    ),
     "the controller": ("searchers/rl/signals.py", "harness.searchers.rl.agent"),
     "the tasks": ("tasks/toy/arena.py", "harness.tasks.child.scoring"),
     "the child": ("tasks/child/convnet.py", "harness.tasks.child.training"),

@@ -18,8 +18,7 @@ from harness.errors import SettingError
 from harness.tasks.learned.lstm import MOST_HIDDEN, MOST_LAYERS, Architecture
 from harness.tasks.learned.problem import ALL, KERNELS, REST
 from harness.tasks.learned.weights import (
-    FORMAT,
-    MOST_BYTES,
+    FILES,
     Header,
     LearnedWeights,
     defaults,
@@ -47,7 +46,7 @@ def refused(path: Path) -> str:
 
 def written(path: Path, weights: LearnedWeights, *, arrays: dict | None = None, **changes: Any) -> Path:
     """Write a file like ``save``, with some entries of its header or metadata changed."""
-    outer = {"format": FORMAT, "version": 1}
+    outer = {"format": FILES.name, "version": 1}
     header = asdict(weights.header) | {"hash": weights.hash}
     for name, value in changes.items():
         (outer if name in outer else header)[name] = value
@@ -160,7 +159,7 @@ def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
 
 def test_the_largest_architecture_fits_a_file() -> None:
     numbers = MOST_LAYERS * 4 * MOST_HIDDEN * (2 * MOST_HIDDEN + 2) + MOST_HIDDEN + 1
-    assert 2 * 4 * numbers + 100_000 < MOST_BYTES
+    assert 2 * 4 * numbers + 100_000 < FILES.most_bytes
 
 
 @pytest.mark.parametrize(

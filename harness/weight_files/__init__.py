@@ -1,0 +1,163 @@
+"""Files of a network's weights, as ``safetensors``: arrays and a header, nothing that could be executed.
+
+::
+
+    KIND = WeightFiles(name="harness learned optimizer", version=1, command="harness learn optimizer")
+    KIND.save(path, header, arrays)                   # the header has an entry "hash"
+    header, promised = KIND.described(path, parse)
+    arrays = KIND.arrays(path, shapes)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialized
+
+from harness.errors import SettingError, message
+
+Arrays = Mapping[str, NDArray[np.float32]]
+Shapes = Mapping[str, tuple[int, ...]]
+Header = TypeVar("Header")
+DIGITS = 16  # of a hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightFiles:
+    """One kind of such files.
+
+    Attributes:
+        name: what the header is stored under, by which a file is known.
+        version: of the header; a newer one is refused.
+        command: what writes them, for messages.
+        most_bytes: the size of the largest file that is opened.
+    """
+
+    name: str
+    version: int
+    command: str
+    most_bytes: int = 64 * 2**20
+
+    def save(self, path: Path, header: Mapping[str, object], arrays: Arrays) -> None:
+        """Write a file, whole or not at all.
+
+        Raises:
+            SettingError: it cannot be written.
+        """
+        # One entry alone: safetensors writes several in an order that changes.
+        metadata = {self.name: json.dumps({"version": self.version, "header": header})}
+        write(path, serialized(dict(arrays), metadata=metadata))
+
+    def described(self, path: Path, parse: Callable[[Any], Header]) -> tuple[Header, str]:
+        """Return the header of a file, and the hash that it promises.
+
+        Args:
+            path: the file.
+            parse: turns what JSON held into a header; a ``ValueError`` says that it is damaged.
+
+        Raises:
+            SettingError: the file is missing, damaged, of another program, or written by a newer version.
+        """
+        with self._opened(path) as file:
+            metadata = file.metadata() or {}
+        if self.name not in metadata:
+            raise self.refused(path, "the file of another program")
+        try:
+            described = json.loads(metadata[self.name])
+            version, header = described["version"], described["header"]
+            if version == self.version:
+                promised = str(header.pop("hash"))
+                return parse(header), promised
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
+            raise self.refused(path, "a damaged header") from cause
+        expected, got = f"version {self.version}", f"version {version}"
+        raise SettingError(message(_what(path), expected=expected, got=got, hint="Update the harness to read it"))
+
+    def arrays(self, path: Path, shapes: Shapes) -> dict[str, NDArray[np.float32]]:
+        """Return the arrays of a file, in float32.
+
+        Raises:
+            SettingError: they have other names, shapes or types, or are not finite.
+        """
+        expected = {name: ("F32", tuple(shape)) for name, shape in shapes.items()}
+        with self._opened(path) as file:
+            if {name: _described(file.get_slice(name)) for name in file.keys()} != expected:  # noqa: SIM118
+                raise self.refused(path, "arrays of other names, shapes or types than its header says")
+            found = {name: file.get_tensor(name) for name in expected}
+        if not all(np.isfinite(array).all() for array in found.values()):
+            raise self.refused(path, "numbers that are not finite")
+        return found
+
+    def check_hash(self, path: Path, got: str, promised: str) -> None:
+        """Raise unless the content has the hash that the header promised.
+
+        Raises:
+            SettingError: it has another one.
+        """
+        if got != promised:
+            raise self.refused(path, f"content with the hash {got} instead of {promised}")
+
+    def refused(self, path: Path, got: object) -> SettingError:
+        """Return the error of a file that is not what was written."""
+        hint = f"Write one with {self.command}, or restore a copy"
+        return SettingError(message(_what(path), expected=f"a file that {self.command} wrote", got=got, hint=hint))
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[Any]:
+        try:
+            size = path.stat().st_size
+            if size > self.most_bytes or not path.is_file():  # a pipe would be waited for
+                raise self.refused(path, f"{size:,} bytes" if path.is_file() else "something that is no file")
+            with safe_open(path, framework="np") as file:
+                yield file
+        except (OSError, SafetensorError) as cause:
+            got = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+            raise self.refused(path, got) from cause
+
+
+def digest(identity: object, arrays: Arrays) -> str:
+    """Return 16 hexadecimal digits of SHA-256 over what a network is, as JSON, and its weights."""
+    found = hashlib.sha256(json.dumps(identity).encode())
+    for name, array in sorted(arrays.items()):
+        found.update(repr((name, tuple(array.shape))).encode())
+        found.update(array.astype("<f4").tobytes())
+    return found.hexdigest()[:DIGITS]
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file; a kill leaves the old or the new one, whole.
+
+    Raises:
+        SettingError: it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as cause:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        got, hint = cause.strerror or cause, "Free some space, or choose another place"
+        raise SettingError(message(f"file {path}", expected="a place to write to", got=got, hint=hint)) from cause
+
+
+def _described(array: Any) -> tuple[str, tuple[int, ...]]:
+    return array.get_dtype(), tuple(array.get_shape())
+
+
+def _what(path: Path) -> str:
+    return f"weights in {path}"
