@@ -31,7 +31,7 @@ from harness.errors import SettingError, check_choice, message
 from harness.limits import Count, Label, Length, Line
 from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
-from harness.tasks.learned.problem import ALL, KERNELS, REST
+from harness.tasks.learned.problem import ALL, KERNELS, REST, Schedule
 
 FORMAT, VERSION = "harness learned optimizer", 1
 MOST_BYTES = 64 * 2**20  # of a file: the largest architecture has 16 MB for each kind
@@ -58,6 +58,7 @@ class Header:
         environment: versions and processor, in words.
         architecture: what the LSTM computes.
         kinds: the kinds of parameters that have an LSTM each.
+        schedule: how long it was trained, and on how much at once; None in files of before there was a choice.
     """
 
     problems: Label
@@ -74,6 +75,7 @@ class Header:
     environment: Annotated[str, Line(500, least=0)] = ""
     architecture: Architecture
     kinds: Annotated[tuple[Label, ...], Length(1)]
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,9 +96,9 @@ class LearnedWeights:
 
 
 def tensors(networks: Mapping[str, CoordinateLstm]) -> dict[str, Tensor]:
-    """Return copies of all weights, named ``KIND.NAME``."""
+    """Return copies of all weights, in the processor's memory, named ``KIND.NAME``."""
     return {
-        f"{kind}.{name}": weight.detach().clone()
+        f"{kind}.{name}": weight.detach().cpu().clone()
         for kind, network in networks.items()
         for name, weight in network.named_parameters()
     }
