@@ -16,7 +16,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from itertools import islice
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -29,11 +31,12 @@ from harness.seeds import derive_seed
 from harness.space.expression import LANGUAGE_VERSION
 from harness.tasks import machine
 from harness.tasks.arithmetic import SEED, digest
+from harness.tasks.child.device import checked, named
 from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.rollout import Networks, Rollout
 from harness.tasks.learned.optimizer import LearnedCandidate, LearnedOptimizer
-from harness.tasks.learned.problem import Family, Problems
+from harness.tasks.learned.problem import Family, Movable, Problems, placed
 from harness.tasks.optimizer.building import optimizer_for
 
 RATES = tuple(10 ** (half / 2) for half in range(-8, 3))
@@ -47,11 +50,12 @@ ELEMENTWISE = {
 KEPT = "candidates that are done are kept"
 NOISE_SIGMA = 0.01  # of the operand ``noise``, as in the protocols of children
 SAMPLE_STEPS, SAMPLE_PROBLEMS = 3, 2  # of the fixed computation that the digest covers
+CUDA_PROBLEMS = 128  # that a GPU takes at once, from as many draws as they need
 Report = Callable[[int], None]
 """Called with the number of steps that were taken since the last call, each of one problem, or are not needed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting:
     """What candidates are compared on.
 
@@ -61,6 +65,7 @@ class Setting:
         seed: root seed of the problems.
         count: how many problems are compared on.
         steps: T, how many steps are taken on each.
+        device: where to compute: ``cpu``, or ``cuda`` for a GPU.
     """
 
     family: Family
@@ -68,6 +73,30 @@ class Setting:
     seed: int = 0
     count: int = 100
     steps: int = 100
+    device: str = "cpu"
+
+    @cached_property
+    def place(self) -> torch.device:
+        """The device.
+
+        Raises:
+            SettingError: this machine does not have it.
+        """
+        return checked(self.device)
+
+    @cached_property
+    def there(self) -> Family:
+        """The family, whose problems compute on the device.
+
+        Raises:
+            SettingError: they compute on the processor alone.
+        """
+        return placed(self.family, self.place)
+
+    @property
+    def joins(self) -> bool:
+        """Whether problems of several draws are optimized side by side, as is faster on a GPU."""
+        return self.place.type != "cpu"
 
     @property
     def held_out(self) -> int:
@@ -76,14 +105,22 @@ class Setting:
 
     @property
     def batch(self) -> int:
-        """How many problems lie in memory at once; the draws depend on it."""
+        """How many problems are drawn at once."""
         return self.family.schedule.batch
 
     def batches(self, stream: str, count: int) -> Iterator[Batch]:
-        """Draw problems of a stream, some at once."""
+        """Draw problems of a stream, some at once; a GPU gets those of several draws side by side."""
+        drawn = self._drawn(stream, count)
+        if not self.joins:
+            yield from drawn
+        while several := list(islice(drawn, max(1, CUDA_PROBLEMS // self.batch))):
+            problems = cast(Movable, self.there).joined([each.problems for each in several])
+            yield Batch(problems, sum(each.size for each in several), several[0].seed)
+
+    def _drawn(self, stream: str, count: int) -> Iterator[Batch]:
         for number, first in enumerate(range(0, count, self.batch)):
             seed, size = derive_seed(self.seed, stream, number), min(self.batch, count - first)
-            yield Batch(self.family.draw(seed, size, variant=self.variant), size, derive_seed(seed, "rule"))
+            yield Batch(self.there.draw(seed, size, variant=self.variant), size, derive_seed(seed, "rule"))
 
     def work(self, candidate: Candidate) -> int:
         """Return how many steps a candidate takes in all, each of one problem."""
@@ -132,13 +169,13 @@ def compare(candidate: Candidate, setting: Setting, *, report: Report = lambda _
         SettingError: the candidate cannot be built.
         EngineError: the machine has too little memory.
     """
-    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic():
+    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic(setting.place):
         validation = _validated(candidate, setting, report) if tuned(candidate) else ()
         rate = min(validation, key=lambda each: each[1])[0] if validation else None
         found = []
         for batch in setting.batches(FRESH, setting.count):
             values = [each.double() for each in trace(batch, candidate, rate=rate or 1.0, steps=setting.steps)]
-            found.append(torch.stack(values))
+            found.append(torch.stack(values).cpu())
             report(batch.size * setting.steps)
         return Compared(rate, validation, torch.cat(found, 1).numpy())
 
@@ -149,16 +186,23 @@ def _validated(candidate: Candidate, setting: Setting, report: Report) -> tuple[
     for batch in setting.batches(VALIDATION, setting.held_out):
         for rate in RATES:
             if math.isfinite(sums[rate]):
-                sums[rate] += _final(trace(batch, candidate, rate=rate, steps=setting.steps))
+                values = trace(batch, candidate, rate=rate, steps=setting.steps)
+                sums[rate] += _final(values, waits=setting.place.type != "cpu")
             report(batch.size * setting.steps)
     return tuple((rate, total / setting.held_out) for rate, total in sums.items())
 
 
-def _final(values: Iterable[Tensor]) -> float:
-    """Return the sum over problems of the last values; infinite as soon as a value is not finite."""
+def _final(values: Iterable[Tensor], *, waits: bool) -> float:
+    """Return the sum over problems of the last values; infinite as soon as a value is not finite.
+
+    Args:
+        values: of each step in turn, (problems,).
+        waits: whether all steps are taken before the first value is looked at, as a GPU needs not to be waited for.
+    """
     last = math.inf
-    for each in values:
-        last = float(each.double().sum())
+    sums = (each.double().sum() for each in values)
+    for each in torch.stack(list(sums)).tolist() if waits else map(float, sums):
+        last = each
         if not math.isfinite(last):
             return math.inf
     return last
@@ -266,13 +310,13 @@ def _networks(candidate: LearnedCandidate) -> Networks:
 
 def environment(setting: Setting) -> Mapping[str, str]:
     """Return what values depend on besides setting and candidate: versions, and a digest of what they do not reveal."""
-    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic():
+    with machine.answerable("comparison", kept=KEPT), reproducible_arithmetic(setting.place):
         arithmetic = digest(_sample(setting))
     return {
         "comparison": "1",
         "language": str(LANGUAGE_VERSION),
         "torch": str(torch.__version__),
-        "device": "cpu",
+        "device": named(setting.place),
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "threads": "1",
         ARITHMETIC: arithmetic,
@@ -281,7 +325,7 @@ def environment(setting: Setting) -> Mapping[str, str]:
 
 def _sample(setting: Setting) -> Iterator[Tensor]:
     """Yield the values of a few steps of a rule and of an untrained learned optimizer on two problems."""
-    family, seed = setting.family, derive_seed(SEED, "compare sample")
+    family, seed = setting.there, derive_seed(SEED, "compare sample")
     problems = family.draw(seed, SAMPLE_PROBLEMS, variant=setting.variant)
     yield from trace(Batch(problems, SAMPLE_PROBLEMS, seed), Rule.parse("adam"), rate=0.01, steps=SAMPLE_STEPS)
     networks = {kind: CoordinateLstm(family.architecture, seed=SEED) for kind in family.kinds}

@@ -24,6 +24,8 @@ from harness.limits import Range
 from harness.seeds import derive_seed
 
 PIECE = 2_048  # coordinates that a step computes at once: their gates take 0.7 MB
+CUDA_PIECE = 2**19  # on a GPU, where few large kernels are fastest: with all that is in between, they take 0.5 GB
+CPU = torch.device("cpu")
 MOST_HIDDEN, MOST_LAYERS = 256, 8
 PRESETS = ("paper", "deepmind")  # the latter has the numbers of the authors' public code (protocol §8, **D**)
 
@@ -97,20 +99,21 @@ def start(
     return State(h, c)
 
 
-def pieces(coordinates: int) -> list[slice]:
-    """Return the slices in which a step computes some coordinates."""
-    return [slice(first, first + PIECE) for first in range(0, coordinates, PIECE)]
+def pieces(coordinates: int, device: torch.device = CPU) -> list[slice]:
+    """Return the slices in which a step computes some coordinates on a device."""
+    size = PIECE if device.type == "cpu" else CUDA_PIECE
+    return [slice(first, first + size) for first in range(0, coordinates, size)]
 
 
 def preprocess(gradient: Tensor, p: float) -> Tensor:
     """Return what the first layer reads ([L2L] appendix A).
 
     Args:
-        gradient: (coordinates,).
+        gradient: (coordinates,), or of some steps, (steps, coordinates).
         p: as ``Architecture.preprocessing``.
 
     Returns:
-        (inputs, coordinates).
+        (inputs, coordinates), or (inputs, steps, coordinates).
     """
     if not p:
         return gradient[None]
@@ -191,7 +194,7 @@ class FrozenLstm:
             (coordinates,): what is added to the weights.
         """
         update = torch.empty_like(gradient)
-        for piece in pieces(len(gradient)):
+        for piece in pieces(len(gradient), gradient.device):
             part = state.part(piece)
             update[piece] = self._step(gradient[piece], part.h, part.c)
         return update

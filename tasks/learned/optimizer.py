@@ -158,7 +158,7 @@ class LearnedOptimizer(Optimizer):
             state["h"], state["c"] = zeros.h, zeros.c
         whole = State(state["h"], state["c"])
         slopes, weights = gradient.reshape(-1), param.reshape(-1)  # views of what lies in one piece
-        for piece in pieces(len(slopes)):
+        for piece in pieces(len(slopes), param.device):
             slope = slopes[piece].float()
             update = frozen(-slope if group["maximize"] else slope, whole.part(piece))
             if group["lr"]:  # 0 times an infinite update is NaN

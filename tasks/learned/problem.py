@@ -14,14 +14,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
 from harness.contracts import Dataset
+from harness.errors import SettingError, message
 from harness.tasks.learned.lstm import Architecture
 
 ALL, KERNELS, REST = "all", "convolution", "rest"  # kinds of parameters, each with an LSTM of its own
+NO_DECAY, COSINE = DECAYS = ("none", "cosine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Schedule:
         held_out: problems of the validation, which are the same for every seed.
         every: batches between two validations; it divides ``trial``.
         patience: validations without improvement after which training stops.
+        rate: λ, if it is given and not searched for; else 0.
+        decay: ``none``, or ``cosine``: λ falls to 0 along half a cosine over all ``draws``.
     """
 
     batch: int
@@ -106,6 +111,14 @@ class Schedule:
     held_out: int = 64
     every: int = 10
     patience: int = 20
+    rate: float = 0.0
+    decay: str = NO_DECAY
+
+    def decayed(self, rate: float, batch: int) -> float:
+        """Return λ for a batch, by its number from 0."""
+        if self.decay == NO_DECAY:
+            return rate
+        return rate * (1 + math.cos(math.pi * batch / self.draws)) / 2
 
 
 class Family(Protocol):
@@ -130,6 +143,36 @@ class Family(Protocol):
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> Problems:
         """Draw and return ``count`` problems; problem i depends on ``seed``, i and the variant alone."""
+
+
+class Movable(Family, Protocol):
+    """A family whose problems can lie in the memory of a GPU."""
+
+    def on(self, device: torch.device) -> Movable:
+        """Return the same family, whose problems compute on a device; they are drawn from the same streams."""
+
+    def joined(self, problems: Sequence[Any]) -> Problems:
+        """Return the problems of several draws of one variant side by side."""
+
+
+def placed(family: Family, device: torch.device) -> Family:
+    """Return a family whose problems compute on a device.
+
+    Raises:
+        SettingError: the device is a GPU, and the family computes on the processor alone.
+    """
+    if device.type == "cpu":
+        return family
+    if not (hasattr(family, "on") and hasattr(family, "joined")):
+        hint = "Leave out --device, or give the family what harness.tasks.learned.problem.Movable has"
+        raise SettingError(message(f"device of problems {family.name}", expected="cpu", got=str(device), hint=hint))
+    moved: Family = family.on(device)
+    return moved
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the processor on a device; a GPU gets it while the processor goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def kind_of(layer: Layer, kinds: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ from harness.errors import check_choice
 from harness.limits import Count, Label, Length, Line
 from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
-from harness.tasks.learned.problem import ALL, KERNELS, REST
+from harness.tasks.learned.problem import ALL, KERNELS, REST, Schedule
 from harness.weight_files import WeightFiles, digest
 from harness.weight_files import write as write
 
@@ -54,6 +54,7 @@ class Header:
         environment: versions and processor, in words.
         architecture: what the LSTM computes.
         kinds: the kinds of parameters that have an LSTM each.
+        schedule: how long it was trained, and on how much at once; None in files of before there was a choice.
     """
 
     problems: Label
@@ -70,6 +71,7 @@ class Header:
     environment: Annotated[str, Line(500, least=0)] = ""
     architecture: Architecture
     kinds: Annotated[tuple[Label, ...], Length(1)]
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +89,9 @@ class LearnedWeights:
 
 
 def tensors(networks: Mapping[str, CoordinateLstm]) -> dict[str, Tensor]:
-    """Return copies of all weights, named ``KIND.NAME``."""
+    """Return copies of all weights, in the processor's memory, named ``KIND.NAME``."""
     return {
-        f"{kind}.{name}": weight.detach().clone()
+        f"{kind}.{name}": weight.detach().cpu().clone()
         for kind, network in networks.items()
         for name, weight in network.named_parameters()
     }

@@ -10,6 +10,7 @@ from harness.cli import options
 from harness.cli.boards import BoardFormat
 from harness.cli.terminal.following import stoppable
 from harness.cli.terminal.output import announce, console, document
+from harness.contracts import CPU
 
 NOTED = "for all problems, or FAMILY={}, such as mnist={}; repeat it for several."
 
@@ -48,6 +49,7 @@ def compare(
             show_default="$HARNESS_DATA_ROOT or the user's cache",
         ),
     ] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for a GPU.")] = CPU,
     results: options.Results = options.DEFAULT_RESULTS,
     quiet: options.Quiet = False,
     format: Annotated[BoardFormat, typer.Option(help="How to print the board.")] = BoardFormat.TEXT,
@@ -68,6 +70,7 @@ def compare(
         seed=seed,
         steps=steps,
         board=board,
+        device=device,
         data=options.by_name(data or [], "--data", noun="problems"),
         data_root=options.by_name(data_root or [], "--data-root", noun="problems"),
     )

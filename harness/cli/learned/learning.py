@@ -12,6 +12,9 @@ from harness.cli.learned.comparing import compare
 from harness.cli.learned.searcher import searcher
 from harness.cli.terminal.following import STOPPING, stoppable
 from harness.cli.terminal.output import announce, console
+from harness.contracts import CPU
+
+FAMILYS = "the family's own number"
 
 app = typer.Typer(
     help="Learned optimizers: train one, and compare them with rules and torch's optimizers.",
@@ -43,12 +46,40 @@ def optimizer(
         int | None,
         typer.Option(
             help="Batches of problems to train the best learning rate on; each is tried on no more.",
-            show_default="the family's own number",
+            show_default=FAMILYS,
         ),
     ] = None,
+    problems_at_once: Annotated[
+        int | None, typer.Option("--problems-at-once", help="Problems of a batch.", show_default=FAMILYS)
+    ] = None,
+    coordinates: Annotated[
+        int | None,
+        typer.Option(
+            help="Coordinates of each kind of parameter that an unroll differentiates; 0 for all.", show_default=FAMILYS
+        ),
+    ] = None,
+    held_out: Annotated[
+        int | None, typer.Option("--held-out", help="Problems of the validation.", show_default=FAMILYS)
+    ] = None,
+    every: Annotated[int | None, typer.Option(help="Batches between two validations.", show_default=FAMILYS)] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Validations without improvement after which training stops.", show_default=FAMILYS),
+    ] = None,
+    rates: Annotated[
+        int | None, typer.Option(help="How many learning rates are tried, drawn at random.", show_default=FAMILYS)
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="The learning rate to train with, in place of a search.", show_default="searched"),
+    ] = None,
+    decay: Annotated[
+        str, typer.Option(help="none, or cosine: the learning rate falls to 0 along half a cosine.")
+    ] = "none",
     data: options.DataName = "auto",
     data_root: options.DataRoot = None,
     threads: Annotated[str, typer.Option(help="Threads to compute on: auto (one per core) or a number.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for a GPU.")] = CPU,
     quiet: options.Quiet = False,
 ) -> None:
     """Train an LSTM that writes the updates, on problems of a family, and write its weights to a file.
@@ -59,6 +90,7 @@ def optimizer(
     """
     from harness.library.learned.families import trainable
     from harness.library.learned.learning import learned
+    from harness.library.learned.schedules import Changes
 
     with stoppable():
         found = learned(
@@ -66,10 +98,21 @@ def optimizer(
             to,
             seed=seed,
             preset=preset,
-            batches=batches,
+            changes=Changes(
+                batches=batches,
+                problems_at_once=problems_at_once,
+                coordinates=coordinates,
+                held_out=held_out,
+                every=every,
+                patience=patience,
+                rates=rates,
+                rate=rate,
+                decay=decay,
+            ),
             data=data,
             data_root=data_root,
             threads=threads,
+            device=device,
             quiet=quiet,
             announce=announce,
             signals=STOPPING,

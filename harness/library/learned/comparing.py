@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.board.learned import judging
 from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, Entrant, finals, finite, read
-from harness.contracts import Candidate, Dataset
+from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import LedgerError, message
 from harness.files import check_place, write_whole
 from harness.library import arguments
@@ -27,6 +27,7 @@ from harness.library.learned.families import Chosen, Family, opened
 from harness.library.live import counting
 from harness.library.racing import stopped
 from harness.machine import announce as tell
+from harness.machine import check_device
 from harness.race.conditions import Announce
 from harness.race.provenance import commit, processor
 from harness.race.store.ledger import LOCK_FOLDER
@@ -48,6 +49,7 @@ def compare_learned(
     data: DataLike | Mapping[str, DataLike] = "auto",
     data_root: PathLike | Mapping[str, PathLike] | None = None,
     board: int | None = None,
+    device: str = CPU,
     results: ResultsLike | None = None,
     progress: bool = True,
 ) -> LearnedBoard:
@@ -68,6 +70,7 @@ def compare_learned(
         data: name of the data set, or the data set itself; a mapping for different data, by the family's name.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache. A mapping likewise.
         board: number of the rules' board from which ``top:`` takes them; not needed if there is one.
+        device: where to compute: ``cpu``, or ``cuda`` for a GPU. Comparisons on each have files of their own.
         results: the results folder, or a board from it; None for a temporary folder, which is removed when Python
             exits.
         progress: whether to show progress.
@@ -95,6 +98,7 @@ def compare_learned(
         data=dict(data) if isinstance(data, Mapping) else {"": data},
         data_root=dict(data_root) if isinstance(data_root, Mapping) else {} if data_root is None else {"": data_root},
         board=board,
+        device=device,
     )
     try:
         found = compared(place, asked, announce=tell if progress else _silent, watched=watching(quiet=not progress))
@@ -120,6 +124,7 @@ class Asked:
     data: Mapping[str, DataLike] = field(default_factory=dict)
     data_root: Mapping[str, PathLike] = field(default_factory=dict)
     board: int | None = None
+    device: str = CPU
 
 
 class SettingLike(Protocol):
@@ -158,7 +163,7 @@ class Comparing(Protocol):
 
     RATES: tuple[float, ...]
 
-    def Setting(self, *, family: Family, variant: str, seed: int, count: int, steps: int) -> SettingLike:
+    def Setting(self, *, family: Family, variant: str, seed: int, count: int, steps: int, device: str) -> SettingLike:
         """Make a setting."""
 
     def compare(self, candidate: Candidate, setting: SettingLike, *, report: Callable[[int], None]) -> Compared:
@@ -185,6 +190,7 @@ def compared(
     Raises:
         HarnessError: an argument is wrong, or data or weights are missing.
     """
+    check_device(asked.device)
     asked = replace(
         asked,
         count=arguments.whole("count", asked.count, least=1, most=MOST_PROBLEMS),
@@ -220,7 +226,9 @@ def compared(
 def _job(module: Comparing, chosen: Chosen, asked: Asked, candidates: Sequence[tuple[str, Candidate]]) -> _Job:
     family = chosen.family
     steps = family.variants[chosen.variant].steps if asked.steps is None else asked.steps
-    setting = module.Setting(family=family, variant=chosen.variant, seed=asked.seed, count=asked.count, steps=steps)
+    setting = module.Setting(
+        family=family, variant=chosen.variant, seed=asked.seed, count=asked.count, steps=steps, device=asked.device
+    )
     conditions = Conditions(
         problems=chosen.name,
         variant=chosen.variant,

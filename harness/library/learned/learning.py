@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.candidates import WORD
-from harness.contracts import Dataset
+from harness.contracts import CPU, Dataset
 from harness.library import arguments
 from harness.library.learned.families import Problems, trainable
+from harness.library.learned.schedules import NO_DECAY, Changes
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
 from harness.library.racing import STOPPING, stopping
 from harness.machine import announce as announce_here
+from harness.machine import check_device
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
 from harness.race.provenance import commit, processor
@@ -28,7 +30,6 @@ from harness.registry import AUTO
 
 TRAINING, WEIGHTS, LSTM = (f"harness.tasks.learned.{name}" for name in ("meta.training", "weights", "lstm"))
 PAPER = "paper"
-MOST_BATCHES = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,18 @@ def learn_optimizer(
     seed: int = 0,
     preset: str = PAPER,
     batches: int | None = None,
+    problems_at_once: int | None = None,
+    coordinates: int | None = None,
+    held_out: int | None = None,
+    every: int | None = None,
+    patience: int | None = None,
+    rates: int | None = None,
+    rate: float | None = None,
+    decay: str = NO_DECAY,
     data: str | Dataset = AUTO,
     data_root: str | os.PathLike[str] | None = None,
     threads: int | str = "auto",
+    device: str = CPU,
     progress: bool = True,
 ) -> Learned:
     """Train a learned optimizer on problems of a family, and write its weights to a file.
@@ -102,10 +112,19 @@ def learn_optimizer(
         to: the file to write, whose name ends in ``.safetensors``.
         seed: the meta-seed, which decides the initial weights, the problems and the learning rates tried.
         preset: ``paper``, or ``deepmind`` for the preprocessing and scale of the authors' public code.
-        batches: batches of problems to train the best learning rate on; None for the family's own number.
+        batches: batches of problems to train the best learning rate on; None for the family's own number, as below.
+        problems_at_once: problems of a batch.
+        coordinates: how many coordinates of each kind of parameter an unroll differentiates; 0 for all.
+        held_out: problems of the validation.
+        every: batches between two validations.
+        patience: validations without improvement after which training stops.
+        rates: how many learning rates are tried.
+        rate: the learning rate to train with, in place of a search.
+        decay: ``none``, or ``cosine``: the learning rate falls to 0 along half a cosine over all ``batches``.
         data: name of the data set, or the data set itself.
         data_root: the folder that holds it; None for ``$HARNESS_DATA_ROOT`` or the user's cache.
         threads: a number, or ``"auto"`` for one per core. An unfinished training goes on with those it began with.
+        device: where to compute: ``cpu``, or ``cuda`` for a GPU.
         progress: whether to show progress.
 
     Returns:
@@ -129,10 +148,21 @@ def learn_optimizer(
             Path(to),
             seed=seed,
             preset=preset,
-            batches=batches,
+            changes=Changes(
+                batches=batches,
+                problems_at_once=problems_at_once,
+                coordinates=coordinates,
+                held_out=held_out,
+                every=every,
+                patience=patience,
+                rates=rates,
+                rate=rate,
+                decay=decay,
+            ),
             data=arguments.data(data),
             data_root=None if data_root is None else Path(data_root),
             threads=threads,
+            device=device,
             quiet=not progress,
             announce=tell,
         )
@@ -146,10 +176,11 @@ def learned(
     *,
     seed: int,
     preset: str,
-    batches: int | None,
+    changes: Changes,
     data: str | Dataset,
     data_root: Path | None,
     threads: int | str,
+    device: str,
     quiet: bool,
     announce: Announce,
     signals: Sequence[signal.Signals] = STOPPING,
@@ -161,18 +192,17 @@ def learned(
         Stopped: the user asked to stop; the training is saved.
     """
     seed = arguments.whole("seed", seed, least=0, most=arguments.MOST_SEED)
-    batches = None if batches is None else arguments.whole("batches", batches, least=1, most=MOST_BATCHES)
+    check_device(device)
     training, weights = importlib.import_module(TRAINING), importlib.import_module(WEIGHTS)
     architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
     if preset != PAPER and architecture == on.factory.architecture:
         announce(f"preset {preset} is the same as {PAPER} for {on.name}, whose gradients are read as they are")
     partial: Path = training.partial_of(to)
     check_file(to, partial, weights.SUFFIX)
-    count = thread_count(threads)
+    count, gpu = thread_count(threads), training.described(device)
     if not on.reads_data and (data != AUTO or data_root is not None):
         announce(f"data is not used: problems {on.label} read none")
     chosen = on.dataset(data, data_root, announce=announce)
-    schedule = on.factory.schedule if batches is None else training.shortened(on.factory.schedule, batches)
     header = weights.Header(
         problems=on.label,
         problems_version=on.factory.version,
@@ -181,10 +211,13 @@ def learned(
         preset=preset,
         seed=seed,
         commit=commit(),
-        environment=f"torch {metadata.version('torch')}, {platform.system()}, {processor()}",
+        environment=", ".join(
+            [f"torch {metadata.version('torch')}", platform.system(), processor(), *filter(None, [gpu])]
+        ),
         architecture=architecture,
         kinds=tuple(on.factory.kinds),
     )
+    schedule = changes.of(on.factory.schedule, training.shortened)
     plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
     with alone(to, partial):
         check_file(to, partial, weights.SUFFIX)  # another process may have ended meanwhile
@@ -197,7 +230,8 @@ def learned(
         showing = nullcontext(silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
         with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
             try:
-                found = training.train(family, plan, unfinished, to=to, report=reporting(show, stop.is_set))
+                report = reporting(show, stop.is_set)
+                found = training.train(family, plan, unfinished, to=to, report=report, device=device)
             except training.StoppedTraining:
                 raise Stopped from None
     return _learned(found, to)

@@ -9,7 +9,9 @@ from harness.tasks.learned.problem import Schedule
 
 
 def rates(schedule: Schedule, *, seed: int) -> tuple[float, ...]:
-    """Return the λ to try, drawn log-uniformly; the same for equal seeds."""
+    """Return the λ to try, drawn log-uniformly, the same for equal seeds; or the one that is given."""
+    if schedule.rate:
+        return (schedule.rate,)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

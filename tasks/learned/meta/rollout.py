@@ -24,6 +24,7 @@ from harness.tasks.learned.problem import Problems, spans
 
 Networks = Mapping[str, CoordinateLstm]  # by kind of parameter
 SEQUENCES = 1_024  # that are differentiated at once: they take some 50 MB, and more are slower
+CUDA_SEQUENCES = 2**17  # on a GPU: they take some 6 GB
 
 
 @dataclass(slots=True)
@@ -55,7 +56,10 @@ class Rollout:
         self._spans = spans(problems.layers, tuple(networks))
         self.states = {
             kind: start(
-                networks[kind].architecture, coordinates=count * (span.stop - span.start), dtype=self.weights.dtype
+                networks[kind].architecture,
+                coordinates=count * (span.stop - span.start),
+                device=self.weights.device,
+                dtype=self.weights.dtype,
             )
             for kind, span in self._spans.items()
         }
@@ -64,7 +68,7 @@ class Rollout:
 
     def use(self, networks: Networks) -> None:
         """Take the next steps with the weights that these LSTMs have now."""
-        self._frozen = {kind: FrozenLstm(networks[kind]) for kind in self._spans}
+        self._frozen = {kind: FrozenLstm(networks[kind], device=self.weights.device) for kind in self._spans}
 
     def evaluate(self) -> tuple[Tensor, Tensor]:
         """Return value (problems,) and gradient (problems, parameters) at the present weights."""
@@ -113,9 +117,14 @@ def accumulate(lstm: CoordinateLstm, recorded: Recorded, *, weight: float = 1.0,
         before = before.part(chosen)
         gradients = gradients[:, chosen]
         weight *= count / len(chosen)
-    inputs = torch.stack([preprocess(each, lstm.architecture.preprocessing) for each in gradients[:-1]])
+    p = lstm.architecture.preprocessing
+    if gradients.is_cuda:
+        inputs = preprocess(gradients[:-1], p).transpose(0, 1)
+    else:  # step by step, as its rounding is on record
+        inputs = torch.stack([preprocess(each, p) for each in gradients[:-1]])
     still_to_come = gradients[1:].flip(0).cumsum(0).flip(0)  # Σ_{t>s} ∇_t for each s, (steps, coordinates)
-    for first in range(0, gradients.shape[1], SEQUENCES):
-        piece = slice(first, first + SEQUENCES)
+    size = CUDA_SEQUENCES if gradients.is_cuda else SEQUENCES
+    for first in range(0, gradients.shape[1], size):
+        piece = slice(first, first + size)
         updates = lstm(inputs[..., piece], before.part(piece))
         ((updates * still_to_come[:, piece]).sum() * weight).backward()

@@ -23,12 +23,13 @@ from torch import Tensor
 
 from harness.seeds import derive_seed
 from harness.tasks import machine
-from harness.tasks.child.training import reproducible_arithmetic
+from harness.tasks.child.device import checked, named
+from harness.tasks.child.training import CPU, reproducible_arithmetic
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.partial import Partial
 from harness.tasks.learned.meta.rates import rates
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
-from harness.tasks.learned.problem import Family, Schedule
+from harness.tasks.learned.problem import NO_DECAY, Family, Schedule, placed, sent
 from harness.tasks.learned.weights import Header, LearnedWeights, fresh, put, save, tensors
 
 UNROLL = 20  # steps between two steps of the meta-optimizer ([L2L] §3)
@@ -53,10 +54,11 @@ class Plan:
         """Return what a training saved under a plan must agree with to go on, for JSON.
 
         That includes the environment, since another one rounds otherwise; not the commit, which is no reason to lose
-        hours.
+        hours. A choice that older files do not know counts only if it is made.
         """
-        header = {name: value for name, value in asdict(self.header).items() if name != "commit"}
-        schedule = asdict(self.schedule)
+        header = {name: value for name, value in asdict(self.header).items() if name not in ("commit", "schedule")}
+        later = {"rate": 0.0, "decay": NO_DECAY}
+        schedule = {name: value for name, value in asdict(self.schedule).items() if value != later.get(name)}
         return {"header": header, "schedule": schedule, "variant": self.variant, "rates": list(tried)}
 
 
@@ -116,8 +118,13 @@ class Learner:
         """Return copies of all weights and of Adam's state."""
         found = tensors(self.networks)
         for index, state in self.adam.state_dict()["state"].items():
-            found |= {f"adam.{index}.{name}": value.detach().clone() for name, value in state.items()}
+            found |= {f"adam.{index}.{name}": value.detach().cpu().clone() for name, value in state.items()}
         return found
+
+    def use(self, rate: float) -> None:
+        """Take the next steps with a learning rate."""
+        for group in self.adam.param_groups:
+            group["lr"] = rate
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Go on from what ``state`` returned."""
@@ -139,13 +146,20 @@ class MetaTraining:
         plan: how.
         partial: where the training is saved.
         report: as ``Report``.
+        device: where to compute.
+
+    Raises:
+        SettingError: the family computes on the processor alone.
     """
 
-    def __init__(self, family: Family, plan: Plan, *, partial: Partial, report: Report) -> None:
-        self._family, self._plan, self._partial, self._report = family, plan, partial, report
+    def __init__(
+        self, family: Family, plan: Plan, *, partial: Partial, report: Report, device: torch.device = CPU
+    ) -> None:
+        self._family, self._device = placed(family, device), device
+        self._plan, self._partial, self._report = plan, partial, report
         self._steps = family.variants[plan.variant].steps
         self._rates = rates(plan.schedule, seed=plan.header.seed)
-        self._held_out = family.draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, variant=plan.variant)
+        self._held_out = self._family.draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, variant=plan.variant)
 
     @property
     def total(self) -> int:
@@ -177,6 +191,7 @@ class MetaTraining:
             validation=partial.best,
             skipped=partial.skipped,
             environment=environment,
+            schedule=schedule,
         )
         return Trained(
             weights=LearnedWeights(header, networks),
@@ -187,12 +202,13 @@ class MetaTraining:
     def _train(self, rate: float, *, until: int) -> None:
         """Train with one λ from where the file says up to a number of batches, or to the early stop."""
         schedule, partial = self._plan.schedule, self._partial
-        learner = Learner(fresh(self._plan.header), rate)
+        learner = Learner({kind: each.to(self._device) for kind, each in fresh(self._plan.header).items()}, rate)
         if partial.current:
             learner.load(partial.current)
         note = f"λ {rate:.2g}" if partial.going_on else f"λ {rate:.2g}, {len(partial.trials) + 1} of {len(self._rates)}"
         while partial.batch < until and partial.waited < schedule.patience:
             began = time.monotonic()
+            learner.use(schedule.decayed(rate, partial.batch))
             self._batch(learner, partial.batch)
             partial.count()
             validates = partial.batch % schedule.every == 0 or partial.batch == until
@@ -229,32 +245,45 @@ class MetaTraining:
         wanted = self._plan.schedule.coordinates
         if not wanted or wanted >= count:
             return None
-        return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:wanted]
+        drawn = torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:wanted]
+        return sent(drawn, self._device)
 
     def _validate(self, learner: Learner) -> float:
         """Return the mean of f over the steps of the held-out problems; infinite if it is not finite."""
         rollout = Rollout(self._held_out, learner.networks)
-        total = 0.0
+        sums = torch.zeros((), dtype=torch.float64, device=self._device)  # nothing waits for the GPU before the end
         for _ in range(self._steps):
             rollout.step()
-            total += float(rollout.evaluate()[0].double().mean())
+            sums += rollout.evaluate()[0].double().mean()
+        total = float(sums)
         return total / self._steps if math.isfinite(total) else math.inf
 
 
 def finite(networks: Iterable[CoordinateLstm]) -> bool:
     """Whether the gradients of all weights are finite; those of an LSTM that updates nothing are absent."""
     gradients = [weight.grad for network in networks for weight in network.parameters() if weight.grad is not None]
-    return all(bool(gradient.isfinite().all()) for gradient in gradients)
+    return not gradients or bool(torch.stack([gradient.isfinite().all() for gradient in gradients]).all())
+
+
+def described(device: str) -> str:
+    """Return what the environment says of a device: nothing of the processor, which it names anyway; a GPU's name.
+
+    Raises:
+        SettingError: this machine does not have the device.
+    """
+    place = checked(device)
+    return "" if place.type == "cpu" else named(place)
 
 
 @contextmanager
-def arithmetic(threads: int) -> Iterator[None]:
-    """Compute reproducibly on some threads: with as many, the same bits.
+def arithmetic(threads: int, device: torch.device = CPU) -> Iterator[None]:
+    """Compute reproducibly on some threads, or on a GPU: with as many, or on an equal one, the same bits.
 
     Raises:
         EngineError: the machine ran out of memory.
     """
-    with machine.answerable("learned optimizer", kept="it goes on from its last validation"), reproducible_arithmetic():
+    kept = "it goes on from its last validation"
+    with machine.answerable("learned optimizer", kept=kept), reproducible_arithmetic(device):
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
@@ -289,7 +318,15 @@ def unfinished(plan: Plan, *, to: Path, threads: int) -> Partial:
     return Partial.open(partial_of(to), plan.agreeing(tried), threads=threads)
 
 
-def train(family: Family, plan: Plan, partial: Partial, *, to: Path, report: Report = lambda _: False) -> Trained:
+def train(
+    family: Family,
+    plan: Plan,
+    partial: Partial,
+    *,
+    to: Path,
+    report: Report = lambda _: False,
+    device: str = "cpu",
+) -> Trained:
     """Train a learned optimizer from where a file says, and write the weights to a file.
 
     Args:
@@ -298,13 +335,15 @@ def train(family: Family, plan: Plan, partial: Partial, *, to: Path, report: Rep
         partial: what ``unfinished`` returned for this plan.
         to: the file to write.
         report: as ``Report``.
+        device: where to compute: ``cpu``, or ``cuda`` for a GPU.
 
     Raises:
-        SettingError: a file cannot be written.
+        SettingError: a file cannot be written, or the machine or the family does not have the device.
         StoppedTraining: the report said so.
     """
-    with arithmetic(partial.threads):
-        trained = MetaTraining(family, plan, partial=partial, report=report).run()
+    place = checked(device)
+    with arithmetic(partial.threads, place):
+        trained = MetaTraining(family, plan, partial=partial, report=report, device=place).run()
     save(trained.weights, to)
     partial.delete()
     return trained

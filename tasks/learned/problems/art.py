@@ -33,8 +33,8 @@ from harness.contracts import Dataset
 from harness.errors import DataError, check_choice, message
 from harness.seeds import derive_seed
 from harness.tasks.data.art.source import ArtData, Picture
-from harness.tasks.learned.lstm import Architecture
-from harness.tasks.learned.problem import ALL, Layer, Problems, Schedule, Variant
+from harness.tasks.learned.lstm import CPU, Architecture
+from harness.tasks.learned.problem import ALL, Layer, Problems, Schedule, Variant, sent
 from harness.tasks.learned.problems.features import Features
 
 SIDE, DOUBLE = 64, 128  # pixels ([L2L] §3.4)
@@ -45,6 +45,7 @@ GREY, UNIT = 128, 64  # pixel = GREY + UNIT · θ
 LEAST_CROP = 0.5  # of a picture's shorter side (**D**)
 MEASURED = 32  # pictures, at most, that E‖P‖² is the mean of
 PIECE = 8  # pictures that pass the network at once, so that memory is bounded
+CUDA_PIECE = 64  # on a GPU, where twice as many pixels take some 6 GB
 TEST, OTHER_STYLE, TWICE = "test", "style", "double"  # variants
 
 
@@ -97,8 +98,9 @@ class ArtProblems:
     def evaluate(self, weights: Tensor, step: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - every step is alike
         """Return values (problems,) and gradients (problems, 3 · side · side)."""
         values, gradients = [], []
-        for first in range(0, len(weights), PIECE):
-            rows = slice(first, first + PIECE)
+        size = CUDA_PIECE if weights.is_cuda else PIECE
+        for first in range(0, len(weights), size):
+            rows = slice(first, first + size)
             theta = weights[rows].detach().view(-1, *self.first.shape[1:]).requires_grad_()
             with torch.enable_grad():
                 of_each = self.losses(theta, rows).sum(0)
@@ -149,15 +151,31 @@ class NeuralArt:
     architecture: ClassVar[Architecture] = Architecture()
     schedule: ClassVar[Schedule] = Schedule(batch=2, draws=500, trial=30, coordinates=2_048, held_out=8, every=10)
 
-    def __init__(self, data: Dataset | None) -> None:
+    def __init__(self, data: Dataset | None, *, device: torch.device = CPU) -> None:
         if not isinstance(data, ArtData):
             got, hint = "none" if data is None else data.name, "Name neural-art or synthetic-art"
             raise DataError(message(f"data of {self.name}", expected="pictures for neural art", got=got, hint=hint))
         self.data: Dataset = data
         self._data = data
-        self._features = Features(data.network)
+        self._features = Features(data.network, device=device)
         self._expected: dict[int, float] = {}
         self._styles: dict[int, tuple[Image.Image, list[Tensor]]] = {}
+
+    def on(self, device: torch.device) -> NeuralArt:
+        """Return the same family, whose problems compute on a device."""
+        return NeuralArt(self.data, device=device)
+
+    def joined(self, problems: Sequence[ArtProblems]) -> ArtProblems:
+        """Return the problems of several draws side by side."""
+        targets = [each.target for each in problems]
+        grams = [torch.cat(each) for each in zip(*(target.style for target in targets), strict=True)]
+        return ArtProblems(
+            self._features,
+            Target(torch.cat([target.content for target in targets]), targets[0].expected, grams),
+            torch.cat([each.first for each in problems]),
+            [shown for each in problems for shown in each.contents],
+            [shown for each in problems for shown in each.styles],
+        )
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> ArtProblems:
         """Draw pictures to paint; all variants of a comparison have the same crops, and those of 64×64 the same θ.
@@ -178,7 +196,8 @@ class NeuralArt:
         wanted = torch.cat([self._outputs(each)[self._features.content] for each in contents])
         grams = [torch.cat(each) for each in zip(*(of_layers for _, of_layers in styles), strict=True)]
         target = Target(wanted, self._mean_size(side), grams)
-        return ArtProblems(self._features, target, torch.stack(first), contents, [shown for shown, _ in styles])
+        theta = sent(torch.stack(first), self._features.device)
+        return ArtProblems(self._features, target, theta, contents, [shown for shown, _ in styles])
 
     def _style(self, place: int) -> tuple[Image.Image, list[Tensor]]:
         """Return a style's picture, and its Gram matrices A by layer, each (1, channels, channels)."""
@@ -214,7 +233,7 @@ class NeuralArt:
     @torch.no_grad()
     def _outputs(self, shown: Image.Image) -> dict[str, Tensor]:
         pixels = torch.from_numpy(np.asarray(shown).copy()).permute(2, 0, 1)
-        return self._features(pixels[None].float())
+        return self._features(sent(pixels[None].float(), self._features.device))
 
 
 def gram(outputs: Tensor) -> Tensor:
@@ -235,7 +254,7 @@ def picture(problems: Problems, weights: Tensor) -> list[Image.Image]:
         weights: θ, (problems, 3 · side · side), from any optimizer.
     """
     pixels = (GREY + UNIT * weights.detach().view(-1, *problems.layers[0].shape)).round().clamp(0, 255)
-    return [Image.fromarray(each) for each in pixels.nan_to_num().byte().permute(0, 2, 3, 1).contiguous().numpy()]
+    return [Image.fromarray(each) for each in pixels.nan_to_num().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -17,9 +17,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.contracts import Dataset
-from harness.tasks.learned.lstm import Architecture
-from harness.tasks.learned.problem import KERNELS, REST, Layer, Schedule, Variant
-from harness.tasks.learned.problems.examples import Examples, as_images, normal, parted, problem_seeds
+from harness.tasks.learned.lstm import CPU, Architecture
+from harness.tasks.learned.problem import KERNELS, REST, Layer, Schedule, Variant, sent
+from harness.tasks.learned.problems import side_by_side
+from harness.tasks.learned.problems.examples import (
+    Examples,
+    Minibatches,
+    as_images,
+    entropies,
+    normal,
+    on,
+    parted,
+    problem_seeds,
+)
 
 CONVOLUTIONS, CHANNELS, SIDE, UNITS = 3, 16, 3, 32  # how many; of each; of its kernels; of the layer after them
 LABELS: Mapping[str, range | None] = {
@@ -43,7 +53,7 @@ class Cifar10Problems:
             the layer of 32 units; then weights and biases of the last.
     """
 
-    examples: Examples
+    examples: Minibatches
     seeds: Sequence[int]
     layers: Sequence[Layer]
 
@@ -55,13 +65,16 @@ class Cifar10Problems:
                 part /= math.sqrt(math.prod(layer.shape[1:]))
             else:
                 part.fill_(1.0 if layer.name.startswith("scale") else 0.0)
-        return rows
+        return sent(rows, self.examples.device)
 
     def evaluate(self, weights: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return values (problems,) and gradients (problems, parameters) on the minibatches of a step.
 
-        One problem after another: with vmap, convolutions become grouped ones, which took three to five times as long.
+        On a processor one problem after another: with vmap, convolutions become grouped ones, which took three to five
+        times as long. On a GPU all at once.
         """
+        if self.examples.device.type != "cpu":
+            return self.evaluate_at_once(weights, step)
         values, gradients = weights.new_empty(len(weights)), torch.empty_like(weights)
         for index, seed in enumerate(self.seeds):
             images, labels = self.examples.batch([seed], step)
@@ -71,6 +84,28 @@ class Cifar10Problems:
                 (gradients[index],) = torch.autograd.grad(value, leaf)
             values[index] = value.detach()
         return values, gradients
+
+    def evaluate_at_once(self, weights: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Return what ``evaluate`` does, but for rounding, with few large operations."""
+        images, labels = self.examples.batch(self.seeds, step)
+        with torch.enable_grad():
+            leaf = weights.detach().requires_grad_()
+            values = entropies(self._all_logits(leaf, images), labels)
+            (gradients,) = torch.autograd.grad(values.sum(), leaf)  # rows do not influence each other
+        return values.detach(), gradients
+
+    def _all_logits(self, rows: Tensor, images: Tensor) -> Tensor:
+        """Return the outputs of all problems' networks, (problems, classes, examples)."""
+        parts = parted(rows, self.layers)
+        norms, (weight, scale, shift), (last, bias) = parts[CONVOLUTIONS:-5], parts[-5:-2], parts[-2:]
+        hidden = images.permute(0, 4, 1, 2, 3)
+        for index, kernel in enumerate(parts[:CONVOLUTIONS]):
+            hidden = side_by_side.convolved(hidden, kernel)
+            hidden = side_by_side.normed(hidden, norms[2 * index], norms[2 * index + 1])
+            hidden = side_by_side.pooled(hidden).relu()
+        features = hidden.permute(0, 1, 3, 4, 2).flatten(1, 3)  # (problems, features, examples)
+        hidden = side_by_side.normed(weight @ features, scale, shift).relu()
+        return torch.baddbmm(bias[..., None], last, hidden)
 
     def _logits(self, row: Tensor, images: Tensor) -> Tensor:
         """Return the outputs of one problem's network, (examples, classes)."""
@@ -115,10 +150,18 @@ class Cifar10:
     # meta-gradients of an unroll 145 ms: a batch takes 3.0 s, and a validation 18.
     schedule: ClassVar[Schedule] = Schedule(batch=1, draws=600, trial=40, coordinates=2_048, held_out=8, every=20)
 
-    def __init__(self, data: Dataset | None) -> None:
-        self.data = data
+    def __init__(self, data: Dataset | None, *, device: torch.device = CPU) -> None:
+        self.data, self._device = data, device
         self._images = as_images(data, least=2**CONVOLUTIONS)
-        self._examples: dict[str, Examples] = {}  # by variant
+        self._examples: dict[str, Minibatches] = {}  # by variant
+
+    def on(self, device: torch.device) -> Cifar10:
+        """Return the same family, whose problems compute on a device."""
+        return Cifar10(self.data, device=device)
+
+    def joined(self, problems: Sequence[Cifar10Problems]) -> Cifar10Problems:
+        """Return the problems of several draws side by side."""
+        return replace(problems[0], seeds=[seed for each in problems for seed in each.seeds])
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> Cifar10Problems:
         """Draw networks.
@@ -127,12 +170,12 @@ class Cifar10:
             DataError: the data set has no images with the variant's labels.
         """
         if variant not in self._examples:
-            self._examples[variant] = Examples.of(self._images, LABELS[variant])
+            self._examples[variant] = on(Examples.of(self._images, LABELS[variant]), self._device)
         examples = self._examples[variant]
         return Cifar10Problems(examples, problem_seeds(seed, count), _layers(examples))
 
 
-def _layers(examples: Examples) -> tuple[Layer, ...]:
+def _layers(examples: Minibatches) -> tuple[Layer, ...]:
     height, width, channels = examples.shape
     inputs = [channels, *[CHANNELS] * (CONVOLUTIONS - 1)]
     features = CHANNELS * (height // 2**CONVOLUTIONS) * (width // 2**CONVOLUTIONS)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from harness.tasks.data import torchvision_import
 from harness.tasks.data.art.source import AVERAGE_POOL, CONVOLUTION, RELU, SQUEEZENET, Layer, Network
+from harness.tasks.learned.lstm import CPU
 
 Step = Callable[[Tensor], Tensor]
 TAPS = {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 5, "fire5": 7, "fire6": 8, "fire7": 9, "fire8": 10, "fire9": 12}
@@ -22,21 +23,22 @@ class Features:
     Args:
         network: what is computed; layers after the last one that counts are left out.
         dtype: what it is computed in.
+        device: where it is computed.
 
     Attributes:
         content: name of the layer of content.
         style: names of the layers of style.
     """
 
-    def __init__(self, network: Network, *, dtype: torch.dtype = torch.float32) -> None:
-        description = network.description
+    def __init__(self, network: Network, *, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> None:
+        description, self.device = network.description, device
         self.content, self.style = description.content, description.style
         wanted = {self.content, *self.style}
-        weights = {name: torch.from_numpy(array.copy()).to(dtype) for name, array in network.arrays.items()}
+        weights = {name: torch.from_numpy(array.copy()).to(device, dtype) for name, array in network.arrays.items()}
         steps = _squeezenet(weights) if network.layout == SQUEEZENET else _chain(description.layers, weights)
         last = max(place for place, (name, _) in enumerate(steps) if name in wanted)
         self._steps = [(name if name in wanted else "", step) for name, step in steps[: last + 1]]
-        self._mean = torch.tensor(description.mean, dtype=dtype)[:, None, None]
+        self._mean = torch.tensor(description.mean, dtype=dtype, device=device)[:, None, None]
         self._scale = description.scale
         self._flipped = description.colours == "bgr"
 

@@ -7,18 +7,26 @@ The network is the same for all problems of a variant; each problem has its own 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from harness.contracts import Dataset
-from harness.tasks.learned.lstm import Architecture
-from harness.tasks.learned.problem import ALL, Layer, Schedule, Variant
-from harness.tasks.learned.problems.examples import Examples, as_images, normal, parted, problem_seeds
+from harness.tasks.learned.lstm import CPU, Architecture
+from harness.tasks.learned.problem import ALL, Layer, Schedule, Variant, sent
+from harness.tasks.learned.problems.examples import (
+    Examples,
+    Minibatches,
+    as_images,
+    entropies,
+    normal,
+    on,
+    parted,
+    problem_seeds,
+)
 
 SCALE = 0.1  # standard deviation of the initial weights (**D**)
 SHAPES: Mapping[str, tuple[tuple[int, ...], Callable[[Tensor], Tensor]]] = {
@@ -42,7 +50,7 @@ class MnistProblems:
         activation: of the hidden units.
     """
 
-    examples: Examples
+    examples: Minibatches
     seeds: Sequence[int]
     layers: Sequence[Layer]
     activation: Callable[[Tensor], Tensor]
@@ -50,7 +58,7 @@ class MnistProblems:
     def start(self) -> Tensor:
         """Return the initial weights, (problems, parameters)."""
         count = sum(layer.size for layer in self.layers)
-        return torch.stack([normal(seed, count) for seed in self.seeds]) * SCALE
+        return sent(torch.stack([normal(seed, count) for seed in self.seeds]) * SCALE, self.examples.device)
 
     def evaluate(self, weights: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return values (problems,) and gradients (problems, parameters) on the minibatches of a step."""
@@ -63,7 +71,7 @@ class MnistProblems:
                 if index:
                     hidden = self.activation(hidden)
                 hidden = torch.baddbmm(parts[index + 1][:, None], hidden, parts[index].mT)
-            values = functional.cross_entropy(hidden.mT, labels, reduction="none").mean(1)
+            values = entropies(hidden.mT, labels)
             (gradients,) = torch.autograd.grad(values.sum(), leaf)  # rows do not influence each other
         return values.detach(), gradients
 
@@ -94,9 +102,17 @@ class Mnist:
     # meta-gradient of an unroll 130 ms: a batch takes 2.0 s, and a validation 10.7.
     schedule: ClassVar[Schedule] = Schedule(batch=2, draws=800, trial=60, coordinates=4_096, held_out=16, every=20)
 
-    def __init__(self, data: Dataset | None) -> None:
+    def __init__(self, data: Dataset | None, *, device: torch.device = CPU) -> None:
         self.data = data
-        self._examples = Examples.of(as_images(data))
+        self._examples = on(Examples.of(as_images(data)), device)
+
+    def on(self, device: torch.device) -> Mnist:
+        """Return the same family, whose problems compute on a device."""
+        return Mnist(self.data, device=device)
+
+    def joined(self, problems: Sequence[MnistProblems]) -> MnistProblems:
+        """Return the problems of several draws side by side."""
+        return replace(problems[0], seeds=[seed for each in problems for seed in each.seeds])
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> MnistProblems:
         """Draw networks; the variants of problem i begin with the same minibatches."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from harness.contracts import Dataset
 from harness.seeds import derive_seed
-from harness.tasks.learned.lstm import Architecture
-from harness.tasks.learned.problem import ALL, Layer, Schedule, Variant
+from harness.tasks.learned.lstm import CPU, Architecture
+from harness.tasks.learned.problem import ALL, Layer, Schedule, Variant, sent
 
 SIZE = 10
 
@@ -55,13 +55,23 @@ class Quadratics:
         batch=64, draws=3_000, rates=6, trial=60, between=(3e-4, 3e-2), held_out=500, every=30, patience=30
     )
 
-    def __init__(self, data: Dataset | None = None) -> None:
-        self.data = data
+    def __init__(self, data: Dataset | None = None, *, device: torch.device = CPU) -> None:
+        self.data, self._device = data, device
+
+    def on(self, device: torch.device) -> Quadratics:
+        """Return the same family, whose problems compute on a device."""
+        return type(self)(self.data, device=device)
+
+    def joined(self, problems: Sequence[QuadraticProblems]) -> QuadraticProblems:
+        """Return the problems of several draws side by side."""
+        names = ("matrix", "target", "first")
+        matrix, target, first = (torch.cat([getattr(each, name) for each in problems]) for name in names)
+        return QuadraticProblems(matrix, target, first)
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> QuadraticProblems:  # noqa: ARG002 - there is one
         """Draw quadratics; each has a generator of its own."""
         numbers = torch.stack([_numbers(derive_seed(seed, "problem", index)) for index in range(count)])
-        matrix, target, first = numbers.split([SIZE * SIZE, SIZE, SIZE], 1)
+        matrix, target, first = sent(numbers, self._device).split([SIZE * SIZE, SIZE, SIZE], 1)
         return QuadraticProblems(matrix.reshape(count, SIZE, SIZE), target, first)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import torch
 from filelock import FileLock
 
 import harness
@@ -70,6 +71,40 @@ def test_the_header_says_where_the_weights_come_from(tmp_path: Path) -> None:
     assert f'LearnedOptimizer(model.parameters(), "{to}")' in str(found)
 
 
+def test_a_schedule_that_is_chosen_is_trained_with_and_kept_in_the_file(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    chosen: dict[str, Any] = {"held_out": 3, "every": 2, "patience": 7, "coordinates": 5}
+    found = learned(to, batches=4, problems_at_once=5, rate=0.01, decay="cosine", **chosen)
+    expected = replace(Few.schedule, draws=4, batch=5, rates=1, rate=0.01, decay="cosine", **chosen)
+    assert read(to).header.schedule == expected
+    assert (found.examples, found.learning_rate) == (4 * 5, 0.01)
+    learned(tmp_path / "more.safetensors", rates=4, every=10)
+    assert read(tmp_path / "more.safetensors").header.schedule == replace(Few.schedule, rates=4, every=10)
+
+
+def test_an_unfinished_training_of_another_schedule_is_refused(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    learned(to, problems_at_once=3)
+    unfinished = partial_of(to)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Partial, "delete", lambda _: None)
+        to.unlink()
+        learned(to, problems_at_once=3)
+    assert unfinished.exists()
+    with pytest.raises(HarnessError, match="expected batch 4, got 3"):
+        learned(to, problems_at_once=4)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+def test_a_gpu_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"device: expected cpu, .* finds no GPUs") as said:
+        learned(tmp_path / "w.safetensors", device="cuda")
+    assert "\n" not in str(said.value)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(HarnessError, match=r"finds no GPUs"):
+        harness.compare_learned("quadratic", "adam", device="cuda", results=tmp_path, progress=False)
+
+
 def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -> None:
     assert "as a candidate" in str(learned(tmp_path / "w.safetensors"))
     assert "as a candidate" not in str(learned(tmp_path / "with blanks" / "w.safetensors"))
@@ -93,6 +128,18 @@ def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -
         ({"preset": "papr"}, "Did you mean 'paper'"),
         ({"data": "ptb"}, "data of problems few: expected images"),
         ({"data": 3}, "data: expected a name, or a data set"),
+        ({"problems_at_once": 0}, "problems_at_once: expected 1 to"),
+        ({"coordinates": -1}, "coordinates: expected 0 to"),
+        ({"held_out": 0}, "held_out: expected 1 to"),
+        ({"every": 0}, "every: expected 1 to"),
+        ({"patience": 1.5}, "patience: expected a whole number"),
+        ({"rates": 0}, "rates: expected 1 to"),
+        ({"rate": 0}, "rate: expected 1e-09 to 10.0, got 0"),
+        ({"rate": float("nan")}, "rate: expected 1e-09 to 10.0, got nan"),
+        ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
+        ({"rate": 0.1, "rates": 2}, "rates: expected none where a rate is given, got 2"),
+        ({"decay": "cosin"}, "decay: .*Did you mean 'cosine'"),
+        ({"device": "tpu"}, "device: expected cpu, or cuda if there is a GPU, got 'tpu'"),
     ],
 )
 def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict, said: str) -> None:

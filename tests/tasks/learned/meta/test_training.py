@@ -15,6 +15,8 @@ from families import STEPS, TINY, Flat, Hopeless, Leaking, Overflowing, Small
 from harness.errors import EngineError, SettingError
 from harness.tasks.learned.meta.rates import rates
 from harness.tasks.learned.meta.training import (
+    Learner,
+    MetaTraining,
     Plan,
     Progress,
     StoppedTraining,
@@ -25,7 +27,7 @@ from harness.tasks.learned.meta.training import (
     train,
     unfinished,
 )
-from harness.tasks.learned.problem import Family, Schedule
+from harness.tasks.learned.problem import COSINE, NO_DECAY, Family, Schedule
 from harness.tasks.learned.weights import Header, read, save
 
 UNROLLS = math.ceil(STEPS / 20)
@@ -58,6 +60,7 @@ def test_it_ends_with_a_file_that_says_how_it_was_trained(tmp_path: Path) -> Non
     assert [each.done for each in seen] == list(range(1, TOTAL + 1))
     assert {each.total for each in seen} == {TOTAL}
     header = written.header
+    assert header.schedule == TINY
     assert (header.examples, header.skipped, header.environment) == (TOTAL * TINY.batch, 0, "threads 1")
     assert len(found.trials) == TINY.rates
     assert header.learning_rate == min(found.trials, key=lambda trial: trial[1])[0]
@@ -228,6 +231,54 @@ def test_the_rates_are_drawn_from_the_range_and_follow_from_the_seed() -> None:
     assert 1e-3 <= min(found) < 2e-3 < 5e-2 < max(found) <= 1e-1
     assert 15 < sum(rate < 1e-2 for rate in found) < 35, "evenly in the logarithm: outside once in a thousand"
     assert rates(replace(schedule, rates=2), seed=0) == found[:2]
+
+
+def test_a_rate_that_is_given_is_not_searched_for(tmp_path: Path) -> None:
+    schedule = replace(TINY, rates=1, rate=0.02)
+    assert rates(schedule, seed=5) == (0.02,)
+    found = trained(Small(), tmp_path / "w.safetensors", schedule)
+    assert [rate for rate, _ in found.trials] == [0.02] == [found.weights.header.learning_rate]
+    assert found.weights.header.examples == TINY.draws * TINY.batch
+
+
+def test_a_rate_decays_to_0_along_half_a_cosine_or_not_at_all() -> None:
+    schedule = Schedule(batch=1, draws=8, decay=COSINE)
+    found = [schedule.decayed(2.0, batch) for batch in range(9)]
+    assert found == pytest.approx([1 + math.cos(math.pi * batch / 8) for batch in range(9)])
+    assert (found[0], found[4], found[8]) == pytest.approx((2, 1, 0))
+    assert {replace(schedule, decay=NO_DECAY).decayed(2.0, batch) for batch in range(9)} == {2.0}
+
+
+def test_a_batch_is_trained_on_with_the_rate_that_it_has_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[float] = []
+    batch = MetaTraining._batch
+
+    def noting(self: MetaTraining, learner: Learner, number: int) -> None:
+        used.extend(group["lr"] for group in learner.adam.param_groups)
+        batch(self, learner, number)
+
+    monkeypatch.setattr(MetaTraining, "_batch", noting)
+    schedule = replace(TINY, rates=1, rate=0.02, decay=COSINE)
+    to, whole = tmp_path / "w.safetensors", tmp_path / "whole.safetensors"
+    trained(Small(), whole, schedule)
+    assert used == [schedule.decayed(0.02, number) for number in range(TINY.draws)]
+    with pytest.raises(StoppedTraining):
+        trained(Small(), to, schedule, report=lambda progress: progress.done == 3)
+    trained(Small(), to, schedule)
+    assert to.read_bytes() == whole.read_bytes()
+
+
+def test_choices_that_older_files_do_not_know_are_agreed_on_only_if_they_are_made() -> None:
+    plan = plan_of(Small())
+    agreed = plan.agreeing([0.1])
+    assert set(agreed["schedule"]) == {  # type: ignore[call-overload]
+        *("batch", "draws", "rates", "trial", "between", "coordinates", "held_out", "every", "patience")
+    }
+    assert "schedule" not in agreed["header"]  # type: ignore[operator]
+    chosen = replace(plan, schedule=replace(TINY, decay=COSINE, rate=0.1)).agreeing([0.1])
+    assert {**chosen["schedule"], **agreed["schedule"]} == {**agreed["schedule"], "decay": COSINE, "rate": 0.1}  # type: ignore[dict-item]
 
 
 def test_a_shorter_schedule_tries_each_rate_for_no_longer() -> None:

@@ -16,6 +16,7 @@ from harness.tasks.data.images import ImageData
 from harness.tasks.learned.lstm import CoordinateLstm
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
 from harness.tasks.learned.problem import KERNELS, REST, spans
+from harness.tasks.learned.problems import side_by_side
 from harness.tasks.learned.problems.cifar10 import Cifar10, Cifar10Problems
 from harness.tasks.learned.problems.examples import Examples
 
@@ -83,6 +84,23 @@ def test_value_and_gradient_are_those_of_a_module(variant: str, family: Cifar10)
         value, gradient = by_pytorch(problems, weights[place], place, 3)
         torch.testing.assert_close(values[place], value)
         torch.testing.assert_close(gradients[place], gradient)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("variant", ["", "held-out-5"])
+def test_all_problems_at_once_are_what_they_are_one_after_another(
+    variant: str, grouped: bool, family: Cifar10, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a GPU computes them."""
+    monkeypatch.setattr(side_by_side, "GROUPED", grouped)
+    drawn = family.draw(0, 3, variant=variant)
+    problems = replace(drawn, examples=Exact(*(getattr(drawn.examples, each.name) for each in fields(Examples))))
+    weights = problems.start().double()
+    weights += 0.1 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(problems.evaluate_at_once(weights, 3), problems.evaluate(weights, 3))
+    weights[1] = torch.nan
+    values, gradients = problems.evaluate_at_once(weights, 3)
+    assert values.isfinite().tolist() == gradients.isfinite().all(1).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("variant", CLASSES)

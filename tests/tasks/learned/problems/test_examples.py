@@ -9,7 +9,8 @@ import torch
 from harness.contracts import Dataset
 from harness.errors import DataError
 from harness.tasks.data.images import ImageData
-from harness.tasks.learned.problems.examples import BATCH, Examples, as_images
+from harness.tasks.learned.lstm import CPU
+from harness.tasks.learned.problems.examples import AHEAD, BATCH, Examples, Resident, as_images, entropies
 
 
 def labelled(*, classes: int = 10, side: int = 8) -> ImageData:
@@ -59,6 +60,24 @@ def test_some_labels_are_taken_alone_and_counted_from_0(labels: range) -> None:
     assert set(originals.flatten().tolist()) == set(labels)
     assert torch.equal(found, originals - labels.start)
     assert examples.classes == len(labels)
+
+
+@pytest.mark.parametrize("labels", [None, range(2, 10)])
+def test_examples_that_a_device_holds_are_the_same(labels: range | None) -> None:
+    examples = Examples.of(labelled(), labels)
+    resident = Resident(examples, CPU)
+    assert (resident.shape, resident.classes) == (examples.shape, examples.classes)
+    for seeds, step in (([5, 1], 0), ([1, 2, 3], 0), ([5, 1], AHEAD - 1), ([5, 1], AHEAD), ([5, 1], 3 * AHEAD + 7)):
+        for ours, theirs in zip(resident.batch(seeds, step), examples.batch(seeds, step), strict=True):
+            assert ours.dtype == theirs.dtype
+            assert torch.equal(ours, theirs)
+
+
+def test_cross_entropies_are_means_over_each_problems_examples() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(3, 5, 8, generator=generator), torch.randint(5, (3, 8), generator=generator)
+    expected = [float(torch.nn.functional.cross_entropy(logits[place].mT, labels[place])) for place in range(3)]
+    assert entropies(logits, labels).tolist() == pytest.approx(expected)
 
 
 def test_labels_that_no_image_has_are_one_line() -> None:
