@@ -33,7 +33,7 @@ from harness.searchers.box.learned.network import Network
 from harness.searchers.box.learned.weights import Header, LearnedWeights, save
 from harness.seeds import derive_seed
 
-HORIZONS = ((0.25, 10), (0.5, 20), (0.75, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+HORIZONS = ((0.1, 10), (0.3, 20), (0.6, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
 HELD_OUT = "held out"  # the stream of validation draws, which is the same for every seed
 
 
@@ -89,8 +89,8 @@ class Plan:
     def agreeing(self) -> dict[str, object]:
         """Return what a training saved under a plan must agree with to go on, for JSON.
 
-        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next one that is
-        free may be of another model. The commit is no reason to lose hours, either.
+        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next free one
+        may be of another model. The commit is no reason to lose hours, either.
         """
         place = self.environment if self.device == CPU else "a GPU"
         parts = {**asdict(self.architecture), **asdict(self.schedule)}
