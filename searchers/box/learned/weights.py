@@ -42,7 +42,7 @@ class Header:
         kernel: of the Gaussian process that it was trained on, in words.
         seed: the meta-seed.
         draws: how many draws of the process the training used.
-        validation: mean of the least value so far, over the steps of the held-out draws.
+        validation: mean over held-out draws of the least value among 100 points.
         skipped: meta-gradients that were not finite, and were left out.
         commit: revision of the harness, empty if unknown.
         environment: versions and processor, in words.

@@ -199,8 +199,8 @@ class MetaTraining:
 
     @torch.no_grad()
     def _validate(self) -> float:
-        """Return the mean of the least value so far over the steps of held-out draws; infinite if it is not finite."""
-        found = float(least(unroll(self._network, self._held_out).values).mean())
+        """Return the mean least value over all steps of held-out draws; infinite if it is not finite."""
+        found = float(least(unroll(self._network, self._held_out).values)[:, -1].mean())
         return found if math.isfinite(found) else math.inf
 
     def _weights(self) -> dict[str, Tensor]:
