@@ -1,4 +1,4 @@
-"""Files of a network's weights, as ``safetensors``: arrays and a header, nothing that could be executed.
+"""Files of a network's weights and of unfinished trainings, as ``safetensors``: nothing in them could be executed.
 
 ::
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from safetensors.numpy import save as serialized
 from harness.errors import SettingError, message
 
 Arrays = Mapping[str, NDArray[np.float32]]
+States = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[int, ...]]
 Header = TypeVar("Header")
 DIGITS = 16  # of a hash
@@ -153,6 +154,75 @@ def write(path: Path, content: bytes) -> None:
             unfinished.unlink(missing_ok=True)
         got, hint = cause.strerror or cause, "Free some space, or choose another place"
         raise SettingError(message(f"file {path}", expected="a place to write to", got=got, hint=hint)) from cause
+
+
+def save_unfinished(path: Path, numbers: Mapping[str, object], states: Mapping[str, States]) -> None:
+    """Replace the file of an unfinished training: numbers for JSON, and arrays by the part of the state and their name.
+
+    Raises:
+        SettingError: it cannot be written.
+    """
+    text = json.dumps(numbers)
+    arrays = {f"{part}/{name}": array for part, state in states.items() for name, array in state.items()}
+    write(path, serialized(arrays, metadata={"partial": text, "digest": _content(text, arrays)}))
+
+
+def load_unfinished(
+    path: Path, plan: Mapping[str, object], names: Sequence[str], parts: Sequence[str]
+) -> tuple[dict[str, Any], list[States]]:
+    """Return the numbers that ``save_unfinished`` wrote, and the arrays of each part by their names.
+
+    Args:
+        path: the file.
+        plan: what the numbers' entry ``plan`` must equal.
+        names: of the numbers.
+        parts: of the state.
+
+    Raises:
+        SettingError: the file is damaged, or holds a training of another plan.
+    """
+    what = f"unfinished training in {path}"
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("no file")
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _content(metadata["partial"], arrays) != metadata["digest"]:
+            raise ValueError("another content than was written")
+        written = json.loads(metadata["partial"])
+        theirs, numbers = dict(written["plan"]), {name: written[name] for name in names}
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as cause:
+        got, hint = f"a damaged file ({type(cause).__name__})", "Delete it to train from the beginning"
+        raise SettingError(message(what, expected="what harness wrote", got=got, hint=hint)) from cause
+    if theirs != plan:
+        name, other, ours = _difference(theirs, plan)
+        hint = "Resume it with the options that it began with, or delete the file"
+        raise SettingError(message(what, expected=f"{name} {ours}", got=other, hint=hint))
+    states: list[States] = [
+        {name.partition("/")[2]: array for name, array in arrays.items() if name.partition("/")[0] == part}
+        for part in parts
+    ]
+    return numbers, states
+
+
+def _content(text: str, arrays: States) -> str:
+    found = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, object, object]:
+    """Return the name and the values of the first entry in which two plans differ."""
+    for name in {**one, **other}:
+        theirs, ours = one.get(name), other.get(name)
+        if theirs != ours:
+            if isinstance(theirs, dict) and isinstance(ours, dict):
+                return _difference(theirs, ours)
+            return name, theirs, ours
+    return "plan", one, other
 
 
 def _described(array: Any) -> tuple[str, tuple[int, ...]]:

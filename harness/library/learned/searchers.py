@@ -41,7 +41,7 @@ class LearnedSearcher:
         loss: what it was trained to minimize.
         parallel: workers that evaluate at once; 0 for one point after another.
         seed: decides the initial weights and the draws.
-        validation: the mean, over held-out draws and 100 steps, of the least value so far; lower is better.
+        validation: the mean over held-out draws of the least value among 100 points; lower is better.
         draws: functions that it was trained on.
         skipped: gradients that were not finite, and were left out.
         seconds: how long it took; None for a file that was there already.
@@ -70,7 +70,7 @@ class LearnedSearcher:
         gradients = f"{self.skipped:,} gradient{'s' * (self.skipped != 1)} skipped, not being finite"
         lines = [
             f"an optimizer of the unit box: {kind}",
-            f"validation {self.validation:.4f}: the mean of the least value so far, over 100 steps on held-out draws",
+            f"validation {self.validation:.4f}: the mean over held-out draws of the least value among 100 points",
             f"{self.draws:,} draws in {minutes} min {seconds} s; {gradients}",
             f"weights {self.hash} in {self.path}",
         ]

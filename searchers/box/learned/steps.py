@@ -1,6 +1,12 @@
-"""A network's steps without gradients, for some functions side by side."""
+"""A network's steps without gradients, for some functions side by side.
+
+They are computed in float64, so that machines which round otherwise propose the same points and rules: what a network
+reads depends on all that it proposed before, so small differences may grow. It costs little.
+"""
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 import torch
@@ -16,14 +22,14 @@ class Steps:
     """What a network proposes for some functions, one step after another.
 
     Args:
-        network: the network, which is shared and stays as it is.
+        network: the network; its weights are copied.
         count: how many functions.
     """
 
     def __init__(self, network: Network, count: int) -> None:
-        self._network, self._state = network, network.start(count)
+        self._network, self._state = copy.deepcopy(network).double(), network.start(count, dtype=torch.float64)
         self._parallel = bool(network.architecture.parallel)
-        self._inputs = np.zeros((count, network.architecture.inputs), dtype=np.float32)
+        self._inputs = np.zeros((count, network.architecture.inputs), dtype=np.float64)
 
     def next(self, points: Points | None = None, values: Values | float = 0.0) -> Points:
         """Take a step, and return the next points (count, dimensions).
@@ -39,5 +45,5 @@ class Steps:
             self._inputs[:, -1] = np.clip(values, -MOST, MOST)
         with one_thread(), torch.inference_mode():
             found, self._state = self._network(torch.from_numpy(self._inputs), self._state)
-        proposed: Points = found.numpy().astype(np.float64)
+        proposed: Points = found.numpy()
         return proposed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -10,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+import torch
 from torch import Tensor
 
-from harness.errors import SettingError, message
-from harness.tasks.learned.weights import write
+from harness.weight_files import load_unfinished, save_unfinished
 
 State = dict[str, Tensor]
 NUMBERS = ("batch", "drawn", "skipped", "waited", "best", "trials", "seconds", "threads", "going_on", "ahead_batch")
@@ -72,17 +69,9 @@ class Partial:
         new = cls(path, json.loads(json.dumps(plan)), threads)
         if not path.exists():
             return new
-        what = f"unfinished training in {path}"
-        try:
-            saved, states = _read(path)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as cause:
-            got, hint = f"a damaged file ({type(cause).__name__})", "Delete it to train from the beginning"
-            raise SettingError(message(what, expected="what harness wrote", got=got, hint=hint)) from cause
-        if saved["plan"] != new.plan:
-            name, theirs, ours = _difference(saved["plan"], new.plan)
-            hint = "Resume it with the options that it began with, or delete the file"
-            raise SettingError(message(what, expected=f"{name} {ours}", got=theirs, hint=hint))
-        kept: dict[str, Any] = {**{name: saved[name] for name in NUMBERS}, **states}
+        numbers, arrays = load_unfinished(path, new.plan, NUMBERS, STATES)
+        states = [{name: torch.from_numpy(array) for name, array in state.items()} for state in arrays]
+        kept: dict[str, Any] = numbers | dict(zip(STATES, states, strict=True))
         return cls(path, new.plan, **kept)
 
     def count(self) -> None:
@@ -126,49 +115,9 @@ class Partial:
             SettingError: it cannot be written.
         """
         numbers = {name: getattr(self, name) for name in NUMBERS} | {"plan": self.plan}
-        arrays = {f"{part}/{name}": value for part in STATES for name, value in getattr(self, part).items()}
-        text = json.dumps(numbers)
-        write(self.path, save(arrays, metadata={"partial": text, "digest": _digest(text, arrays)}))
+        states = {part: {name: value.numpy() for name, value in getattr(self, part).items()} for part in STATES}
+        save_unfinished(self.path, numbers, states)
 
     def delete(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, State]]:
-    """Return what a file holds.
-
-    Raises:
-        ValueError: it is damaged; or another exception of reading, converting and looking up.
-    """
-    if not path.is_file():
-        raise ValueError("no file")
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if _digest(metadata["partial"], arrays) != metadata["digest"]:
-        raise ValueError("another content than was written")
-    states: dict[str, State] = {name: {} for name in STATES}
-    for name, value in arrays.items():
-        part, _, inner = name.partition("/")
-        states[part][inner] = value
-    return json.loads(metadata["partial"]), states
-
-
-def _digest(text: str, arrays: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name, value in sorted(arrays.items()):
-        digest.update(name.encode())
-        digest.update(value.contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, object, object]:
-    """Return the name and the values of the first entry in which two plans differ."""
-    for name in {**one, **other}:
-        theirs, ours = one.get(name), other.get(name)
-        if theirs != ours:
-            if isinstance(theirs, dict) and isinstance(ours, dict):
-                return _difference(theirs, ours)
-            return name, theirs, ours
-    return "plan", one, other

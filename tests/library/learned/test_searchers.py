@@ -13,6 +13,7 @@ import harness
 from harness.errors import HarnessError
 from harness.library.learned.searchers import LearnedSearcher
 from harness.searchers.box.learned.meta import training
+from harness.searchers.box.learned.meta.partial import Partial
 from harness.searchers.box.learned.meta.training import MetaTraining, partial_of
 from harness.searchers.box.learned.weights import read
 
@@ -69,6 +70,18 @@ def test_in_a_folder_complete_files_are_kept_and_those_of_another_seed_refused(t
     with pytest.raises(HarnessError, match="expected a new file, got one that exists already"):
         learned("1-3", tmp_path, seed=1)
     assert not (tmp_path / "lstm-oi-3.safetensors").exists()
+
+
+def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "delete", lambda _: None)
+        (first,) = learned(1, tmp_path)
+    before = first.path.read_bytes()
+    (again,) = learned(1, tmp_path)
+    assert again.path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [first.path.name]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from harness.searchers.box.learned.meta.rollout import Batch
 
 Result = TypeVar("Result")
-_CAPTURING = threading.Lock()  # trainings in threads of one process share a GPU, on a stream each
+_LAUNCHING = threading.Lock()  # trainings in threads of one process share a GPU, and nothing may start in a capture
 
 
 class Repeated(Generic[Result]):
@@ -41,14 +41,15 @@ class Repeated(Generic[Result]):
         for ours, theirs in zip(own, batch, strict=True):
             if ours is not None:
                 ours.copy_(theirs, non_blocking=True)
-        graph.replay()
+        with _LAUNCHING:
+            graph.replay()
         return result
 
     def _capture(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch, Result]:
         own = Batch(*(None if each is None else each.clone() for each in batch))
         stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
         stream.wait_stream(current)
-        with _CAPTURING:
+        with _LAUNCHING:
             with torch.cuda.stream(stream):
                 self._compute(own)  # libraries set themselves up, which cannot be captured
             stream.synchronize()

@@ -34,7 +34,7 @@ from harness.searchers.box.learned.network import Network
 from harness.searchers.box.learned.weights import Header, LearnedWeights, save
 from harness.seeds import derive_seed
 
-HORIZONS = ((0.25, 10), (0.5, 20), (0.75, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+HORIZONS = ((0.1, 10), (0.3, 20), (0.6, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
 HELD_OUT = "held out"  # the stream of validation draws, which is the same for every seed
 
 
@@ -90,8 +90,8 @@ class Plan:
     def agreeing(self) -> dict[str, object]:
         """Return what a training saved under a plan must agree with to go on, for JSON.
 
-        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next one that is
-        free may be of another model. The commit is no reason to lose hours, either.
+        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next free one
+        may be of another model. The commit is no reason to lose hours, either.
         """
         place = self.environment if self.device == CPU else "a GPU"
         parts = {**asdict(self.architecture), **asdict(self.schedule)}
@@ -216,13 +216,13 @@ class MetaTraining:
         return norm, [each * scale for each in gradients]
 
     def _validate(self) -> float:
-        """Return the mean of the least value so far over the steps of held-out draws; infinite if it is not finite."""
+        """Return the mean least value over all steps of held-out draws; infinite if it is not finite."""
         found = float(self._validation(self._held_out))
         return found if math.isfinite(found) else math.inf
 
     @torch.no_grad()
     def _mean_least(self, batch: Batch) -> Tensor:
-        return least(unroll(self._network, batch).values).mean()
+        return least(unroll(self._network, batch).values)[:, -1].mean()
 
     def _weights(self) -> dict[str, Tensor]:
         """Return copies of all weights."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.searchers.box.learned.architecture import Architecture
-from harness.searchers.box.learned.dnc import EPSILON, DncCell, DncState
+from harness.searchers.box.learned.dnc import EPSILON, DncCell, DncState, _scaled
 from harness.searchers.box.learned.network import Network
 
 sys.path.append(str(Path(__file__).parents[3] / "support"))
@@ -81,6 +81,16 @@ def test_gradients_stay_finite_where_the_memory_is_empty() -> None:
     network, inputs = Network(SMALL, seed=0), torch.zeros(100, 3, 4, requires_grad=True)
     run(network, inputs)[0].sum().backward()
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
+
+
+def test_a_word_of_zeros_is_like_no_other_and_its_gradient_is_finite() -> None:
+    words = torch.zeros(1, 2, requires_grad=True)
+    scaled = _scaled(words)
+    scaled.sum().backward()
+    assert torch.equal(scaled, torch.zeros(1, 2))
+    assert words.grad is not None
+    assert words.grad.isfinite().all()
+    torch.testing.assert_close(_scaled(torch.tensor([3.0, 4.0])), torch.tensor([0.6, 0.8]))
 
 
 def learned(*, repeats: int, memory: bool = True) -> float:

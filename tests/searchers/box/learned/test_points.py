@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ def values(points: Points) -> Points:
 
 def by_hand(optimizer: RnnPoints, inputs: list[list[float]]) -> Points:
     """What the network proposes that reads these inputs one after another."""
-    network, found = optimizer.weights.network, []
-    state = network.start(1)
+    network, found = deepcopy(optimizer.weights.network).double(), []
+    state = network.start(1, dtype=torch.float64)
     for each in inputs:
-        point, state = network(torch.tensor([each], dtype=torch.float32), state)
+        point, state = network(torch.tensor([each], dtype=torch.float64), state)
         found.append(point[0].detach().numpy())
     return np.array(found)
 
@@ -39,7 +40,7 @@ def test_it_reads_its_last_point_and_the_value(trained: Path, cell: str) -> None
         read.append([*points[-1][0].tolist(), float(values(points[-1])[0])])
     found = np.concatenate(points)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, by_hand(optimizer, read[:-1]), atol=1e-5)
+    np.testing.assert_allclose(found, by_hand(optimizer, read[:-1]), atol=1e-10)
     assert len(np.unique(found.round(3), axis=0)) > 6, "its points differ"
 
 
@@ -58,7 +59,7 @@ def test_side_by_side_it_proposes_what_it_does_alone(trained: Path, cell: str) -
     shifts = np.arange(5.0)
     for _ in range(10):
         points = together.ask()
-        np.testing.assert_allclose(points, np.concatenate([each.ask(1) for each in alone]), atol=1e-4)
+        np.testing.assert_allclose(points, np.concatenate([each.ask(1) for each in alone]), atol=1e-10)
         told = values(points) + shifts
         together.tell(told)
         for number, each in enumerate(alone):
@@ -75,7 +76,7 @@ def test_in_parallel_it_takes_dummy_steps_and_then_reads_results_as_they_finish(
     others = optimizer.ask(3)
     dummy = [0.0, 0.0, 0.0, 0.0]
     read = [dummy] * 3 + [[1.0, *first[2], 0.5], [1.0, *first[1], -0.25], [1.0, *first[0], 2.0], dummy]
-    np.testing.assert_allclose(np.concatenate([first, fourth, others]), by_hand(optimizer, read), atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([first, fourth, others]), by_hand(optimizer, read), atol=1e-10)
 
 
 def test_asked_again_before_it_is_told_it_takes_the_mean_of_its_training_for_the_value(trained: Path) -> None:
@@ -84,7 +85,7 @@ def test_asked_again_before_it_is_told_it_takes_the_mean_of_its_training_for_the
     optimizer.tell(points[[1]], np.array([0.7]))
     last = optimizer.ask(1)
     read = [[0.0] * 3, [*points[0], 0.0], [*points[1], 0.0], [*points[1], 0.7]]
-    np.testing.assert_allclose(np.concatenate([points, last]), by_hand(optimizer, read), atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([points, last]), by_hand(optimizer, read), atol=1e-10)
 
 
 def test_huge_values_are_read_as_large_ones(trained: Path) -> None:
