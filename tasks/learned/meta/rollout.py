@@ -13,18 +13,21 @@ estimate of the meta-gradient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from harness.tasks.learned.lstm import CoordinateLstm, FrozenLstm, State, preprocess, start
 from harness.tasks.learned.problem import Problems, spans
 
 Networks = Mapping[str, CoordinateLstm]  # by kind of parameter
 SEQUENCES = 1_024  # that are differentiated at once: they take some 50 MB, and more are slower
-CUDA_SEQUENCES = 2**17  # on a GPU: they take some 6 GB
+CUDA_SEQUENCES = 2**15  # on a GPU: they take some 2 GB
+CUDNN = True  # whether cuDNN computes them there, or else torch's own kernels
 
 
 @dataclass(slots=True)
@@ -126,5 +129,17 @@ def accumulate(lstm: CoordinateLstm, recorded: Recorded, *, weight: float = 1.0,
     size = CUDA_SEQUENCES if gradients.is_cuda else SEQUENCES
     for first in range(0, gradients.shape[1], size):
         piece = slice(first, first + size)
-        updates = lstm(inputs[..., piece], before.part(piece))
+        with _implementation():
+            updates = lstm(inputs[..., piece], before.part(piece))
         ((updates * still_to_come[:, piece]).sum() * weight).backward()
+
+
+@contextmanager
+def _implementation() -> Iterator[None]:
+    """Let ``CUDNN`` decide what computes the sequences on a GPU."""
+    before = cudnn.enabled
+    cudnn.enabled = before and CUDNN
+    try:
+        yield
+    finally:
+        cudnn.enabled = before

@@ -22,8 +22,10 @@ from harness.tasks.data.digits import generated as digits
 from harness.tasks.learned import comparing, lstm
 from harness.tasks.learned.comparing import FRESH, Setting, compare, environment
 from harness.tasks.learned.lstm import CPU, CoordinateLstm, FrozenLstm, pieces, start
+from harness.tasks.learned.meta import rollout
+from harness.tasks.learned.meta.rollout import Recorded, accumulate
 from harness.tasks.learned.meta.training import Plan, Trained, arithmetic, described, train, unfinished
-from harness.tasks.learned.problem import Family, Movable, Schedule, placed
+from harness.tasks.learned.problem import Family, Movable, Schedule, Variant, placed
 from harness.tasks.learned.problems.art import NeuralArt
 from harness.tasks.learned.problems.cifar10 import Cifar10
 from harness.tasks.learned.problems.mnist import Mnist
@@ -42,10 +44,12 @@ MAKE: dict[str, Callable[[], Movable]] = {
     "neural-art": lambda: NeuralArt(art.load(None, lambda _: None)),
 }
 TINY = Schedule(batch=2, draws=2, rates=1, trial=1, held_out=2, every=1)
+STEPS = 25  # an unroll of 20 and one of 5
 ON_GPU = torch.device("cuda")
 
 
 def trained(family: Family, to: Path, *, device: str, schedule: Schedule = TINY) -> Trained:
+    family.variants = {"": Variant(summary="few steps", steps=STEPS)}  # type: ignore[misc]
     header = Header(problems=family.name, architecture=family.architecture, kinds=family.kinds)
     plan = Plan(header=header, schedule=schedule)
     return train(family, plan, unfinished(plan, to=to, threads=1), to=to, device=device)
@@ -129,7 +133,7 @@ def test_a_training_on_a_gpu_ends_in_finite_weights_and_the_same_twice(name: str
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize("coordinates", [0, 50])
 def test_a_batch_on_a_gpu_teaches_what_it_teaches_on_the_processor(name: str, coordinates: int, tmp_path: Path) -> None:
-    """After one unroll, whose steps of Adam all have the size of λ: the signs of the meta-gradients agree, mostly."""
+    """After two steps of Adam, which have the size of λ: the signs of the meta-gradients agree, mostly."""
     schedule = replace(TINY, draws=1, coordinates=coordinates, rate=1e-3)
     here, there = (
         trained(MAKE[name](), tmp_path / f"{device}.safetensors", device=device, schedule=schedule)
@@ -171,6 +175,27 @@ def test_steps_in_pieces_on_a_gpu_are_the_processors(monkeypatch: pytest.MonkeyP
             updates.append([step(each.to(device), state).cpu() for each in gradients])
     for found in updates[1:]:
         torch.testing.assert_close(torch.stack(list(found)), torch.stack(list(updates[0])), rtol=1e-4, atol=1e-6)
+
+
+@needs_cuda
+@pytest.mark.parametrize("by_cudnn", [True, False])
+def test_the_meta_gradient_on_a_gpu_is_the_processors_in_pieces_too(
+    by_cudnn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture, generator = lstm.Architecture(), torch.Generator().manual_seed(0)
+    slopes = torch.randn(21, 3_000, generator=generator)
+    found: list[torch.Tensor] = []
+    for device, size in ((CPU, 0), (ON_GPU, 2**15), (ON_GPU, 1_000)):
+        monkeypatch.setattr(rollout, "CUDA_SEQUENCES", size)
+        monkeypatch.setattr(rollout, "CUDNN", by_cudnn)
+        network = CoordinateLstm(architecture, seed=1).to(device)
+        before = start(architecture, coordinates=3_000, device=device)
+        with arithmetic(1, device):
+            accumulate(network, Recorded(before, slopes.to(device)))
+        grads = [weight.grad for weight in network.parameters() if weight.grad is not None]
+        found.append(torch.cat([grad.flatten().cpu() for grad in grads]))
+    for each in found[1:]:
+        assert float((each - found[0]).norm() / found[0].norm()) < 1e-3
 
 
 @needs_cuda
