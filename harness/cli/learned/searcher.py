@@ -22,7 +22,7 @@ def searcher(
     ],
     cell: Annotated[str, typer.Option(help="lstm, or dnc, which has a memory besides.")] = "lstm",
     loss: Annotated[
-        str, typer.Option(help="oi (observed improvement), ei (expected improvement), or sum (all values).")
+        str, typer.Option(help="oi or oi-whole (observed improvement), ei (expected improvement), or sum (all values).")
     ] = "oi",
     parallel: Annotated[
         int, typer.Option(help="Workers that evaluate points at once; 0 for one point after another.")

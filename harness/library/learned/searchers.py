@@ -126,7 +126,8 @@ def learn_searcher(
         to: the file to write, whose name ends in ``.safetensors``; or a folder, for files such as
             ``lstm-oi-3.safetensors``, of which those that are there already are kept.
         cell: ``lstm``, or ``dnc``, which has a memory besides.
-        loss: ``oi``, the observed improvement; ``ei``, the expected improvement; or ``sum``, all values.
+        loss: ``oi``, the observed improvement, or ``oi-whole``, the same with its whole gradient; ``ei``, the expected
+            improvement; or ``sum``, all values.
         parallel: workers that evaluate points at once; 0 for one point after another.
         seed: decides the initial weights and the functions.
         batches: batches of functions to train on; None for 10,000.

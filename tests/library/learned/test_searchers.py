@@ -98,7 +98,7 @@ def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
         ({"dimensions": 1.5}, "dimensions: expected a whole number, got 1.5"),
         ({"dimensions": "1-2"}, "expected a folder for several files, got one file"),
         ({"cell": "lstn"}, "Did you mean 'lstm'"),
-        ({"loss": "mi"}, "loss: expected one of ei, oi, sum"),
+        ({"loss": "mi"}, "loss: expected one of ei, oi, oi-whole, sum"),
         ({"parallel": -1}, "parallel: expected 0 to"),
         ({"parallel": 65}, "parallel: expected 0 to"),
         ({"seed": -1}, "seed: expected 0 to"),
