@@ -32,6 +32,9 @@ def searcher(
         int | None, typer.Option(help="Batches of functions to train on.", show_default="10,000")
     ] = None,
     draws: Annotated[int | None, typer.Option(help="Functions in a batch.", show_default="128")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Adam's learning rate at first; it falls to zero.", show_default="0.003")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, or cuda for a GPU.")] = "cpu",
     threads: Annotated[
         str, typer.Option(help="Threads to compute on: auto (one per core; one beside a GPU) or a number.")
@@ -53,6 +56,7 @@ def searcher(
         seed=seed,
         batches=batches,
         draws=draws,
+        rate=rate,
         device=device,
         threads=threads,
     )

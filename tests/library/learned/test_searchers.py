@@ -106,6 +106,8 @@ def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
         ({"batches": 0}, "batches: expected 1 to"),
         ({"draws": 0}, "draws: expected 1 to"),
         ({"draws": 10**6}, "draws: expected 1 to"),
+        ({"rate": 0.0}, "rate: expected 1e-09 to 1"),
+        ({"rate": float("nan")}, "rate: expected 1e-09 to 1"),
         ({"threads": 0}, "threads: expected auto or a number"),
         ({"device": "gpu"}, "device: expected cpu, or cuda if there is a GPU"),
         ({"device": "cuda:99"}, "device: expected cpu, or cuda if there is a GPU"),
