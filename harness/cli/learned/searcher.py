@@ -33,7 +33,7 @@ def searcher(
     ] = None,
     draws: Annotated[int | None, typer.Option(help="Functions in a batch.", show_default="128")] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Adam's learning rate at first; it falls to zero.", show_default="0.003")
+        float | None, typer.Option(help="Adam's learning rate at first; it falls to zero.", show_default="0.001")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, or cuda for a GPU.")] = "cpu",
     threads: Annotated[

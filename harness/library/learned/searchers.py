@@ -135,7 +135,7 @@ def learn_searcher(
         seed: decides the initial weights and the functions.
         batches: batches of functions to train on; None for 10,000.
         draws: functions in a batch; None for 128.
-        rate: Adam's learning rate at first, which falls linearly to zero; None for 0.003.
+        rate: Adam's learning rate at first, which falls linearly to zero; None for 0.001.
         device: ``cpu``, or ``cuda`` for a GPU.
         threads: a number, or ``"auto"``: one per core, and a single one beside a GPU. An unfinished training goes on
             with those that it began with.

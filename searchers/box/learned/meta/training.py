@@ -53,7 +53,7 @@ class Schedule:
 
     batches: int = 10_000
     draws: int = 128
-    rate: float = 3e-3
+    rate: float = 1e-3
     clip: float = 0.5
     every: int = 100
     held_out: int = 512
