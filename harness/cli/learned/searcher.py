@@ -22,7 +22,7 @@ def searcher(
     ],
     cell: Annotated[str, typer.Option(help="lstm, or dnc, which has a memory besides.")] = "lstm",
     loss: Annotated[
-        str, typer.Option(help="oi (observed improvement), ei (expected improvement), or sum (all values).")
+        str, typer.Option(help="oi or oi-whole (observed improvement), ei (expected improvement), or sum (all values).")
     ] = "oi",
     parallel: Annotated[
         int, typer.Option(help="Workers that evaluate points at once; 0 for one point after another.")
@@ -32,6 +32,9 @@ def searcher(
         int | None, typer.Option(help="Batches of functions to train on.", show_default="10,000")
     ] = None,
     draws: Annotated[int | None, typer.Option(help="Functions in a batch.", show_default="128")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Adam's learning rate at first; it falls to zero.", show_default="0.001")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, or cuda for a GPU.")] = "cpu",
     threads: Annotated[
         str, typer.Option(help="Threads to compute on: auto (one per core; one beside a GPU) or a number.")
@@ -53,6 +56,7 @@ def searcher(
         seed=seed,
         batches=batches,
         draws=draws,
+        rate=rate,
         device=device,
         threads=threads,
     )

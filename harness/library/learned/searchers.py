@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts import CPU
-from harness.errors import SettingError, check_choice, message
+from harness.errors import SettingError, check_choice, check_range, message
 from harness.library import arguments
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
@@ -27,7 +27,7 @@ from harness.race.provenance import commit, processor
 TRAINING, LOSSES, ARCHITECTURE, WEIGHTS = (
     f"harness.searchers.box.learned.{name}" for name in ("meta.training", "meta.losses", "architecture", "weights")
 )
-MOST_BATCHES, MOST_DRAWS = 10**9, 65_536
+MOST_BATCHES, MOST_DRAWS, LEAST_RATE = 10**9, 65_536, 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,7 @@ class Asked:
         seed: decides the initial weights and the draws.
         batches: batches of draws; None for the default.
         draws: draws in a batch; None for the default.
+        rate: Adam's learning rate at first; None for the default.
         device: where they are trained.
         threads: torch's threads, or ``auto``.
     """
@@ -98,6 +99,7 @@ class Asked:
     seed: int = 0
     batches: int | None = None
     draws: int | None = None
+    rate: float | None = None
     device: str = CPU
     threads: int | str = "auto"
 
@@ -112,6 +114,7 @@ def learn_searcher(
     seed: int = 0,
     batches: int | None = None,
     draws: int | None = None,
+    rate: float | None = None,
     device: str = CPU,
     threads: int | str = "auto",
     progress: bool = True,
@@ -126,11 +129,13 @@ def learn_searcher(
         to: the file to write, whose name ends in ``.safetensors``; or a folder, for files such as
             ``lstm-oi-3.safetensors``, of which those that are there already are kept.
         cell: ``lstm``, or ``dnc``, which has a memory besides.
-        loss: ``oi``, the observed improvement; ``ei``, the expected improvement; or ``sum``, all values.
+        loss: ``oi``, the observed improvement, or ``oi-whole``, the same with its whole gradient; ``ei``, the expected
+            improvement; or ``sum``, all values.
         parallel: workers that evaluate points at once; 0 for one point after another.
         seed: decides the initial weights and the functions.
         batches: batches of functions to train on; None for 10,000.
         draws: functions in a batch; None for 128.
+        rate: Adam's learning rate at first, which falls linearly to zero; None for 0.001.
         device: ``cpu``, or ``cuda`` for a GPU.
         threads: a number, or ``"auto"``: one per core, and a single one beside a GPU. An unfinished training goes on
             with those that it began with.
@@ -157,6 +162,7 @@ def learn_searcher(
         seed=seed,
         batches=batches,
         draws=draws,
+        rate=rate,
         device=device,
         threads=threads,
     )
@@ -241,11 +247,14 @@ def _plans(dimensions: Sequence[int], asked: Asked) -> list[Any]:
     """
     training, architecture = importlib.import_module(TRAINING), importlib.import_module(ARCHITECTURE)
     check_choice("loss", asked.loss, importlib.import_module(LOSSES).LOSSES)
-    given = {
+    given: dict[str, float] = {
         name: arguments.whole(name, value, least=1, most=most)
         for name, value, most in (("batches", asked.batches, MOST_BATCHES), ("draws", asked.draws, MOST_DRAWS))
         if value is not None
     }
+    if asked.rate is not None:
+        check_range("rate", asked.rate, least=LEAST_RATE, most=1)
+        given["rate"] = float(asked.rate)
     seed = arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED)
     parallel = arguments.whole("parallel", asked.parallel, least=0, most=architecture.MOST_WORKERS)
     device, gpu = training.device_of(asked.device)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch takes seconds to load, and reading the settings does 
     from harness.searchers.box.learned.steps import Steps
     from harness.searchers.box.learned.weights import LearnedWeights
 
-Loss = Literal["oi", "ei", "sum"]
+Loss = Literal["oi", "oi-whole", "ei", "sum"]
 Parallel = Annotated[int, Range(0, MOST_WORKERS)]
 
 

@@ -49,7 +49,7 @@ class Header:
     """
 
     architecture: Architecture
-    loss: Literal["sum", "ei", "oi"]
+    loss: Literal["sum", "ei", "oi", "oi-whole"]
     kernel: Annotated[str, Line(200, least=0)] = ""
     seed: Count = 0
     draws: Count = 0

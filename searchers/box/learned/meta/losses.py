@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-Loss = Literal["sum", "ei", "oi"]
+Loss = Literal["sum", "ei", "oi", "oi-whole"]
 LOSSES: tuple[str, ...] = get_args(Loss)
 
 
@@ -37,15 +37,18 @@ def loss_of(name: Loss, unrolled: Unrolled) -> Tensor:
 
     - ``sum``: Σ_t f(x_t).
     - ``ei``: −Σ_t EI(x_t | y_{<t}), by the draws' own posterior. The gradient is whole: earlier points move it, too.
-    - ``oi``: Σ_t min{f(x_t) − min_{i<t} f(x_i), 0}. The gradient stops at the incumbent min_{i<t} f(x_i). Otherwise the
-      sum would telescope: each improvement would be taken back from the points that found the incumbent.
+    - ``oi``: Σ_t min{f(x_t) − min_{i<t} f(x_i), 0}. The gradient stops at the incumbent min_{i<t} f(x_i), so that no
+      improvement is taken back from the points before it. It is then the gradient of no function.
+    - ``oi-whole``: the same with its whole gradient. The sum telescopes, to the least value of all less the first.
     """
     if name == "sum":
         return _summed(unrolled.values)
     incumbents = least(unrolled.values)[:, :-1]
     if name == "ei":
         return -_summed(expected_improvement(unrolled.means[:, 1:], unrolled.deviations[:, 1:], incumbents))
-    return _summed((unrolled.values[:, 1:] - incumbents.detach()).clamp(max=0))
+    if name == "oi":
+        incumbents = incumbents.detach()
+    return _summed((unrolled.values[:, 1:] - incumbents).clamp(max=0))
 
 
 def _summed(terms: Tensor) -> Tensor:

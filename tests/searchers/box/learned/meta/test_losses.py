@@ -62,6 +62,18 @@ def test_the_gradient_of_the_observed_improvement_stops_at_the_incumbent() -> No
     torch.testing.assert_close(gradient, improves / 2)
 
 
+def test_the_whole_observed_improvement_is_the_least_value_less_the_first() -> None:
+    values = VALUES.clone().requires_grad_()
+    found = loss_of("oi-whole", unrolled(values))
+    assert float(found.detach()) == float(loss_of("oi", unrolled(VALUES)))
+    (gradient,) = torch.autograd.grad(found, values)
+    (exact,) = torch.autograd.grad((values.min(1).values - values[:, 0]).mean(), values)
+    # Of the two points that tie in the second draw, either may be the incumbent.
+    torch.testing.assert_close(gradient[0], exact[0])
+    torch.testing.assert_close(gradient[1, [0, 3, 4]], exact[1, [0, 3, 4]])
+    assert float(gradient[1, 1:3].sum().detach()) == 0
+
+
 def test_the_gradient_of_the_expected_improvement_goes_on_through_the_incumbent() -> None:
     values = VALUES.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss_of("ei", unrolled(values)), values)

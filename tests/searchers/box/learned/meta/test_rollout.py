@@ -85,7 +85,7 @@ def test_which_worker_finishes_depends_on_the_seed_and_the_draw_alone() -> None:
 
 @pytest.mark.parametrize("parallel", [0, 3])
 @pytest.mark.parametrize("cell", ["lstm", "dnc"])
-@pytest.mark.parametrize("loss", ["sum", "ei", "oi"])
+@pytest.mark.parametrize("loss", ["sum", "ei", "oi", "oi-whole"])
 def test_the_gradient_by_the_weights_is_what_differences_say(loss: Loss, cell: Cell, parallel: int) -> None:
     architecture = Architecture(dimensions=2, cell=cell, parallel=parallel, hidden=4, slots=3, width=3, heads=1)
     network = Network(architecture, seed=1).double()

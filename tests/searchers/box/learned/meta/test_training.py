@@ -106,7 +106,7 @@ def test_the_seed_decides_the_weights_and_nothing_global_is_drawn(tmp_path: Path
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("loss", ["sum", "ei", "oi"])
+@pytest.mark.parametrize("loss", ["sum", "ei", "oi", "oi-whole"])
 def test_it_learns(tmp_path: Path, loss: training.Loss) -> None:
     schedule = Schedule(batches=60, draws=64, every=10, held_out=256, rate=1e-2)
     plan = replace(PLAN, loss=loss, schedule=schedule, architecture=Architecture(dimensions=1, hidden=20))
