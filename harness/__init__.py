@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.library.exporting import export, export_rule, import_runs
     from harness.library.learned.comparing import compare_learned
     from harness.library.learned.learning import learn_optimizer
+    from harness.library.learned.searchers import learn_searcher
     from harness.library.loading import load
     from harness.library.racing import race, run
     from harness.library.reporting import report
@@ -58,6 +59,7 @@ __all__ = [
     "export_rule",
     "import_runs",
     "learn_optimizer",
+    "learn_searcher",
     "load",
     "powersign",
     "race",
@@ -93,6 +95,7 @@ _MODULES = {
     "export_rule": "library.exporting",
     "import_runs": "library.exporting",
     "learn_optimizer": "library.learned.learning",
+    "learn_searcher": "library.learned.searchers",
     "load": "library.loading",
     "powersign": "library.rules",
     "register": "registry",

@@ -37,6 +37,10 @@ WRONG = {
         "searchers/box/learned/architecture.py",
         "harness.searchers.box.learned.network",
     ),
+    "meta-training over the box": (
+        "searchers/box/learned/meta/draws.py",
+        "harness.searchers.box.learned.meta.rollout",
+    ),
     "the controller": ("searchers/rl/signals.py", "harness.searchers.rl.agent"),
     "the tasks": ("tasks/toy/arena.py", "harness.tasks.child.scoring"),
     "the child": ("tasks/child/convnet.py", "harness.tasks.child.training"),

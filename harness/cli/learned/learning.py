@@ -9,6 +9,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.learned.comparing import compare
+from harness.cli.learned.searcher import searcher
 from harness.cli.terminal.following import STOPPING, stoppable
 from harness.cli.terminal.output import announce, console
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(compare)
+app.command()(searcher)
 
 
 @app.callback()

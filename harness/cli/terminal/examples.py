@@ -30,6 +30,11 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness learn optimizer --problems quadratic --to mine.safetensors",
         "harness learn optimizer --problems mnist --preset deepmind --seed 1 --to mnist-1.safetensors",
     ),
+    ("learn", "searcher"): (
+        "harness learn searcher --dimensions 2 --to mine.safetensors",
+        "harness learn searcher --dimensions 1-6 --cell dnc --device cuda --to learned",
+        "harness learn searcher --dimensions 3 --loss ei --parallel 5 --to learned",
+    ),
     ("learn", "compare"): (
         "harness learn compare --problems quadratic --candidates lstm,sgd,nag,rmsprop,adam,powersign,addsign",
         "harness learn compare --problems mnist,mnist/relu --candidates lstm,adam,top:3 --data mnist=auto",

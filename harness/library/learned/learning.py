@@ -6,25 +6,21 @@ import importlib
 import os
 import platform
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness.candidates import WORD
 from harness.contracts import Dataset
-from harness.errors import SettingError, message
-from harness.files import check_place
 from harness.library import arguments
 from harness.library.learned.families import Problems, trainable
-from harness.library.live import Count, counting
+from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
+from harness.library.live import counting
 from harness.library.racing import STOPPING, stopping
 from harness.machine import announce as announce_here
-from harness.machine import cores
 from harness.race.active_run import Stopped
 from harness.race.conditions import Announce
 from harness.race.provenance import commit, processor
@@ -32,7 +28,7 @@ from harness.registry import AUTO
 
 TRAINING, WEIGHTS, LSTM = (f"harness.tasks.learned.{name}" for name in ("meta.training", "weights", "lstm"))
 PAPER = "paper"
-MOST_BATCHES, MOST_THREADS = 10**9, 1_024
+MOST_BATCHES = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +167,8 @@ def learned(
     if preset != PAPER and architecture == on.factory.architecture:
         announce(f"preset {preset} is the same as {PAPER} for {on.name}, whose gradients are read as they are")
     partial: Path = training.partial_of(to)
-    _check_file(to, partial, weights.SUFFIX)
-    count = _threads(threads)
+    check_file(to, partial, weights.SUFFIX)
+    count = thread_count(threads)
     if not on.reads_data and (data != AUTO or data_root is not None):
         announce(f"data is not used: problems {on.label} read none")
     chosen = on.dataset(data, data_root, announce=announce)
@@ -190,85 +186,21 @@ def learned(
         kinds=tuple(on.factory.kinds),
     )
     plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
-    with _alone(to, partial):
-        _check_file(to, partial, weights.SUFFIX)  # another process may have ended meanwhile
+    with alone(to, partial):
+        check_file(to, partial, weights.SUFFIX)  # another process may have ended meanwhile
         unfinished = training.unfinished(plan, to=to, threads=count)
         if unfinished.drawn:
             announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
             if unfinished.threads != count:
                 announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
         family = on.factory(chosen)
-        showing = nullcontext(_silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
+        showing = nullcontext(silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
         with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
             try:
-                found = training.train(family, plan, unfinished, to=to, report=_report(show, stop.is_set))
+                found = training.train(family, plan, unfinished, to=to, report=reporting(show, stop.is_set))
             except training.StoppedTraining:
                 raise Stopped from None
     return _learned(found, to)
-
-
-def _check_file(to: Path, partial: Path, suffix: str) -> None:
-    """Raise unless the file can be written, and is new or has an unfinished training."""
-    if to.suffix != suffix:
-        hint = "Add the ending"
-        raise SettingError(message(f"file {to}", expected=f"a name that ends in {suffix}", got=to.name, hint=hint))
-    check_place(to)
-    if to.exists() and not partial.exists():
-        hint = "Choose another name, or delete it"
-        raise SettingError(message(f"file {to}", expected="a new file", got="one that exists already", hint=hint))
-
-
-@contextmanager
-def _alone(to: Path, partial: Path) -> Iterator[None]:
-    """Keep other processes from training for the same file at once: each would replace what the other saves.
-
-    Raises:
-        SettingError: one does, or the folder cannot be written to.
-    """
-    what, path = f"training for {to}", partial.with_name(f"{partial.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire(blocking=False)
-    except Timeout as cause:
-        got, hint = "another process running this already", "Wait until it ends, or choose another file"
-        raise SettingError(message(what, expected="no other process", got=got, hint=hint)) from cause
-    except OSError as cause:
-        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
-        raise SettingError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
-    with lock:
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _threads(given: int | str) -> int:
-    """Return the number of threads.
-
-    Raises:
-        SettingError: it is neither ``auto`` nor a number in range.
-    """
-    if given == "auto":
-        return cores()
-    text = str(given)
-    if isinstance(given, bool) or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_THREADS:
-        hint = "Give one of these"
-        expected = f"auto or a number from 1 to {MOST_THREADS:,}"
-        raise SettingError(message("threads", expected=expected, got=repr(given), hint=hint))
-    return int(text)
-
-
-def _report(show: Count, stop: Callable[[], bool]) -> Callable[[Any], bool]:
-    def report(progress: Any) -> bool:
-        best = "" if progress.best == float("inf") else f", best {progress.best:.4g}"
-        show(progress.done, progress.total, progress.note + best)
-        return stop()
-
-    return report
-
-
-def _silent(_done: int, _total: int, _note: str = "", /) -> None:
-    """Show nothing."""
 
 
 def _learned(found: Any, to: Path) -> Learned:

@@ -1,0 +1,83 @@
+"""What trainings of learned optimizers share: their file and its lock, their threads, and how they show progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.errors import SettingError, message
+from harness.files import check_place
+from harness.library.live import Count
+from harness.machine import cores
+
+MOST_THREADS = 1_024
+
+
+def check_file(to: Path, partial: Path, suffix: str) -> None:
+    """Raise unless the file can be written, and is new or has an unfinished training."""
+    if to.suffix != suffix:
+        hint = "Add the ending"
+        raise SettingError(message(f"file {to}", expected=f"a name that ends in {suffix}", got=to.name, hint=hint))
+    check_place(to)
+    if to.exists() and not partial.exists():
+        hint = "Choose another name, or delete it"
+        raise SettingError(message(f"file {to}", expected="a new file", got="one that exists already", hint=hint))
+
+
+@contextmanager
+def alone(to: Path, partial: Path) -> Iterator[None]:
+    """Keep other processes from training for the same file at once: each would replace what the other saves.
+
+    Raises:
+        SettingError: one does, or the folder cannot be written to.
+    """
+    what, path = f"training for {to}", partial.with_name(f"{partial.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as cause:
+        got, hint = "another process running this already", "Wait until it ends, or choose another file"
+        raise SettingError(message(what, expected="no other process", got=got, hint=hint)) from cause
+    except OSError as cause:
+        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
+        raise SettingError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
+    with lock:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def thread_count(given: int | str) -> int:
+    """Return the number of threads.
+
+    Raises:
+        SettingError: it is neither ``auto`` nor a number in range.
+    """
+    if given == "auto":
+        return cores()
+    text = str(given)
+    if isinstance(given, bool) or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_THREADS:
+        hint = "Give one of these"
+        expected = f"auto or a number from 1 to {MOST_THREADS:,}"
+        raise SettingError(message("threads", expected=expected, got=repr(given), hint=hint))
+    return int(text)
+
+
+def silent(_done: int, _total: int, _note: str = "", /) -> None:
+    """Show nothing."""
+
+
+def reporting(show: Count, stop: Callable[[], bool]) -> Callable[[Any], bool]:
+    """Return what a training reports to: it shows progress, and says whether the user asked to stop."""
+
+    def report(progress: Any) -> bool:
+        best = "" if progress.best == float("inf") else f", best {progress.best:.4g}"
+        show(progress.done, progress.total, progress.note + best)
+        return stop()
+
+    return report

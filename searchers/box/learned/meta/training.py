@@ -1,0 +1,329 @@
+"""Meta-training ([L2L-BB] §2, protocol §9): Adam on draws of a Gaussian process, over longer and longer horizons.
+
+The weights with the best validation are kept::
+
+    plan, to = Plan(architecture=Architecture(dimensions=2), loss="oi", seed=0), Path("mine.safetensors")
+    trained = train(plan, unfinished(plan, to=to, threads=1), to=to)
+
+All randomness of a batch follows from the seed and the batch's number, and everything else is saved after every
+validation: a training that was killed goes on, on a processor to the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.contracts import CPU
+from harness.errors import EngineError, SettingError, message
+from harness.machine import check_device
+from harness.searchers.box.learned.architecture import Architecture
+from harness.searchers.box.learned.meta.draws import JITTER, LENGTHSCALE
+from harness.searchers.box.learned.meta.losses import Loss, least, loss_of
+from harness.searchers.box.learned.meta.partial import Partial
+from harness.searchers.box.learned.meta.rollout import Batch, unroll
+from harness.searchers.box.learned.network import Network
+from harness.searchers.box.learned.weights import Header, LearnedWeights, save
+from harness.seeds import derive_seed
+
+HORIZONS = ((0.25, 10), (0.5, 20), (0.75, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+HELD_OUT = "held out"  # the stream of validation draws, which is the same for every seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long to train, and how (**D**: the paper has Adam and a curriculum, without numbers).
+
+    Attributes:
+        batches: batches of draws.
+        draws: draws in a batch.
+        rate: Adam's learning rate at first; it falls linearly to zero.
+        clip: the most that the norm of a gradient may be.
+        every: batches between validations.
+        held_out: draws to validate on.
+        patience: validations of the last horizon without improvement that end the training.
+    """
+
+    batches: int = 10_000
+    draws: int = 128
+    rate: float = 1e-3
+    clip: float = 0.5
+    every: int = 100
+    held_out: int = 512
+    patience: int = 20
+
+    def steps(self, batch: int) -> int:
+        """Return the horizon of a batch, by its number."""
+        return next(steps for part, steps in HORIZONS if batch < part * self.batches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What decides the trained weights, besides the machine.
+
+    Attributes:
+        architecture: of the network.
+        loss: what is minimized.
+        seed: decides the initial weights and the draws.
+        schedule: how long to train.
+        device: where, as torch names it.
+        environment: versions, processor and GPU, in words; another one rounds differently.
+        commit: revision of the harness, empty if unknown.
+    """
+
+    architecture: Architecture
+    loss: Loss
+    seed: int
+    schedule: Schedule = field(default_factory=Schedule)
+    device: str = CPU
+    environment: str = ""
+    commit: str = ""
+
+    def agreeing(self) -> dict[str, object]:
+        """Return what a training saved under a plan must agree with to go on, for JSON.
+
+        It includes the environment on a processor alone: a GPU does not repeat its bits anyway, and the next one that is
+        free may be of another model. The commit is no reason to lose hours, either.
+        """
+        place = self.environment if self.device == CPU else "a GPU"
+        parts = {**asdict(self.architecture), **asdict(self.schedule)}
+        return {"loss": self.loss, "seed": self.seed, "environment": place, **parts}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training is.
+
+    Attributes:
+        done: batches trained on.
+        total: batches in all, unless it stops early.
+        best: the best validation so far; infinite before the first.
+        note: what it does now.
+    """
+
+    done: int
+    total: int
+    best: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        weights: those with the best validation.
+        batches: how many it was trained on.
+        seconds: how long it took, over all processes.
+    """
+
+    weights: LearnedWeights
+    batches: int
+    seconds: float
+
+
+class StoppedTraining(Exception):
+    """The user asked to stop; the training is saved."""
+
+
+Report = Callable[[Progress], bool]
+"""Called after every batch; if it returns True, the training is saved and stops."""
+
+
+class MetaTraining:
+    """One meta-training; ``run`` goes on from the file that the last process left.
+
+    Args:
+        plan: how to train.
+        partial: where the training is saved.
+        report: as ``Report``.
+    """
+
+    def __init__(self, plan: Plan, *, partial: Partial, report: Report) -> None:
+        self._plan, self._partial, self._report = plan, partial, report
+        self._device = torch.device(plan.device)
+        self._network = Network(plan.architecture, seed=plan.seed).to(self._device)
+        self._adam = torch.optim.Adam(self._network.parameters(), lr=plan.schedule.rate)
+        longest = HORIZONS[-1][1]
+        self._held_out = self._draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, longest)
+
+    def run(self) -> Trained:
+        """Train to the end, and return the weights with the best validation.
+
+        Raises:
+            StoppedTraining: the user asked to stop.
+        """
+        schedule, partial = self._plan.schedule, self._partial
+        self._load(partial.current)
+        while partial.batch < schedule.batches and partial.waited < schedule.patience:
+            began = time.monotonic()
+            steps = schedule.steps(partial.batch)
+            self._train(partial.batch, steps)
+            partial.batch += 1
+            validates = partial.batch % schedule.every == 0 or partial.batch == schedule.batches
+            if validates:
+                partial.validated(self._validate(), self._weights(), last=steps == HORIZONS[-1][1])
+            partial.seconds += time.monotonic() - began
+            stops = self._report(Progress(partial.batch, schedule.batches, partial.best, f"{steps} steps"))
+            if validates or stops:
+                partial.current = self._weights() | self._adam_state()
+                partial.save()
+            if stops:
+                raise StoppedTraining
+        return self._trained()
+
+    def _draw(self, seed: int, count: int, steps: int) -> Batch:
+        return Batch.draw(seed, count, steps, parallel=self._plan.architecture.parallel, device=self._device)
+
+    def _train(self, number: int, steps: int) -> None:
+        """Train on one batch of draws."""
+        plan, schedule = self._plan, self._plan.schedule
+        batch = self._draw(derive_seed(plan.seed, "batch", number), schedule.draws, steps)
+        loss = loss_of(plan.loss, unroll(self._network, batch))
+        self._adam.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), schedule.clip)
+        if bool(norm.isfinite()):  # the only place that waits for the device
+            for group in self._adam.param_groups:
+                group["lr"] = schedule.rate * (1 - number / schedule.batches)
+            self._adam.step()
+        else:
+            self._partial.skipped += 1
+
+    @torch.no_grad()
+    def _validate(self) -> float:
+        """Return the mean of the least value so far over the steps of held-out draws; infinite if it is not finite."""
+        found = float(least(unroll(self._network, self._held_out).values).mean())
+        return found if math.isfinite(found) else math.inf
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Return copies of all weights."""
+        return {name: _kept(weight) for name, weight in self._network.named_parameters()}
+
+    def _adam_state(self) -> dict[str, Tensor]:
+        states = self._adam.state_dict()["state"].items()
+        return {f"adam.{index}.{name}": _kept(value) for index, state in states for name, value in state.items()}
+
+    def _load(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``_weights`` and ``_adam_state`` returned, or begin."""
+        if not state:
+            return
+        _put(self._network, state)
+        saved = self._adam.state_dict()
+        saved["state"] = {}
+        for name, value in state.items():
+            if name.startswith("adam."):
+                _, index, entry = name.split(".")
+                saved["state"].setdefault(int(index), {})[entry] = value.clone()
+        self._adam.load_state_dict(saved)
+
+    def _trained(self) -> Trained:
+        plan, partial = self._plan, self._partial
+        network = Network(plan.architecture, seed=plan.seed)
+        _put(network, partial.best_weights)
+        header = Header(
+            architecture=plan.architecture,
+            loss=plan.loss,
+            kernel=f"rbf, lengthscale {LENGTHSCALE}, variance 1, jitter {JITTER}",
+            seed=plan.seed,
+            draws=partial.batch * plan.schedule.draws,
+            validation=partial.best,
+            skipped=partial.skipped,
+            commit=plan.commit,
+            environment=f"{plan.environment}, threads {partial.threads}".removeprefix(", "),
+        )
+        return Trained(weights=LearnedWeights(header, network), batches=partial.batch, seconds=partial.seconds)
+
+
+def _kept(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", copy=True)
+
+
+@torch.no_grad()
+def _put(network: Network, state: dict[str, Tensor]) -> None:
+    for name, weight in network.named_parameters():
+        weight.copy_(state[name])
+
+
+@contextmanager
+def arithmetic(threads: int) -> Iterator[None]:
+    """Compute on some threads, and turn failures of the machine into one line.
+
+    Raises:
+        EngineError: the machine ran out of memory, or its GPU failed.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError) as cause:
+        got = f"{type(cause).__name__}: {cause}"
+        hint = "Free memory or repair the GPU, then run the same command again to resume from the last validation"
+        raise EngineError(message("meta-training", expected="a machine that can run it", got=got, hint=hint)) from cause
+    finally:
+        torch.set_num_threads(before)
+
+
+def device_of(name: str) -> tuple[str, str]:
+    """Return a device as torch names it, and what identifies it in records.
+
+    Raises:
+        SettingError: the text names no device, or this machine does not have it.
+    """
+    check_device(name)
+    if name == CPU:
+        return name, ""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(name)
+    if (device.index or 0) >= count:
+        got = f"{name!r} where torch {torch.__version__} finds {count or 'no'} GPU{'s' if count != 1 else ''}"
+        hint = "Install a torch built for this machine's CUDA, or leave out --device"
+        raise SettingError(message("device", expected="cpu, or cuda if there is a GPU", got=got, hint=hint))
+    return str(device), f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+
+
+def partial_of(to: Path) -> Path:
+    """Return where the unfinished training of a file of weights is saved."""
+    return to.with_name(f"{to.name}.partial")
+
+
+def unfinished(plan: Plan, *, to: Path, threads: int) -> Partial:
+    """Return the unfinished training of a file of weights, or a new one.
+
+    Args:
+        plan: how to train.
+        to: the file of weights; the unfinished training lies beside it, in ``<to>.partial``.
+        threads: torch's threads; an unfinished training goes on with those that it began with.
+
+    Raises:
+        SettingError: the unfinished training is another one, or damaged.
+    """
+    return Partial.open(partial_of(to), plan.agreeing(), threads=threads)
+
+
+def train(plan: Plan, partial: Partial, *, to: Path, report: Report = lambda _: False) -> Trained:
+    """Train from where a file says, and write the weights to a file.
+
+    Args:
+        plan: how to train.
+        partial: what ``unfinished`` returned for this plan.
+        to: the file to write.
+        report: as ``Report``.
+
+    Raises:
+        SettingError: a file cannot be written.
+        EngineError: the machine ran out of memory, or its GPU failed.
+        StoppedTraining: the report said so.
+    """
+    with arithmetic(partial.threads):
+        trained = MetaTraining(plan, partial=partial, report=report).run()
+    save(trained.weights, to)
+    partial.delete()
+    return trained

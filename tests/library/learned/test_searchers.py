@@ -1,0 +1,146 @@
+"""``harness.learn_searcher``: files and what they say, what it refuses before it trains, and how it is stopped."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+import harness
+from harness.errors import HarnessError
+from harness.library.learned.searchers import LearnedSearcher
+from harness.searchers.box.learned.meta import training
+from harness.searchers.box.learned.meta.training import MetaTraining, partial_of
+from harness.searchers.box.learned.weights import read
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "HORIZONS", ((0.5, 2), (1.0, 4)))
+
+
+def learned(dimensions: Any, to: Path, **options: Any) -> tuple[LearnedSearcher, ...]:
+    given = {"batches": 3, "draws": 2, "threads": 1, "progress": False, **options}
+    return harness.learn_searcher(dimensions, to, **given)
+
+
+def test_the_header_says_where_the_weights_come_from(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    (found,) = learned(2, to, cell="dnc", loss="ei", parallel=3, seed=5)
+    header = read(to).header
+    assert (header.architecture.dimensions, header.architecture.cell, header.architecture.parallel) == (2, "dnc", 3)
+    assert (header.loss, header.seed, header.draws) == ("ei", 5, 6)
+    assert header.commit
+    assert header.environment.startswith("torch ")
+    assert header.environment.endswith("threads 1")
+    assert (found.hash, found.validation, found.draws) == (read(to).hash, header.validation, 6)
+    assert (found.path, found.dimensions, found.cell, found.loss, found.parallel) == (to, 2, "dnc", "ei", 3)
+    text = str(found)
+    assert text.startswith("an optimizer of the unit box: dnc for 2 dimensions, loss ei, 3 workers, seed 5\n")
+    assert f"weights {found.hash} in {to}" in text
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "named"),
+    [("1-3", [1, 2, 3]), ("2,1", [2, 1]), ([3, 1, 3], [3, 1]), ("2", [2]), (range(1, 3), [1, 2])],
+)
+def test_a_folder_gets_a_file_for_each_number_of_dimensions(tmp_path: Path, dimensions: Any, named: list[int]) -> None:
+    found = learned(dimensions, tmp_path / "all")
+    assert [each.dimensions for each in found] == named
+    assert [each.path for each in found] == [tmp_path / "all" / f"lstm-oi-{each}.safetensors" for each in named]
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == sorted(each.path.name for each in found)
+
+
+def test_in_a_folder_the_parallel_form_has_names_of_its_own(tmp_path: Path) -> None:
+    (found,) = learned(1, tmp_path, parallel=5)
+    assert found.path.name == "lstm-oi-parallel5-1.safetensors"
+
+
+def test_in_a_folder_complete_files_are_kept_and_those_of_another_seed_refused(tmp_path: Path) -> None:
+    (first,) = learned(1, tmp_path)
+    before = first.path.read_bytes()
+    kept, new = learned("1-2", tmp_path)
+    assert first.path.read_bytes() == before
+    assert (kept.seconds, kept.hash, new.dimensions) == (None, first.hash, 2)
+    assert "trained already" in str(kept)
+    with pytest.raises(HarnessError, match="expected a new file, got one that exists already"):
+        learned("1-3", tmp_path, seed=1)
+    assert not (tmp_path / "lstm-oi-3.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"dimensions": 0}, "dimensions: expected 1 to"),
+        ({"dimensions": "0-3"}, "dimensions: expected 1 to"),
+        ({"dimensions": "3-1"}, "dimensions: the last of 3-1: expected 3 to"),
+        ({"dimensions": "1-9999"}, "dimensions: expected 1 to"),
+        ({"dimensions": "two"}, "dimensions: expected a list such as 1-6 or 1,3, got 'two'"),
+        ({"dimensions": "1-2-3"}, "dimensions: expected a list"),
+        ({"dimensions": ""}, "dimensions: expected a list"),
+        ({"dimensions": []}, "dimensions: expected at least one, got none"),
+        ({"dimensions": 1.5}, "dimensions: expected a whole number, got 1.5"),
+        ({"dimensions": "1-2"}, "expected a folder for several files, got one file"),
+        ({"cell": "lstn"}, "Did you mean 'lstm'"),
+        ({"loss": "mi"}, "loss: expected one of ei, oi, sum"),
+        ({"parallel": -1}, "parallel: expected 0 to"),
+        ({"parallel": 65}, "parallel: expected 0 to"),
+        ({"seed": -1}, "seed: expected 0 to"),
+        ({"seed": True}, "seed: expected a whole number, got True"),
+        ({"batches": 0}, "batches: expected 1 to"),
+        ({"draws": 0}, "draws: expected 1 to"),
+        ({"draws": 10**6}, "draws: expected 1 to"),
+        ({"threads": 0}, "threads: expected auto or a number"),
+        ({"device": "gpu"}, "device: expected cpu, or cuda if there is a GPU"),
+        ({"device": "cuda:99"}, "device: expected cpu, or cuda if there is a GPU"),
+    ],
+)
+def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(HarnessError, match=said) as refused:
+        learned(**{"dimensions": 2, "to": tmp_path / "w.safetensors", **options})
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_exists_is_refused(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    to.write_bytes(b"precious")
+    with pytest.raises(HarnessError, match="expected a new file, got one that exists already"):
+        learned(2, to)
+    (tmp_path / "lstm-oi-2.safetensors").write_bytes(b"precious")
+    with pytest.raises(HarnessError, match=r"weights in .*lstm-oi-2.safetensors: expected a file that harness"):
+        learned(2, tmp_path)
+    assert to.read_bytes() == b"precious"
+
+
+def test_ctrl_c_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, to = learned("1-2", tmp_path / "whole"), tmp_path / "stopped"
+    train, seen = MetaTraining._train, []
+
+    def interrupted(self: MetaTraining, *arguments: int) -> None:
+        seen.append(arguments)
+        train(self, *arguments)
+        if len(seen) == 4:  # the first batch in two dimensions
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(MetaTraining, "_train", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="nothing is lost: call it again with to="):
+        learned("1-2", to)
+    assert partial_of(to / "lstm-oi-2.safetensors").exists()
+    found = learned("1-2", to)
+    assert len(seen) == 6, "nothing is trained twice"
+    assert [each.hash for each in found] == [each.hash for each in whole]
+    for one in whole:
+        assert (to / one.path.name).read_bytes() == one.path.read_bytes()
+
+
+def test_two_processes_do_not_train_for_one_file(tmp_path: Path) -> None:
+    to = tmp_path / "w.safetensors"
+    with (
+        FileLock(f"{partial_of(to)}.lock"),
+        pytest.raises(HarnessError, match="another process running this already"),
+    ):
+        learned(2, to)
