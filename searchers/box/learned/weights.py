@@ -144,7 +144,8 @@ def find(wanted: Architecture, loss: str, place: str = "", *, below: bool = Fals
             weights = _kept(there[name], _stamp(there[name]))
             _check(weights.header, wanted, loss, there[name], below=below)
             return weights
-    what, expected = f"weights in {path}" if place else "default weights", file_name(wanted, loss)
+    what = f"weights in {path}" if place else "default weights"
+    expected = file_name(wanted, loss) + " or of fewer dimensions" * below
     hint = f"Train them with {COMMAND} and name the file or its folder in the setting weights"
     raise SettingError(message(what, expected=expected, got=", ".join(there) or "none", hint=hint))
 

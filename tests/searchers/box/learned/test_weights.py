@@ -141,7 +141,7 @@ def test_a_folder_gives_the_file_of_as_many_dimensions(trained: Path) -> None:
 def test_where_fewer_dimensions_do_the_most_are_taken(trained: Path) -> None:
     found = find(replace(TWO, dimensions=10), "oi", str(trained), below=True)
     assert found.header.architecture.dimensions == 3
-    with pytest.raises(SettingError, match=r"expected lstm-oi-1\.safetensors, got dnc-oi-2"):
+    with pytest.raises(SettingError, match=r"expected lstm-oi-1\.safetensors or of fewer dimensions, got dnc-oi-2"):
         find(replace(TWO, dimensions=1), "oi", str(trained), below=True)
 
 
