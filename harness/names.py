@@ -97,6 +97,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "CMA-ES over the points of a box that are read as rules",
             "Hansen and Ostermeier 2001; Optuna, Akiba et al. 2019",
         ),
+        "rnn": Registered(
+            "harness.searchers.box.rnn_rules:BoxRnn",
+            "a network that learned to minimize functions, over the points of a box that are read as rules",
+            "[L2L-BB], protocol §9",
+        ),
         "rl+gp": Registered(
             "harness.searchers.rl_gp:ControllerSeededGP",
             "genetic programming seeded by the controller, which learns from its elites",
@@ -323,6 +328,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "harness.searchers.box.cma_es_points:CmaEsPoints",
             "CMA-ES from the middle of the box",
             "Hansen and Ostermeier 2001; Optuna, Akiba et al. 2019",
+        ),
+        "rnn": Registered(
+            "harness.searchers.box.learned.points:RnnPoints",
+            "a recurrent network that learned to minimize functions",
+            "[L2L-BB], protocol §9",
         ),
     },
     Kind.FUNCTION: {},

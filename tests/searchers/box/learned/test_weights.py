@@ -185,7 +185,9 @@ def test_weights_that_are_written_anew_are_read_anew(trained: Path, made: Make) 
     assert find(TWO, "oi", str(path)).hash == made(seed=5).hash != before.hash
 
 
-def test_the_defaults_are_sound_and_small() -> None:
+def test_the_defaults_are_both_cells_for_one_to_six_dimensions_sound_and_small() -> None:
+    cells, dimensions = ("lstm", "dnc"), range(1, 7)
+    assert set(defaults()) == {f"{cell}-oi-{number}.safetensors" for cell in cells for number in dimensions}
     for name, path in defaults().items():
         header = read(path).header
         assert file_name(header.architecture, header.loss) == name
