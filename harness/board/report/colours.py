@@ -47,6 +47,7 @@ NAMED = {
     "hill-climbing": Colour("#8f1d21", "#ff9c9c"),
     "box-cmaes": Colour("#3b6e22", "#9bd17a"),
     "box-random": Colour("#5c6b57", "#aab8a4"),
+    "box-gp": Colour("#8a4b08", "#d9a066"),
 }
 OTHERS = (
     Colour("#2f97d3", "#8fd0ff"),

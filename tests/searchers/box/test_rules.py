@@ -7,8 +7,8 @@ import pytest
 
 from harness.blackbox.contracts import BoxOptimizer
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.searchers.box.cma_es_points import CmaEsPoints
 from harness.searchers.box.encoding import RuleBox
+from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
 from harness.searchers.box.rules import BoxCmaEs, BoxRandom, BoxSearch
 from harness.space.grammar import Space
