@@ -16,6 +16,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from harness.blackbox.contracts import Points, Values
 from harness.searchers.box.expected_improvement import Improvement
 from harness.searchers.box.gaussian_process import GaussianProcess, Kernel
+from harness.searchers.box.one_thread import on_one_thread
 from harness.seeds import derive_seed
 
 LENGTHSCALES = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)  # in parts of √d, as the distance of uniform points is 0.4 √d
@@ -51,6 +52,7 @@ class FittedGpPoints:
         self._fitted = Fitted(Kernel(lengthscale=1.0), 0.0, 1.0)
         self._process = GaussianProcess(self._fitted.kernel, dimensions)
 
+    @on_one_thread
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions), each chosen beside those before it."""
         return np.array([self._point() for _ in range(count)]).reshape(count, self._dimensions)

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.blackbox.contracts import Points, Values
 from harness.limits import Range
+from harness.searchers.box.one_thread import on_one_thread
 from harness.searchers.quiet import quiet
 from harness.seeds import derive_seed
 
@@ -131,3 +132,8 @@ class EstimatedGpPoints(OptunaPoints):
             return GPSampler(seed=state, n_startup_trials=startup, deterministic_objective=exact)
 
         super().__init__(dimensions, seed=seed, sampler=sampler)
+
+    @on_one_thread
+    def ask(self, count: int) -> Points:
+        """Return points, (count, dimensions)."""
+        return super().ask(count)

@@ -59,7 +59,7 @@ class SmacPoints:
         dimensions: int,
         *,
         seed: int,
-        startup: Annotated[int, Range(1, 100_000)] | None = None,
+        startup: Annotated[int | None, Range(1, 100_000)] = None,
         retrain: Annotated[int, Range(1, 100_000)] = 8,
     ) -> None:
         if importlib.util.find_spec("smac") is None:

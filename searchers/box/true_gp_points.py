@@ -1,6 +1,6 @@
 """Expected improvement under the Gaussian process that functions are drawn from: the baseline of learned optimizers.
 
-Chen et al. 2017 compare with Spearmint where its kernel is fixed to that of the training functions. Nothing is
+[L2L-BB] compares with Spearmint where its kernel is fixed to that of the training functions. Nothing is
 estimated here, so on such functions the posterior is the true one. The middle of the box comes first, since before any
 value is known all points have the same expected improvement (**D**).
 """
@@ -15,6 +15,7 @@ from harness.blackbox.contracts import Points, Values
 from harness.limits import Range
 from harness.searchers.box.expected_improvement import Improvement, highest
 from harness.searchers.box.gaussian_process import GaussianProcess, Kernel
+from harness.searchers.box.one_thread import on_one_thread
 from harness.seeds import derive_seed
 
 LENGTHSCALE, DEVIATION = 0.3, 1.0  # protocol §9 (D)
@@ -50,10 +51,12 @@ class TrueGpPoints:
         self._rng = np.random.default_rng(derive_seed(seed, "box", "gp", "candidates"))
         self._drawing = np.random.default_rng(derive_seed(seed, "box", "gp", "fantasies"))
 
+    @on_one_thread
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions), each chosen beside those before it."""
         return np.array([self._point() for _ in range(count)]).reshape(count, len(self._middle))
 
+    @on_one_thread
     def tell(self, points: Points, values: Values) -> None:
         """Learn the values, (count,), of points, (count, dimensions)."""
         for point, value in zip(points, values, strict=True):
