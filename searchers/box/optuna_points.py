@@ -136,4 +136,5 @@ class EstimatedGpPoints(OptunaPoints):
     @on_one_thread
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
-        return super().ask(count)
+        with np.errstate(divide="ignore", invalid="ignore"):  # Optuna's, where no point promises an improvement
+            return super().ask(count)
