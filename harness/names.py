@@ -102,6 +102,11 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "a network that learned to minimize functions, over the points of a box that are read as rules",
             "[L2L-BB], protocol §9",
         ),
+        "box-gp": Registered(
+            "harness.searchers.box.rules:BoxGp",
+            "a Gaussian process over the points of a box that are read as rules, and its expected improvement",
+            "Jones et al. 1998, protocol §9",
+        ),
         "rl+gp": Registered(
             "harness.searchers.rl_gp:ControllerSeededGP",
             "genetic programming seeded by the controller, which learns from its elites",
@@ -324,8 +329,28 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "uniform points, the baseline of every other optimizer of the box",
             "Bergstra and Bengio 2012",
         ),
+        "gp-true": Registered(
+            "harness.searchers.box.true_gp_points:TrueGpPoints",
+            "expected improvement under the Gaussian process that learned optimizers are trained on",
+            "Jones et al. 1998, protocol §9",
+        ),
+        "gp": Registered(
+            "harness.searchers.box.optuna_points:EstimatedGpPoints",
+            "expected improvement under a Gaussian process with an estimated kernel",
+            "Optuna, Akiba et al. 2019",
+        ),
+        "tpe": Registered(
+            "harness.searchers.box.optuna_points:ParzenPoints",
+            "tree-structured Parzen estimator",
+            "Bergstra et al. 2011; Optuna, Akiba et al. 2019",
+        ),
+        "smac": Registered(
+            "harness.searchers.box.smac_points:SmacPoints",
+            "expected improvement under a random forest; it needs the extra blackbox",
+            "Hutter et al. 2011; SMAC3, Lindauer et al. 2022",
+        ),
         "cmaes": Registered(
-            "harness.searchers.box.cma_es_points:CmaEsPoints",
+            "harness.searchers.box.optuna_points:CmaEsPoints",
             "CMA-ES from the middle of the box",
             "Hansen and Ostermeier 2001; Optuna, Akiba et al. 2019",
         ),

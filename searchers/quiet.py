@@ -15,7 +15,7 @@ def quiet() -> Iterator[None]:
 
     logger = logging.getLogger("optuna")
     level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
+    logger.setLevel(max(level, logging.ERROR))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)

@@ -29,7 +29,7 @@ from harness.board.rules.known import candidate
 from harness.cli.commands import COMMANDS, loaded
 from harness.cli.main import app
 from harness.cli.terminal.examples import EXAMPLES
-from harness.conformance import check_searcher, check_task, failures
+from harness.conformance import check_box_optimizer, check_searcher, check_task, failures
 from harness.contracts import Rule
 from harness.errors import HarnessError
 from harness.registry import Kind
@@ -263,11 +263,13 @@ def test_the_formats_name_every_column_of_the_ledger(store: Path, formats: set[s
 
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of modules with the searcher, the task and the family that the page on extending shows."""
-    searcher, task, family, *_ = blocks(ROOT / "docs" / "extend.md", "python")
+    """A folder of modules with what the page on extending shows: a searcher, a task, a family and a box optimizer."""
+    searcher, task, family, *others = blocks(ROOT / "docs" / "extend.md", "python")
+    (box,) = [each for each in others if "class Halving" in each]
     (tmp_path / "hill.py").write_text(searcher, encoding="utf-8")
     (tmp_path / "regression.py").write_text(task, encoding="utf-8")
     (tmp_path / "lion.py").write_text(family, encoding="utf-8")
+    (tmp_path / "halving.py").write_text(box, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return tmp_path
@@ -276,6 +278,11 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("shown")
 def test_the_searcher_that_is_shown_keeps_the_promises() -> None:
     assert failures(check_searcher("hill:HillClimbing")) == []
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_optimizer_of_the_box_that_is_shown_keeps_the_promises() -> None:
+    assert failures(check_box_optimizer("halving:Halving", settings={"patience": 10})) == []
 
 
 @pytest.mark.usefixtures("shown")

@@ -1,4 +1,4 @@
-"""``harness conformance``: the suite that every searcher and task must pass, for their authors."""
+"""``harness conformance``: the suites for the authors of searchers, tasks and optimizers of the unit box."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def conformance(
     task: Annotated[
         str, typer.Option("--task", help="Check the task of this protocol instead.", metavar="PROTOCOL")
     ] = "",
+    box_optimizer: Annotated[
+        str, typer.Option("--box-optimizer", help="Check this optimizer of the unit box instead.", metavar="NAME")
+    ] = "",
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as name=value.")] = None,
     rules: Annotated[
         int, typer.Option(help="With --task: how many rules to try, each about eight times.", min=4)
@@ -25,21 +28,22 @@ def conformance(
     data: Annotated[str | None, typer.Option(help=options.DATA_HELP, show_default="the generated stand-in")] = None,
     data_root: options.DataRoot = None,
 ) -> None:
-    """Run the conformance suite on a searcher, or on a protocol's task; exit status 1 if a check fails."""
-    if bool(searcher) == bool(task):
+    """Run the conformance suite on a searcher, a protocol's task or a box optimizer; exit status 1 if a check fails."""
+    subjects = [each for each in (searcher, task, box_optimizer) if each]
+    if len(subjects) != 1:
         raise HarnessError(
-            "conformance: expected a searcher or --task PROTOCOL, got "
-            f"{'both' if searcher else 'neither'}. Name the one to check."
+            "conformance: expected a searcher, --task PROTOCOL or --box-optimizer NAME, got "
+            f"{len(subjects) or 'none'} of them. Name the one to check."
         )
-    from harness.conformance import Check, check_searcher, check_task, failures
+    from harness.conformance import Check, check_box_optimizer, check_searcher, check_task, failures
     from harness.race.conditions import dataset
     from harness.race.protocols import named
     from harness.registry import AUTO, STAND_INS, Kind, load
     from harness.settings import parse
 
     given = {"--rules": rules != RULES, "--data": data is not None, "--data-root": data_root is not None}
-    if searcher:
-        options.tell_unused(given, "a searcher is checked without training")
+    if not task:
+        options.tell_unused(given, f"{'a searcher' if searcher else 'a box optimizer'} is checked without training")
     else:
         options.tell_unused({"--set": bool(settings)}, "a task has no settings")
     out, shown = console(), set[str]()
@@ -51,11 +55,11 @@ def conformance(
             shown.add(check.detail)
         hanging(out, f"{verdict}  {check.seconds:5.1f} s  ", told.split())
 
-    if searcher:
-        factory = load(Kind.SEARCHER, searcher)
-        given_settings = parse(factory, settings or [])
+    if not task:
+        chosen_settings = parse(load(Kind.SEARCHER if searcher else Kind.BOX_OPTIMIZER, subjects[0]), settings or [])
         options.tell_overridden(settings or [])
-        checks = check_searcher(searcher, settings=given_settings, report=report)
+        run = check_searcher if searcher else check_box_optimizer
+        checks = run(subjects[0], settings=chosen_settings, report=report)
     else:
         protocol = named(task)
         options.tell_unread(protocol, data, data_root, default=None)

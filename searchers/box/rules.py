@@ -1,4 +1,4 @@
-"""Searchers of rules that optimize over the unit box: ``box-random`` and ``box-cmaes`` (protocol §9).
+"""Searchers of rules that optimize over the unit box: ``box-random``, ``box-cmaes`` and ``box-gp`` (protocol §9).
 
 Each reads the points of an optimizer of the box as rules. Beside ``random`` and ``tpe``, which choose words, they show
 what it costs to search rules as points: neighbouring points are rules that often have nothing in common.
@@ -6,7 +6,7 @@ what it costs to search rules as points: neighbouring points are rules that ofte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -14,10 +14,12 @@ import numpy as np
 from harness.blackbox.contracts import BoxOptimizer, Points
 from harness.contracts import Origin, Rule, Trial
 from harness.limits import Range
-from harness.searchers.box.cma_es_points import CmaEsPoints
 from harness.searchers.box.encoding import RuleBox
+from harness.searchers.box.fitted_gp_points import FittedGpPoints
+from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
 from harness.seeds import derive_seed
+from harness.settings import Value
 from harness.space.draws import Draws
 from harness.space.grammar import Space
 
@@ -127,3 +129,39 @@ class BoxCmaEs(BoxSearch):
     def startup(_: object) -> dict[str, int]:
         """Return nothing: its first population is drawn around the middle of the box."""
         return {}
+
+
+class BoxGp(BoxSearch):
+    """Expected improvement over the box, under a Gaussian process with a kernel fitted to the scores.
+
+    Of its candidates, those that are functions proposed before are passed over (**D**). If it was told their scores and
+    asked again, as ``box-cmaes`` is, its process would have several points for each child, and so cost much more.
+
+    Args:
+        space: the space to search.
+        seed: decides every draw.
+        startup: how many random points start the search.
+        batch: how many proposals are scored before the searcher learns from them; it averages over what those that wait
+            may score.
+    """
+
+    version = 1
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        startup: Annotated[int, Range(0, 100_000)] = 20,
+        batch: Annotated[int, Range(1, 100_000)] = 5,
+    ) -> None:
+        optimizer = FittedGpPoints(space.positions, seed=seed, startup=startup, known=self._was_proposed)
+        super().__init__(space, seed=seed, optimizer=optimizer, batch=batch, asks=2)
+
+    def _was_proposed(self, point: Points) -> bool:
+        return self._box.rule(point).key in self._proposed
+
+    @staticmethod
+    def startup(settings: Mapping[str, Value]) -> dict[str, int]:
+        """Return how many random points start the search."""
+        return {"startup": int(settings["startup"])}

@@ -144,7 +144,10 @@ def test_more_functions_than_keys_are_a_warning(monkeypatch: pytest.MonkeyPatch)
         (["confirm", "--rule", "g * exp("], "column"),
         (["confirm", "--rule", "g", "--protocol", "papr"], "Did you mean 'paper'?"),
         (["confirm", "--rule", "g", "--workers", "none"], "auto"),
-        (["conformance"], "expected a searcher"),
+        (["conformance"], "expected a searcher, --task PROTOCOL or --box-optimizer NAME, got none of them."),
+        (["conformance", "rl", "--box-optimizer", "tpe"], "got 2 of them. Name the one to check."),
+        (["conformance", "--box-optimizer", "cmae"], "Did you mean 'cmaes'?"),
+        (["conformance", "--box-optimizer", "gp-true", "--set", "lengthscale=0"], "0.001 to 1000.0, got 0.0."),
         (["space", "count", "--blocks", "3"], "at most 2,000,000 strings"),
     ],
 )

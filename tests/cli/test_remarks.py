@@ -63,6 +63,8 @@ def test_data_that_a_protocol_does_not_read_is_said() -> None:
 def test_options_of_something_else_are_said() -> None:
     told = invoke("conformance", "no.such:thing", "--rules", "5", "--data", "auto").stderr
     assert "--rules and --data are not used: a searcher is checked without training\n" in told
+    told = invoke("conformance", "--box-optimizer", "nosuch", "--rules", "5").stderr
+    assert "--rules is not used: a box optimizer is checked without training\n" in told
     told = invoke("conformance", "--task", "nosuch", "--set", "a=1").stderr
     assert "--set is not used: a task has no settings\n" in told
     told = invoke("leaderboard", "--rules", "--top", "3").stderr

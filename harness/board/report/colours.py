@@ -48,6 +48,7 @@ NAMED = {
     "box-cmaes": Colour("#3b6e22", "#9bd17a"),
     "box-random": Colour("#5c6b57", "#aab8a4"),
     "rnn": Colour("#0b3d91", "#a9bff5"),
+    "box-gp": Colour("#8a4b08", "#d9a066"),
 }
 OTHERS = (
     Colour("#2f97d3", "#8fd0ff"),

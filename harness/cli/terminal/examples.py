@@ -62,6 +62,7 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
     ("conformance",): (
         "harness conformance my_module:MySearcher",
         "harness conformance --task toy-quadratic",
+        "harness conformance --box-optimizer gp-true --set lengthscale=0.2",
     ),
     ("rule", "show"): (f"harness rule show {RULE}", "harness rule show adam --format latex"),
     ("rule", "score"): (

@@ -7,10 +7,10 @@ import pytest
 
 from harness.blackbox.contracts import BoxOptimizer
 from harness.contracts import Outcome, Rule, Status, Trial
-from harness.searchers.box.cma_es_points import CmaEsPoints
 from harness.searchers.box.encoding import RuleBox
+from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
-from harness.searchers.box.rules import BoxCmaEs, BoxRandom, BoxSearch
+from harness.searchers.box.rules import BoxCmaEs, BoxGp, BoxRandom, BoxSearch
 from harness.space.grammar import Space
 
 SPACE = Space.of(blocks=2)
@@ -92,6 +92,30 @@ def test_cma_es_climbs_a_slope_of_the_box() -> None:
         scores += map(far_out, rules)
         searcher.tell([Trial(0, rule, outcome(far_out(rule))) for rule in rules])
     assert sum(scores[-25:]) / 25 > 0.65
+
+
+def test_a_gaussian_process_climbs_the_slope_sooner() -> None:
+    """The mean of ten coordinates, over 25 uniform points, is above 0.6 in none of a million runs."""
+    searcher, scores = BoxGp(SPACE, seed=0), []
+    for _ in range(15):
+        rules = searcher.ask(5)
+        scores += map(far_out, rules)
+        searcher.tell([Trial(0, rule, outcome(far_out(rule))) for rule in rules])
+    assert sum(scores[-25:]) / 25 > 0.65
+    assert sum(scores[:20]) / 20 < 0.6, "twenty random points come first"
+
+
+def test_a_gaussian_process_proposes_no_function_twice_while_there_are_others() -> None:
+    searcher = BoxGp(Space.of(blocks=1, operands=("g", "m", "v"), unary=("id", "exp")), seed=0, startup=5)
+    keys = []
+    for _ in range(12):
+        rules = searcher.ask(5)
+        keys += [rule.key for rule in rules]
+        searcher.tell([Trial(0, rule, outcome(0.5)) for rule in rules])
+    assert len(set(keys[5:])) == 55
+    told = searcher.origin(rules[0])
+    assert told is not None
+    assert told.how == "a point of the box"
 
 
 @pytest.mark.parametrize("optimizer", [RandomPoints(3, seed=0), CmaEsPoints(3, seed=0)])
