@@ -169,7 +169,7 @@
       const title = (name) => ({ text: narrow() ? "" : name, font: { size: 13, color: css("--muted") }, standoff: 10 });
       return [[
         { x: chart.grid, y: chart.functions[state.at], mode: "lines", line: { color: css("--accent"), width: 2, shape: "spline" }, hoverinfo: "skip", showlegend: false },
-        { x: run.x, y: run.y, mode: "markers", marker: { symbol: "x", size: 7, color: css("--better"), line: { width: 0 } }, ...hover },
+        { x: run.x, y: run.y, mode: "markers", marker: { symbol: "x-thin", size: 8, line: { width: 1.8, color: css("--worse") } }, ...hover },
         { x: run.x, y: steps, yaxis: "y2", mode: "lines+markers", line: { color: css("--worse"), width: 1.2 }, marker: { size: 4, color: css("--worse") }, ...hover },
       ], layout({ xaxis: { title: "x", range: [-0.02, 1.02], anchor: "y2" }, yaxis: { title: narrow() ? "" : "f(x)", domain: [0.56, 1] },
         yaxis2: { ...common, domain: [0, 0.48], autorange: "reversed", title: title("step") }, height: narrow() ? 460 : 560 })];
