@@ -1,12 +1,12 @@
 """Draws of the Gaussian process that learned optimizers are trained on ([L2L-BB], protocol §9): the family ``gp``.
 
 The process has mean 0 and k(x, x′) = exp(−‖x − x′‖² / 2ℓ²), ℓ = 0.3 (**D**). A draw is revealed at the points that are
-asked for, by the chain rule: K = L Lᵀ for the points so far, and f = L ε, with ε from N(0, 1). So the value at point t is
+asked for, by the chain rule: K = L Lᵀ for the points so far, and f = L ε, with ε from N(0, 1). At point t:
 
     f_t = l·ε_{<t} + s ε_t    with    l = L⁻¹ k(X, x_t),    s² = 1 + jitter − ‖l‖²
 
-ε belongs to the draw and is the same for whoever asks. The points are not, so two optimizers that are given one draw see
-the same value at their first points if these are equal, but in general two functions of one distribution.
+ε belongs to the draw and is the same for whoever asks. The points are not. So optimizers that are given one draw see
+the same values as long as they ask for the same points; after that, what they see are two functions of one process.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class GaussianDraws:
         kernel = np.exp(distances / (-2 * LENGTH**2))
         row = np.matmul(inverse, kernel[..., None])[..., 0]  # l
         deviation = np.sqrt(np.maximum(1 + JITTER - np.square(row).sum(1), JITTER))  # s
-        values = np.einsum("nt,nt->n", row, self._noise[:, :now]) + deviation * self._noise[:, now]
+        values: Values = (row * self._noise[:, :now]).sum(1) + deviation * self._noise[:, now]
         added = np.matmul(row[:, None], inverse)[:, 0] / -deviation[:, None]
         again = (distances == 0).any(1)  # what such a point adds is left out: it is known already
         if again.any():
@@ -102,7 +102,7 @@ class GaussianProcess:
     }
 
     def __init__(self, root: object = None) -> None:
-        """It reads no files."""
+        """Take no notice of a folder."""
 
     def draw(self, seed: int, count: int, *, variant: str = "") -> GaussianDraws:
         """Draw functions.
@@ -114,6 +114,6 @@ class GaussianProcess:
         seeds = [derive_seed(seed, "function", f"{self.name}/{variant}", index) for index in range(count)]
         return GaussianDraws(seeds, self.variants[variant].dimensions)
 
-    def fingerprint(self, variant: str = "") -> str:
+    def fingerprint(self, variant: str = "") -> str:  # noqa: ARG002 - none of them reads files
         """Return nothing: no file is read."""
         return ""

@@ -1,8 +1,8 @@
 """Random placements of a function in the unit box: each draw of a family is one function, seen another way.
 
-The coordinates of the box are flipped and change places. Where the function is known outside its own box too, it is also
-scaled by 0.9 to 1.1 about the middle and moved by up to 0.1, in each dimension on its own (**D**: the source does not
-say whether they are the same in all).
+The coordinates of the box are flipped and change places. Where the function is known outside its own box, too, it is
+also scaled by 0.9 to 1.1 about the middle and moved by up to 0.1, in each dimension on its own (**D**: the source does
+not say whether they are the same in all).
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def turned(seed: int, count: int, dimensions: int, *, name: str) -> Placements:
     return _drawn(seed, count, dimensions, name, moving=False)
 
 
-def moved(seed: int, count: int, dimensions: int, *, name: str, minimizers: Sequence[Sequence[float]] = ()) -> Placements:
+def moved(
+    seed: int, count: int, dimensions: int, *, name: str, minimizers: Sequence[Sequence[float]] = ()
+) -> Placements:
     """Draw placements that flip, reorder, scale and move.
 
     Where minimizers are given, a placement is drawn again until one of them lies in the box, so that the least value of
