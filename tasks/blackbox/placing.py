@@ -98,7 +98,7 @@ def _drawn(
     minimizers: Sequence[Sequence[float]] = (),
 ) -> Placements:
     found = unmoved(count, dimensions)
-    wanted = np.array(minimizers)
+    wanted = np.array(minimizers).reshape(-1, dimensions)
     for row in range(count):
         draws = np.random.default_rng(derive_seed(seed, "function", name, row))
         found.order[row] = draws.permutation(dimensions)

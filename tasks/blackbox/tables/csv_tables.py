@@ -67,9 +67,12 @@ class CsvTable(TableFamily):
         for place in (folder, folder / SUBFOLDER):
             if found := reading.present(place, self.file):
                 return found
-        got = f"no such file in {root}" if root else f"no {OPTION}, nor a folder in {ROOT_VARIABLE}"
+        what = f"functions {self.name}" + f" in {root}" * (root is not None)
+        got = f"no {OPTION}, nor a folder in {ROOT_VARIABLE}"
+        if root is not None:
+            got = "no such file" if root.is_dir() else "no such folder"
         hint = f"Name the folder of your copy with {OPTION}"
-        raise DataError(message(f"functions {self.name}", expected=self.file, got=got, hint=hint))
+        raise DataError(message(what, expected=self.file, got=got, hint=hint))
 
 
 class Svm(CsvTable):

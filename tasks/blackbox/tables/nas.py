@@ -48,12 +48,13 @@ class NasBench201(TableFamily):
             found = _library().NASBench201(variant)._dataset
             places = np.array([[int(each) for each in name] for name in found])
             costs = np.array([100 - np.mean(outcomes[COST]) for outcomes in found.values()])
-            whole = places.shape[1:] == (EDGES,) and places.min() >= 0 and places.max() < OPERATIONS
+            whole = places.shape[1:] == (EDGES,) and ((places >= 0) & (places < OPERATIONS)).all()
         except (AttributeError, KeyError, IndexError, OSError, TypeError, ValueError) as cause:
             got = f"{type(cause).__name__}: {cause}"
             raise DataError(message(what, expected=f"the table of {PACKAGE} 0.2", got=got, hint=hint)) from cause
         if not whole:
-            expected, got = f"{EDGES} numbers below {OPERATIONS} for each network", f"{places.max()} or other counts"
+            expected = f"names of {EDGES} numbers below {OPERATIONS}"
+            got = ", ".join(sorted(found, reverse=True)[:3]) or "none"
             raise DataError(message(what, expected=expected, got=got, hint=hint))
         return filled((OPERATIONS,) * EDGES, places, costs, what=what, hint=hint)
 
