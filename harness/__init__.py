@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
     from harness.errors import HarnessError
-    from harness.library.boards import Board, LearnedBoard, RulesBoard, TransferBoard, transfer_board
+    from harness.library.blackbox.contesting import blackbox
+    from harness.library.boards import BlackboxBoard, Board, LearnedBoard, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
     from harness.library.exporting import export, export_rule, import_runs
     from harness.library.learned.comparing import compare_learned
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BlackboxBoard",
     "Board",
     "HarnessError",
     "LearnedBoard",
@@ -52,6 +54,7 @@ __all__ = [
     "TransferBoard",
     "__version__",
     "addsign",
+    "blackbox",
     "compare_learned",
     "confirm",
     "export",
@@ -74,7 +77,9 @@ _FOLDER = os.path.dirname(__file__)
 if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searchers/ and tasks/ lie beside this folder
     __path__.append(os.path.dirname(_FOLDER))
 
+_CALLABLE = ("blackbox", "race")  # packages, which can be called
 _MODULES = {
+    "BlackboxBoard": "library.boards",
     "Board": "library.boards",
     "HarnessError": "errors",
     "LearnedBoard": "library.boards",
@@ -107,8 +112,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """Load a name when it is first used: the command line needs few of them, and torch takes seconds to load."""
-    if name == "race":  # a package, which can be called
-        return importlib.import_module("harness.race")
+    if name in _CALLABLE:
+        return importlib.import_module(f"harness.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"harness.{_MODULES[name]}"), name)

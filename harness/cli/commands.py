@@ -51,6 +51,10 @@ COMMANDS = {
         "harness.cli.learned.learning:app",
         "Learned optimizers: train one, and compare them with rules and torch's optimizers.",
     ),
+    "blackbox": Command(
+        "harness.cli.blackbox.contesting:blackbox",
+        "Let optimizers of the unit box minimize black-box functions, and end with the board.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),

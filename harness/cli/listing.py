@@ -166,14 +166,14 @@ def _settings(what: Listed, name: str) -> _Table:
 
 
 def _functions(what: Listed, name: str) -> _Table:
-    from harness.blackbox.families import family_class, label
+    from harness.library.blackbox.functions import labelled, made
     from harness.registry import entries, summary
 
-    found, kind = family_class(name), _kind(what)
+    found, kind = made(name), _kind(what)
     entry = entries(kind).get(name)
     table = _Table(["functions", "dimensions", "what it is"], figures=["dimensions"])
     for variant, each in found.variants.items():
-        table.add_row(label(name, variant), str(each.dimensions), each.summary)
+        table.add_row(labelled(name, variant), str(each.dimensions), each.summary)
     table.caption = f"{name}: {summary(kind, name)} ({entry.source})" if entry else name
     return table
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from harness.blackbox.contracts import FunctionFamily, Functions
-from harness.blackbox.families import family_class, label, named
+from harness.library.blackbox.functions import labelled, made
 from harness.registry import BUILT_IN, Kind
 
 sys.path.append(str(Path(__file__).parents[2] / "support"))
 
 import generated_tables
 
-LABELS = [label(name, variant) for name in BUILT_IN[Kind.FUNCTION] for variant in family_class(name).variants]
+PAIRS = [(name, variant) for name in BUILT_IN[Kind.FUNCTION] for variant in made(name).variants]
 STEPS, COUNT = 4, 6
-every_function = pytest.mark.parametrize("text", LABELS)
+every_function = pytest.mark.parametrize(("name", "variant"), PAIRS, ids=[labelled(*each) for each in PAIRS])
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def family(text: str, root: Path) -> FunctionFamily:
-    return named(text).family(root)
+def family(name: str, root: Path) -> FunctionFamily:
+    return made(name, root)
 
 
 def asked(functions: Functions, rows: slice = slice(None)) -> np.ndarray:
@@ -46,10 +46,10 @@ def asked(functions: Functions, rows: slice = slice(None)) -> np.ndarray:
 
 @every_function
 def test_values_are_finite_one_for_each_function_and_the_dimensions_are_those_listed(
-    text: str, family: FunctionFamily
+    variant: str, family: FunctionFamily
 ) -> None:
-    functions = family.draw(0, COUNT, variant=named(text).variant)
-    assert functions.dimensions == named(text).dimensions
+    functions = family.draw(0, COUNT, variant=variant)
+    assert functions.dimensions == family.variants[variant].dimensions
     values = asked(functions)
     assert values.shape == (STEPS, COUNT)
     assert values.dtype == np.float64
@@ -59,8 +59,7 @@ def test_values_are_finite_one_for_each_function_and_the_dimensions_are_those_li
 
 
 @every_function
-def test_the_same_draw_has_the_same_values_and_another_seed_others(text: str, family: FunctionFamily) -> None:
-    variant = named(text).variant
+def test_the_same_draw_has_the_same_values_and_another_seed_others(variant: str, family: FunctionFamily) -> None:
     values = asked(family.draw(1, COUNT, variant=variant))
     assert np.array_equal(values, asked(family.draw(1, COUNT, variant=variant)))
     if variant != "plain":
@@ -69,18 +68,17 @@ def test_the_same_draw_has_the_same_values_and_another_seed_others(text: str, fa
 
 
 @every_function
-def test_a_function_does_not_depend_on_those_beside_it(text: str, family: FunctionFamily) -> None:
-    variant = named(text).variant
+def test_a_function_does_not_depend_on_those_beside_it(variant: str, family: FunctionFamily) -> None:
     values = asked(family.draw(1, COUNT, variant=variant))
     assert np.allclose(asked(family.draw(1, 2, variant=variant), slice(2)), values[:, :2], rtol=0, atol=1e-12)
 
 
 @every_function
 def test_drawing_and_evaluating_move_neither_the_points_nor_global_generators(
-    text: str, family: FunctionFamily
+    variant: str, family: FunctionFamily
 ) -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002 - it is what nobody may touch
-    functions = family.draw(0, COUNT, variant=named(text).variant)
+    functions = family.draw(0, COUNT, variant=variant)
     points = np.full((COUNT, functions.dimensions), 0.25)
     functions.evaluate(points)
     assert (points == 0.25).all()
@@ -88,9 +86,9 @@ def test_drawing_and_evaluating_move_neither_the_points_nor_global_generators(
 
 
 @every_function
-def test_no_value_is_below_the_minimum_where_it_is_known(text: str, family: FunctionFamily) -> None:
-    functions = family.draw(0, COUNT, variant=named(text).variant)
-    if text.startswith(("gp", "repellers")):
+def test_no_value_is_below_the_minimum_where_it_is_known(variant: str, family: FunctionFamily) -> None:
+    functions = family.draw(0, COUNT, variant=variant)
+    if family.name in ("gp", "repellers"):
         assert functions.minima is None
     else:
         assert functions.minima.shape == (COUNT,)
@@ -98,14 +96,13 @@ def test_no_value_is_below_the_minimum_where_it_is_known(text: str, family: Func
 
 
 @every_function
-def test_a_fingerprint_says_which_files_were_read(text: str, family: FunctionFamily, root: Path) -> None:
-    variant = named(text).variant
+def test_a_fingerprint_says_which_files_were_read(variant: str, family: FunctionFamily, root: Path) -> None:
     fingerprint = family.fingerprint(variant)
-    assert fingerprint == named(text).family(root).fingerprint(variant)
-    assert len(fingerprint) == (32 if text.startswith(("svm", "lda", "logreg", "nasbench201", "table-mini")) else 0)
+    assert fingerprint == made(family.name, root).fingerprint(variant)
+    assert len(fingerprint) == (32 if family.name in ("svm", "lda", "logreg", "nasbench201", "table-mini") else 0)
 
 
-@every_function
-def test_an_unknown_variant_is_one_line(text: str, family: FunctionFamily) -> None:
-    with pytest.raises(ValueError, match=rf"^variant of {named(text).name}: expected .*, got 'nothing'\. "):
+@pytest.mark.parametrize("name", BUILT_IN[Kind.FUNCTION])
+def test_an_unknown_variant_is_one_line(family: FunctionFamily) -> None:
+    with pytest.raises(ValueError, match=rf"^variant of {family.name}: expected .*, got 'nothing'\. "):
         family.draw(0, 1, variant="nothing")
