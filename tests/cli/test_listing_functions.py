@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
 from complaints import complaint
 from typer.testing import CliRunner
@@ -53,6 +58,31 @@ def test_an_unknown_name_is_one_line(
     what: str, name: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert said in complaint(capsys, monkeypatch, "ls", what, name)
+
+
+def test_the_family_that_the_page_shows_is_listed_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "functions.md"
+    *_, shown = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "bowls.py").write_text(shown, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "bowls:Bowls/2" in invoke("ls", "functions", "bowls:Bowls")
+    functions = importlib.import_module("bowls").Bowls(None).draw(0, 3, variant="2")
+    assert functions.evaluate(functions.middles).tolist() == functions.minima.tolist() == [0, 0, 0]
+    assert (functions.evaluate(np.zeros((3, 2))) > 0.05).all()
+    run = ["--problems", "bowls:Bowls/2", "--entrants", "random", "--count", "2", "--steps", "2", "--quiet"]
+    assert "bowls:Bowls/2" in invoke("blackbox", *run, "--results", str(tmp_path))
+
+
+def test_the_numbers_that_the_page_gives_are_those_of_the_families() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "functions.md").read_text(encoding="utf-8")
+    page = page.partition("## How values are scaled")[2]
+    for name in ("branin", "goldstein-price", "hartmann3", "hartmann6", "repellers"):
+        own = registry.load(Kind.FUNCTION, name).own
+        (row,) = re.findall(rf"^\| `{name}` \| [^|]* \| (.*) \|$", page, re.MULTILINE)
+        mean, unit, _, scaled = (each.strip().replace("−", "-") for each in row.split("|")[:4])
+        assert [float(mean), float(unit)] == pytest.approx([own.mean, own.unit], rel=1e-5)
+        if own.minimum is not None:
+            assert float(scaled) == pytest.approx(float(own.scaled(own.minimum)), abs=1e-3)
 
 
 class Stepping:

@@ -1,4 +1,4 @@
-"""The tables that Chen et al. 2017 tune, ``svm``, ``lda`` and ``logreg``, from CSV files in the user's folder.
+"""The tables of [L2L-BB], ``svm``, ``lda`` and ``logreg``, from CSV files in the user's folder.
 
 They are three tables on grids of HPOlib (Eggensperger et al. 2013): a support vector machine, online LDA and logistic
 regression, from Snoek et al. 2012. A file has a line of headings, and a line for each setting of the parameters.
