@@ -77,7 +77,7 @@ COMMANDS = {
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),
     "ls": Command(
         "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data, candidates, problems, rules or spaces; with a NAME, describe it.",
+        "List what other commands take: protocols, searchers, tasks, data and more; with a NAME, describe it.",
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",

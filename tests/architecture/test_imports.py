@@ -49,6 +49,11 @@ WRONG = {
         "tasks/learned/problems/examples.py",
         "harness.tasks.learned.problems.mnist",
     ),
+    "the families of functions": ("tasks/blackbox/placing.py", "harness.tasks.blackbox.repellers"),
+    "the tables of hyper-parameters": (
+        "tasks/blackbox/tables/grid.py",
+        "harness.tasks.blackbox.tables.csv_tables",
+    ),
     "the data sets": ("tasks/data/images.py", "harness.tasks.data.cifar10"),
     "the data sets of digits": ("tasks/data/digits/generated.py", "harness.tasks.data.digits.auto"),
     "the data sets of neural art": ("tasks/data/art/source.py", "harness.tasks.data.art.auto"),
