@@ -57,7 +57,7 @@ class Method:
         Raises:
             HarnessError: it cannot be made.
         """
-        with self.answering("to be made"):
+        with self.answering(f"one that can be made for dimensions: {dimensions}"):
             made: BoxOptimizer = self.factory(dimensions, seed=seed, **self.settings)
         return made
 
@@ -238,14 +238,14 @@ class _OneByOne:
         self.seconds = np.zeros(len(seeds))
 
     def ask(self) -> Points:
-        found = []
+        found = list[Points]()
         with self._method.answering():
             for place, optimizer in enumerate(self._optimizers):
                 began = time.perf_counter()
                 asked = optimizer.ask(1)
                 self.seconds[place] += time.perf_counter() - began
-                found.append(_shaped(self._method, asked, self._shape))
-        return _inside(self._method, np.concatenate(found))
+                found.append(asked)
+        return _inside(self._method, np.concatenate([_shaped(self._method, each, self._shape) for each in found]))
 
     def tell(self, points: Points, values: Values) -> None:
         with self._method.answering():
@@ -262,7 +262,7 @@ class _SideBySide:
     def __init__(self, method: Method, dimensions: int, seeds: Sequence[int]) -> None:
         self._method = method
         self._shape = (len(seeds), dimensions)
-        with method.answering("to be made side by side"):
+        with method.answering("one that can be made side by side"):
             self._made: SideBySide = method.factory.side_by_side(  # type: ignore[attr-defined]
                 dimensions, seeds=seeds, **method.settings
             )

@@ -54,7 +54,7 @@ class Entrant:
         own, fingerprint = self.run(), ""
         own.build(contest.dimensions, seed=0)
         if hasattr(self.factory, "fingerprint"):
-            with own.answering("to say what it reads"):
+            with own.answering("one that says what it reads"):
                 fingerprint = str(self.factory.fingerprint(contest.dimensions, **self.settings))
         return Method(
             name=self.name,
