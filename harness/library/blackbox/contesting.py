@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
+from time import perf_counter
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -215,9 +215,9 @@ def _complete(job: _Job, *, report: Callable[[int], None]) -> None:
         job.store.add_aside(run_aside(job.contest, own, report=report), made)
     size = BLOCK if side_by_side(job.contest, own) else 1
     for first, most in job.store.missing(job.count):
-        began, number = time.perf_counter(), min(size, most)
+        began, number = perf_counter(), min(size, most)
         job.store.add(run(job.contest, own, first=first, count=number, report=report), made)
-        each = (time.perf_counter() - began) / number
+        each = (perf_counter() - began) / number
         size = max(1, min(BLOCK, math.ceil(PART_SECONDS / max(each, 1e-6))))
 
 
