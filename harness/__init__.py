@@ -15,7 +15,9 @@ Each name is loaded when it is first used, so importing this costs nothing.
 
 import importlib
 import os.path
-from typing import TYPE_CHECKING
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
@@ -122,3 +124,37 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """List the names offered here, whether loaded or not."""
     return sorted({*globals(), *__all__})
+
+
+class CallablePackage(ModuleType):
+    """A package that can be called: ``harness.race(…)`` calls a function of the library."""
+
+    TARGETS: ClassVar[dict[str, str]] = {}
+    """What a package's call goes to, as ``module:function``, by the package's name."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+    @property
+    def __wrapped__(self) -> Any:  # where ``inspect.signature`` looks
+        module, _, function = self.TARGETS[self.__name__].partition(":")
+        return getattr(importlib.import_module(module), function)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]  # what ``help`` shows: how to call it, before what it contains
+        import inspect
+
+        signature = inspect.signature(self.__wrapped__)
+        bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+        called = signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
+        own = self.__dict__["__doc__"]
+        return f"{inspect.getdoc(self.__wrapped__)}\n\nCall it as ``{self.__name__}{called}``.\n\n{own}"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled by name, as modules are, with functions that refer to it
+        return importlib.import_module, (self.__name__,)
+
+
+def make_callable(package: str, target: str) -> None:
+    """Let the calls of a package that is being imported go to a function, ``module:function``."""
+    CallablePackage.TARGETS[package] = target
+    sys.modules[package].__class__ = CallablePackage

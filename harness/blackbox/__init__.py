@@ -4,6 +4,6 @@
 function.
 """
 
-from harness.callable_package import make_callable
+from harness import make_callable
 
 make_callable(__name__, "harness.library.blackbox.contesting:blackbox")

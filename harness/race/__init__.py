@@ -3,6 +3,6 @@
 ``harness.race(…)`` races searchers: the package has the same name as that function, and calling it calls the function.
 """
 
-from harness.callable_package import make_callable
+from harness import make_callable
 
 make_callable(__name__, "harness.library.racing:race")

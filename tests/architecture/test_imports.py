@@ -29,7 +29,7 @@ WRONG = {
     "rules as source code": ("harness/space/torch_source/expression.py", "harness.space.torch_source.optimizer"),
     "the commands": ("harness/cli/options.py", "harness.cli.boards"),
     "the command of contests over the unit box": (
-        "harness/cli/blackbox/__init__.py",
+        "harness/cli/blackbox/counts.py",
         "harness.cli.blackbox.contesting",
     ),
     "learned optimizers on the command line": ("harness/cli/learned/comparing.py", "harness.cli.learned.learning"),

@@ -77,6 +77,12 @@ def blackbox(
     Raises:
         HarnessError: an argument is wrong, files are missing, or an optimizer breaks its contract.
         KeyboardInterrupt: after Ctrl-C; parts that are done are kept.
+
+    Example:
+        >>> import harness
+        >>> board = harness.blackbox("branin", ["random", "cmaes"], count=6, steps=40, progress=False)
+        >>> board.problems[0].figure, sorted(board.labels)
+        ('regret', ['cmaes', 'random'])
     """
     place = arguments.place(results)
     asked = Asked(
