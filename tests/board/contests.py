@@ -64,9 +64,10 @@ def ran(
     aside = None
     if shown or method.side_by_side:
         width, kept = (GRID, steps) if shown else (0, 0)
-        curves = np.tile(np.linspace(-1, 1, width) ** 2, (TIMED, 1))
+        heights = np.arange(TIMED)[:, None]
+        curves = np.linspace(-1, 1, width) ** 2 + heights
         points = np.tile(np.linspace(0, 1, kept), (TIMED, 1))
-        aside = Aside(np.full(TIMED, 3 * steps * milliseconds / 1_000), curves, points, (2 * points - 1) ** 2)
+        aside = Aside(np.full(TIMED, 3 * steps * milliseconds / 1_000), curves, points, (2 * points - 1) ** 2 + heights)
     return Ran(name, method, Runs(values, minima, seconds, made), aside)
 
 
