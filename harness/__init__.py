@@ -15,12 +15,15 @@ Each name is loaded when it is first used, so importing this costs nothing.
 
 import importlib
 import os.path
-from typing import TYPE_CHECKING
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from harness.contracts import Outcome, Rule
     from harness.errors import HarnessError
-    from harness.library.boards import Board, LearnedBoard, RulesBoard, TransferBoard, transfer_board
+    from harness.library.blackbox.contesting import blackbox
+    from harness.library.boards import BlackboxBoard, Board, LearnedBoard, RulesBoard, TransferBoard, transfer_board
     from harness.library.confirming import confirm
     from harness.library.exporting import export, export_rule, import_runs
     from harness.library.learned.comparing import compare_learned
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BlackboxBoard",
     "Board",
     "HarnessError",
     "LearnedBoard",
@@ -53,6 +57,7 @@ __all__ = [
     "TransferBoard",
     "__version__",
     "addsign",
+    "blackbox",
     "compare_learned",
     "confirm",
     "export",
@@ -76,7 +81,9 @@ _FOLDER = os.path.dirname(__file__)
 if not os.path.isdir(os.path.join(_FOLDER, "searchers")):  # a checkout: searchers/ and tasks/ lie beside this folder
     __path__.append(os.path.dirname(_FOLDER))
 
+_CALLABLE = ("blackbox", "race")  # packages, which can be called
 _MODULES = {
+    "BlackboxBoard": "library.boards",
     "Board": "library.boards",
     "HarnessError": "errors",
     "LearnedBoard": "library.boards",
@@ -110,8 +117,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """Load a name when it is first used: the command line needs few of them, and torch takes seconds to load."""
-    if name == "race":  # a package, which can be called
-        return importlib.import_module("harness.race")
+    if name in _CALLABLE:
+        return importlib.import_module(f"harness.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"harness.{_MODULES[name]}"), name)
@@ -120,3 +127,37 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """List the names offered here, whether loaded or not."""
     return sorted({*globals(), *__all__})
+
+
+class CallablePackage(ModuleType):
+    """A package that can be called: ``harness.race(…)`` calls a function of the library."""
+
+    TARGETS: ClassVar[dict[str, str]] = {}
+    """What a package's call goes to, as ``module:function``, by the package's name."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+    @property
+    def __wrapped__(self) -> Any:  # where ``inspect.signature`` looks
+        module, _, function = self.TARGETS[self.__name__].partition(":")
+        return getattr(importlib.import_module(module), function)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]  # what ``help`` shows: how to call it, before what it contains
+        import inspect
+
+        signature = inspect.signature(self.__wrapped__)
+        bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+        called = signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
+        own = self.__dict__["__doc__"]
+        return f"{inspect.getdoc(self.__wrapped__)}\n\nCall it as ``{self.__name__}{called}``.\n\n{own}"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled by name, as modules are, with functions that refer to it
+        return importlib.import_module, (self.__name__,)
+
+
+def make_callable(package: str, target: str) -> None:
+    """Let the calls of a package that is being imported go to a function, ``module:function``."""
+    CallablePackage.TARGETS[package] = target
+    sys.modules[package].__class__ = CallablePackage

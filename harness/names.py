@@ -360,7 +360,63 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
             "[L2L-BB], protocol §9",
         ),
     },
-    Kind.FUNCTION: {},
+    Kind.FUNCTION: {
+        "gp": Registered(
+            "harness.tasks.blackbox.gaussian_process:GaussianProcess",
+            "draws of a Gaussian process over one to six dimensions, as learned optimizers are trained on",
+            "[L2L-BB], protocol §9",
+        ),
+        "branin": Registered(
+            "harness.tasks.blackbox.global_functions:Branin",
+            "Branin's function of two variables: three valleys that are equally deep",
+            "Branin 1972",
+        ),
+        "goldstein-price": Registered(
+            "harness.tasks.blackbox.global_functions:GoldsteinPrice",
+            "the logarithm of Goldstein and Price's function of two variables",
+            "Goldstein and Price 1971",
+        ),
+        "hartmann3": Registered(
+            "harness.tasks.blackbox.global_functions:Hartmann3",
+            "Hartmann's function of three variables: four wells of different depths",
+            "Dixon and Szegö 1978",
+        ),
+        "hartmann6": Registered(
+            "harness.tasks.blackbox.global_functions:Hartmann6",
+            "Hartmann's function of six variables: four wells of different depths",
+            "Dixon and Szegö 1978",
+        ),
+        "repellers": Registered(
+            "harness.tasks.blackbox.repellers:Repellers",
+            "two repellers that steer falling particles to where there is reward: six parameters",
+            "[L2L-BB]; Hoffman et al. 2009",
+        ),
+        "svm": Registered(
+            "harness.tasks.blackbox.tables.csv_tables:Svm",
+            "a support vector machine's error by its hyper-parameters, from svm_on_grid.csv",
+            "Snoek et al. 2012; HPOlib, Eggensperger et al. 2013",
+        ),
+        "lda": Registered(
+            "harness.tasks.blackbox.tables.csv_tables:Lda",
+            "online LDA's perplexity by its hyper-parameters, from lda_on_grid.csv",
+            "Snoek et al. 2012; HPOlib, Eggensperger et al. 2013",
+        ),
+        "logreg": Registered(
+            "harness.tasks.blackbox.tables.csv_tables:LogisticRegression",
+            "logistic regression's error by its hyper-parameters, from logreg_on_grid.csv",
+            "Snoek et al. 2012; HPOlib, Eggensperger et al. 2013",
+        ),
+        "nasbench201": Registered(
+            "harness.tasks.blackbox.tables.nas:NasBench201",
+            "the error of 15,625 convolutional networks by six choices, with the extra blackbox",
+            "Dong and Yang 2020",
+        ),
+        "table-mini": Registered(
+            "harness.tasks.blackbox.tables.mini:TableMini",
+            "a small generated table of hyper-parameters, for tests and first steps",
+            "this project",
+        ),
+    },
 }
 
 # They stand for our modules. The list is closed: a new module of ours takes no name from anybody.

@@ -3,8 +3,8 @@
 ``published/runs/*.jsonl``, as ``harness export`` wrote them, are read into a store of their own, and from it come
 ``LEADERBOARD.md``, the pictures, and ``published/report.html``. ``tests/test_published.py`` fails where the leaderboard
 is not what the runs and the code of today give. ``races/*.runs.bz2``, bundles of races on tables, give
-``races/LEADERBOARD.md`` and a picture each; ``transfer/runs`` and ``learned/*.json`` likewise. The pictures need
-matplotlib: ``pip install -e '.[publish]'``.
+``races/LEADERBOARD.md`` and a picture each; ``transfer/runs``, ``learned/*.json`` and ``blackbox/*.json`` likewise. The
+pictures need matplotlib: ``pip install -e '.[publish]'``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ KNOWN_COLOUR, FOUND_COLOUR = "#000000", "#0072B2"
 
 def main() -> None:
     """Write all of it anew."""
-    from learned import pictures as of_learned  # beside this script
+    from blackbox import pictures as of_blackbox  # beside this script
+    from learned import pictures as of_learned
     from transfer import pictures
 
     with store() as folder:
@@ -79,6 +80,11 @@ def main() -> None:
     of_learned.LEADERBOARD.write_text(of_learned.document(learned), encoding="utf-8")
     for name, picture in of_learned.pictures(learned):
         _save(picture, name, of_learned.HERE)
+    contests = of_blackbox.board()
+    if contests.problems:
+        (of_blackbox.HERE / of_blackbox.LEADERBOARD).write_text(of_blackbox.document(contests), encoding="utf-8")
+    for name, picture in of_blackbox.pictures(contests):
+        _save(picture, name, of_blackbox.HERE)
 
 
 def races(pattern: str = "*") -> dict[str, Board]:
@@ -253,19 +259,25 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 def panels(width: float, height: float, shares: Sequence[int]) -> tuple[Figure, Sequence[Axes]]:
     """A figure, and axes beside each other that take these shares of its width."""
+    figure, (row,) = grid(width, height, (1,), shares)
+    return figure, row
+
+
+def grid(
+    width: float, height: float, heights: Sequence[int], shares: Sequence[int]
+) -> tuple[Figure, Sequence[Sequence[Axes]]]:
+    """A figure, and rows of axes that take these shares of its height and width."""
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "harness", "svg.fonttype": "path", "font.size": 9})
     from matplotlib import pyplot
 
-    size, widths = (width, height), tuple(shares)
-    figure, (row,) = pyplot.subplots(
-        1, len(widths), figsize=size, layout="constrained", width_ratios=widths, squeeze=False
-    )
-    for axes in row:
+    shape, ratios = (len(heights), len(shares)), {"width_ratios": tuple(shares), "height_ratios": tuple(heights)}
+    figure, rows = pyplot.subplots(*shape, figsize=(width, height), layout="constrained", squeeze=False, **ratios)
+    for axes in rows.flat:
         axes.spines[["top", "right"]].set_visible(False)
-    return figure, list(row)
+    return figure, [list(row) for row in rows]
 
 
 def _save(figure: Figure, name: str, folder: Path = PUBLISHED) -> None:

@@ -25,6 +25,7 @@ def test_everything_that_is_offered_is_loaded_by_its_name() -> None:
         assert getattr(harness, name) is not None
     assert harness.Space.__module__ == "harness.space.grammar"
     assert callable(harness.race)
+    assert callable(harness.blackbox)
 
 
 def test_nothing_else_is() -> None:

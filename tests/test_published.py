@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+import harness
 from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
 from harness.board.tables import bundle
 from harness.race.runs import RunState
@@ -47,6 +48,35 @@ def test_the_comparisons_of_learned_optimizers_are_not_stale() -> None:
     pictures = loaded(RESULTS / "learned" / "pictures.py")
     written = pictures.document(pictures.board())
     assert pictures.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
+
+
+def test_the_contests_of_black_box_optimizers_are_not_stale() -> None:
+    pictures = loaded(RESULTS / "blackbox" / "pictures.py")
+    found, page = pictures.board(), pictures.HERE / pictures.LEADERBOARD
+    assert page.is_file() == bool(found.problems)
+    if found.problems:
+        assert page.read_text(encoding="utf-8") == pictures.document(found), "stale: run `python results/publish.py`"
+
+
+def test_a_folder_of_contests_gives_a_page_and_pictures_and_an_empty_or_missing_one_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(RESULTS)  # the pictures import ``publish``
+    pictures = loaded(RESULTS / "blackbox" / "pictures.py")
+    for folder in (tmp_path, tmp_path / "missing"):
+        assert pictures.board(folder).problems == ()
+        assert list(pictures.pictures(pictures.board(folder))) == []
+    harness.blackbox(["gp/1", "branin"], ["random", "cmaes"], count=6, steps=8, results=tmp_path, progress=False)
+    found = pictures.board(tmp_path / "blackbox")
+    text = pictures.document(found)
+    assert "### gp/1: minimum so far after 8 steps; less is better" in text
+    assert "### branin: regret after 8 steps; less is better" in text
+    pytest.importorskip("matplotlib")
+    drawn = dict(pictures.pictures(found))
+    assert set(drawn) == {"branin.svg", "gp-1.svg", "gp-1-trajectories.svg"}
+    for name, picture in drawn.items():
+        picture.savefig(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 5_000
 
 
 def test_the_races_on_tables_are_not_stale(publish: ModuleType) -> None:

@@ -82,6 +82,12 @@ def compare(figures: Mapping[str, Mapping[int, float]], *, seed: int) -> tuple[C
         differences = [figures[first][each] - figures[second][each] for each in common]
         test = paired(differences, seed=seed) if differences else None
         found.append(Comparison(first=first, second=second, test=test))
+    return corrected(found)
+
+
+def corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return comparisons of all pairs with Holm's correction, and with what each could detect."""
+    found = list(comparisons)
     tests = {place: each.test for place, each in enumerate(found) if each.test and not each.test.underpowered}
     adjusted = holm([test.p for test in tests.values()])
     for (place, test), chance in zip(tests.items(), adjusted, strict=True):

@@ -51,6 +51,10 @@ COMMANDS = {
         "harness.cli.learned.learning:app",
         "Learned optimizers: train one, and compare them with rules and torch's optimizers.",
     ),
+    "blackbox": Command(
+        "harness.cli.blackbox.contesting:blackbox",
+        "Let optimizers of the unit box minimize black-box functions, and end with the board.",
+    ),
     "runs": Command(
         "harness.cli.boards:runs", "List every run with its state: finished, running, stopped, or interrupted."
     ),
@@ -73,7 +77,7 @@ COMMANDS = {
     "table": Command("harness.cli.table:app", "Tables of outcomes: every rule of a small space, scored in advance."),
     "ls": Command(
         "harness.cli.listing:ls",
-        "List protocols, searchers, tasks, data, candidates, problems, rules or spaces; with a NAME, describe it.",
+        "List what other commands take: protocols, searchers, tasks, data and more; with a NAME, describe it.",
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",

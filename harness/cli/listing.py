@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.terminal.output import console
 from harness.errors import HarnessError, check_choice
+
+if TYPE_CHECKING:
+    from harness.registry import Kind
 
 
 class Listed(StrEnum):
@@ -22,6 +25,8 @@ class Listed(StrEnum):
     DATA = "data"
     CANDIDATES = "candidates"
     PROBLEMS = "problems"
+    BOX_OPTIMIZERS = "box-optimizers"
+    FUNCTIONS = "functions"
     RULES = "rules"
     SPACES = "spaces"
 
@@ -30,14 +35,16 @@ def ls(
     what: Annotated[Listed, typer.Argument(help="What to list.", show_default=False)],
     name: Annotated[str, typer.Argument(help="Show this one in detail, with all its numbers or settings.")] = "",
 ) -> None:
-    """List protocols, searchers, tasks, data, candidates, problems, rules or spaces; with a NAME, describe it."""
+    """List what other commands take: protocols, searchers, tasks, data and more; with a NAME, describe it."""
     tables = {
         Listed.PROTOCOLS: _protocol if name else _protocols,
-        Listed.SEARCHERS: _searcher if name else _registered,
+        Listed.SEARCHERS: _settings if name else _registered,
         Listed.TASKS: _registered,
         Listed.DATA: _registered,
         Listed.CANDIDATES: _registered,
         Listed.PROBLEMS: _family if name else _registered,
+        Listed.BOX_OPTIMIZERS: _settings if name else _registered,
+        Listed.FUNCTIONS: _functions if name else _registered,
         Listed.RULES: _rules,
         Listed.SPACES: _spaces,
     }
@@ -117,11 +124,17 @@ def _protocol(_what: Listed, name: str) -> _Table:
     return table
 
 
+def _kind(what: Listed) -> Kind:
+    from harness.registry import Kind
+
+    return Kind(what.value.replace("-", "_"))
+
+
 def _registered(what: Listed, name: str) -> _Table:
     from harness.errors import RegistryError
-    from harness.registry import Kind, entries, summary
+    from harness.registry import entries, summary
 
-    kind = Kind(what.value)
+    kind = _kind(what)
     known = entries(kind)
     if name:
         check_choice(what.value.removesuffix("s"), name, known, error=RegistryError)
@@ -132,21 +145,36 @@ def _registered(what: Listed, name: str) -> _Table:
     return table
 
 
-def _searcher(_what: Listed, name: str) -> _Table:
-    from harness.registry import Kind, entries, load, summary
+def _settings(what: Listed, name: str) -> _Table:
+    from harness.registry import entries, load, summary
     from harness.settings import declared
 
-    factory = load(Kind.SEARCHER, name)
-    entry = entries(Kind.SEARCHER).get(name)
+    kind = _kind(what)
+    factory = load(kind, name)
+    entry = entries(kind).get(name)
     table = _Table(["setting", "default", "allowed", "what it does"])
-    described = f"{name}: {summary(Kind.SEARCHER, name)} ({entry.source})" if entry else name
-    table.caption = f"{described}; set one with --set name=value"
+    described = f"{name}: {summary(kind, name)} ({entry.source})" if entry else name
+    how = "--set name=value" if what is Listed.SEARCHERS else f"{name}(name=value)"
+    table.caption = f"{described}; set one with {how}"
     settings = declared(factory)
     for setting in settings.values():
         default = "required" if setting.required else "not set" if setting.default is None else str(setting.default)
         table.add_row(setting.name, default, setting.allowed, setting.summary)
     if not settings:
         table.caption = f"{described}; it has no settings"
+    return table
+
+
+def _functions(what: Listed, name: str) -> _Table:
+    from harness.library.blackbox.functions import labelled, made
+    from harness.registry import entries, summary
+
+    found, kind = made(name), _kind(what)
+    entry = entries(kind).get(name)
+    table = _Table(["functions", "dimensions", "what it is"], figures=["dimensions"])
+    for variant, each in found.variants.items():
+        table.add_row(labelled(name, variant), str(each.dimensions), each.summary)
+    table.caption = f"{name}: {summary(kind, name)} ({entry.source})" if entry else name
     return table
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.board.blackbox import board as contests
+from harness.board.blackbox import formats as blackbox_formats
+from harness.board.blackbox import pages as blackbox_pages
 from harness.board.learned import board as learned
 from harness.board.learned import formats as learned_formats
 from harness.board.learned import pages as learned_pages
@@ -234,6 +237,27 @@ class LearnedBoard(_Shown, learned.LearnedBoard):
     def render(self, format: str = "md") -> str:
         """Write it as Markdown (``md``), JSON or CSV: what ``harness learn compare --format`` prints."""
         return learned_formats.render([self], _format(format))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BlackboxBoard(_Shown, contests.BlackboxBoard):
+    """Optimizers of the unit box on black-box functions: ``problems`` with their ``results`` and ``pairs``.
+
+    ``print(board)`` shows it, and so does a notebook; ``render("json")`` writes it.
+
+    Attributes:
+        results: the folder that holds its contests.
+    """
+
+    results: Path
+
+    def page(self) -> Page:
+        """All that is printed of it, as tables of text."""
+        return blackbox_pages.page(self)
+
+    def render(self, format: str = "md") -> str:
+        """Write it as Markdown (``md``), JSON or CSV: what ``harness blackbox --format`` prints."""
+        return blackbox_formats.render([self], _format(format))
 
 
 def _format(name: str) -> Format:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.board.blackbox.record import stored as contests
 from harness.board.learned.record import stored
 from harness.board.report.document import Report, chosen, sightings
 from harness.board.report.document import report as compose
@@ -79,9 +80,10 @@ def report(
     folder = arguments.folder(results)
     path = folder / REPORT if to is None else Path(to)
     learned = stored(folder) if board is None else []
-    if learned and not Ledger.exists(folder):
+    blackbox = contests(folder) if board is None else []
+    if (learned or blackbox) and not Ledger.exists(folder):
         check_place(path)
-        return _written(path, compose([], learned=learned))
+        return _written(path, compose([], learned=learned, blackbox=blackbox))
     with Ledger.read(folder) as ledger:
         check_place(path)
         with counting("reading the ledger"):
@@ -93,7 +95,8 @@ def report(
             with counting("replaying searches, proposals") as watch:
                 found, notes = lineage(ledger, seen, trusted=bool(replay), watch=watch)
     with counting("drawing the report"):
-        return _written(path, compose(records, store=store, lineage=found, notes=notes, learned=learned))
+        made = compose(records, store=store, lineage=found, notes=notes, learned=learned, blackbox=blackbox)
+        return _written(path, made)
 
 
 def _written(path: Path, made: Report) -> Written:

@@ -10,11 +10,8 @@ import pytest
 
 import harness
 
-OFFERED = [
-    name
-    for name in harness.__all__
-    if name not in ("__version__", "Board", "LearnedBoard", "RulesBoard", "TransferBoard", "Outcome", "HarnessError")
-]
+BOARDS = ("BlackboxBoard", "Board", "LearnedBoard", "RulesBoard", "TransferBoard")
+OFFERED = [name for name in harness.__all__ if name not in ("__version__", *BOARDS, "Outcome", "HarnessError")]
 MODULES = sorted({inspect.unwrap(getattr(harness, name)).__module__ for name in OFFERED} | {"harness.library.columns"})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.board.report.blackbox import blackbox_charts
 from harness.board.report.colours import Mark
 from harness.board.report.document import Card, Report, RulesSection, SearchSection
 from harness.board.report.learned import learned_charts
@@ -32,6 +33,8 @@ def charts(report: Report) -> dict[str, Json]:
         found |= transfer_charts(transfer.number, transfer.board, transfer.marks)
     if report.learned is not None:
         found |= learned_charts(report.learned.board, report.learned.marks)
+    if report.blackbox is not None:
+        found |= blackbox_charts(report.blackbox.board, report.blackbox.marks)
     return found
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.board.blackbox.record import Entrant, Record
 from harness.board.learned.record import Comparison
 from harness.board.transfer.plan import MINI
 from harness.board.wording import seed_list
@@ -107,6 +108,22 @@ def comparing(comparison: Comparison) -> str:
         parts += ["--candidates", NamedOptimizer.read(record).text if names_optimizer(record) else record]
     parts += ["--count", str(conditions.count), "--seed", str(conditions.seed), "--steps", str(conditions.steps)]
     return shlex.join([*parts, *(["--data", conditions.data] if conditions.data else [])])
+
+
+def contesting(record: Record) -> str:
+    """Return the command that holds a contest of black-box optimizers again, with all its entrants."""
+    conditions = record.conditions
+    parts = ["harness", "blackbox", "--problems", conditions.name]
+    for each in record.entrants:
+        parts += ["--entrants", _called(each), "--count", f"{_called(each)}={each.count}"]
+    parts += ["--seed", str(conditions.seed), "--steps", str(conditions.steps)]
+    return shlex.join([*parts, *(["--workers-simulated", str(conditions.workers)] if conditions.workers > 1 else [])])
+
+
+def _called(each: Entrant) -> str:
+    """Write an entrant with all its settings, since defaults may change."""
+    given = ", ".join(f"{name}={value!r}" for name, value in sorted(each.method.settings.items()))
+    return f"{each.method.name}({given})" if given else each.method.name
 
 
 def _space(space: Space) -> list[str]:

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.board.blackbox.record import Record as Contest
 from harness.board.comparison import Comparison
 from harness.board.entrants import distinct, entrant, labels
 from harness.board.learned.record import Comparison as LearnedComparison
 from harness.board.report.answers import Verdict, against_baseline, better, rules_verdict, verdict
+from harness.board.report.blackbox import BlackboxSection, blackbox_section
 from harness.board.report.colours import Mark, candidate_marks, marks
 from harness.board.report.commands import Provenance, confirming, repeating, transferring
 from harness.board.report.learned import LearnedSection, learned_section
@@ -138,6 +140,7 @@ class Report:
         retraced: whether searchers were asked where the rules came from.
         notes: what could not be found out, and why.
         learned: the board of learned optimizers; None without a comparison.
+        blackbox: the board of black-box optimizers; None without a contest.
     """
 
     searches: tuple[SearchSection, ...]
@@ -147,6 +150,7 @@ class Report:
     retraced: bool
     notes: tuple[str, ...]
     learned: LearnedSection | None = None
+    blackbox: BlackboxSection | None = None
 
 
 def chosen(records: Sequence[Judged], *, board: int | None) -> tuple[Judged, ...]:
@@ -212,6 +216,7 @@ def report(
     lineage: Lineage | None = None,
     notes: Sequence[str] = (),
     learned: Sequence[LearnedComparison] = (),
+    blackbox: Sequence[Contest] = (),
 ) -> Report:
     """Make the report of some runs.
 
@@ -223,6 +228,7 @@ def report(
         lineage: where proposals came from; None if no searcher was asked.
         notes: what could not be found out, and why.
         learned: comparisons of learned optimizers.
+        blackbox: contests of black-box optimizers.
     """
     records = list(map(_brief, records))
     whole = records if store is None else list(map(_brief, store))
@@ -247,6 +253,7 @@ def report(
         retraced=lineage is not None,
         notes=tuple(notes),
         learned=learned_section(learned) if learned else None,
+        blackbox=blackbox_section(blackbox) if blackbox else None,
     )
 
 

@@ -19,10 +19,11 @@ from xml.etree import ElementTree
 
 import harness
 from harness.board import wording
+from harness.board.blackbox import formats as blackbox_formats
 from harness.board.learned import formats as learned_formats
 from harness.board.markdown import Format
 from harness.board.page import BIASED
-from harness.board.report import colours, learned, scales, transfers
+from harness.board.report import blackbox, colours, learned, scales, transfers
 from harness.board.report.charts import charts
 from harness.board.report.document import Report
 from harness.board.rules import formats as rules_formats
@@ -89,6 +90,7 @@ def render(report: Report) -> str:
         "axis": lambda scale: Markup(scales.axis(scale)),
         **transfers.FILTERS,
         **learned.FILTERS,
+        **blackbox.FILTERS,
     }
     script, plotly = _part("script.js"), _inline(get_plotlyjs())
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (plotly, script))
@@ -114,6 +116,7 @@ def data(report: Report) -> str:
         {"schema": 1, "harness": version,
          "boards": [...], "rules_boards": [...], "transfer_boards": [...],      # as `harness leaderboard` prints them
          "learned_boards": [...],       # as `harness learn compare` prints them; only if there is a comparison
+         "blackbox_boards": [...],      # as `harness blackbox` prints them; only if there is a contest
          "runs": [{"name", "identity", "state", "seconds", "header": {...},
                    "trials": [[index, tokens, status, score, learning rate or null, charged]]}]}
     """
@@ -131,6 +134,7 @@ def _data(report: Report) -> Iterator[str]:
         "rules_boards": json.loads(rules)["rules_boards"],
         "transfer_boards": json.loads(moved)["transfer_boards"],
         **_learned(report),
+        **_blackbox(report),
         "runs": [],
     }
     yield json.dumps(head, allow_nan=False).removesuffix("]}")
@@ -143,6 +147,13 @@ def _learned(report: Report) -> dict[str, object]:
     if report.learned is None:
         return {}
     return {"learned_boards": json.loads(learned_formats.render([report.learned.board], Format.JSON))["learned_boards"]}
+
+
+def _blackbox(report: Report) -> dict[str, object]:
+    if report.blackbox is None:
+        return {}
+    text = blackbox_formats.render([report.blackbox.board], Format.JSON)
+    return {"blackbox_boards": json.loads(text)["blackbox_boards"]}
 
 
 def _run(record: Judged) -> dict[str, object]:

@@ -162,6 +162,18 @@
         hovertemplate: "%{y}: %{z:.0%} of proposals<br>at %{x} of the run<extra></extra>" }],
       layout({ xaxis: { title: "part of the run", showgrid: false }, yaxis: { showgrid: false, type: "category", dtick: 1, tickfont: { family: css("--mono"), size: 12, color: css("--ink") } }, height: 90 + 22 * Math.max(4, used.length) })];
     },
+    trajectories(chart, state) { // above a function with its points, below the points by step
+      const one = chart.series[state.chosen] || { runs: [] }, run = one.runs[state.at] || { x: [], y: [] }, steps = run.x.map((_, place) => place + 1);
+      const said = run.x.map((x, place) => `step ${place + 1}: f(${x}) = ${run.y[place]}`), hover = { text: said, hovertemplate: "%{text}<extra></extra>", showlegend: false };
+      const common = { gridcolor: css("--grid"), zeroline: false, linecolor: css("--line"), automargin: true, tickfont: { color: css("--muted"), size: 12 } };
+      const title = (name) => ({ text: narrow() ? "" : name, font: { size: 13, color: css("--muted") }, standoff: 10 });
+      return [[
+        { x: chart.grid, y: chart.functions[state.at], mode: "lines", line: { color: css("--accent"), width: 2, shape: "spline" }, hoverinfo: "skip", showlegend: false },
+        { x: run.x, y: run.y, mode: "markers", marker: { symbol: "x-thin", size: 8, line: { width: 1.8, color: css("--worse") } }, ...hover },
+        { x: run.x, y: steps, yaxis: "y2", mode: "lines+markers", line: { color: css("--worse"), width: 1.2 }, marker: { size: 4, color: css("--worse") }, ...hover },
+      ], layout({ xaxis: { title: "x", range: [-0.02, 1.02], anchor: "y2" }, yaxis: { title: narrow() ? "" : "f(x)", domain: [0.56, 1] },
+        yaxis2: { ...common, domain: [0, 0.48], autorange: "reversed", title: title("step") }, height: narrow() ? 460 : 560 })];
+    },
     sweep(chart) { return lines(chart, { xaxis: { title: "learning rate", type: "log", dtick: 1, exponentformat: "power" } }); },
     epochs(chart) { return lines(chart, { xaxis: { title: "epoch", dtick: chart.x.length > 12 ? undefined : 1 } }); },
   };
@@ -202,7 +214,7 @@
 
   function prepare(figure) {
     const chart = charts[figure.id], controls = figure.querySelector(".controls");
-    const state = { seeds: false, whole: false, chosen: 0, out: new Set(), hover: null };
+    const state = { seeds: false, whole: false, chosen: 0, at: 0, out: new Set(), hover: null };
     states.set(figure.id, state);
     if (chart.kind === "curves" && chart.series.some((each) => each.seeds.length > 1)) {
       controls.append(button("Single seeds", false, (now) => { state.seeds = now; paint(figure); }));
@@ -218,14 +230,16 @@
         controls.append(name);
       });
     }
-    if (chart.kind === "words") {
-      const all = chart.series.map((each, place) => button(each.label, place === 0, () => {
-        state.chosen = place;
+    const choice = (labels, name) => { // buttons of which one is pressed
+      const all = labels.map((label, place) => button(label, place === 0, () => {
+        state[name] = place;
         all.forEach((other, number) => other.setAttribute("aria-pressed", String(number === place)));
         paint(figure);
       }));
       controls.append(...all);
-    }
+    };
+    if (chart.kind === "words" || chart.kind === "trajectories") choice(chart.series.map((each) => each.label), "chosen");
+    if (chart.kind === "trajectories" && chart.functions.length > 1) choice(chart.functions.map((_, place) => `Function ${place + 1}`), "at");
   }
 
   function begin(figure) {

@@ -40,6 +40,11 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
         "harness learn compare --problems mnist,mnist/relu --candidates lstm,adam,top:3 --data mnist=auto",
         "harness learn compare --problems quadratic --candidates adam,torch:AdamW --count 1000 --format csv",
     ),
+    ("blackbox",): (
+        "harness blackbox --problems gp/1,gp/2,branin --entrants random,cmaes --count 1000",
+        "harness blackbox --problems gp/6 --entrants \"random,rnn(cell='dnc'),tpe\" --count 2000 --count tpe=100",
+        "harness blackbox --problems gp/2 --entrants random,cmaes --workers-simulated 5",
+    ),
     ("runs",): ("harness runs", "harness runs --results elsewhere"),
     ("leaderboard",): (
         "harness leaderboard --watch",

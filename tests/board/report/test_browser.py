@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from contests import BEST, MIDDLE, WORST, record
+
+from harness.board.report.blackbox import blackbox_section
+from harness.board.report.document import Report
+from harness.board.report.page import render
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 FLAGS = (
@@ -18,6 +24,13 @@ PATIENCE_SECONDS = 600
 DRAWN = "return document.querySelectorAll('figure.chart[data-drawn]').length"
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver on the path")
+
+
+@pytest.fixture
+def page(made: Report) -> str:
+    """The report with a contest in one dimension, too."""
+    contest = record({"random": WORST, "cmaes": BEST, "rnn(cell='dnc')" * 8: MIDDLE}, shown=True)
+    return render(replace(made, blackbox=blackbox_section([contest])))
 
 
 @pytest.fixture
@@ -129,6 +142,23 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
         wait(lambda: run(drawn) == before)
     run("document.querySelector('#t1-profiles').scrollIntoView()")
     wait(lambda: run("return !!document.querySelector('#t1-profiles').dataset.drawn"))
+
+    # Where an optimizer looks: another entrant's points lie on the same function, and another function has its own.
+    run("document.querySelector('#x-p1-trajectories').scrollIntoView()")
+    wait(lambda: run("return !!document.querySelector('#x-p1-trajectories').dataset.drawn"))
+    drawn = (
+        "return JSON.stringify(document.querySelector('#x-p1-trajectories .plot').data.map(t => [t.x, t.y, t.text]))"
+    )
+    first = run(drawn)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#x-p1-trajectories .controls button")
+    assert [each.text for each in buttons][-2:] == ["Function 1", "Function 2"]
+    assert [each.get_attribute("aria-pressed") for each in buttons] == ["true", "false", "false", "true", "false"]
+    buttons[1].send_keys(Keys.SPACE)
+    wait(lambda: buttons[1].get_attribute("aria-pressed") == "true")
+    assert buttons[0].get_attribute("aria-pressed") == "false"
+    assert json.loads(run(drawn))[0] == json.loads(first)[0], "the function"
+    buttons[-1].send_keys(Keys.SPACE)
+    wait(lambda: json.loads(run(drawn))[0] != json.loads(first)[0])
 
     # No table is cut without a hint; in the dark the ground is another.
     run("document.querySelectorAll('details').forEach(each => { each.open = true; })")

@@ -1,0 +1,1 @@
+"""Contests over the unit box: what ``harness.blackbox(…)`` does, and the command calls."""

@@ -1,0 +1,300 @@
+"""``harness.blackbox``: optimizers of the unit box minimize black-box functions (protocol §9)."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from time import perf_counter
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
+from harness.blackbox.store import Runs, Store
+from harness.board.blackbox import judging
+from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
+from harness.board.blackbox.summary import Ran, summary
+from harness.errors import LedgerError, ProtocolError, check_choice, message
+from harness.files import check_place, write_whole
+from harness.library import arguments
+from harness.library.arguments import ResultsLike
+from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
+from harness.library.blackbox.functions import Chosen, opened
+from harness.library.boards import BlackboxBoard
+from harness.library.live import counting
+from harness.library.racing import stopped
+from harness.machine import announce as tell
+from harness.race.conditions import Announce
+from harness.race.provenance import commit, processor
+from harness.race.store.ledger import LOCK_FOLDER
+
+MOST_FUNCTIONS, MOST_STEPS, MOST_WORKERS = 100_000, 10_000, 1_000
+PART_SECONDS = 30.0  # that a part should take, since a kill loses one
+MOST_HARDWARE = 200  # characters
+Watch = Callable[[int, int], None]
+PathLike = str | os.PathLike[str]
+
+
+def blackbox(
+    problems: str | Iterable[str],
+    entrants: EntrantLike | Iterable[EntrantLike],
+    *,
+    count: int | Mapping[str, int] = 100,
+    seed: int = 0,
+    steps: int = 100,
+    workers_simulated: int = 1,
+    functions_root: PathLike | None = None,
+    results: ResultsLike | None = None,
+    progress: bool = True,
+) -> BlackboxBoard:
+    """Let optimizers of the unit box minimize black-box functions, and return the board.
+
+    All entrants meet the same functions. Runs are kept in ``results``, part by part: after Ctrl-C or a kill the same
+    call resumes, and a later call with more entrants or functions computes only those.
+
+    Args:
+        problems: families of functions by name (``harness ls functions``), such as ``gp/2`` or ``branin``.
+        entrants: optimizers of the box by name (``harness ls box-optimizers``), with settings as in
+            ``rnn(cell='dnc')``; or factories.
+        count: how many functions of each problem. A mapping gives single entrants a number of their own, by name or
+            label; that of ``""`` is for all others.
+        seed: root seed of functions and optimizers.
+        steps: how many points of each function are evaluated.
+        workers_simulated: how many points are out at once; results come in random order. 1 for one after another.
+        functions_root: folder of files, for families that read some.
+        results: the results folder, or a board from it; None for a temporary folder, which is removed when Python
+            exits.
+        progress: whether to show progress.
+
+    Returns:
+        The board of all entrants that were run under these conditions, in this call or before.
+
+    Raises:
+        HarnessError: an argument is wrong, files are missing, or an optimizer breaks its contract.
+        KeyboardInterrupt: after Ctrl-C; parts that are done are kept.
+
+    Example:
+        >>> import harness
+        >>> board = harness.blackbox("branin", ["random", "cmaes"], count=6, steps=40, progress=False)
+        >>> board.problems[0].figure, sorted(board.labels)
+        ('regret', ['cmaes', 'random'])
+    """
+    place = arguments.place(results)
+    asked = Asked(
+        problems=[problems] if isinstance(problems, str) else list(problems),
+        entrants=_listed(entrants),
+        count=dict(count) if isinstance(count, Mapping) else {"": count},
+        seed=seed,
+        steps=steps,
+        workers=workers_simulated,
+        root=None if functions_root is None else Path(functions_root),
+    )
+    try:
+        found = contested(place, asked, announce=tell if progress else _silent, watched=watching(quiet=not progress))
+    except KeyboardInterrupt:
+        raise stopped(place) from None
+    return board_of(found, place)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The arguments of ``blackbox`` that say who is run on what.
+
+    Attributes:
+        count: by the entrant's name or label; that of ``""`` is for all others.
+    """
+
+    problems: Sequence[str]
+    entrants: Sequence[EntrantLike]
+    count: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    steps: int = 100
+    workers: int = 1
+    root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An entrant of one contest: its store, and how many functions it is to have."""
+
+    contest: Contest
+    conditions: Conditions
+    entrant: Entrant
+    method: Method
+    store: Store
+    count: int
+
+    @property
+    def left(self) -> int:
+        """How many values are still to be told."""
+        functions = sum(number for _, number in self.store.gaps(self.count))
+        return (functions + (TIMED if self.aside_left else 0)) * self.contest.steps
+
+    @property
+    def aside_left(self) -> bool:
+        """Whether it still has to run apart from the contest."""
+        return aside_due(self.contest, self.entrant.run()) and self.store.aside() is None
+
+
+def contested(
+    results: Path, asked: Asked, *, announce: Announce, watched: Callable[[], AbstractContextManager[Watch]]
+) -> list[Record]:
+    """Hold contests as ``blackbox`` does, resuming what the results folder holds.
+
+    Raises:
+        HarnessError: an argument is wrong, files are missing, or an optimizer breaks its contract.
+    """
+    asked = replace(
+        asked,
+        seed=arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
+        steps=arguments.whole("steps", asked.steps, least=1, most=MOST_STEPS),
+        workers=arguments.whole("workers_simulated", asked.workers, least=1, most=MOST_WORKERS),
+    )
+    named = entrants(asked.entrants, announce=announce)
+    counts = _counts(asked.count, named)
+    chosen = opened(asked.problems, asked.root)
+    jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
+    total = sum(job.left for job in jobs)
+    if total:
+        check_place(results / FOLDER / f"{jobs[0].conditions.stem}.json")
+    with watched() if total else nullcontext(_unwatched) as watch:
+        done = 0
+
+        def told(values: int) -> None:
+            nonlocal done
+            done += values
+            watch(done, total)
+
+        for job in jobs:
+            if job.left:
+                with _locked(results, job):
+                    _complete(job, report=told)
+        return [_summarized(results, each) for each in dict.fromkeys(job.conditions.stem for job in jobs)]
+
+
+def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int]:
+    """Return how many functions each entrant has, by label.
+
+    Raises:
+        ProtocolError: a number is none or out of range, or is that of no entrant.
+    """
+    known = {*(each.label for each in named), *(each.name for each in named)}
+    for name, number in given.items():
+        if name:
+            check_choice("entrant of count", name, known, error=ProtocolError)
+        arguments.whole(f"count of {name}" if name else "count", number, least=1, most=MOST_FUNCTIONS)
+    default = given.get("", 100)
+    return {each.label: int(given.get(each.label, given.get(each.name, default))) for each in named}
+
+
+def _job(results: Path, asked: Asked, chosen: Chosen, entrant: Entrant, count: int) -> _Job:
+    contest = Contest(
+        family=chosen.family, variant=chosen.variant, seed=asked.seed, steps=asked.steps, workers=asked.workers
+    )
+    conditions = Conditions(
+        functions=chosen.name,
+        variant=chosen.variant,
+        version=chosen.family.version,
+        fingerprint=chosen.fingerprint,
+        dimensions=contest.dimensions,
+        seed=asked.seed,
+        steps=asked.steps,
+        workers=asked.workers,
+        block=BLOCK,
+        environment={"contest": "1", "numpy": metadata.version("numpy")},
+    )
+    method = entrant.method(contest)
+    pins = {"conditions": conditions.model_dump(), "method": method.model_dump(), "label": entrant.label}
+    store = Store(results / FOLDER / conditions.stem / method.folder, pins, asked.steps)
+    return _Job(contest, conditions, entrant, method, store, count)
+
+
+def _complete(job: _Job, *, report: Callable[[int], None]) -> None:
+    """Run what is missing, part by part; parts get as long as they may be lost."""
+    made, own = {"commit": commit(), "hardware": processor()[:MOST_HARDWARE]}, job.entrant.run()
+    if job.aside_left:
+        job.store.add_aside(run_aside(job.contest, own, report=report), made)
+    size = BLOCK if side_by_side(job.contest, own) else 1
+    for first, most in job.store.missing(job.count):
+        began, number = perf_counter(), min(size, most)
+        job.store.add(run(job.contest, own, first=first, count=number, report=report), made)
+        each = (perf_counter() - began) / number
+        size = max(1, min(BLOCK, math.ceil(PART_SECONDS / max(each, 1e-6))))
+
+
+def _summarized(results: Path, stem: str) -> Record:
+    """Write and return the record of all entrants that have runs under some conditions."""
+    folder, found = results / FOLDER / stem, list[tuple[Conditions, Ran]]()
+    for each in sorted(folder.iterdir()):
+        store = Store.found(each) if each.is_dir() else None
+        runs = None if store is None else store.runs()
+        if store is not None and runs is not None and len(runs.values):
+            found.append(_ran(store, runs))
+    record = summary(found[0][0], [ran for _, ran in found])
+    path, content = folder.with_name(f"{stem}.json"), bytes(record)
+    if not path.is_file() or path.read_bytes() != content:
+        write_whole(path, content)
+    return record
+
+
+def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
+    """Return an entrant with its runs, and under what conditions they were made."""
+    try:
+        conditions = Conditions.model_validate(store.pins["conditions"])
+        method, label = Method.model_validate(store.pins["method"]), str(store.pins["label"])
+    except (KeyError, ValidationError) as cause:
+        what, hint = f"runs in {store.folder}", "Restore a copy, or delete them and run the contest again"
+        raise LedgerError(
+            message(what, expected="files that harness blackbox wrote", got="damaged ones", hint=hint)
+        ) from cause
+    return conditions, Ran(label, method, runs, store.aside())
+
+
+@contextmanager
+def _locked(results: Path, job: _Job) -> Iterator[None]:
+    """Keep other processes from running the same entrant in the same contest at once.
+
+    Raises:
+        LedgerError: one does, or the folder cannot be written to.
+    """
+    what, folder = f"contest of {job.entrant.label} on {job.conditions.name}", results / LOCK_FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{FOLDER}-{job.conditions.identity}-{job.method.folder}.lock"
+        lock = FileLock(folder / name).acquire(blocking=False)
+    except Timeout as cause:
+        got, hint = "another process running this already", "Wait until it ends, or stop it"
+        raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
+    except OSError as cause:
+        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
+        raise LedgerError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
+    with lock:
+        yield
+
+
+def board_of(records: Sequence[Record], results: Path) -> BlackboxBoard:
+    """Return the board of some contests."""
+    found = judging.board(records)
+    return BlackboxBoard(problems=found.problems, commits=found.commits, hardware=found.hardware, results=results)
+
+
+def watching(*, quiet: bool) -> Callable[[], AbstractContextManager[Watch]]:
+    """Return what shows the progress, or shows nothing."""
+    return (lambda: nullcontext(_unwatched)) if quiet else lambda: counting("black-box functions, steps")
+
+
+def _listed(given: EntrantLike | Iterable[EntrantLike]) -> list[EntrantLike]:
+    return [given] if isinstance(given, str | tuple) or callable(given) else list(given)
+
+
+def _unwatched(_done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+def _silent(_: str) -> None:
+    """Drop the message."""

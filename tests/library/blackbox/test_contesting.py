@@ -1,0 +1,298 @@
+"""``harness.blackbox``, by what callers have at hand: kept, resumed, extended, and refused in one line."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from small_functions import Bowls, Fleet, Halving
+
+import harness
+from harness.blackbox.contest import BLOCK, TIMED, Contest, run
+from harness.blackbox.contest import Method as Run
+from harness.board.blackbox.record import FOLDER, read
+from harness.errors import DataError, HarnessError, LedgerError, ProtocolError, RegistryError, SettingError
+from harness.library.blackbox import contesting
+from harness.library.blackbox.contesting import Asked, contested
+from harness.race.store.ledger import LOCK_FOLDER
+
+BOWLS, HALVING, FLEET = "small_functions:Bowls", "small_functions:Halving", "small_functions:Fleet"
+QUIET: dict[str, Any] = {"progress": False, "count": 7, "steps": 6}
+
+
+def file(results: Path) -> Path:
+    (path,) = (results / FOLDER).glob("*.json")
+    return path
+
+
+def without_times(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_bytes())
+    for each in content["entrants"]:
+        del each["seconds"], each["seconds_side_by_side"], each["commits"]
+    return content
+
+
+class Killed(BaseException):
+    """As if the process ended."""
+
+
+def killed_after(count: int, monkeypatch: pytest.MonkeyPatch, cause: type[BaseException] = Killed) -> list[int]:
+    """Let the computation end after so many parts; the list counts their functions."""
+    done, whole = list[int](), contesting.run
+
+    def counted(*given: Any, **named: Any) -> Any:
+        if len(done) == count:
+            raise cause
+        done.append(named["count"])
+        return whole(*given, **named)
+
+    monkeypatch.setattr(contesting, "run", counted)
+    return done
+
+
+def test_the_board_has_what_was_computed(tmp_path: Path) -> None:
+    board = harness.blackbox([BOWLS, f"{BOWLS}/1"], ["random", f"{HALVING}(by=0.5)"], results=tmp_path, **QUIET)
+    assert [each.label for each in board.problems] == [BOWLS, f"{BOWLS}/1"]
+    assert [each.conditions.dimensions for each in board.problems] == [2, 1]
+    part = run(Contest(family=Bowls(), steps=6), Run("it", Halving, {"by": 0.5}), first=0, count=7)
+    result = board.problems[0].of(f"{HALVING}(by=0.5)")
+    assert result is not None
+    regret = np.minimum.accumulate(part.values, axis=1) - part.minima[:, None]
+    assert result.entrant.curve.mean == pytest.approx(regret.mean(0), rel=1e-5)
+    assert result.entrant.count == 7
+    method = result.entrant.method
+    assert (method.name, method.version) == (HALVING, 1)
+    assert method.settings == {"by": 0.5, "corner": "middle"}, "defaults, too: they may change"
+    assert set(method.environment) == {"cmaes", "numpy", "optuna", "scipy", "torch"}
+    assert board.problems[0].conditions.version == Bowls.version
+    assert [len(each.shown) for each in board.problems] == [0, 2]
+    assert board.results == tmp_path
+    assert "random" in str(board)
+    assert json.loads(board.render("json"))["blackbox_boards"]
+    assert board.render("csv").startswith("functions,")
+
+
+def test_what_says_so_runs_side_by_side_and_is_timed_alone(tmp_path: Path) -> None:
+    board = harness.blackbox(BOWLS, FLEET, results=tmp_path, **QUIET)
+    (result,) = board.problems[0].results
+    assert result.entrant.method.side_by_side
+    assert result.entrant.seconds_side_by_side is not None
+    assert (result.entrant.method.fingerprint, set(result.entrant.method.environment)) == ("weights of 2", {"numpy"})
+    assert Fleet.widths[-1] == 7
+    parallel = harness.blackbox(BOWLS, FLEET, workers_simulated=3, results=tmp_path, **QUIET)
+    (result,) = parallel.problems[0].results
+    assert not result.entrant.method.side_by_side
+    assert parallel.problems[0].label == f"{BOWLS}, 3 workers"
+
+
+def test_killed_after_some_parts_it_goes_on_to_the_same_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entrants = ["random", HALVING]
+    monkeypatch.setattr(contesting, "PART_SECONDS", 0.0)  # a function a part
+    harness.blackbox(BOWLS, entrants, results=tmp_path / "whole", **QUIET)
+    with monkeypatch.context() as patch:
+        killed_after(9, patch)
+        with pytest.raises(Killed):
+            harness.blackbox(BOWLS, entrants, results=tmp_path / "killed", **QUIET)
+    assert not list((tmp_path / "killed" / FOLDER).glob("*.json"))
+    with monkeypatch.context() as patch:
+        done = killed_after(5, patch)  # the other five, and not one more
+        harness.blackbox(BOWLS, entrants, results=tmp_path / "killed", **QUIET)
+    assert done == [1] * 5
+    assert without_times(file(tmp_path / "killed")) == without_times(file(tmp_path / "whole"))
+    assert file(tmp_path / "killed").name == file(tmp_path / "whole").name
+
+
+def test_parts_are_as_long_as_may_be_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = killed_after(99, monkeypatch)
+    clock = iter(range(0, 10_000, 10))  # each part takes ten seconds
+    monkeypatch.setattr(contesting, "perf_counter", lambda: float(next(clock)))
+    harness.blackbox(BOWLS, "random", results=tmp_path, progress=False, count=9, steps=2)
+    assert done == [1, 3, 5]
+
+
+def test_entrants_and_functions_added_later_are_the_only_ones_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.blackbox(BOWLS, ["random"], results=tmp_path, **QUIET)
+    with monkeypatch.context() as patch:
+        done = killed_after(99, patch)
+        board = harness.blackbox(BOWLS, [HALVING, "random"], results=tmp_path, **QUIET)
+        assert sum(done) == 7
+    assert set(board.labels) == {HALVING, "random"}
+    done = killed_after(99, monkeypatch)
+    more = harness.blackbox(BOWLS, "random", results=tmp_path, **{**QUIET, "count": BLOCK + 2})
+    assert sum(done) == BLOCK + 2 - 7
+    assert {each.label: each.entrant.count for each in more.problems[0].results} == {HALVING: 7, "random": BLOCK + 2}
+    again = harness.blackbox(BOWLS, HALVING, results=tmp_path, **{**QUIET, "count": 3})
+    assert sum(done) == BLOCK + 2 - 7
+    assert again.problems == more.problems, "the board shows all that was run"
+
+
+def test_each_entrant_may_have_a_number_of_its_own(tmp_path: Path) -> None:
+    count = {"": 8, HALVING: 3, f"{HALVING}(by=0.5)": 4}
+    board = harness.blackbox(
+        BOWLS, ["random", HALVING, f"{HALVING}(by=0.5)"], results=tmp_path, **{**QUIET, "count": count}
+    )
+    found = {each.label: each.entrant.count for each in board.problems[0].results}
+    assert found == {"random": 8, HALVING: 3, f"{HALVING}(by=0.5)": 4}
+    assert {pair.pairs for pair in board.problems[0].pairs} == {3, 4}
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 3}, {"workers_simulated": 2}])
+def test_other_conditions_are_another_contest(tmp_path: Path, change: dict[str, int]) -> None:
+    for more in ({}, change):
+        harness.blackbox(BOWLS, "random", results=tmp_path, **{**QUIET, **more})
+    assert len(list((tmp_path / FOLDER).glob("*.json"))) == 2
+
+
+def test_other_files_are_another_contest(tmp_path: Path) -> None:
+    for height in ("1", "2"):
+        root = tmp_path / height
+        root.mkdir()
+        (root / "height.txt").write_text(height)
+        board = harness.blackbox(
+            "small_functions:Filed", "random", functions_root=root, results=tmp_path / "results", **QUIET
+        )
+        assert board.problems[0].conditions.fingerprint == f"height {height}"
+    assert len(list((tmp_path / "results" / FOLDER).glob("*.json"))) == 2
+
+
+def test_other_weights_and_versions_are_another_entrant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness.blackbox(BOWLS, FLEET, results=tmp_path, **QUIET)
+    monkeypatch.setattr(Fleet, "fingerprint", staticmethod(lambda _dimensions, **_: "other weights"))
+    harness.blackbox(BOWLS, FLEET, results=tmp_path, **QUIET)
+    monkeypatch.setattr(Fleet, "version", 3)
+    board = harness.blackbox(BOWLS, FLEET, results=tmp_path, **QUIET)
+    assert len(board.labels) == 3
+    assert all(label.startswith(f"{FLEET} ") for label in board.labels)
+
+
+def test_ctrl_c_says_how_to_resume_and_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        killed_after(1, patch, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt, match="call it again with results="):
+            harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    done = killed_after(99, monkeypatch)
+    harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    assert sum(done) == 6
+
+
+def test_an_entrant_that_is_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = harness.blackbox(
+        BOWLS, [HALVING, f"{HALVING}(by=0.8)", Halving, (Halving, {"by": 0.8})], results=tmp_path, count=2, steps=2
+    )
+    assert board.labels == [HALVING]
+    assert capsys.readouterr().err.count("it counts once") == 3
+
+
+@pytest.mark.parametrize(
+    ("problems", "entrants", "more", "kind", "said"),
+    [
+        ("gp/9", ["random"], {}, RegistryError, "functions: expected one of gp/1, gp/2"),
+        (f"{BOWLS}/hiden", ["random"], {}, RegistryError, f"Did you mean '{BOWLS}/hidden'?"),
+        (f"{BOWLS}/", ["random"], {}, RegistryError, "expected one of small_functions:Bowls, small_functions:Bowls/1"),
+        ("brannin", ["random"], {}, RegistryError, "Did you mean 'branin'?"),
+        ("small_functions:NoVariants", ["random"], {}, RegistryError, "got one without name, version, variants"),
+        ("small_functions:Filed", ["random"], {}, DataError, "functions filed: expected a file height.txt, got none."),
+        ([], ["random"], {}, ProtocolError, "problems: expected at least one, got none"),
+        (BOWLS, [], {}, ProtocolError, "entrants: expected at least one, got none"),
+        (BOWLS, ["rndom"], {}, RegistryError, "Did you mean 'random'?"),
+        (BOWLS, [3], {}, RegistryError, "entrant: expected a name or a factory, got 3"),
+        (BOWLS, ["random(x=1)"], {}, SettingError, "entrant random, setting: expected nothing"),
+        (BOWLS, [f"{HALVING}(bye=1)"], {}, SettingError, "Did you mean 'by'?"),
+        (BOWLS, [f"{HALVING}(by='a')"], {}, SettingError, "setting by: expected a finite number, got 'a'"),
+        (BOWLS, [f"{HALVING}(corner='edge')"], {}, SettingError, "expected one of middle, origin, got 'edge'"),
+        (BOWLS, [f"{HALVING}(by=1"], {}, SettingError, "entrant: expected NAME or NAME(setting=value, ...)"),
+        (BOWLS, [f"{HALVING}(by=open())"], {}, SettingError, "Write the value itself: nothing is evaluated"),
+        (BOWLS, ["small_functions:Unversioned"], {}, HarnessError, "expected a version that is a whole number from 1"),
+        (BOWLS, ["small_functions:Small"], {}, HarnessError, "expected one that can be made for dimensions: 2"),
+        (BOWLS, ["random"], {"count": 0}, ProtocolError, "count: expected 1 to 100000, got 0"),
+        (BOWLS, ["random"], {"count": {"": 2, "cmaes": 1}}, ProtocolError, "entrant of count: expected one of random"),
+        (BOWLS, ["random"], {"count": {"random": 2.5}}, ProtocolError, "count of random: expected a whole number"),
+        (BOWLS, ["random"], {"steps": 0}, ProtocolError, "steps: expected 1 to 10000, got 0"),
+        (BOWLS, ["random"], {"seed": -1}, ProtocolError, "seed: expected 0"),
+        (BOWLS, ["random"], {"workers_simulated": 0}, ProtocolError, "workers_simulated: expected 1 to 1000, got 0"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_leaves_nothing(
+    problems: Any, entrants: Any, more: dict[str, Any], kind: type[HarnessError], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind) as caught:
+        harness.blackbox(problems, entrants, results=tmp_path, **{**QUIET, **more})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    path = sorted((tmp_path / FOLDER).rglob("*.npz"))[0]
+    path.write_bytes(b"{")
+    with pytest.raises(LedgerError, match="expected a file that harness blackbox wrote, got a damaged file"):
+        harness.blackbox(BOWLS, HALVING, results=tmp_path, **QUIET)
+    assert path.read_bytes() == b"{"
+
+
+def test_the_same_entrant_is_run_by_one_process_at_a_time(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    (lock,) = (tmp_path / LOCK_FOLDER).glob("blackbox-*-random-*.lock")
+    with FileLock(lock):
+        with pytest.raises(LedgerError, match="another process running this already"):
+            harness.blackbox(BOWLS, "random", results=tmp_path, **{**QUIET, "count": 8})
+        harness.blackbox(BOWLS, ["random", HALVING], results=tmp_path, **QUIET)  # another entrant may
+    assert len(read(file(tmp_path)).entrants) == 2
+
+
+def test_a_contest_that_is_done_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    for module in ("harness.library.blackbox.contesting", "harness.blackbox.store"):
+        monkeypatch.setattr(f"{module}.write_whole", refuse)
+    assert harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET).labels == ["random"]
+
+
+def test_progress_goes_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    @contextmanager
+    def watched() -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: told.append((done, total))
+
+    asked = Asked(problems=[BOWLS, f"{BOWLS}/1"], entrants=["random", FLEET], count={"": 4}, steps=3)
+    contested(tmp_path, asked, announce=lambda _: None, watched=watched)
+    assert told[-1] == ((4 * 4 + 3 * TIMED) * 3,) * 2
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_report_shows_contests_with_and_without_runs(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    alone = harness.report(tmp_path)
+    assert (alone.runs, 'id="x"' in alone.path.read_text(encoding="utf-8")) == (0, True)
+    board = harness.run("random", protocol="toy-quadratic", children=2, seeds=1, results=tmp_path, progress=False)
+    both = harness.report(board)
+    page = both.path.read_text(encoding="utf-8")
+    assert both.runs == 1
+    assert 'id="x"' in page
+    assert 'id="b1"' in page
+    only = harness.report(board, board=1)
+    assert 'id="x"' not in only.path.read_text(encoding="utf-8")
+    file(tmp_path).write_bytes(b"")
+    with pytest.raises(LedgerError, match="contest in"):
+        harness.report(tmp_path)
+
+
+def test_the_package_of_that_name_can_be_called_and_says_how() -> None:
+    assert list(inspect.signature(harness.blackbox).parameters)[:2] == ["problems", "entrants"]
+    assert "Call it as ``harness.blackbox(problems, entrants" in (harness.blackbox.__doc__ or "")
+    assert pickle.loads(pickle.dumps(harness.blackbox)) is harness.blackbox
