@@ -63,7 +63,12 @@ EXAMPLES: dict[tuple[str, ...], Sequence[str]] = {
     ("table", "info"): ("harness table info signs", "harness table info signs --format json"),
     ("table", "check"): ("harness table check broad", "harness table check signs --retrain 10"),
     ("table", "truth"): ("harness table truth signs", "harness table truth broad signs --device cuda"),
-    ("ls",): ("harness ls searchers", "harness ls searchers rl", "harness ls protocols quick"),
+    ("ls",): (
+        "harness ls searchers",
+        "harness ls searchers rl",
+        "harness ls protocols quick",
+        "harness ls functions hartmann6",
+    ),
     ("conformance",): (
         "harness conformance my_module:MySearcher",
         "harness conformance --task toy-quadratic",
