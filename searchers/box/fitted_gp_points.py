@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from harness.blackbox.contracts import Points, Values
+from harness.searchers.box.blas import on_one_thread
 from harness.searchers.box.expected_improvement import Improvement
 from harness.searchers.box.gaussian_process import GaussianProcess, Kernel
-from harness.searchers.box.blas import on_one_thread
 from harness.seeds import derive_seed
 
 LENGTHSCALES = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)  # in parts of √d, as the distance of uniform points is 0.4 √d

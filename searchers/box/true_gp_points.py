@@ -13,9 +13,9 @@ import numpy as np
 
 from harness.blackbox.contracts import Points, Values
 from harness.limits import Range
+from harness.searchers.box.blas import on_one_thread
 from harness.searchers.box.expected_improvement import Improvement, highest
 from harness.searchers.box.gaussian_process import GaussianProcess, Kernel
-from harness.searchers.box.blas import on_one_thread
 from harness.seeds import derive_seed
 
 LENGTHSCALE, DEVIATION = 0.3, 1.0  # protocol §9 (D)
