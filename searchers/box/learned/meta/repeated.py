@@ -28,25 +28,26 @@ class Repeated(Generic[Result]):
     """
 
     def __init__(self, compute: Callable[[Batch], Result], device: torch.device) -> None:
-        self._compute, self._captures = compute, device.type == "cuda"
+        self._compute, self._device = compute, device
         self._captured: tuple[torch.cuda.CUDAGraph, Batch, Result] | None = None
 
     def __call__(self, batch: Batch) -> Result:
         """Return what the function returns for a batch; on a GPU the next call overwrites the same tensors."""
-        if not self._captures:
+        if self._device.type != "cuda":
             return self._compute(batch)
-        if self._captured is None:
-            self._captured = self._capture(batch)
-        graph, own, result = self._captured
-        for ours, theirs in zip(own, batch, strict=True):
-            if ours is not None:
-                ours.copy_(theirs, non_blocking=True)
-        with _LAUNCHING:
-            graph.replay()
+        with torch.cuda.device(self._device):
+            if self._captured is None:
+                self._captured = self._capture(batch)
+            graph, own, result = self._captured
+            own.noise.copy_(batch.noise, non_blocking=True)
+            if own.workers is not None and batch.workers is not None:
+                own.workers.copy_(batch.workers, non_blocking=True)
+            with _LAUNCHING:
+                graph.replay()
         return result
 
     def _capture(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch, Result]:
-        own = Batch(*(None if each is None else each.clone() for each in batch))
+        own = Batch(batch.noise.clone(), None if batch.workers is None else batch.workers.clone())
         stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
         stream.wait_stream(current)
         with _LAUNCHING:
