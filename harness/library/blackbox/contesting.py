@@ -86,7 +86,7 @@ def blackbox(
     """
     place = arguments.place(results)
     asked = Asked(
-        problems=[problems] if isinstance(problems, str) else list(problems),
+        problems=[problems] if isinstance(problems, str) or not isinstance(problems, Iterable) else list(problems),
         entrants=_listed(entrants),
         count=dict(count) if isinstance(count, Mapping) else {"": count},
         seed=seed,
@@ -158,6 +158,8 @@ def contested(
     named = entrants(asked.entrants, announce=announce)
     counts = _counts(asked.count, named)
     chosen = opened(asked.problems, asked.root)
+    if asked.root is not None and not any(each.fingerprint for each in chosen):
+        announce(f"functions_root is not used: no file is read for {', '.join(each.label for each in chosen)}")
     jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
     total = sum(job.left for job in jobs)
     if total:
@@ -184,12 +186,18 @@ def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int
         ProtocolError: a number is none or out of range, or is that of no entrant.
     """
     known = {*(each.label for each in named), *(each.name for each in named)}
-    for name, number in given.items():
-        if name:
+    found: dict[str, int] = {}
+    for text, number in given.items():
+        name = text
+        if text and text not in known:
+            name = entrants([text], announce=_silent)[0].label if "(" in text else text  # with settings in any order
             check_choice("entrant of count", name, known, error=ProtocolError)
-        arguments.whole(f"count of {name}" if name else "count", number, least=1, most=MOST_FUNCTIONS)
-    default = given.get("", 100)
-    return {each.label: int(given.get(each.label, given.get(each.name, default))) for each in named}
+        what, hint = f"count of {name}" if name else "count", "Give each entrant one number"
+        if name in found:
+            raise ProtocolError(message(what, expected="one", got=f"{found[name]} and {number}", hint=hint))
+        found[name] = arguments.whole(what, number, least=1, most=MOST_FUNCTIONS)
+    default = found.get("", 100)
+    return {each.label: found.get(each.label, found.get(each.name, default)) for each in named}
 
 
 def _job(results: Path, asked: Asked, chosen: Chosen, entrant: Entrant, count: int) -> _Job:
@@ -289,7 +297,9 @@ def watching(*, quiet: bool) -> Callable[[], AbstractContextManager[Watch]]:
 
 
 def _listed(given: EntrantLike | Iterable[EntrantLike]) -> list[EntrantLike]:
-    return [given] if isinstance(given, str | tuple) or callable(given) else list(given)
+    pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
+    one = pair or isinstance(given, str) or callable(given) or not isinstance(given, Iterable)
+    return [given] if one else list(given)
 
 
 def _unwatched(_done: int, _total: int) -> None:
