@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -298,8 +299,9 @@ def watching(*, quiet: bool) -> Callable[[], AbstractContextManager[Watch]]:
 
 def _listed(given: EntrantLike | Iterable[EntrantLike]) -> list[EntrantLike]:
     pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
-    one = pair or isinstance(given, str) or callable(given) or not isinstance(given, Iterable)
-    return [given] if one else list(given)
+    if pair or isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        return [cast(EntrantLike, given)]
+    return list(cast(Iterable[EntrantLike], given))
 
 
 def _unwatched(_done: int, _total: int) -> None:
