@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
 from typing import cast
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
@@ -21,7 +20,7 @@ from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.board.blackbox.summary import Ran, summary
 from harness.errors import LedgerError, ProtocolError, check_choice, message
-from harness.files import check_place, write_whole
+from harness.files import check_place, locked, write_whole
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
@@ -264,26 +263,11 @@ def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
     return conditions, Ran(label, method, runs, store.aside())
 
 
-@contextmanager
-def _locked(results: Path, job: _Job) -> Iterator[None]:
-    """Keep other processes from running the same entrant in the same contest at once.
-
-    Raises:
-        LedgerError: one does, or the folder cannot be written to.
-    """
-    what, folder = f"contest of {job.entrant.label} on {job.conditions.name}", results / LOCK_FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{FOLDER}-{job.conditions.identity}-{job.method.folder}.lock"
-        lock = FileLock(folder / name).acquire(blocking=False)
-    except Timeout as cause:
-        got, hint = "another process running this already", "Wait until it ends, or stop it"
-        raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
-    except OSError as cause:
-        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
-        raise LedgerError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
-    with lock:
-        yield
+def _locked(results: Path, job: _Job) -> AbstractContextManager[None]:
+    """Keep other processes from running the same entrant in the same contest at once."""
+    what = f"contest of {job.entrant.label} on {job.conditions.name}"
+    name = f"{FOLDER}-{job.conditions.identity}-{job.method.folder}.lock"
+    return locked(results / LOCK_FOLDER / name, what, hint="Wait until it ends, or stop it", error=LedgerError)
 
 
 def board_of(records: Sequence[Record], results: Path) -> BlackboxBoard:
