@@ -1,11 +1,12 @@
-"""Files that are written completely or not at all, and text that can always be written."""
+"""Files that are written completely or not at all, locks, and text that can always be written."""
 
 from __future__ import annotations
 
 import errno
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import HarnessError, message
@@ -45,6 +46,34 @@ def check_place(path: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as cause:
         raise _unwritable(path, cause) from cause
+
+
+@contextmanager
+def locked(path: Path, what: str, *, hint: str, error: type[HarnessError]) -> Iterator[None]:
+    """Keep other processes from doing the same at once, by a lock on a file.
+
+    Args:
+        path: the file; it is created, with its folder.
+        what: what is done, for messages.
+        hint: what to do while another process does it.
+        error: the class of the error to raise.
+
+    Raises:
+        HarnessError: another process does it, or the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as cause:
+        got = "another process running this already"
+        raise error(message(what, expected="no other process", got=got, hint=hint)) from cause
+    except OSError as cause:
+        got, advice = cause.strerror or str(cause), "Check the path and its permissions"
+        raise error(message(what, expected="a folder to write to", got=got, hint=advice)) from cause
+    with lock:
+        yield
 
 
 def _place(path: Path) -> Path:

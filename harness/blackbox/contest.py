@@ -35,6 +35,7 @@ Report = Callable[[int], None]
 """Called with the number of values that were told since the last call."""
 ASKED = "points of the unit box, and to be told their values"
 FIX = "Fix the optimizer; the contract is BoxOptimizer in harness.blackbox.contracts"
+FAMILY = "Fix the family; the contracts are FunctionFamily and Functions in harness.blackbox.contracts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,15 @@ class Contest:
         return self.family.variants[self.variant].dimensions
 
     def draw(self, stream: str, count: int, *path: int) -> Functions:
-        """Draw functions of a stream."""
+        """Draw functions of a stream.
+
+        Raises:
+            HarnessError: files are missing, or the family breaks its contract.
+        """
         seed = derive_seed(self.seed, "contest", stream, *path)
-        return self.family.draw(seed, count, variant=self.variant)
+        what, expected = f"functions {self.family.name}", f"{count} that can be drawn"
+        with outside(self.family, what, expected=expected, hint=FAMILY, error=DataError, passing=(DataError,)):
+            return self.family.draw(seed, count, variant=self.variant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,7 @@ def run(contest: Contest, method: Method, *, first: int, count: int, report: Rep
     number, start = divmod(first, BLOCK)
     functions = contest.draw("functions", BLOCK, number)
     rows = _Rows(contest.family, functions, BLOCK, slice(start, start + count))
+    minima = rows.minima()
     seeds = [derive_seed(contest.seed, "contest", "optimizer", each) for each in range(first, first + count)]
     team: _Team
     if side_by_side(contest, method):
@@ -157,7 +165,7 @@ def run(contest: Contest, method: Method, *, first: int, count: int, report: Rep
     else:
         team = _OneByOne(method, contest.dimensions, seeds)
     _, values = _competed(contest, rows, team, first=first, report=report)
-    return Part(first, values, rows.minima(), team.seconds)
+    return Part(first, values, minima, team.seconds)
 
 
 def run_aside(contest: Contest, method: Method, *, report: Report = lambda _: None) -> Aside:
@@ -200,20 +208,28 @@ class _Rows:
         every = np.repeat(points[:1], self.drawn, axis=0)
         every[self.rows] = points
         what, expected = f"functions {self.family.name}", f"finite values of shape ({self.drawn},)"
-        hint = "Fix the family; the contract is Functions in harness.blackbox.contracts"
-        with outside(self.family, what, expected=expected, hint=hint, error=DataError):
+        with outside(self.family, what, expected=expected, hint=FAMILY, error=DataError):
             values = np.asarray(self.functions.evaluate(every), dtype=np.float64)
         if values.shape != (self.drawn,):
-            raise DataError(message(what, expected=expected, got=f"shape {values.shape}", hint=hint))
+            raise DataError(message(what, expected=expected, got=f"shape {values.shape}", hint=FAMILY))
         own = values[self.rows]
         if not np.isfinite(own).all():
-            raise DataError(message(what, expected=expected, got=own[~np.isfinite(own)][0], hint=hint))
+            raise DataError(message(what, expected=expected, got=own[~np.isfinite(own)][0], hint=FAMILY))
         return own
 
     def minima(self) -> Values:
-        """Return the least value of each function, (functions,); NaN where it is not known."""
-        known = self.functions.minima
-        return np.full(self.drawn, np.nan)[self.rows] if known is None else np.array(known, np.float64)[self.rows]
+        """Return the least value of each function, (functions,); NaN where it is not known.
+
+        Raises:
+            DataError: there is not one for each function.
+        """
+        what, expected = f"functions {self.family.name}", f"minima of shape ({self.drawn},), or None"
+        with outside(self.family, what, expected=expected, hint=FAMILY, error=DataError):
+            known = self.functions.minima
+            found = np.full(self.drawn, np.nan) if known is None else np.array(known, dtype=np.float64)
+        if found.shape != (self.drawn,):
+            raise DataError(message(what, expected=expected, got=f"shape {found.shape}", hint=FAMILY))
+        return found[self.rows]
 
 
 class _Team(Protocol):

@@ -7,13 +7,17 @@ import json
 import math
 import re
 from collections.abc import Collection
-from typing import Annotated, Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError, create_model
 
 from harness.contracts import YOUNGER, ChildProtocol, Metric, Outcome, Status, TaskProtocol
+from harness.errors import LedgerError, message
 from harness.files import unicode_text
 from harness.limits import LABEL, MOST_COUNTED
+
+Read = TypeVar("Read", bound=BaseModel)
 
 
 def _finite(value: JsonValue) -> JsonValue:
@@ -84,6 +88,44 @@ def told(error: ValidationError) -> tuple[str, str]:
             return f"at least {'one' if least == 1 else least} in {where}", str(given or "none")
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{expected} in {where}", repr(first["input"])
+
+
+def read_record(path: Path, kind: type[Read], *, what: str, command: str, hint: str, most_bytes: int) -> Read:
+    """Read and return a record that is a file of its own; its fields ``format`` and ``schema_`` have defaults.
+
+    Args:
+        path: the file.
+        kind: of the record.
+        what: the file, for messages.
+        command: what writes such files.
+        hint: what to do if it is damaged.
+        most_bytes: the size of the largest file that is read.
+
+    Raises:
+        LedgerError: it cannot be read, is damaged, or a newer version wrote it.
+    """
+
+    def refused(expected: str, got: str, advice: str = hint) -> LedgerError:
+        return LedgerError(message(what, expected=expected, got=got, hint=advice))
+
+    written = f"a file that {command} wrote"
+    try:
+        if path.stat().st_size > most_bytes:
+            raise refused("a smaller file", f"{path.stat().st_size:,} bytes")
+        content = path.read_bytes()
+        head = json.loads(content)
+    except (OSError, ValueError, RecursionError) as cause:
+        got = cause.strerror or str(cause) if isinstance(cause, OSError) else "a damaged file"
+        raise refused(written, got) from cause
+    format, schema = (kind.model_fields[name].default for name in ("format", "schema_"))
+    if not isinstance(head, dict) or head.get("format") != format:
+        raise refused(written, "another one")
+    if isinstance(head.get("schema"), int) and head["schema"] > schema:
+        raise refused(f"schema {schema}", f"schema {head['schema']}", "Update the harness to read it")
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as cause:
+        raise refused(*told(cause)) from cause
 
 
 def checked(outcome: Outcome, protocol: TaskProtocol) -> Outcome:

@@ -53,6 +53,7 @@ class SmacPoints:
     """
 
     version = 1
+    libraries = ("ConfigSpace", "numpy", "scikit-learn", "scipy", "smac")
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_functions import Bowls, Broken, Flat, Fleet, Halving, Outside, Raising, Small
+from small_functions import Bowls, Broken, Few, Flat, Fleet, Halving, Outside, Raising, Small, Undrawn
 
 from harness.blackbox.contest import BLOCK, GRID, TIMED, Contest, Method, aside_due, run, run_aside
 from harness.errors import DataError, HarnessError, SearcherError
@@ -173,6 +173,13 @@ def test_progress_counts_every_value_that_was_told() -> None:
             SearcherError,
             "box optimizer it: expected one that can be made for dimensions: 2, got ValueError in small_functions.py",
         ),
+        (
+            Halving,
+            Undrawn,
+            DataError,
+            "functions bowls: expected 100 that can be drawn, got KeyError in small_functions",
+        ),
+        (Halving, Few, DataError, "functions bowls: expected minima of shape (100,), or None, got shape (3,)"),
         (Halving, Broken, DataError, "functions bowls: expected finite values of shape (100,), got nan"),
     ],
 )

@@ -90,6 +90,22 @@ class Broken(Bowls):
         return made
 
 
+class Undrawn(Bowls):
+    """Bowls that cannot be drawn."""
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:  # noqa: ARG002
+        raise KeyError("drawn")
+
+
+class Few(Bowls):
+    """Bowls with too few minima."""
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:
+        made = super().draw(seed, count, variant=variant)
+        made.least = made.least[:3]
+        return made
+
+
 class NoVariants:
     """No family: it does not say what it has."""
 
@@ -159,6 +175,14 @@ class Together:
     def tell(self, values: Values) -> None:
         for place, each in enumerate(self.every):
             each.tell(self.asked[place : place + 1], values[place : place + 1])
+
+
+class Noted(Halving):
+    """The same, with a note."""
+
+    def __init__(self, dimensions: int, *, seed: int, note: str = "") -> None:
+        super().__init__(dimensions, seed=seed)
+        self.note = note
 
 
 class Outside(Halving):

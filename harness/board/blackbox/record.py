@@ -20,15 +20,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from harness.errors import LedgerError, message
 from harness.limits import Count, Label, Length, Line, Positive, Range
-from harness.race.validation import Part, told
+from harness.race.validation import Part, read_record
 from harness.settings import Value
 
 FOLDER = "blackbox"  # in a results folder
-FORMAT, SCHEMA = "harness blackbox contest", 1  # as ``Record`` has them
 MOST_BYTES = 1 << 26  # of a file
 Text = Annotated[str, Line(200, least=0)]
 NotNegative = Annotated[float, Range(0)]
@@ -238,26 +236,7 @@ def read(path: Path) -> Record:
         LedgerError: it cannot be read, is damaged, or a newer version wrote it.
     """
     what, hint = f"contest in {path}", "Restore a copy, or delete it and run the contest again"
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise _refused(what, "a smaller file", f"{path.stat().st_size:,} bytes", hint)
-        content = path.read_bytes()
-        head = json.loads(content)
-    except (OSError, ValueError, RecursionError) as cause:
-        got = cause.strerror or str(cause) if isinstance(cause, OSError) else "a damaged file"
-        raise _refused(what, "a file that harness blackbox wrote", got, hint) from cause
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise _refused(what, "a file that harness blackbox wrote", "another one", hint)
-    if isinstance(head.get("schema"), int) and head["schema"] > SCHEMA:
-        raise _refused(what, f"schema {SCHEMA}", f"schema {head['schema']}", "Update the harness to read it")
-    try:
-        return Record.model_validate_json(content)
-    except ValidationError as cause:
-        raise _refused(what, *told(cause), hint) from cause
-
-
-def _refused(what: str, expected: str, got: str, hint: str) -> LedgerError:
-    return LedgerError(message(what, expected=expected, got=got, hint=hint))
+    return read_record(path, Record, what=what, command="harness blackbox", hint=hint, most_bytes=MOST_BYTES)
 
 
 def stored(results: Path) -> Sequence[Record]:

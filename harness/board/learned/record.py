@@ -22,16 +22,15 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from harness.contracts import Candidate
-from harness.errors import HarnessError, LedgerError, message
+from harness.errors import HarnessError
 from harness.limits import Count, Label, Length, Line, Positive
 from harness.race.store.rows import candidate_from
-from harness.race.validation import Part, told
+from harness.race.validation import Part, read_record
 
 FOLDER = "learned"  # in a results folder
-FORMAT, SCHEMA = "harness learned comparison", 1  # as ``Comparison`` has them
 MOST_BYTES = 1 << 28  # of a file
 LOW, HIGH = 0.1, 0.9  # the quantiles of a curve's band
 LARGEST = float(np.finfo(np.float32).max)
@@ -212,26 +211,7 @@ def read(path: Path) -> Comparison:
         LedgerError: it cannot be read, is damaged, or a newer version wrote it.
     """
     what, hint = f"comparison in {path}", "Restore a copy, or delete it and compare again"
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise _refused(what, "a smaller file", f"{path.stat().st_size:,} bytes", hint)
-        content = path.read_bytes()
-        head = json.loads(content)
-    except (OSError, ValueError, RecursionError) as cause:
-        got = cause.strerror or str(cause) if isinstance(cause, OSError) else "a damaged file"
-        raise _refused(what, "a file that harness learn compare wrote", got, hint) from cause
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise _refused(what, "a file that harness learn compare wrote", "another one", hint)
-    if isinstance(head.get("schema"), int) and head["schema"] > SCHEMA:
-        raise _refused(what, f"schema {SCHEMA}", f"schema {head['schema']}", "Update the harness to read it")
-    try:
-        return Comparison.model_validate_json(content)
-    except ValidationError as cause:
-        raise _refused(what, *told(cause), hint) from cause
-
-
-def _refused(what: str, expected: str, got: str, hint: str) -> LedgerError:
-    return LedgerError(message(what, expected=expected, got=got, hint=hint))
+    return read_record(path, Comparison, what=what, command="harness learn compare", hint=hint, most_bytes=MOST_BYTES)
 
 
 def stored(results: Path) -> Sequence[Comparison]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
@@ -20,7 +20,7 @@ from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.board.blackbox.summary import Ran, summary
 from harness.errors import LedgerError, ProtocolError, check_choice, message
-from harness.files import check_place, write_whole
+from harness.files import check_place, locked, write_whole
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
@@ -86,7 +86,7 @@ def blackbox(
     """
     place = arguments.place(results)
     asked = Asked(
-        problems=[problems] if isinstance(problems, str) else list(problems),
+        problems=[problems] if isinstance(problems, str) or not isinstance(problems, Iterable) else list(problems),
         entrants=_listed(entrants),
         count=dict(count) if isinstance(count, Mapping) else {"": count},
         seed=seed,
@@ -158,6 +158,8 @@ def contested(
     named = entrants(asked.entrants, announce=announce)
     counts = _counts(asked.count, named)
     chosen = opened(asked.problems, asked.root)
+    if asked.root is not None and not any(each.fingerprint for each in chosen):
+        announce(f"functions_root is not used: no file is read for {', '.join(each.label for each in chosen)}")
     jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
     total = sum(job.left for job in jobs)
     if total:
@@ -184,12 +186,18 @@ def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int
         ProtocolError: a number is none or out of range, or is that of no entrant.
     """
     known = {*(each.label for each in named), *(each.name for each in named)}
-    for name, number in given.items():
-        if name:
+    found: dict[str, int] = {}
+    for text, number in given.items():
+        name = text
+        if text and text not in known:
+            name = entrants([text], announce=_silent)[0].label if "(" in text else text  # with settings in any order
             check_choice("entrant of count", name, known, error=ProtocolError)
-        arguments.whole(f"count of {name}" if name else "count", number, least=1, most=MOST_FUNCTIONS)
-    default = given.get("", 100)
-    return {each.label: int(given.get(each.label, given.get(each.name, default))) for each in named}
+        what, hint = f"count of {name}" if name else "count", "Give each entrant one number"
+        if name in found:
+            raise ProtocolError(message(what, expected="one", got=f"{found[name]} and {number}", hint=hint))
+        found[name] = arguments.whole(what, number, least=1, most=MOST_FUNCTIONS)
+    default = found.get("", 100)
+    return {each.label: found.get(each.label, found.get(each.name, default)) for each in named}
 
 
 def _job(results: Path, asked: Asked, chosen: Chosen, entrant: Entrant, count: int) -> _Job:
@@ -255,26 +263,11 @@ def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
     return conditions, Ran(label, method, runs, store.aside())
 
 
-@contextmanager
-def _locked(results: Path, job: _Job) -> Iterator[None]:
-    """Keep other processes from running the same entrant in the same contest at once.
-
-    Raises:
-        LedgerError: one does, or the folder cannot be written to.
-    """
-    what, folder = f"contest of {job.entrant.label} on {job.conditions.name}", results / LOCK_FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{FOLDER}-{job.conditions.identity}-{job.method.folder}.lock"
-        lock = FileLock(folder / name).acquire(blocking=False)
-    except Timeout as cause:
-        got, hint = "another process running this already", "Wait until it ends, or stop it"
-        raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
-    except OSError as cause:
-        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
-        raise LedgerError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
-    with lock:
-        yield
+def _locked(results: Path, job: _Job) -> AbstractContextManager[None]:
+    """Keep other processes from running the same entrant in the same contest at once."""
+    what = f"contest of {job.entrant.label} on {job.conditions.name}"
+    name = f"{FOLDER}-{job.conditions.identity}-{job.method.folder}.lock"
+    return locked(results / LOCK_FOLDER / name, what, hint="Wait until it ends, or stop it", error=LedgerError)
 
 
 def board_of(records: Sequence[Record], results: Path) -> BlackboxBoard:
@@ -289,7 +282,10 @@ def watching(*, quiet: bool) -> Callable[[], AbstractContextManager[Watch]]:
 
 
 def _listed(given: EntrantLike | Iterable[EntrantLike]) -> list[EntrantLike]:
-    return [given] if isinstance(given, str | tuple) or callable(given) else list(given)
+    pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
+    if pair or isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
+        return [cast(EntrantLike, given)]
+    return list(cast(Iterable[EntrantLike], given))
 
 
 def _unwatched(_done: int, _total: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from harness import settings
 from harness.blackbox.contest import Contest, side_by_side
 from harness.blackbox.contest import Method as Run
-from harness.board.blackbox.record import Method
+from harness.board.blackbox.record import Method, digest
 from harness.candidates import call
 from harness.errors import ProtocolError, RegistryError, SearcherError, SettingError, message
 from harness.race.conditions import Announce
@@ -22,7 +22,7 @@ EntrantLike = str | Factory | tuple[str | Factory, Mapping[str, Value]]
 """``NAME``, ``NAME(setting=value, …)``, a factory, or a name or factory with settings."""
 
 LIBRARIES = ("cmaes", "numpy", "optuna", "scipy", "torch")  # of a factory that does not say what it computes with
-MOST_NAMED = 200  # characters of a label
+MOST_NAMED = 190  # characters of a label, with room for a hash that tells it from another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,11 @@ def _entrant(given: EntrantLike) -> Entrant:
         raise SearcherError(message(what, expected=expected, got=repr(version), hint=hint))
     differing = {key: value for key, value in sorted(chosen.items()) if defaults.get(key) != value}
     told = ", ".join(f"{key}={value!r}" for key, value in differing.items())
-    return Entrant((f"{name}({told})" if told else name)[:MOST_NAMED], name, factory, {**defaults, **chosen})
+    return Entrant(_label(f"{name}({told})" if told else name), name, factory, {**defaults, **chosen})
+
+
+def _label(text: str) -> str:
+    return text if len(text) <= MOST_NAMED else f"{text[: MOST_NAMED - 9]} {digest(text)}"
 
 
 def split(text: str) -> tuple[str, Mapping[str, object]]:

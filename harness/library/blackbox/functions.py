@@ -49,13 +49,16 @@ def opened(texts: Sequence[str], root: Path | None) -> list[Chosen]:
         root: the user's folder of files, for families that read some.
 
     Raises:
-        ProtocolError: there are none.
+        ProtocolError: there are none, or one is no text.
         RegistryError: there is no such family or variant.
         DataError: files are missing or damaged.
     """
+    hint = "Name some, such as gp/2; `harness ls functions` lists them"
+    for text in texts:
+        if not isinstance(text, str):
+            raise ProtocolError(message("problems", expected="names", got=repr(text), hint=hint))
     asked = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
     if not asked:
-        hint = "Name some, such as gp/2; `harness ls functions` lists them"
         raise ProtocolError(message("problems", expected="at least one", got="none", hint=hint))
     families: dict[str, FunctionFamily] = {}
     return [_chosen(text, root, families) for text in asked]

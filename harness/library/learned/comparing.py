@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from harness.board.learned import judging
 from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, Entrant, finals, finite, read
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import LedgerError, message
-from harness.files import check_place, write_whole
+from harness.files import check_place, locked, write_whole
 from harness.library import arguments
 from harness.library.arguments import CandidateLike, ResultsLike
 from harness.library.boards import LearnedBoard
@@ -285,25 +284,10 @@ def _complete(module: Comparing, results: Path, job: _Job, *, report: Callable[[
     return comparison
 
 
-@contextmanager
-def _locked(results: Path, conditions: Conditions) -> Iterator[None]:
-    """Keep other processes from making the same comparison at once.
-
-    Raises:
-        LedgerError: one does, or the folder cannot be written to.
-    """
-    what, folder = f"comparison on {conditions.name}", results / LOCK_FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{FOLDER}-{conditions.identity}.lock").acquire(blocking=False)
-    except Timeout as cause:
-        got, hint = "another process running this already", "Wait until it ends, or stop it"
-        raise LedgerError(message(what, expected="no other process", got=got, hint=hint)) from cause
-    except OSError as cause:
-        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
-        raise LedgerError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
-    with lock:
-        yield
+def _locked(results: Path, conditions: Conditions) -> AbstractContextManager[None]:
+    """Keep other processes from making the same comparison at once."""
+    path = results / LOCK_FOLDER / f"{FOLDER}-{conditions.identity}.lock"
+    return locked(path, f"comparison on {conditions.name}", hint="Wait until it ends, or stop it", error=LedgerError)
 
 
 def board_of(comparisons: Sequence[Comparison], results: Path) -> LearnedBoard:

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness.errors import SettingError, message
-from harness.files import check_place
+from harness.files import check_place, locked
 from harness.library.live import Count
 from harness.machine import cores
 
@@ -35,17 +33,8 @@ def alone(to: Path, partial: Path) -> Iterator[None]:
     Raises:
         SettingError: one does, or the folder cannot be written to.
     """
-    what, path = f"training for {to}", partial.with_name(f"{partial.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire(blocking=False)
-    except Timeout as cause:
-        got, hint = "another process running this already", "Wait until it ends, or choose another file"
-        raise SettingError(message(what, expected="no other process", got=got, hint=hint)) from cause
-    except OSError as cause:
-        got, hint = cause.strerror or str(cause), "Check the path and its permissions"
-        raise SettingError(message(what, expected="a folder to write to", got=got, hint=hint)) from cause
-    with lock:
+    path, hint = partial.with_name(f"{partial.name}.lock"), "Wait until it ends, or choose another file"
+    with locked(path, f"training for {to}", hint=hint, error=SettingError):
         try:
             yield
         finally:

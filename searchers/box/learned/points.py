@@ -40,6 +40,7 @@ class RnnPoints:
     """
 
     version = 1
+    libraries = ("numpy", "torch")
 
     def __init__(
         self,
@@ -64,6 +65,13 @@ class RnnPoints:
         """Keep the values, (count,), of points, (count, dimensions), for the next steps."""
         for point, value in zip(points, values, strict=True):
             self._results.append((point[None].copy(), float(value)))
+
+    @staticmethod
+    def fingerprint(
+        dimensions: int, *, cell: Cell = "lstm", loss: Loss = "oi", parallel: Parallel = 0, weights: str = ""
+    ) -> str:
+        """Return the hash of the weights that the settings mean."""
+        return _found(dimensions, cell=cell, loss=loss, parallel=parallel, weights=weights).hash
 
     @staticmethod
     def side_by_side(
@@ -119,7 +127,17 @@ def _opened(
         SettingError: there are no such weights.
     """
     from harness.searchers.box.learned.steps import Steps
+
+    found = _found(dimensions, cell=cell, loss=loss, parallel=parallel, weights=weights)
+    return found, Steps(found.network, count)
+
+
+def _found(dimensions: int, *, cell: Cell, loss: Loss, parallel: int, weights: str) -> LearnedWeights:
+    """Return the weights that the settings mean.
+
+    Raises:
+        SettingError: there are no such weights.
+    """
     from harness.searchers.box.learned.weights import find
 
-    found = find(Architecture(dimensions=dimensions, cell=cell, parallel=parallel), loss, weights)
-    return found, Steps(found.network, count)
+    return find(Architecture(dimensions=dimensions, cell=cell, parallel=parallel), loss, weights)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -133,7 +134,7 @@ def find(wanted: Architecture, loss: str, place: str = "", *, below: bool = Fals
         SettingError: there are none, or the file holds others.
     """
     path = Path(place)
-    if place and not path.is_dir():
+    if place and not os.path.isdir(path):  # which raises nothing, as Path.is_dir would
         weights = _kept(path, _stamp(path))
         _check(weights.header, wanted, loss, path, below=below)
         return weights

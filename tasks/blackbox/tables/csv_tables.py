@@ -8,7 +8,7 @@ Columns that are not named here are not read.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -120,15 +120,15 @@ def read(path: Path, columns: Columns) -> Grid:
     if size > MOST_BYTES:
         expected, hint = f"a table of at most {MOST_BYTES:,} bytes", HINT
         raise DataError(message(what, expected=expected, got=f"{size:,}", hint=hint))
-    lines = csv.reader(reading.lines_of(path, HINT).decode().splitlines())
-    headings = [each.strip() for each in next(lines)]
+    lines = enumerate(_cells(reading.lines_of(path, HINT).decode().splitlines(), what), start=1)
+    headings = [each.strip() for each in next(lines)[1]]
     missing = [name for name in names if headings.count(name) != 1]
     if missing:
         got = ", ".join(headings) or "none"
         raise DataError(message(what, expected=f"columns {', '.join(names)}, each once", got=got, hint=HINT))
     chosen = [headings.index(name) for name in names]
     rows = []
-    for number, line in enumerate(lines, start=2):
+    for number, line in lines:
         try:
             rows.append([float(line[column]) for column in chosen])
         except (ValueError, IndexError):
@@ -136,6 +136,18 @@ def read(path: Path, columns: Columns) -> Grid:
                 expected, got = f"numbers for {', '.join(names)} in line {number:,}", ",".join(line)
                 raise DataError(message(what, expected=expected, got=got, hint=HINT)) from None
     return _grid(np.array(rows).reshape(-1, len(names)), columns, what)
+
+
+def _cells(lines: Sequence[str], what: str) -> Iterator[list[str]]:
+    """Yield the cells of each line.
+
+    Raises:
+        DataError: a cell is too long.
+    """
+    try:
+        yield from csv.reader(lines)
+    except csv.Error as cause:
+        raise DataError(message(what, expected="a table in CSV", got=cause, hint=HINT)) from cause
 
 
 def _grid(rows: Points, columns: Columns, what: str) -> Grid:

@@ -10,10 +10,9 @@ from typing import ClassVar
 
 from harness.blackbox.contracts import FunctionVariant
 from harness.errors import check_choice
+from harness.tasks.blackbox.placed import PLAIN
 from harness.tasks.blackbox.placing import turned, unmoved
 from harness.tasks.blackbox.tables.grid import Grid, TableFunctions
-
-PLAIN = "plain"  # the variant without random placement
 
 
 class TableFamily(ABC):

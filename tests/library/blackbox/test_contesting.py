@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
-from small_functions import Bowls, Fleet, Halving
+from small_functions import Bowls, Fleet, Halving, Noted
+from typer.testing import CliRunner
 
 import harness
 from harness.blackbox.contest import BLOCK, TIMED, Contest, run
 from harness.blackbox.contest import Method as Run
 from harness.board.blackbox.record import FOLDER, read
+from harness.board.report.commands import contesting as contesting_command
+from harness.cli.main import app
 from harness.errors import DataError, HarnessError, LedgerError, ProtocolError, RegistryError, SettingError
 from harness.library.blackbox import contesting
 from harness.library.blackbox.contesting import Asked, contested
@@ -146,6 +150,50 @@ def test_each_entrant_may_have_a_number_of_its_own(tmp_path: Path) -> None:
     assert {pair.pairs for pair in board.problems[0].pairs} == {3, 4}
 
 
+def test_an_entrant_of_a_count_may_be_written_in_any_way(tmp_path: Path) -> None:
+    label = f"{HALVING}(by=0.5)"
+    for written in (label, f"{HALVING}(by=0.5, corner='middle')", f'{HALVING}(corner="middle",by=0.5)'):
+        board = harness.blackbox(
+            BOWLS, [label, HALVING], results=tmp_path / str(len(written)), **QUIET | {"count": {"": 3, written: 2}}
+        )
+        assert {each.label: each.entrant.count for each in board.problems[0].results} == {label: 2, HALVING: 3}
+
+
+def test_the_command_of_the_report_repeats_the_contest(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, [f"{HALVING}(by=0.5)", HALVING], results=tmp_path / "one", **QUIET)
+    words = shlex.split(contesting_command(read(file(tmp_path / "one"))))
+    done = CliRunner().invoke(app, [*words[1:], "--quiet", "--results", str(tmp_path / "other")])
+    assert done.exit_code == 0, done.output
+    assert without_times(file(tmp_path / "other")) == without_times(file(tmp_path / "one"))
+
+
+def test_entrants_may_be_a_tuple_and_one_with_settings_is_a_pair(tmp_path: Path) -> None:
+    several = harness.blackbox(BOWLS, ("random", Halving), results=tmp_path, **QUIET)
+    assert set(several.labels) == {"random", HALVING}
+    alone = harness.blackbox(BOWLS, (Halving, {"by": 0.5}), results=tmp_path / "alone", **QUIET)
+    assert alone.labels == [f"{HALVING}(by=0.5)"]
+
+
+def test_entrants_whose_names_begin_with_the_same_200_characters_are_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [(Noted, {"note": "x" * 250 + end}) for end in "ab"]
+    for version in (1, 2):  # and those of another version are told from them
+        monkeypatch.setattr(Noted, "version", version)
+        board = harness.blackbox(BOWLS, both, results=tmp_path, **QUIET)
+        assert len(board.labels) == 2 * version
+    assert max(map(len, board.labels)) <= 200
+
+
+def test_a_folder_that_nothing_is_read_from_is_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given: dict[str, Any] = {"functions_root": tmp_path, "results": tmp_path / "results", "count": 1, "steps": 1}
+    harness.blackbox([BOWLS, f"{BOWLS}/1"], "random", **given)
+    assert f"functions_root is not used: no file is read for {BOWLS}, {BOWLS}/1" in capsys.readouterr().err
+    (tmp_path / "height.txt").write_text("1")
+    harness.blackbox([BOWLS, "small_functions:Filed"], "random", **given)
+    assert "is not used" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 3}, {"workers_simulated": 2}])
 def test_other_conditions_are_another_contest(tmp_path: Path, change: dict[str, int]) -> None:
     for more in ({}, change):
@@ -203,6 +251,9 @@ def test_an_entrant_that_is_named_twice_counts_once(tmp_path: Path, capsys: pyte
         ("small_functions:NoVariants", ["random"], {}, RegistryError, "got one without name, version, variants"),
         ("small_functions:Filed", ["random"], {}, DataError, "functions filed: expected a file height.txt, got none."),
         ([], ["random"], {}, ProtocolError, "problems: expected at least one, got none"),
+        ([3], ["random"], {}, ProtocolError, "problems: expected names, got 3"),
+        (None, ["random"], {}, ProtocolError, "problems: expected names, got None"),
+        (BOWLS, None, {}, RegistryError, "entrant: expected a name or a factory, got None"),
         (BOWLS, [], {}, ProtocolError, "entrants: expected at least one, got none"),
         (BOWLS, ["rndom"], {}, RegistryError, "Did you mean 'random'?"),
         (BOWLS, [3], {}, RegistryError, "entrant: expected a name or a factory, got 3"),
@@ -216,6 +267,13 @@ def test_an_entrant_that_is_named_twice_counts_once(tmp_path: Path, capsys: pyte
         (BOWLS, ["small_functions:Small"], {}, HarnessError, "expected one that can be made for dimensions: 2"),
         (BOWLS, ["random"], {"count": 0}, ProtocolError, "count: expected 1 to 100000, got 0"),
         (BOWLS, ["random"], {"count": {"": 2, "cmaes": 1}}, ProtocolError, "entrant of count: expected one of random"),
+        (
+            BOWLS,
+            [HALVING],
+            {"count": {HALVING: 1, f"{HALVING}(by=0.8)": 2}},
+            ProtocolError,
+            "expected one, got 1 and 2",
+        ),
         (BOWLS, ["random"], {"count": {"random": 2.5}}, ProtocolError, "count of random: expected a whole number"),
         (BOWLS, ["random"], {"steps": 0}, ProtocolError, "steps: expected 1 to 10000, got 0"),
         (BOWLS, ["random"], {"seed": -1}, ProtocolError, "seed: expected 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ def test_a_missing_package_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
         "optimizer 'smac': expected the package smac, got none. "
         "Install it with pip install 'optimizer-harness[blackbox]'."
     )
+
+
+@installed
+def test_a_contest_is_told_its_packages() -> None:
+    assert all(metadata.version(each) for each in SmacPoints.libraries)
+    assert {"smac", "scikit-learn"} <= set(SmacPoints.libraries)
 
 
 @installed

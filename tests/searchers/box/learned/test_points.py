@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import torch
 from harness.blackbox.contracts import BoxOptimizer, Points
 from harness.errors import SettingError
 from harness.searchers.box.learned.points import RnnPoints
+from harness.searchers.box.learned.weights import LearnedWeights, save
 from harness.settings import declared
+
+Make = Callable[..., LearnedWeights]
 
 
 def values(points: Points) -> Points:
@@ -111,6 +115,17 @@ def test_two_of_one_file_do_not_share_what_they_were_told(trained: Path) -> None
     one.tell(first, np.ones(1))
     one.ask(5)
     np.testing.assert_array_equal(other.ask(1), first)
+
+
+def test_a_contest_is_told_its_packages_and_the_hash_of_its_weights(trained: Path, made: Make) -> None:
+    assert RnnPoints.libraries == ("numpy", "torch")
+    settings = {"cell": "dnc", "loss": "oi", "parallel": 0, "weights": str(trained)}
+    digests = {RnnPoints.fingerprint(dimensions, **settings) for dimensions in (2, 3)}
+    assert digests == {RnnPoints(each, seed=0, **settings).weights.hash for each in (2, 3)}
+    assert len(digests) == 2
+    path = trained / "dnc-oi-2.safetensors"
+    save(made(cell="dnc", seed=7), path)
+    assert RnnPoints.fingerprint(2, **settings) not in digests, "other weights in the same file"
 
 
 def test_its_settings_are_declared_without_torch_and_wrong_ones_refused(trained: Path) -> None:

@@ -132,6 +132,11 @@ def test_names_of_files_say_what_they_hold() -> None:
     assert file_name(replace(TWO, cell="dnc", parallel=5), "ei") == "dnc-ei-parallel5-2.safetensors"
 
 
+def test_a_name_too_long_for_a_file_is_one_line() -> None:
+    with pytest.raises(SettingError, match="name too long"):
+        find(TWO, "oi", "x" * 300)
+
+
 def test_a_folder_gives_the_file_of_as_many_dimensions(trained: Path) -> None:
     for wanted in (TWO, replace(TWO, dimensions=3, cell="dnc"), replace(TWO, parallel=3)):
         found = find(wanted, "oi", str(trained)).header.architecture

@@ -141,6 +141,13 @@ def test_a_file_of_any_size_is_not_read(tmp_path: Path, monkeypatch: pytest.Monk
         Lda(tmp_path).draw(0, 1)
 
 
+def test_a_cell_of_any_length_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "svm_on_grid.csv"
+    path.write_text("c,alpha,epsilon,error\n1,1,1," + "9" * 200_000 + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"expected a table in CSV, got field larger than field limit"):
+        Svm(tmp_path).fingerprint()
+
+
 def test_bytes_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     (tmp_path / Lda.file).write_bytes(b"kappa,tau,s,perplexity\n\xff\xfe")
     with pytest.raises(DataError, match=r"expected text in UTF-8, got the byte 0xff in line 2"):
