@@ -88,7 +88,7 @@ class Asked:
         seed: decides the initial weights and the draws.
         batches: batches of draws; None for the default.
         draws: draws in a batch; None for the default.
-        rate: Adam's learning rate at first; None for the default.
+        rate: Adam's highest learning rate; None for the default.
         device: where they are trained.
         threads: torch's threads, or ``auto``.
     """
@@ -135,7 +135,7 @@ def learn_searcher(
         seed: decides the initial weights and the functions.
         batches: batches of functions to train on; None for 10,000.
         draws: functions in a batch; None for 128.
-        rate: Adam's learning rate at first, which falls linearly to zero; None for 0.001.
+        rate: Adam's highest learning rate, from which it falls linearly to zero; None for 0.003.
         device: ``cpu``, or ``cuda`` for a GPU.
         threads: a number, or ``"auto"``: one per core, and a single one beside a GPU. An unfinished training goes on
             with those that it began with.

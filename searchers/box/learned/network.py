@@ -20,6 +20,7 @@ from harness.searchers.box.learned.lstm import LstmCell, LstmState
 from harness.seeds import derive_seed
 
 State = LstmState | DncState
+SPREAD = 5.0  # how much larger than torch's the weights of what is read and of the points begin (**D**)
 
 
 class Network(nn.Module):
@@ -27,7 +28,9 @@ class Network(nn.Module):
 
     Args:
         architecture: what it computes.
-        seed: decides the initial weights: uniform in ±1/√hidden, as torch's are.
+        seed: decides the initial weights: uniform in ±1/√hidden as torch's are, or five times as wide where x and y
+            are read and points are written. Else all points would begin near the middle of the box, and a network
+            that does not look around gets no gradient that tells it to.
     """
 
     def __init__(self, architecture: Architecture, *, seed: int) -> None:
@@ -44,7 +47,10 @@ class Network(nn.Module):
             for weight in self.parameters():
                 weight.uniform_(-bound, bound, generator=generator)
             self.output.bias.zero_()
-        (self.cell.controller if isinstance(self.cell, DncCell) else self.cell).bias_towards_memory()
+            self.output.weight.mul_(SPREAD)
+            reading = self.cell.controller if isinstance(self.cell, DncCell) else self.cell
+            reading.cell.weight_ih[:, : architecture.inputs].mul_(SPREAD)
+        reading.bias_towards_memory()
 
     def start(self, count: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> State:
         """Return the state before the first step, for ``count`` functions."""

@@ -34,7 +34,8 @@ from harness.searchers.box.learned.network import Network
 from harness.searchers.box.learned.weights import Header, LearnedWeights, save
 from harness.seeds import derive_seed
 
-HORIZONS = ((0.1, 10), (0.3, 20), (0.6, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+HORIZONS = ((0.5, 30), (0.85, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+WARM_UP = 0.03  # part of the batches until the learning rate is at its height (**D**)
 HELD_OUT = "held out"  # the stream of validation draws, which is the same for every seed
 
 
@@ -45,7 +46,7 @@ class Schedule:
     Attributes:
         batches: batches of draws.
         draws: draws in a batch.
-        rate: Adam's learning rate at first; it falls linearly to zero.
+        rate: Adam's highest learning rate; it grows linearly over a part of the batches, then falls linearly to zero.
         clip: the most that the norm of a gradient may be.
         every: batches between validations.
         held_out: draws to validate on.
@@ -54,7 +55,7 @@ class Schedule:
 
     batches: int = 10_000
     draws: int = 128
-    rate: float = 1e-3
+    rate: float = 3e-3
     clip: float = 0.5
     every: int = 100
     held_out: int = 512
@@ -63,6 +64,11 @@ class Schedule:
     def steps(self, batch: int) -> int:
         """Return the horizon of a batch, by its number."""
         return next(steps for part, steps in HORIZONS if batch < part * self.batches)
+
+    def rate_of(self, batch: int) -> float:
+        """Return the learning rate of a batch, by its number."""
+        warm = (batch + 1) / (WARM_UP * self.batches)
+        return self.rate * (1 - batch / self.batches) * min(1.0, warm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +207,7 @@ class MetaTraining:
             for weight, gradient in zip(self._network.parameters(), gradients, strict=True):
                 weight.grad = gradient
             for group in self._adam.param_groups:
-                group["lr"] = schedule.rate * (1 - number / schedule.batches)
+                group["lr"] = schedule.rate_of(number)
             self._adam.step()
         else:
             self._partial.skipped += 1

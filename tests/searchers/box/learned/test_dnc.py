@@ -26,7 +26,7 @@ def lively(architecture: Architecture, seed: int) -> Network:
     network = Network(architecture, seed=seed).double()
     with torch.no_grad():
         for weight in network.parameters():
-            weight.mul_(5.0)
+            weight.mul_(3.0)
     return network
 
 

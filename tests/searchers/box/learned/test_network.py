@@ -93,3 +93,18 @@ def test_the_seed_decides_the_weights_and_nothing_global_is_drawn() -> None:
 def test_sizes_out_of_range_are_refused(sizes: dict, said: str) -> None:
     with pytest.raises(SettingError, match=said):
         Architecture(**{"dimensions": 2, **sizes})
+
+
+@pytest.mark.parametrize("cell", ["lstm", "dnc"])
+@pytest.mark.parametrize("dimensions", [1, 6])
+def test_a_new_network_looks_around_and_heeds_what_it_reads(cell: str, dimensions: int) -> None:
+    network = Network(Architecture(dimensions=dimensions, cell=cell), seed=0)
+    generator, told, state = torch.Generator().manual_seed(1), torch.zeros(64, dimensions + 1), network.start(64)
+    points = []
+    with torch.no_grad():
+        for _ in range(30):
+            point, state = network(told, state)
+            told = torch.cat([point, torch.randn(64, 1, generator=generator)], 1)
+            points.append(point)
+    assert torch.stack(points).std(0).mean() > 0.02, "over the steps of a function"
+    assert torch.stack(points[5:]).std(1).mean() > 0.02, "over functions"

@@ -234,3 +234,13 @@ def test_a_machine_without_memory_earns_one_line(tmp_path: Path, monkeypatch: py
 def test_horizons_grow_over_the_batches() -> None:
     schedule = Schedule(batches=8)
     assert [schedule.steps(batch) for batch in range(8)] == [3] * 4 + [6] * 4
+
+
+def test_the_learning_rate_warms_up_and_then_falls_to_zero() -> None:
+    schedule = Schedule(batches=1_000, rate=2.0)
+    rates = [schedule.rate_of(batch) for batch in range(1_000)]
+    assert rates[0] == pytest.approx(2 / 30)
+    assert max(rates) == rates[29] == pytest.approx(2 * (1 - 0.029))
+    assert rates[515] == pytest.approx(2 * (1 - 0.515))
+    assert 0 < rates[-1] <= 2 / 1_000 + 1e-12
+    assert all(one > other for one, other in pairwise(rates[29:]))
