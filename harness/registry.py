@@ -1,7 +1,8 @@
 """Names of lazily loaded ``module:attribute``: the only place where the harness knows of searchers and tasks.
 
 Outside packages add their own by entry points in the groups ``harness.searchers``, ``harness.tasks``, ``harness.data``,
-``harness.protocols`` and ``harness.candidates``. Anything importable except a family of candidates can be named as
+``harness.protocols``, ``harness.candidates``, ``harness.problems``, ``harness.box_optimizers`` and
+``harness.functions``. Anything importable except a family of candidates can be named as
 ``module:attribute`` without registration. ``register`` gives an object a name within the current process.
 """
 
@@ -65,7 +66,7 @@ def register(kind: str, name: str, found: object) -> None:
     stands for, so with more than one worker a task or data set has to be defined in a module.
 
     Args:
-        kind: ``searcher``, ``task``, ``data`` or ``protocol``.
+        kind: ``searcher``, ``task``, ``data``, ``protocol``, ``problem``, ``box_optimizer`` or ``function``.
         name: a name that is not taken; a name that was given here before may be given again, as in notebooks.
         found: a factory, as ``harness.contracts`` describes; or a protocol or data set itself.
 
@@ -195,13 +196,17 @@ def target(kind: Kind, name: str) -> str:
         return name
     known = entries(kind)
     check_choice(
-        kind.value.removesuffix("s"),
+        _called(kind),
         name,
         known,
         error=RegistryError,
         hint="Choose one of these, name your own as module:attribute, or install the package that registers it",
     )
     return known[name].target
+
+
+def _called(kind: Kind) -> str:
+    return kind.value.removesuffix("s").replace("_", " ")
 
 
 def load(kind: Kind, name: str) -> Any:
@@ -214,7 +219,7 @@ def load(kind: Kind, name: str) -> Any:
         return _HERE[kind][name]
     path = target(kind, name)
     module_name, _, attribute = path.partition(":")
-    what = f"{kind.value.removesuffix('s')} {name!r}"
+    what = f"{_called(kind)} {name!r}"
     try:
         loaded = getattr(importlib.import_module(module_name), attribute)
     except Exception as cause:  # a module of other people may raise anything
@@ -258,7 +263,7 @@ def check_call(kind: Kind, name: str, factory: Callable[..., object], *arguments
     try:
         inspect.signature(factory).bind(*arguments, **named)
     except (TypeError, ValueError) as cause:
-        what = f"{kind.value.removesuffix('s')} {name!r}"
+        what = f"{_called(kind)} {name!r}"
         hint = "Name a factory, or fix its signature"
         got = str(cause).removeprefix("got ")
         raise RegistryError(message(what, expected=f"{CALLS[kind]} to call", got=got, hint=hint)) from cause

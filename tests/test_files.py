@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.files import check_place, write_whole
+from harness.errors import HarnessError, LedgerError
+from harness.files import check_place, locked, write_whole
 
 
 def test_a_file_is_made_with_its_folders_and_replaced(tmp_path: Path) -> None:
@@ -48,6 +50,20 @@ def test_a_place_that_holds_no_file_is_refused(tmp_path: Path, place: str) -> No
     (tmp_path / "file").touch()
     with pytest.raises(HarnessError, match="expected a place that can be written"):
         write_whole(tmp_path / place, b"")
+
+
+def test_a_lock_lets_one_in_at_a_time_and_says_who_is_there(tmp_path: Path) -> None:
+    def hold(path: Path) -> AbstractContextManager[None]:
+        return locked(path, "work", hint="Wait", error=LedgerError)
+
+    for _ in range(2):  # what was released can be held again
+        with hold(tmp_path / "locks" / "one"), hold(tmp_path / "locks" / "other"):
+            said = "work: expected no other process, got another process running this already. Wait."
+            with pytest.raises(LedgerError, match=re.escape(said)), hold(tmp_path / "locks" / "one"):
+                pytest.fail("held twice")
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError, match="work: expected a folder to write to"), hold(tmp_path / "file" / "one"):
+        pytest.fail("held in no folder")
 
 
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:

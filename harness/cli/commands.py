@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "learn": Command(
         "harness.cli.learned.learning:app",
-        "Learned optimizers: train one, and compare them with rules and torch's optimizers.",
+        "Learned optimizers and searchers: train one, and compare optimizers with rules and torch's.",
     ),
     "blackbox": Command(
         "harness.cli.blackbox.contesting:blackbox",

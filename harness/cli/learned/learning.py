@@ -17,7 +17,7 @@ from harness.contracts import CPU
 FAMILYS = "the family's own number"
 
 app = typer.Typer(
-    help="Learned optimizers: train one, and compare them with rules and torch's optimizers.",
+    help="Learned optimizers and searchers: train one, and compare optimizers with rules and torch's.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -28,7 +28,7 @@ app.command()(searcher)
 
 @app.callback()
 def learn() -> None:
-    """Learned optimizers: train one, and compare them with rules and torch's optimizers."""
+    """Learned optimizers and searchers: train one, and compare optimizers with rules and torch's."""
 
 
 @app.command()

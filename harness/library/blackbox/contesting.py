@@ -15,7 +15,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
-from harness.blackbox.store import Runs, Store
+from harness.blackbox.store import ASIDE, Runs, Store
 from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.board.blackbox.summary import Ran, summary
@@ -251,7 +251,11 @@ def _summarized(results: Path, stem: str) -> Record:
 
 
 def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
-    """Return an entrant with its runs, and under what conditions they were made."""
+    """Return an entrant with its runs, and under what conditions they were made.
+
+    Raises:
+        LedgerError: files are damaged, or one is missing.
+    """
     try:
         conditions = Conditions.model_validate(store.pins["conditions"])
         method, label = Method.model_validate(store.pins["method"]), str(store.pins["label"])
@@ -260,7 +264,11 @@ def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
         raise LedgerError(
             message(what, expected="files that harness blackbox wrote", got="damaged ones", hint=hint)
         ) from cause
-    return conditions, Ran(label, method, runs, store.aside())
+    aside = store.aside()
+    if aside is None and (conditions.dimensions == 1 or method.side_by_side):  # else its time alone would be unknown
+        hint = f"Run the contest with {label} again, or delete the folder"
+        raise LedgerError(message(f"runs in {store.folder}", expected=f"a file {ASIDE}", got="none", hint=hint))
+    return conditions, Ran(label, method, runs, aside)
 
 
 def _locked(results: Path, job: _Job) -> AbstractContextManager[None]:

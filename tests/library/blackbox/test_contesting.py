@@ -299,6 +299,20 @@ def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path) -> None:
     assert path.read_bytes() == b"{"
 
 
+@pytest.mark.parametrize(("problem", "entrant"), [(f"{BOWLS}/1", "random"), (BOWLS, FLEET)])
+def test_a_missing_run_apart_from_the_contest_is_one_line_and_is_made_up_for(
+    problem: str, entrant: str, tmp_path: Path
+) -> None:
+    whole = harness.blackbox(problem, [entrant, HALVING], results=tmp_path, **QUIET)
+    (path,) = (path for path in (tmp_path / FOLDER).rglob("aside.npz") if "Halving" not in path.parent.name)
+    path.unlink()
+    with pytest.raises(LedgerError, match=r"expected a file aside\.npz, got none\. Run the contest with"):
+        harness.blackbox(problem, HALVING, results=tmp_path, **QUIET)
+    again = harness.blackbox(problem, entrant, results=tmp_path, **QUIET)
+    assert again.problems[0].shown == whole.problems[0].shown
+    assert again.labels == whole.labels
+
+
 def test_the_same_entrant_is_run_by_one_process_at_a_time(tmp_path: Path) -> None:
     harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
     (lock,) = (tmp_path / LOCK_FOLDER).glob("blackbox-*-random-*.lock")

@@ -10,8 +10,10 @@ import pytest
 from scipy import linalg, stats
 
 from harness.errors import SettingError
+from harness.searchers.box import true_gp_points
+from harness.searchers.box.learned.meta.draws import LENGTHSCALE
 from harness.seeds import derive_seed
-from harness.tasks.blackbox.gaussian_process import JITTER, GaussianProcess
+from harness.tasks.blackbox.gaussian_process import JITTER, LENGTH, GaussianProcess
 
 FAMILY = GaussianProcess(None)
 
@@ -25,6 +27,11 @@ def revealed(points: np.ndarray, count: int, *, seed: int = 0) -> np.ndarray:
     """The values (count, points) of so many draws, all asked at the same points."""
     draws = FAMILY.draw(seed, count, variant=str(points.shape[1]))
     return np.array([draws.evaluate(np.tile(point, (count, 1))) for point in points]).T
+
+
+def test_it_is_the_process_that_learned_optimizers_are_trained_on_and_that_gp_true_knows() -> None:
+    assert LENGTH == LENGTHSCALE == true_gp_points.LENGTHSCALE
+    assert true_gp_points.DEVIATION == 1.0
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 6])
