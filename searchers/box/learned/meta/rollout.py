@@ -84,7 +84,8 @@ def unroll(network: Network, batch: Batch) -> Unrolled:
 def _shortened(gradient: Tensor) -> Tensor:
     """Return the gradient of a mean over draws by their points, (count, dimensions), with shortened rows."""
     lengths = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-    return gradient * (STEEPEST / len(gradient) / (lengths + 1e-12)).clamp(max=1)
+    shortened: Tensor = gradient * (STEEPEST / len(gradient) / (lengths + 1e-12)).clamp(max=1)
+    return shortened
 
 
 class _Pending:
