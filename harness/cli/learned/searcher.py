@@ -35,6 +35,10 @@ def searcher(
     rate: Annotated[
         float | None, typer.Option(help="Adam's highest learning rate; it falls to zero.", show_default="0.003")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="File of weights to begin with; a dnc may begin with an lstm's.", show_default="drawn ones"),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu, or cuda for a GPU.")] = "cpu",
     threads: Annotated[
         str, typer.Option(help="Threads to compute on: auto (one per core; one beside a GPU) or a number.")
@@ -57,6 +61,7 @@ def searcher(
         batches=batches,
         draws=draws,
         rate=rate,
+        start=start,
         device=device,
         threads=threads,
     )

@@ -89,6 +89,7 @@ class Asked:
         batches: batches of draws; None for the default.
         draws: draws in a batch; None for the default.
         rate: Adam's highest learning rate; None for the default.
+        start: a file of weights to begin with; None to draw them.
         device: where they are trained.
         threads: torch's threads, or ``auto``.
     """
@@ -100,6 +101,7 @@ class Asked:
     batches: int | None = None
     draws: int | None = None
     rate: float | None = None
+    start: Path | None = None
     device: str = CPU
     threads: int | str = "auto"
 
@@ -115,6 +117,7 @@ def learn_searcher(
     batches: int | None = None,
     draws: int | None = None,
     rate: float | None = None,
+    start: str | os.PathLike[str] | None = None,
     device: str = CPU,
     threads: int | str = "auto",
     progress: bool = True,
@@ -136,6 +139,8 @@ def learn_searcher(
         batches: batches of functions to train on; None for 10,000.
         draws: functions in a batch; None for 128.
         rate: Adam's highest learning rate, from which it falls linearly to zero; None for 0.003.
+        start: a file of weights to begin with, of the same sizes; a ``dnc`` may begin with those of an ``lstm``, to
+            which it adds a memory. None to draw them.
         device: ``cpu``, or ``cuda`` for a GPU.
         threads: a number, or ``"auto"``: one per core, and a single one beside a GPU. An unfinished training goes on
             with those that it began with.
@@ -163,6 +168,7 @@ def learn_searcher(
         batches=batches,
         draws=draws,
         rate=rate,
+        start=None if start is None else Path(start),
         device=device,
         threads=threads,
     )
@@ -259,17 +265,23 @@ def _plans(dimensions: Sequence[int], asked: Asked) -> list[Any]:
     parallel = arguments.whole("parallel", asked.parallel, least=0, most=architecture.MOST_WORKERS)
     device, gpu = training.device_of(asked.device)
     environment = [f"torch {metadata.version('torch')}", platform.system(), processor(), *filter(None, [gpu])]
+    start = asked.start and importlib.import_module(WEIGHTS).read(asked.start)
+    shapes = [architecture.Architecture(dimensions=each, cell=asked.cell, parallel=parallel) for each in dimensions]
+    for shape in shapes:
+        if start:
+            training.check_start(start, shape, asked.start)
     return [
         training.Plan(
-            architecture=architecture.Architecture(dimensions=each, cell=asked.cell, parallel=parallel),
+            architecture=shape,
             loss=asked.loss,
             seed=seed,
             schedule=training.Schedule(**given),
             device=device,
             environment=", ".join(environment),
             commit=commit(),
+            start=start,
         )
-        for each in dimensions
+        for shape in shapes
     ]
 
 

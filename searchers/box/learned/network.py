@@ -52,6 +52,36 @@ class Network(nn.Module):
             reading.cell.weight_ih[:, : architecture.inputs].mul_(SPREAD)
         reading.bias_towards_memory()
 
+    @torch.no_grad()
+    def begin_as(self, other: Network) -> None:
+        """Take the weights of a network of the same sizes; or of an LSTM, to which a DNC adds a memory not yet read.
+
+        The points are then the other network's, since what a DNC reads begins with the weight 0.
+
+        Args:
+            other: a network that reads and writes the same numbers.
+        """
+        if type(self.cell) is type(other.cell):
+            self.load_state_dict(other.state_dict())
+            return
+        assert isinstance(self.cell, DncCell)
+        assert isinstance(other.cell, LstmCell)
+        inputs, hidden = self.architecture.inputs, self.architecture.hidden
+        ours, theirs = self.cell.controller.cell, other.cell.cell
+        for mine, given, width in (
+            (ours.weight_ih, theirs.weight_ih, inputs),
+            (self.output.weight, other.output.weight, hidden),
+        ):
+            mine.zero_()
+            mine[:, :width] = given
+        for mine, given in (
+            (ours.weight_hh, theirs.weight_hh),
+            (ours.bias_ih, theirs.bias_ih),
+            (ours.bias_hh, theirs.bias_hh),
+            (self.output.bias, other.output.bias),
+        ):
+            mine.copy_(given)
+
     def start(self, count: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> State:
         """Return the state before the first step, for ``count`` functions."""
         state: State = self.cell.start(count, device=device, dtype=dtype)

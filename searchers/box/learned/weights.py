@@ -47,6 +47,7 @@ class Header:
         skipped: meta-gradients that were not finite, and were left out.
         commit: revision of the harness, empty if unknown.
         environment: versions and processor, in words.
+        start: the hash of the weights that the training began with, empty for drawn ones.
     """
 
     architecture: Architecture
@@ -58,6 +59,7 @@ class Header:
     skipped: Count = 0
     commit: Annotated[str, Line(200, least=0)] = ""
     environment: Annotated[str, Line(500, least=0)] = ""
+    start: Annotated[str, Line(100, least=0)] = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

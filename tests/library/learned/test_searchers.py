@@ -120,6 +120,20 @@ def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_training_may_begin_with_the_weights_of_a_file(tmp_path: Path) -> None:
+    (first,) = learned(2, tmp_path / "w.safetensors")
+    (second,) = learned(2, tmp_path / "v.safetensors", cell="dnc", start=first.path)
+    assert (read(first.path).header.start, read(second.path).header.start) == ("", first.hash)
+    for start, said in (
+        (first.path, "start .*w.safetensors: expected dimensions 3, got 2. Name weights of the same sizes"),
+        (tmp_path / "missing.safetensors", "missing.safetensors"),
+    ):
+        with pytest.raises(HarnessError, match=said) as refused:
+            learned("2-3", tmp_path / "both", start=start)
+        assert "\n" not in str(refused.value)
+    assert not (tmp_path / "both").exists()
+
+
 def test_a_file_that_exists_is_refused(tmp_path: Path) -> None:
     to = tmp_path / "w.safetensors"
     to.write_bytes(b"precious")

@@ -13,6 +13,7 @@ from harness.searchers.box.learned.meta.losses import Unrolled
 from harness.searchers.box.learned.network import Network
 from harness.seeds import derive_seed
 
+STEEPEST = 10.0  # the most that the gradient of a draw's loss by one of its points may be (**D**)
 BETWEEN = (0.5, 1.5)  # how long an evaluation takes, uniformly (**D**)
 
 
@@ -54,7 +55,8 @@ def finishing(seed: int, count: int, steps: int, parallel: int) -> Tensor:
 def unroll(network: Network, batch: Batch) -> Unrolled:
     """Let a network ask draws at a point after another, and return what they were there.
 
-    Gradients flow through points, values and states to the network's weights, if autograd is on.
+    Gradients flow through points, values and states to the network's weights, if autograd is on. Those by the points
+    of a draw are shortened to ``STEEPEST / count``, since they flow to all earlier points, and may grow at every step.
     """
     noise, workers = batch
     count, steps = noise.shape
@@ -67,6 +69,8 @@ def unroll(network: Network, batch: Batch) -> Unrolled:
     values, means, deviations = [], [], []
     for step in range(steps):
         points, state = network(told if pending is None else pending.finished(step), state)
+        if points.requires_grad:
+            points.register_hook(_shortened)
         revealed = draws(points)
         values.append(revealed.value)
         means.append(revealed.mean)
@@ -75,6 +79,13 @@ def unroll(network: Network, batch: Batch) -> Unrolled:
         if pending is not None:
             pending.begin(step, told)
     return Unrolled(torch.stack(values, 1), torch.stack(means, 1), torch.stack(deviations, 1))
+
+
+def _shortened(gradient: Tensor) -> Tensor:
+    """Return the gradient of a mean over draws by their points, (count, dimensions), with shortened rows."""
+    lengths = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+    shortened: Tensor = gradient * (STEEPEST / len(gradient) / (lengths + 1e-12)).clamp(max=1)
+    return shortened
 
 
 class _Pending:

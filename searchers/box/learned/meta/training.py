@@ -83,6 +83,7 @@ class Plan:
         device: where, as torch names it.
         environment: versions, processor and GPU, in words; another one rounds differently.
         commit: revision of the harness, empty if unknown.
+        start: weights to begin with, whose architecture ``check_start`` accepts; None to draw them.
     """
 
     architecture: Architecture
@@ -92,6 +93,19 @@ class Plan:
     device: str = CPU
     environment: str = ""
     commit: str = ""
+    start: LearnedWeights | None = None
+
+    @property
+    def began(self) -> str:
+        """The hash of the weights to begin with, empty for drawn ones."""
+        return self.start.hash if self.start else ""
+
+    def network(self) -> Network:
+        """Return the network before its first batch."""
+        network = Network(self.architecture, seed=self.seed)
+        if self.start:
+            network.begin_as(self.start.network)
+        return network
 
     def agreeing(self) -> dict[str, object]:
         """Return what a training saved under a plan must agree with to go on, for JSON.
@@ -101,7 +115,7 @@ class Plan:
         """
         place = self.environment if self.device == CPU else "a GPU"
         parts = {**asdict(self.architecture), **asdict(self.schedule)}
-        return {"loss": self.loss, "seed": self.seed, "environment": place, **parts}
+        return {"loss": self.loss, "seed": self.seed, "start": self.began, "environment": place, **parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ class MetaTraining:
     def __init__(self, plan: Plan, *, partial: Partial, report: Report) -> None:
         self._plan, self._partial, self._report = plan, partial, report
         self._device = torch.device(plan.device)
-        self._network = Network(plan.architecture, seed=plan.seed).to(self._device)
+        self._network = plan.network().to(self._device)
         self._adam = torch.optim.Adam(self._network.parameters(), lr=plan.schedule.rate)
         longest = HORIZONS[-1][1]
         self._held_out = self._draw(derive_seed(0, HELD_OUT), plan.schedule.held_out, longest)
@@ -265,6 +279,7 @@ class MetaTraining:
             skipped=partial.skipped,
             commit=plan.commit,
             environment=f"{plan.environment}, threads {partial.threads}".removeprefix(", "),
+            start=plan.began,
         )
         return Trained(weights=LearnedWeights(header, network), batches=partial.batch, seconds=partial.seconds)
 
@@ -314,6 +329,21 @@ def device_of(name: str) -> tuple[str, str]:
         hint = "Install a torch built for this machine's CUDA, or leave out --device"
         raise SettingError(message("device", expected="cpu, or cuda if there is a GPU", got=got, hint=hint))
     return str(device), f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+
+
+def check_start(start: LearnedWeights, architecture: Architecture, path: Path) -> None:
+    """Raise unless a training may begin with the weights of a file.
+
+    Raises:
+        SettingError: they are of other sizes, or of a memory that the network does not have.
+    """
+    found = start.header.architecture
+    for name, expected in asdict(architecture).items():
+        got = getattr(found, name)
+        adds_memory = (expected, got) == ("dnc", "lstm")  # whose sizes an LSTM does not have
+        if got != expected and not adds_memory:
+            hint = "Name weights of the same sizes; a dnc may also begin with those of an lstm"
+            raise SettingError(message(f"start {path}", expected=f"{name} {expected}", got=got, hint=hint))
 
 
 def partial_of(to: Path) -> Path:

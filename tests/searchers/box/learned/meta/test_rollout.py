@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.searchers.box.learned.architecture import Architecture, Cell
+from harness.searchers.box.learned.meta import rollout
 from harness.searchers.box.learned.meta.losses import Loss, loss_of
 from harness.searchers.box.learned.meta.rollout import BETWEEN, Batch, finishing, unroll
 from harness.searchers.box.learned.network import Network, State
@@ -86,7 +88,10 @@ def test_which_worker_finishes_depends_on_the_seed_and_the_draw_alone() -> None:
 @pytest.mark.parametrize("parallel", [0, 3])
 @pytest.mark.parametrize("cell", ["lstm", "dnc"])
 @pytest.mark.parametrize("loss", ["sum", "ei", "oi", "oi-whole"])
-def test_the_gradient_by_the_weights_is_what_differences_say(loss: Loss, cell: Cell, parallel: int) -> None:
+def test_the_gradient_by_the_weights_is_what_differences_say(
+    monkeypatch: pytest.MonkeyPatch, loss: Loss, cell: Cell, parallel: int
+) -> None:
+    monkeypatch.setattr(rollout, "STEEPEST", math.inf)
     architecture = Architecture(dimensions=2, cell=cell, parallel=parallel, hidden=4, slots=3, width=3, heads=1)
     network = Network(architecture, seed=1).double()
     batch = Batch.draw(5, 8, 7, parallel=parallel, device=CPU)
@@ -108,6 +113,28 @@ def test_the_gradient_by_the_weights_is_what_differences_say(loss: Loss, cell: C
                 each -= sign * step * way
     assert found == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4, abs=1e-8)
     assert abs(found) > 1e-5
+
+
+def test_gradients_by_points_that_are_too_steep_are_shortened_for_each_draw_alone() -> None:
+    points = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0], [-60.0, 80.0]], dtype=torch.float64)
+    shortened = rollout._shortened(points)
+    lengths = [rollout.STEEPEST / 4, 0.5, 0.0, rollout.STEEPEST / 4]
+    torch.testing.assert_close(torch.linalg.vector_norm(shortened, dim=1), torch.tensor(lengths, dtype=torch.float64))
+    torch.testing.assert_close(shortened[1:3], points[1:3])
+    torch.testing.assert_close(shortened[3] / 2.5, torch.tensor([-0.6, 0.8], dtype=torch.float64))
+
+
+def test_an_unroll_shortens_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = Architecture(dimensions=2, hidden=4)
+    network, batch = Network(architecture, seed=1), Batch.draw(5, 8, 7, parallel=0, device=CPU)
+
+    def length() -> float:
+        gradients = torch.autograd.grad(loss_of("oi", unroll(network, batch)), list(network.parameters()))
+        return float(sum(each.square().sum() for each in gradients))
+
+    usual = length()
+    monkeypatch.setattr(rollout, "STEEPEST", 1e-3)
+    assert length() < 1e-3 * usual
 
 
 def _with_incumbents_of(network: Network, batch: Batch):

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from harness.errors import EngineError, SettingError
-from harness.searchers.box.learned.architecture import Architecture
+from harness.searchers.box.learned.architecture import Architecture, Cell
 from harness.searchers.box.learned.meta import draws, training
 from harness.searchers.box.learned.meta.training import (
     MetaTraining,
@@ -23,14 +23,17 @@ from harness.searchers.box.learned.meta.training import (
     Schedule,
     StoppedTraining,
     Trained,
+    check_start,
     partial_of,
     train,
     unfinished,
 )
-from harness.searchers.box.learned.weights import read
+from harness.searchers.box.learned.network import Network
+from harness.searchers.box.learned.weights import Header, LearnedWeights, read
 
 TINY = Schedule(batches=8, draws=4, every=2, held_out=8, patience=20)
 PLAN = Plan(architecture=Architecture(dimensions=2, hidden=5), loss="oi", seed=3, schedule=TINY)
+UNTRAINED = LearnedWeights(Header(architecture=PLAN.architecture, loss="oi"), Network(PLAN.architecture, seed=3))
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +109,37 @@ def test_the_seed_decides_the_weights_and_nothing_global_is_drawn(tmp_path: Path
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "dnc"])
+def test_a_training_that_begins_with_an_lstm_asks_the_same_points_at_first(tmp_path: Path, cell: Cell) -> None:
+    sizes = {"dimensions": 2, "hidden": 5}
+    start = trained(tmp_path / "w.safetensors", replace(PLAN, architecture=Architecture(**sizes))).weights
+    plan = replace(PLAN, architecture=Architecture(cell=cell, slots=3, width=2, heads=1, **sizes), start=start, seed=9)
+    network, told = plan.network(), torch.randn(20, 4, 3, generator=torch.Generator().manual_seed(2))
+    ours, theirs = network.start(4), start.network.start(4)
+    with torch.no_grad():
+        for each in told:
+            point, ours = network(each, ours)
+            expected, theirs = start.network(each, theirs)
+            torch.testing.assert_close(point, expected)
+    found = trained(tmp_path / "v.safetensors", plan).weights
+    assert found.header.start == start.hash != found.hash
+    pairs = zip(found.network.parameters(), network.parameters(), strict=True)
+    assert not any(torch.equal(one, other) for one, other in pairs)
+
+
+def test_a_start_of_other_sizes_is_refused() -> None:
+    lstm, dnc = (Architecture(dimensions=2, cell=cell, hidden=5) for cell in ("lstm", "dnc"))
+    for start, wanted, said in (
+        (lstm, replace(lstm, dimensions=3), "expected dimensions 3, got 2"),
+        (dnc, lstm, "expected cell lstm, got dnc"),
+        (lstm, replace(dnc, hidden=6), "expected hidden 6, got 5"),
+        (lstm, replace(dnc, parallel=2), "expected parallel 2, got 0"),
+    ):
+        weights = LearnedWeights(Header(architecture=start, loss="oi"), Network(start, seed=0))
+        with pytest.raises(SettingError, match=said):
+            check_start(weights, wanted, Path("w.safetensors"))
+
+
 @pytest.mark.parametrize("loss", ["sum", "ei", "oi", "oi-whole"])
 def test_it_learns(tmp_path: Path, loss: training.Loss) -> None:
     schedule = Schedule(batches=60, draws=64, every=10, held_out=256, rate=1e-2)
@@ -165,6 +199,14 @@ def test_gradients_that_are_not_finite_are_left_out_and_counted(
         ({"loss": "ei"}, "expected loss ei, got oi"),
         ({"schedule": replace(TINY, batches=9)}, "expected batches 9, got 8"),
         ({"architecture": Architecture(dimensions=3, hidden=5)}, "expected dimensions 3, got 2"),
+        (
+            {
+                "start": LearnedWeights(
+                    Header(architecture=PLAN.architecture, loss="oi"), Network(PLAN.architecture, seed=3)
+                )
+            },
+            "expected start",
+        ),
         ({"environment": "torch 9"}, "expected environment torch 9, got"),
     ],
 )
