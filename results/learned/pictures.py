@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,12 @@ def pictures(found: LearnedBoard) -> Iterator[tuple[str, Figure]]:
         yield f"{problems.label.replace('/', '-')}.svg", _curves(problems, colours)
 
 
+def _short(label: str) -> str:
+    """Return a name for a picture; of weights in a file, the file's."""
+    file = re.search(r"([^/']+)\.safetensors", label)
+    return f"LSTM {file[1]}" if file else label[:LONGEST]
+
+
 def _curves(problems: Problems, colours: dict[str, str]) -> Figure:
     """Median and mean of f by step; the band of the learned optimizer holds 80% of the problems."""
     from publish import panels  # which calls this module
@@ -55,7 +62,7 @@ def _curves(problems: Problems, colours: dict[str, str]) -> Figure:
     for each in problems.results:
         curve, steps = each.entrant.curve, range(problems.conditions.steps + 1)
         width = 2.0 if not each.tuned else 1.1
-        style = {"color": colours[each.label], "linewidth": width, "label": each.label[:LONGEST]}
+        style = {"color": colours[each.label], "linewidth": width, "label": _short(each.label)}
         left.plot(steps, [_plotted(value) for value in curve.median], **style)
         right.plot(steps, [_plotted(value) for value in curve.mean], **style)
         if not each.tuned:
