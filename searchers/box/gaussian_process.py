@@ -22,7 +22,7 @@ ROWS = 32  # of the factor that are allocated first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """k(x, x') = σ² exp(−|x − x'|² / 2ℓ²), with independent noise on each value.
+    """k(x, x') = σ² exp(−‖x − x'‖² / 2ℓ²), with independent noise on each value.
 
     Attributes:
         lengthscale: ℓ, in sides of the box.
