@@ -81,7 +81,7 @@ COMMANDS = {
     ),
     "conformance": Command(
         "harness.cli.conformance:conformance",
-        "Run the conformance suite on a searcher, or on a protocol's task; exit status 1 if a check fails.",
+        "Run the conformance suite on a searcher, a task or a box optimizer; exit status 1 if a check fails.",
     ),
     "rule": Command("harness.cli.rules:app", "Show one rule, score it, or export it."),
     "space": Command("harness.cli.spaces:app", "Show what a space of rules contains."),

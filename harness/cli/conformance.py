@@ -28,7 +28,7 @@ def conformance(
     data: Annotated[str | None, typer.Option(help=options.DATA_HELP, show_default="the generated stand-in")] = None,
     data_root: options.DataRoot = None,
 ) -> None:
-    """Run the conformance suite on a searcher, a protocol's task or a box optimizer; exit status 1 if a check fails."""
+    """Run the conformance suite on a searcher, a task or a box optimizer; exit status 1 if a check fails."""
     subjects = [each for each in (searcher, task, box_optimizer) if each]
     if len(subjects) != 1:
         raise HarnessError(

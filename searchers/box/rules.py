@@ -15,8 +15,6 @@ from harness.blackbox.contracts import BoxOptimizer, Points
 from harness.contracts import Origin, Rule, Trial
 from harness.limits import Range
 from harness.searchers.box.encoding import RuleBox
-from harness.searchers.box.fitted_gp_points import FittedGpPoints
-from harness.searchers.box.optuna_points import CmaEsPoints
 from harness.searchers.box.random_points import RandomPoints
 from harness.seeds import derive_seed
 from harness.settings import Value
@@ -123,6 +121,8 @@ class BoxCmaEs(BoxSearch):
     version = 1
 
     def __init__(self, space: Space, *, seed: int, batch: Annotated[int, Range(1, 100_000)] = 5) -> None:
+        from harness.searchers.box.optuna_points import CmaEsPoints  # it loads SciPy
+
         super().__init__(space, seed=seed, optimizer=CmaEsPoints(space.positions, seed=seed), batch=batch)
 
     @staticmethod
@@ -155,6 +155,8 @@ class BoxGp(BoxSearch):
         startup: Annotated[int, Range(0, 100_000)] = 20,
         batch: Annotated[int, Range(1, 100_000)] = 5,
     ) -> None:
+        from harness.searchers.box.fitted_gp_points import FittedGpPoints  # it loads SciPy
+
         optimizer = FittedGpPoints(space.positions, seed=seed, startup=startup, known=self._was_proposed)
         super().__init__(space, seed=seed, optimizer=optimizer, batch=batch, asks=2)
 

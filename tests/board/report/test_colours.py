@@ -45,7 +45,7 @@ def test_namesakes_share_a_colour_and_differ_in_their_dashes(run) -> None:
 
 def test_entrants_of_the_package_are_unlike_lines() -> None:
     found = marks({name: name for name in NAMED})
-    assert len(set(found.values())) == len(found) == 12
+    assert len(set(found.values())) == len(found) == 13
 
 
 def test_a_searcher_that_has_not_finished_has_its_colour_too(run) -> None:
