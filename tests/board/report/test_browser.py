@@ -98,10 +98,16 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
     wait(lambda: not any(band for _, band, _ in run(traces)))
 
     # So does pointing at the name or at the curve, for as long as one points.
-    run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", names[key])
-    ActionChains(browser).move_to_element(names[key]).perform()
-    wait(lambda: [each for each, band, _ in run(traces) if band] == [key])
-    ActionChains(browser).move_to_element(browser.find_element(By.CSS_SELECTOR, "nav .brand")).perform()
+    away = browser.find_element(By.CSS_SELECTOR, "nav .brand")
+
+    def pointed(target, offset=lambda: (0, 0)) -> bool:
+        """Come from elsewhere each time, since what is drawn meanwhile moves the target from under the pointer."""
+        run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", target)
+        ActionChains(browser).move_to_element(away).move_to_element_with_offset(target, *offset()).perform()
+        return [each for each, band, _ in run(traces) if band] == [key]
+
+    wait(lambda: pointed(names[key]))
+    ActionChains(browser).move_to_element(away).perform()
     wait(lambda: not any(band for _, band, _ in run(traces)))
     end = """
         const plot = document.querySelector('#b1-curves .plot'), {xaxis, yaxis, _size} = plot._fullLayout;
@@ -110,9 +116,7 @@ def test_the_page_works_and_keeps_to_itself(browser) -> None:
         return [x + _size.l - box.width / 2 - 2, y + _size.t - box.height / 2].map(Math.round);
     """
     plot = browser.find_element(By.CSS_SELECTOR, "#b1-curves .plot")
-    run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
-    ActionChains(browser).move_to_element_with_offset(plot, *run(end, key)).perform()
-    wait(lambda: [each for each, band, _ in run(traces) if band] == [key])
+    wait(lambda: pointed(plot, lambda: run(end, key)))
 
     # A label that looks like markup is drawn letter by letter.
     assert any("<img/src=x/onerror=" in each.text for each in names)
