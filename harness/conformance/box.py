@@ -11,7 +11,7 @@ import numpy as np
 from harness.blackbox.contracts import BoxOptimizer, Points, Values
 from harness.conformance.checks import Broken, Check, require, run_checks, same, titled
 from harness.conformance.elsewhere import find, importable, in_fresh_process
-from harness.conformance.surroundings import snapshot, stirred, untouched
+from harness.conformance.surroundings import left_alone, not_listened_to
 from harness.errors import HarnessError, SettingError
 from harness.registry import Kind, check_call, load
 from harness.seeds import derive_seed
@@ -216,22 +216,12 @@ def arguments(subject: Subject) -> str:
 
 def surroundings(subject: Subject) -> str:
     """Leaves global state alone: generators, environment, working directory."""
-    subject.run()  # so that late imports are done now
-    with stirred(3):  # to detect an optimizer that restores a generator to its state after the first run
-        before = snapshot()
-        subject.run()
-        untouched(before)
-    return f"{len(before)} kinds of state"
+    return left_alone(subject.run)
 
 
 def independence(subject: Subject) -> str:
     """Does not listen to the global generators."""
-    seen = []
-    for seed in (1, 2):
-        with stirred(seed):
-            seen.append(rows(subject.run()))
-    same(*seen, what="point")
-    return f"{len(seen[0])} points"
+    return not_listened_to(lambda: rows(subject.run()), what="point")
 
 
 def side_by_side(subject: Subject) -> str:

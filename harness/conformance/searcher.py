@@ -11,7 +11,7 @@ from harness.conformance import driving
 from harness.conformance.checks import Broken, Check, require, run_checks, same, titled
 from harness.conformance.driving import History, Told, drive
 from harness.conformance.elsewhere import find, importable, in_fresh_process
-from harness.conformance.surroundings import snapshot, stirred, untouched
+from harness.conformance.surroundings import left_alone, not_listened_to
 from harness.contracts import Searcher
 from harness.errors import HarnessError, SettingError
 from harness.race.startup import stated
@@ -262,22 +262,12 @@ def arguments(subject: Subject) -> str:
 
 def surroundings(subject: Subject) -> str:
     """Leaves global state alone: generators, environment, working directory."""
-    subject.run()  # so that late imports are done now
-    with stirred(3):  # to detect a searcher that restores a generator to its state after the first run
-        before = snapshot()
-        subject.run()
-        untouched(before)
-    return f"{len(before)} kinds of state"
+    return left_alone(subject.run)
 
 
 def independence(subject: Subject) -> str:
     """Does not listen to the global generators."""
-    seen = []
-    for seed in (1, 2):
-        with stirred(seed):
-            seen.append(subject.run().texts)
-    same(*seen, what="proposal")
-    return f"{len(seen[0])} proposals"
+    return not_listened_to(lambda: subject.run().texts, what="proposal")
 
 
 def cost(subject: Subject) -> str:

@@ -8,13 +8,41 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from harness.conformance.checks import require
+from harness.conformance.checks import require, same
+
+
+def left_alone(run: Callable[[], object]) -> str:
+    """Require that a run changes no global state, and return what was watched.
+
+    Raises:
+        Broken: it changes some.
+    """
+    run()  # so that late imports are done now
+    with stirred(3):  # to detect who restores a generator to its state after the first run
+        before = snapshot()
+        run()
+        untouched(before)
+    return f"{len(before)} kinds of state"
+
+
+def not_listened_to(made: Callable[[], Sequence[object]], *, what: str) -> str:
+    """Require that a run gives the same whatever the global generators give, and return how much was compared.
+
+    Raises:
+        Broken: it does not.
+    """
+    seen = []
+    for seed in (1, 2):
+        with stirred(seed):
+            seen.append(made())
+    same(*seen, what=what)
+    return f"{len(seen[0])} {what}s"
 
 
 def snapshot() -> dict[str, object]:

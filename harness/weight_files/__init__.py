@@ -33,6 +33,31 @@ Header = TypeVar("Header")
 DIGITS = 16  # of a hash
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training is.
+
+    Attributes:
+        done: batches trained on.
+        total: batches in all, unless it stops early.
+        best: the best validation so far, of the present λ where several are tried; infinite before the first.
+        note: what it does now.
+    """
+
+    done: int
+    total: int
+    best: float
+    note: str
+
+
+class StoppedTraining(Exception):
+    """The user asked to stop; the training is saved."""
+
+
+Report = Callable[[Progress], bool]
+"""Called after every batch; if it returns True, the training is saved and stops."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightFiles:
     """One kind of such files.
@@ -136,10 +161,10 @@ def digest(identity: object, arrays: Arrays) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file; a kill leaves the old or the new one, whole.
+    """Replace a file; a kill leaves the old or the new one, whole. Searchers and tasks do not know ``harness.files``.
 
     Raises:
-        SettingError: it cannot be written.
+        SettingError: it cannot be written; nothing is left behind.
     """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
@@ -149,9 +174,11 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except OSError as cause:
+    except BaseException as cause:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+        if not isinstance(cause, OSError):
+            raise
         got, hint = cause.strerror or cause, "Free some space, or choose another place"
         raise SettingError(message(f"file {path}", expected="a place to write to", got=got, hint=hint)) from cause
 

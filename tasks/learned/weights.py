@@ -28,7 +28,6 @@ from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
 from harness.tasks.learned.problem import ALL, KERNELS, REST, Schedule
 from harness.weight_files import WeightFiles, digest
-from harness.weight_files import write as write
 
 FILES = WeightFiles(name="harness learned optimizer", version=1, command="harness learn optimizer")
 KINDS = ((ALL,), (KERNELS, REST))

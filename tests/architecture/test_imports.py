@@ -19,6 +19,7 @@ WRONG = {
     "packed tables": ("harness/board/tables/opening.py", "harness.board.tables.pages"),
     "the modules of the report": ("harness/board/report/usage.py", "harness.board.report.page"),
     "the contests over the unit box": ("harness/blackbox/contracts.py", "harness.blackbox.contest"),
+    "the registered names": ("harness/names/kinds.py", "harness.names.built_in"),
     "the modules of the race": ("harness/race/runs.py", "harness.race.loop"),
     "the engines": ("harness/race/engines/engine.py", "harness.race.engines.dask"),
     "the modules of the store": ("harness/race/store/sqlite.py", "harness.race.store.ledger"),

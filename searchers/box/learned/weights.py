@@ -26,7 +26,6 @@ from harness.limits import Count, Line
 from harness.searchers.box.learned.architecture import Architecture
 from harness.searchers.box.learned.network import Network
 from harness.weight_files import Arrays, WeightFiles, digest
-from harness.weight_files import write as write
 
 COMMAND = "harness learn searcher"
 FILES = WeightFiles(name="harness learned searcher", version=1, command=COMMAND)

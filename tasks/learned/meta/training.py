@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,9 @@ from harness.tasks.learned.meta.rates import rates
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
 from harness.tasks.learned.problem import NO_DECAY, Family, Schedule, placed, sent
 from harness.tasks.learned.weights import Header, LearnedWeights, fresh, put, save, tensors
+from harness.weight_files import Progress as Progress
+from harness.weight_files import Report
+from harness.weight_files import StoppedTraining as StoppedTraining
 
 UNROLL = 20  # steps between two steps of the meta-optimizer ([L2L] §3)
 HELD_OUT = "held out"  # the stream of validation problems, which is the same for every seed
@@ -62,23 +65,6 @@ class Plan:
         return {"header": header, "schedule": schedule, "variant": self.variant, "rates": list(tried)}
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a training is.
-
-    Attributes:
-        done: batches trained on.
-        total: batches in all, unless it stops early.
-        best: the best validation so far of the present λ, the mean of f over all steps; infinite before the first.
-        note: what it does now.
-    """
-
-    done: int
-    total: int
-    best: float
-    note: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """What a training came to.
@@ -92,14 +78,6 @@ class Trained:
     weights: LearnedWeights
     trials: tuple[tuple[float, float], ...]
     seconds: float
-
-
-class StoppedTraining(Exception):
-    """The user asked to stop; the training is saved."""
-
-
-Report = Callable[[Progress], bool]
-"""Called after every batch; if it returns True, the training is saved and stops."""
 
 
 @dataclass(slots=True)

@@ -237,3 +237,19 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, weights: Lear
     (tmp_path / "taken").touch()
     with pytest.raises(SettingError, match="expected a place to write to"):
         save(weights, tmp_path / "taken" / "w.safetensors")
+
+
+def test_who_interrupts_while_a_file_is_written_finds_the_old_one_and_nothing_else(
+    tmp_path: Path, weights: LearnedWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(weights, tmp_path / "w.safetensors")
+    before = (tmp_path / "w.safetensors").read_bytes()
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(weights, tmp_path / "w.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    assert (tmp_path / "w.safetensors").read_bytes() == before

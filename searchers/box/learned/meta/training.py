@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +33,9 @@ from harness.searchers.box.learned.meta.rollout import Batch, unroll
 from harness.searchers.box.learned.network import Network
 from harness.searchers.box.learned.weights import Header, LearnedWeights, save
 from harness.seeds import derive_seed
+from harness.weight_files import Progress as Progress
+from harness.weight_files import Report
+from harness.weight_files import StoppedTraining as StoppedTraining
 
 HORIZONS = ((0.5, 30), (0.85, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
 WARM_UP = 0.03  # part of the batches until the learning rate is at its height (**D**)
@@ -118,23 +121,6 @@ class Plan:
         return {"loss": self.loss, "seed": self.seed, "start": self.began, "environment": place, **parts}
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a training is.
-
-    Attributes:
-        done: batches trained on.
-        total: batches in all, unless it stops early.
-        best: the best validation so far; infinite before the first.
-        note: what it does now.
-    """
-
-    done: int
-    total: int
-    best: float
-    note: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """What a training came to.
@@ -152,14 +138,6 @@ class Trained:
 
 Gradient = tuple[Tensor, list[Tensor]]
 """The norm of a gradient, and the gradient by each weight."""
-
-
-class StoppedTraining(Exception):
-    """The user asked to stop; the training is saved."""
-
-
-Report = Callable[[Progress], bool]
-"""Called after every batch; if it returns True, the training is saved and stops."""
 
 
 class MetaTraining:
