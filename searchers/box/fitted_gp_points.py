@@ -60,9 +60,15 @@ class FittedGpPoints:
     def tell(self, points: Points, values: Values) -> None:
         """Learn the values, (count,), of points, (count, dimensions)."""
         for point, value in zip(points, values, strict=True):
-            place = next(place for place, each in enumerate(self._pending) if np.array_equal(each, point))
-            self._points.append(self._pending.pop(place))
+            self._points.append(self._pending.pop(self._place(point)))
             self._values.append(float(value))
+
+    def forget(self, point: Points) -> None:
+        """Expect no value of a point (dimensions,) that was asked for."""
+        self._pending.pop(self._place(point))
+
+    def _place(self, point: Points) -> int:
+        return next(place for place, each in enumerate(self._pending) if np.array_equal(each, point))
 
     def _point(self) -> Points:
         if self._startup_left > 0 or len(self._points) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from harness.blackbox.contracts import BoxOptimizer
+from harness.errors import SettingError, message
 from harness.searchers.box.learned.architecture import Architecture, Cell
 from harness.searchers.box.learned.episodes import Episodes
 from harness.searchers.box.learned.points import Loss, Parallel, RnnPoints
@@ -31,6 +32,11 @@ class BoxRnn(BoxSearch):
         loss: what it was trained to minimize: observed improvement, expected improvement, or the sum of values.
         parallel: how many points were evaluated at once in its training; 0 for one after another.
         weights: a file of weights, or a folder with several; empty for those that ship with the harness.
+        hash: of weights of your own, which must be given with them: a run's record has the settings, and a file may be
+            written anew.
+
+    Raises:
+        SettingError: there are no such weights, or they have another hash.
     """
 
     version = 1
@@ -46,12 +52,18 @@ class BoxRnn(BoxSearch):
         loss: Loss = "oi",
         parallel: Parallel = 0,
         weights: str = "",
+        hash: str = "",
     ) -> None:
         from harness.searchers.box.learned.weights import find
 
         dimensions = space.positions
         wanted = Architecture(dimensions=dimensions, cell=cell, parallel=parallel)
-        inner = find(wanted, loss, weights, below=True).header.architecture.dimensions
+        found = find(wanted, loss, weights, below=True)
+        inner = found.header.architecture.dimensions
+        if weights and hash != found.hash:
+            hint = f"Add hash={found.hash} to the settings, so that the record says which weights ran"
+            expected = f"the hash of weights of {inner} dimensions beside it"
+            raise SettingError(message(f"weights in {weights}", expected=expected, got=hash or "none", hint=hint))
 
         def make() -> BoxOptimizer:
             return RnnPoints(inner, seed=seed, cell=cell, loss=loss, parallel=parallel, weights=weights)

@@ -74,7 +74,9 @@ class BoxSearch:
             if self._asks == 1 or rule.key not in self._proposed:
                 break
             if known is None or attempt + 1 == self._asks:  # its score is on the way, or nothing new is found
-                if known is not None:
+                if known is None:
+                    self._forget(point)
+                else:
                     self._tell(point, known)
                 return self._propose(self._draws.draw_new(self._proposed), "drawn at random")
             self._tell(point, known)
@@ -85,6 +87,9 @@ class BoxSearch:
         self._proposed.add(rule.key)
         self._origins[rule] = Origin(how=how)
         return rule
+
+    def _forget(self, point: Points) -> None:
+        """Drop a point that stands for no child of its own."""
 
     def _tell(self, point: Points, value: float) -> None:
         self._optimizer.tell(point[None], np.array([value]))
@@ -157,8 +162,11 @@ class BoxGp(BoxSearch):
     ) -> None:
         from harness.searchers.box.fitted_gp_points import FittedGpPoints  # it loads SciPy
 
-        optimizer = FittedGpPoints(space.positions, seed=seed, startup=startup, known=self._was_proposed)
-        super().__init__(space, seed=seed, optimizer=optimizer, batch=batch, asks=2)
+        self._process = FittedGpPoints(space.positions, seed=seed, startup=startup, known=self._was_proposed)
+        super().__init__(space, seed=seed, optimizer=self._process, batch=batch, asks=2)
+
+    def _forget(self, point: Points) -> None:
+        self._process.forget(point)
 
     def _was_proposed(self, point: Points) -> bool:
         return self._box.rule(point).key in self._proposed

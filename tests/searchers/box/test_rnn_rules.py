@@ -11,9 +11,9 @@ from harness.conformance import check_searcher, failures
 from harness.contracts import Outcome, Status, Trial
 from harness.errors import SettingError
 from harness.registry import Kind, load
-from harness.searchers.box.learned.architecture import Architecture
+from harness.searchers.box.learned.architecture import Architecture, Cell
 from harness.searchers.box.learned.network import Network
-from harness.searchers.box.learned.weights import Header, LearnedWeights, file_name, save
+from harness.searchers.box.learned.weights import Header, LearnedWeights, file_name, read, save
 from harness.searchers.box.rnn_rules import BoxRnn
 from harness.settings import declared
 from harness.space.grammar import Space
@@ -46,17 +46,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def own(folder: Path, *, cell: Cell = "lstm", dimensions: int = 6) -> dict[str, str]:
+    """The settings that name weights of a folder, with their hash."""
+    return {"weights": str(folder), "hash": read(folder / f"{cell}-oi-{dimensions}.safetensors").hash}
+
+
 def test_it_keeps_the_promises_of_searchers(trained: Path) -> None:
-    settings = {"weights": str(trained), "cell": "dnc"}
+    file = trained / "dnc-oi-3.safetensors"  # which fits every space
+    settings = {"weights": str(file), "hash": read(file).hash, "cell": "dnc"}
     patient = {"timeout_seconds": 600.0, "ask_seconds": 60.0}
     assert failures(check_searcher(TARGET, settings=settings, blocks=(2,), **patient)) == []
 
 
 def test_it_moves_as_many_coordinates_as_the_largest_network_that_fits(trained: Path) -> None:
-    search = BoxRnn(SPACE, seed=0, weights=str(trained), episode=10)
+    search = BoxRnn(SPACE, seed=0, **own(trained), episode=10)
     points = search._optimizer.ask(10)
     assert (points.max(0) - points.min(0) > 1e-6).sum() == 6
-    smaller = BoxRnn(TINY, seed=0, weights=str(trained), episode=10)
+    smaller = BoxRnn(TINY, seed=0, **own(trained, dimensions=3), episode=10)
     points = smaller._optimizer.ask(10)
     assert points.shape == (10, 5)
     assert (points.max(0) - points.min(0) > 1e-6).sum() == 3
@@ -64,7 +70,7 @@ def test_it_moves_as_many_coordinates_as_the_largest_network_that_fits(trained: 
 
 def test_scores_decide_what_it_proposes_next_but_only_by_their_order(trained: Path) -> None:
     def proposed(cube: bool, flip: bool) -> list[str]:
-        search = BoxRnn(SPACE, seed=0, weights=str(trained), batch=2)
+        search = BoxRnn(SPACE, seed=0, **own(trained), batch=2)
         texts = []
         for number in range(8):
             rules = search.ask(2)
@@ -92,5 +98,20 @@ def test_a_box_without_weights_says_which_are_missing(trained: Path) -> None:
         BoxRnn(SPACE, seed=0, loss="ei", weights=str(trained))
 
 
+@pytest.mark.parametrize("given", ["", "0123456789abcdef"])
+def test_weights_of_ones_own_go_into_the_record_by_their_hash(trained: Path, given: str) -> None:
+    expected = own(trained)["hash"]
+    with pytest.raises(SettingError, match=f"got {given or 'none'}. Add hash={expected} to the settings"):
+        BoxRnn(SPACE, seed=0, weights=str(trained), hash=given)
+
+
 def test_its_settings_are_read_without_loading_torch() -> None:
-    assert list(declared(load(Kind.SEARCHER, TARGET))) == ["batch", "episode", "cell", "loss", "parallel", "weights"]
+    assert list(declared(load(Kind.SEARCHER, TARGET))) == [
+        "batch",
+        "episode",
+        "cell",
+        "loss",
+        "parallel",
+        "weights",
+        "hash",
+    ]

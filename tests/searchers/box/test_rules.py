@@ -125,3 +125,14 @@ def test_optimizers_keep_the_contract(optimizer: BoxOptimizer) -> None:
     assert points.shape == (4, 3)
     assert ((points >= 0) & (points <= 1)).all()
     optimizer.tell(points, np.arange(4.0))
+
+
+def test_a_gaussian_process_waits_for_no_point_that_a_random_rule_replaced() -> None:
+    searcher = BoxGp(TINY, seed=0, startup=2, batch=4)
+    told = 0
+    for _ in range(6):
+        rules = searcher.ask(4)
+        searcher.tell([Trial(told + place, rule, outcome(0.5)) for place, rule in enumerate(rules)])
+        told += len(rules)
+        assert searcher._process._pending == [], "all that were asked for are told or forgotten"
+    assert any(origin.how == "drawn at random" for rule in rules if (origin := searcher.origin(rule)))

@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import SettingError
 from harness.searchers.box.learned.architecture import Architecture
+from harness.searchers.box.learned.points import RnnPoints
 from harness.searchers.box.learned.weights import (
     FILES,
     LearnedWeights,
@@ -24,9 +25,24 @@ from harness.searchers.box.learned.weights import (
     read,
     save,
 )
+from harness.searchers.box.rnn_rules import BoxRnn
 
 Make = Callable[..., LearnedWeights]
 TWO = Architecture(dimensions=2)
+HASHES = {
+    "dnc-oi-1.safetensors": "913c1b80d3fb8d28",
+    "dnc-oi-2.safetensors": "b6afe587793c9373",
+    "dnc-oi-3.safetensors": "6c929fe6ec077756",
+    "dnc-oi-4.safetensors": "33ca34585811f7fd",
+    "dnc-oi-5.safetensors": "1b366dda0871016c",
+    "dnc-oi-6.safetensors": "45e1501a924ca595",
+    "lstm-oi-1.safetensors": "e85ab636dcee978f",
+    "lstm-oi-2.safetensors": "39f098356c2bb14f",
+    "lstm-oi-3.safetensors": "dec365ee90878e83",
+    "lstm-oi-4.safetensors": "b4dfa56f106850e7",
+    "lstm-oi-5.safetensors": "6befb8450dc9341b",
+    "lstm-oi-6.safetensors": "bc1d1410ddff5ed4",
+}
 
 
 def refused(path: Path) -> str:
@@ -199,3 +215,9 @@ def test_the_defaults_are_both_cells_for_one_to_six_dimensions_sound_and_small()
         assert header.commit, "it says where it came from"
         assert "+changes" not in header.commit
     assert sum(path.stat().st_size for path in defaults().values()) < 5_000_000
+
+
+def test_the_defaults_are_those_of_the_versions_that_propose_with_them() -> None:
+    """Records name the version alone. So with other weights, raise it in both and put the new hashes here."""
+    assert (RnnPoints.version, BoxRnn.version) == (1, 1)
+    assert {name: read(path).hash for name, path in defaults().items()} == HASHES
