@@ -37,7 +37,7 @@ from harness.weight_files import Progress as Progress
 from harness.weight_files import Report
 from harness.weight_files import StoppedTraining as StoppedTraining
 
-HORIZONS = ((0.5, 30), (0.85, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
+HORIZONS = ((0.4, 30), (0.95, 50), (1.0, 100))  # steps of an unroll up to each part of the batches (**D**)
 WARM_UP = 0.03  # part of the batches until the learning rate is at its height (**D**)
 HELD_OUT = "held out"  # the stream of validation draws, which is the same for every seed
 
@@ -118,7 +118,8 @@ class Plan:
         """
         place = self.environment if self.device == CPU else "a GPU"
         parts = {**asdict(self.architecture), **asdict(self.schedule)}
-        return {"loss": self.loss, "seed": self.seed, "start": self.began, "environment": place, **parts}
+        decides = {"loss": self.loss, "seed": self.seed, "start": self.began, "environment": place}
+        return {**decides, "horizons": [list(each) for each in HORIZONS], **parts}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
