@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scipy import optimize, stats
+import scipy  # which loads its parts when they are first used
 
-from harness.board.statistics import LEAST_PAIRS, MOST_PAIRS, Estimate, PairedTest, paired
+from harness.board.statistics import LEAST_PAIRS, MOST_PAIRS, Estimate, PairedTest, paired, student
 
 LEVEL = 0.05  # probability of calling any equal entrants different, over all pairs of a board
 POWER = 0.8  # at which the minimum detectable effect is computed
@@ -163,8 +163,10 @@ def _standard_effect(pairs: int, comparisons: int) -> float:
         steps = 2 ** (pairs - 1)  # p comes in steps of 2/2ⁿ
         level = math.floor(level * steps) / steps
         if level == 1 / steps:
-            return float(stats.norm.ppf(POWER ** (1 / pairs)))
+            return float(scipy.special.ndtri(POWER ** (1 / pairs)))
     freedom = pairs - 1
-    critical = float(stats.t.ppf(1 - level / 2, freedom))
-    shift = optimize.brentq(lambda shift: stats.nct.sf(critical, freedom, shift) - POWER, 0.0, 10 + 4 * critical)
+    critical = student(1 - level / 2, freedom)
+    shift = scipy.optimize.brentq(
+        lambda shift: scipy.stats.nct.sf(critical, freedom, shift) - POWER, 0.0, 10 + 4 * critical
+    )
     return float(shift) / math.sqrt(pairs)

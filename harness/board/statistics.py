@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.seeds import derive_seed
 
@@ -53,9 +53,14 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean, count = float(np.mean(values)), len(values)
     if count == 1:
         return Estimate(mean, None, None, 1)
-    error = float(stats.sem(values))
-    margin = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    margin = student((1 + CONFIDENCE) / 2, count - 1) * error
     return Estimate(mean, mean - margin, mean + margin, count)
+
+
+def student(share: float, freedom: int) -> float:
+    """Return the quantile of Student's t distribution: that of ``scipy.stats``, which takes long to load."""
+    return float(scipy.special.stdtrit(freedom, share))
 
 
 def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
@@ -76,7 +81,7 @@ def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
         return Estimate(mean, None, None, count)
     if np.ptp(sample) <= ROUNDING * np.abs(sample).max():
         return Estimate(mean, mean, mean, count)
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         (sample,),
         np.mean,
         confidence_level=CONFIDENCE,
@@ -190,7 +195,7 @@ def paired_t(differences: Sequence[float]) -> float:
         raise ValueError(f"paired_t: expected at least two differences, all finite, got {list(differences)}")
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return 1.0 if not values.any() else 0.0
-    return float(stats.ttest_1samp(values, 0.0).pvalue)
+    return float(scipy.stats.ttest_1samp(values, 0.0).pvalue)
 
 
 def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:

@@ -6,11 +6,13 @@ import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
 from harness.cli.commands import COMMANDS, loaded
+from harness.cli.main import app
 from harness.registry import BUILT_IN, Kind
 
 TRAINING = {"torch", "torchvision", "numba", "scipy", "optuna", "distributed", "dask", "sqlite3", "sklearn", "pandas"}
@@ -62,6 +64,14 @@ def test_help_imports_nothing_of_ours_but_the_names_of_the_commands() -> None:
 )
 def test_what_trains_nothing_imports_nothing_that_trains(commands: list[list[str]], spared: set[str]) -> None:
     assert imported(commands) & spared == set()
+
+
+def test_boards_import_neither_torch_nor_the_statistics_that_they_do_not_use(tmp_path: Path) -> None:
+    run = ["run", "--searcher", "random", "--protocol", "toy-quadratic", "--children", "2", "--seeds", "0-1", "--quiet"]
+    results = ["--results", str(tmp_path)]
+    assert app([*run, *results], standalone_mode=False) in (None, 0)
+    shown = imported([["runs", *results], ["leaderboard", *results], ["leaderboard", "--rules", *results]])
+    assert shown & (TRAINING - {"scipy", "sqlite3"} | {"scipy.stats", "scipy.optimize"}) == set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

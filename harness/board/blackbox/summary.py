@@ -14,12 +14,11 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.blackbox.contest import Aside
 from harness.blackbox.store import Runs
 from harness.board.blackbox.record import Conditions, Curve, Entrant, Method, Pair, Record, Trajectory, digest
-from harness.board.statistics import CONFIDENCE, paired_t, sign_flip
+from harness.board.statistics import CONFIDENCE, paired_t, sign_flip, student
 from harness.seeds import derive_seed
 
 MOST_FLIPPED = 200
@@ -110,7 +109,7 @@ def _margins(values: Array) -> tuple[float, ...] | None:
     count = len(values)
     if count < 2:
         return None
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    reach = student((1 + CONFIDENCE) / 2, count - 1)
     return _rounded(reach * values.std(axis=0, ddof=1) / count**0.5)
 
 

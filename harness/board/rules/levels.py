@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import sparse
 
 from harness.contracts import Status
 from harness.race.runs import Judged
@@ -100,8 +100,8 @@ def _levels(
     places, scores = places[kept], scores[kept]
     deviations = scores - _means(rules, scores, len(names))[rules]
     # The normal equations without the rules' own effects: each rule leaves I - 11'/n over the n cells it was trained on
-    met = sparse.csr_array((np.ones(len(rules)), (rules, places)), shape=(len(names), cells_count))
-    share = sparse.diags_array(1.0 / met.sum(axis=1)) @ met
+    met = scipy.sparse.csr_array((np.ones(len(rules)), (rules, places)), shape=(len(names), cells_count))
+    share = scipy.sparse.diags_array(1.0 / met.sum(axis=1)) @ met
     system = np.diag(met.sum(axis=0) + SHRINKAGE) - (met.T @ share).toarray()
     found: Scores = np.linalg.solve(system, np.bincount(places, deviations, minlength=cells_count))
     return found

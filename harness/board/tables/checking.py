@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+import scipy  # which loads its parts when they are first used
 
 from harness.board.rules.known import CONFIRMER, InTurn
 from harness.board.statistics import Estimate, estimate, paired_t
@@ -140,7 +140,7 @@ class Retraining:
         if self.equal == len(self.entries):
             return True
         count = len(self.entries)
-        most = self.noise * float(np.sqrt(stats.chi2.ppf(1 - FALSE_ALARM, count) / count))
+        most = self.noise * float(np.sqrt(scipy.stats.chi2.ppf(1 - FALSE_ALARM, count) / count))
         return self.size <= most and (self.p is None or self.p > FALSE_ALARM)
 
 

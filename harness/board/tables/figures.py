@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which loads its parts when they are first used
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.board.comparison import LEVEL, holm
 from harness.board.statistics import Estimate, estimate, paired_t
@@ -217,7 +217,7 @@ def correlations(first: Scores, second: Scores) -> tuple[float | None, float | N
     """Return Pearson's and Spearman's correlation; None if one side has no variance."""
     if len(first) < 2 or not np.ptp(first) or not np.ptp(second):
         return None, None
-    return float(np.corrcoef(first, second)[0, 1]), float(stats.spearmanr(first, second).statistic)
+    return float(np.corrcoef(first, second)[0, 1]), float(scipy.stats.spearmanr(first, second).statistic)
 
 
 def _agreement(table: Table, first: int, second: int) -> Agreement:

@@ -10,8 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from scipy import stats
-
 from harness.board.transfer.board import Across, MeanRank, Profile, Workload
 
 MOST_RATIO = 4.0  # up to which AlgoPerf integrates a profile
@@ -74,7 +72,7 @@ def _ranks(workloads: Sequence[Workload], labels: Sequence[str]) -> tuple[MeanRa
     columns = []
     for each in workloads:
         means = [result.figure.mean for label in labels if (result := each.of(label))]
-        columns.append([float(rank) for rank in stats.rankdata([-mean for mean in means])])
+        columns.append([sum(other > mean for other in means) + (means.count(mean) + 1) / 2 for mean in means])
     rows = zip(labels, zip(*columns, strict=True), strict=True)
     found = [MeanRank(label=label, mean=sum(ranks) / len(ranks), ranks=ranks) for label, ranks in rows]
     return tuple(sorted(found, key=lambda each: (each.mean, each.label)))

@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+import scipy  # which loads its parts when they are first used
 
-from harness.board.statistics import CONFIDENCE
+from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
 from harness.board.transfer.board import Child, TimeToTarget
 from harness.candidates import NamedOptimizer
 from harness.contracts import Candidate, Status
@@ -61,14 +61,15 @@ def time_to_target(
     if not timed:
         return None
     needed = [_epochs(each.curve, targets[each.seed]) * (examples or 1) for each in timed]
-    interval = stats.quantile_test(needed, p=0.5).confidence_interval(CONFIDENCE)
-    known = not math.isnan(interval.low) and not math.isnan(interval.high)
+    interval = None
+    if len(needed) >= LEAST_PAIRS:  # as with the signs of pairs, fewer cannot reach 95%
+        interval = scipy.stats.quantile_test(needed, p=0.5).confidence_interval(CONFIDENCE)
     return TimeToTarget(
         seeds=tuple(each.seed for each in timed),
         needed=tuple(needed),
         median=float(np.median(needed)),
-        low=float(interval.low) if known else None,
-        high=float(interval.high) if known else None,
+        low=None if interval is None else float(interval.low),
+        high=None if interval is None else float(interval.high),
     )
 
 
