@@ -54,7 +54,8 @@ def facts(board: Board) -> tuple[tuple[str, str], ...]:
 
 def finds(board: Board) -> tuple[Nomination, ...]:
     """Return the best distinct rules without those that are no better than guessing."""
-    return tuple(each for each in board.rules if each.score > guessing(board.protocol))
+    least = guessing(board.protocol)
+    return tuple(each for each in board.rules if each.score > least)
 
 
 def tables(board: Board) -> tuple[TableText, ...]:
