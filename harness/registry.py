@@ -14,7 +14,9 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from harness.contracts import NamedProtocol, TaskProtocol
@@ -112,12 +114,30 @@ def entries(kind: Kind) -> dict[str, Registered]:
     An outside package cannot replace a built-in name: a run recorded under ``random`` must mean ours.
     """
     found = dict(BUILT_IN[kind])
-    outside = sorted(metadata.entry_points(group=f"harness.{kind.value}"), key=lambda point: point.name)
-    for point in outside:
+    for point in _outside(tuple((path, _changed(path)) for path in sys.path))[f"harness.{kind.value}"]:
         found.setdefault(point.name, Registered(point.value, source=point.dist.name if point.dist else ""))
     for name, each in _HERE[kind].items():
         found.setdefault(name, Registered(_path(each), _first_line(each), "this process"))
     return found
+
+
+@lru_cache(maxsize=4)
+def _outside(_packages: tuple[tuple[str, int], ...]) -> dict[str, list[metadata.EntryPoint]]:
+    """Return the entry points of all installed packages by group, by name.
+
+    Every package's file has to be read for them, so they are kept until a folder of packages changes.
+    """
+    every = metadata.entry_points()
+    groups = [f"harness.{kind.value}" for kind in Kind]
+    return {group: sorted(every.select(group=group), key=lambda point: point.name) for group in groups}
+
+
+def _changed(path: str) -> int:
+    """Return when a folder last changed; 0 if it is no folder."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def summary(kind: Kind, name: str) -> str:

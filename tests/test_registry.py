@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,23 @@ def test_a_factory_with_another_signature_is_refused_in_plain_words() -> None:
     said = "expected factory(space, *, seed, **settings) to call, got an unexpected keyword argument 'seed'."
     with pytest.raises(RegistryError, match=re.escape(said)):
         check_call(Kind.SEARCHER, "mine:X", lambda space: space, None, seed=0)
+
+
+def test_packages_are_read_again_only_if_one_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, reads = metadata.entry_points, []
+    monkeypatch.setattr(metadata, "entry_points", lambda: reads.append(1) or read())
+    monkeypatch.syspath_prepend(tmp_path)
+    for kind in Kind:
+        assert "theirs" not in registry.entries(kind)
+    assert len(reads) == 1
+    information = tmp_path / "outside-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[harness.tasks]\ntheirs = theirs:Task\n")
+    os.utime(tmp_path, (0, 0))  # the clock of a file system may be too coarse for a change so soon
+    assert registry.entries(Kind.TASK)["theirs"] == Registered("theirs:Task", source="outside")
+    assert "theirs" not in registry.entries(Kind.DATA)
+    assert len(reads) == 2
 
 
 def test_what_an_outside_package_registers_is_described_by_its_docstring(monkeypatch: pytest.MonkeyPatch) -> None:

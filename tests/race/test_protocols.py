@@ -9,8 +9,7 @@ import pickle
 import re
 import sys
 from collections.abc import Callable
-from importlib import metadata
-from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -220,15 +219,19 @@ def test_every_built_in_protocol_has_rising_targets_beyond_chance() -> None:
 
 
 @pytest.fixture
-def outside(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Makes a package's module ``theirs`` with a protocol, registered by an entry point."""
+    packages = tmp_path / "packages"
 
     def registering(thing: object, name: str = "theirs") -> None:
         module = ModuleType("theirs")
         module.PROTOCOL = thing  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "theirs", module)
-        points = [EntryPoint(name, "theirs:PROTOCOL", "harness.protocols")]
-        monkeypatch.setattr(metadata, "entry_points", lambda *, group: points if group == "harness.protocols" else [])
+        information = packages / "theirs-1.0.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+        (information / "entry_points.txt").write_text(f"[harness.protocols]\n{name} = theirs:PROTOCOL\n")
+        monkeypatch.syspath_prepend(packages)
 
     return registering
 
