@@ -26,13 +26,14 @@ from harness.tasks.learned.lstm import FrozenLstm, State, pieces, start
 from harness.tasks.learned.problem import ALL, KERNELS, REST
 from harness.tasks.learned.weights import LearnedWeights, defaults, load, read
 from harness.tasks.optimizer.settings import SCHEDULERS, STRUCTURE, check_gradient
+from harness.tasks.uncompiled import Uncompiled
 
 FAMILY = "learned"
 OPTIONS = ("lr", "kind", "maximize", "weights")
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
-class LearnedOptimizer(Optimizer):
+class LearnedOptimizer(Uncompiled):
     """Train with a learned optimizer: θ ← θ + lr · m(∇, h; φ), where m is an LSTM that all weights share.
 
     Each entry of a parameter has its own LSTM state: with two layers of 20 units, 320 bytes. A step computes the

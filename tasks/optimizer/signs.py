@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from harness.candidates import NamedOptimizer, Option, call, sorted_options
 from harness.errors import SettingError, check_choice, message
 from harness.tasks.optimizer.decays import CD_PERIODS, factor
+from harness.tasks.uncompiled import Uncompiled
 
 FAMILY = "nos"
 CONSTANTS = {"PowerSign": ("base", math.e), "AddSign": ("alpha", 1.0)}
@@ -29,7 +30,7 @@ PERIODS = {"cd": CD_PERIODS, "rd": 1.0}
 """The default n of the decays that have one."""
 
 
-class SignOptimizer(Optimizer):
+class SignOptimizer(Uncompiled):
     """PowerSign or AddSign.
 
     Args:

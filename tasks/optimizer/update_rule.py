@@ -19,7 +19,6 @@ from typing import Any, overload
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from harness.contracts import Rule
 from harness.errors import SettingError, message
@@ -41,13 +40,14 @@ from harness.tasks.optimizer.settings import (
 from harness.tasks.optimizer.streams import STREAM, Streams
 from harness.tasks.optimizer.tape import Tape, playable, record
 from harness.tasks.optimizer.tensors import here, plain
+from harness.tasks.uncompiled import Uncompiled
 
 PIECE_BYTES = 1 << 19  # of a parameter's entries that each of torch's threads updates at once on a processor
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
-class RuleOptimizer(Optimizer):
+class RuleOptimizer(Uncompiled):
     """Train with any rule of the language.
 
     It keeps only the running means that the rule needs, in the parameters' dtype like torch's own optimizers: none for
