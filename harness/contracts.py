@@ -31,6 +31,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Generic, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # for type checkers only: for them, `Trial` and `Searcher` default to rules
@@ -213,7 +214,7 @@ class Origin:
     log_probability: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: they would prevent caching the hash
 class TaskProtocol:
     """How a rule is scored, with every number that its reward depends on: the fields that all protocols share.
 
@@ -267,7 +268,7 @@ class TaskProtocol:
         fields = dataclasses.asdict(self)
         return {name: value for name, value in fields.items() if value or name not in YOUNGER}
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """First 16 hexadecimal digits of SHA-256 over ``spec`` as canonical JSON."""
         text = json.dumps(self.spec(), sort_keys=True, separators=(",", ":"))

@@ -151,8 +151,8 @@ def entry_fields(entry: Entry) -> Json:
 
 def outcome_fields(outcome: Outcome) -> Json:
     """Return the fields of an outcome, without those of ``LATER`` that are not used."""
-    fields = dataclasses.asdict(outcome)
-    return {name: value for name, value in fields.items() if name not in LATER or value not in (None, ())}
+    fields = ((field.name, getattr(outcome, field.name)) for field in dataclasses.fields(Outcome))
+    return {name: value for name, value in fields if name not in LATER or value not in (None, ())}
 
 
 def foot_fields(archive: Archive, digest: str) -> Json:
