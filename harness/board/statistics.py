@@ -14,7 +14,7 @@ from harness.seeds import derive_seed
 
 CONFIDENCE = 0.95
 RESAMPLES = 9_999  # in a bootstrap
-RESAMPLED_AT_ONCE = 500_000  # numbers, which change no bit of an interval: all at once, a thousand values take 160 MB
+RESAMPLED_AT_ONCE = 100_000  # numbers, which change no bit of an interval; so many stay in a processor's cache
 LEAST_VALUES = 3  # for a bootstrap: two values have three means, whose range covers the true mean half of the time
 ROUNDING = 1e-12  # relative to the values; values that differ by less are equal
 MOST_PAIRS = 20  # for the exact test, which goes through all 2ⁿ choices of signs
