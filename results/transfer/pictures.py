@@ -81,15 +81,18 @@ def correlation(searched: Workload, workload: Workload) -> str:
     rewards = {each.key: each.validation.mean for each in searched.results}
     pairs = np.array([(rewards[each.key], each.figure.mean) for each in workload.results if each.key in rewards])
     generator = np.random.default_rng(derive_seed(0, "predictions", searched.label, workload.label))
-    resamples = (pairs[generator.integers(len(pairs), size=len(pairs))] for _ in range(DRAWS))
-    drawn = [_spearman(each) for each in resamples if all(len(set(column)) > 1 for column in each.T)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    resamples = pairs[generator.integers(len(pairs), size=(DRAWS, len(pairs)))]
+    varied = (np.ptp(resamples, axis=1) > 0).all(axis=1)  # equal scores have no ranks to correlate
+    low, high = np.quantile(_spearman(resamples[varied]), [0.025, 0.975])
     return f"{_spearman(pairs):+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
-def _spearman(pairs: NDArray[np.float64]) -> float:
-    first, second = (stats.rankdata(column) for column in pairs.T)
-    return float(np.corrcoef(first, second)[0, 1])
+def _spearman(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the correlations of the two columns of (…, candidates, 2)."""
+    ranks = stats.rankdata(pairs, axis=-2)
+    ranks -= ranks.mean(axis=-2, keepdims=True)
+    found: NDArray[np.float64] = (ranks[..., 0] * ranks[..., 1]).sum(-1) / np.sqrt((ranks**2).sum(-2).prod(-1))
+    return found
 
 
 def pictures(found: TransferBoard) -> Iterator[tuple[str, Figure]]:
