@@ -32,9 +32,14 @@ def publish() -> ModuleType:
     return loaded(RESULTS / "publish.py")
 
 
-def test_the_leaderboard_is_not_stale(publish: ModuleType) -> None:
+@pytest.fixture(scope="module")
+def boards(publish: ModuleType) -> tuple:
     with publish.store() as folder:
-        written = publish.document(*publish.read(folder))
+        return publish.read(folder)
+
+
+def test_the_leaderboard_is_not_stale(publish: ModuleType, boards: tuple) -> None:
+    written = publish.document(*boards)
     assert publish.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
 
 
@@ -105,10 +110,9 @@ def commanded(course: bundle.Course) -> list[str]:
     return course.run.header.provenance["command"].split()
 
 
-def test_what_was_promised_is_there(publish: ModuleType) -> None:
+def test_what_was_promised_is_there(boards: tuple) -> None:
     """Six searchers on at least six seeds, and all five confirmations."""
-    with publish.store() as folder:
-        (board,), confirmed = publish.read(folder)
+    (board,), confirmed = boards
     assert {row.searcher for row in board.rows} >= {"rl", "gp", "evolution", "tpe", "random", "rl+gp"}
     assert all(len(row.seeds) >= 6 for row in board.rows)
     assert not board.unfinished
