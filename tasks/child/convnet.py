@@ -35,7 +35,9 @@ class ConvNet(nn.Module):
             self.conv2 = nn.Conv2d(FILTERS, FILTERS, 3, padding=1)
             self.norm2 = nn.BatchNorm2d(FILTERS)
             self.linear = nn.Linear(FILTERS * (size // 4) ** 2, classes)
-        self.to_empty(device="cpu")
+        # As ``to_empty`` does, which asks torch's shape arithmetic and so loads SymPy: half a second more.
+        memory = {name: torch.empty(each.shape, dtype=each.dtype) for name, each in self.state_dict().items()}
+        self.load_state_dict(memory, assign=True)
         generator = torch.Generator().manual_seed(seed)
         for norm in (self.norm1, self.norm2):
             norm.reset_parameters()

@@ -56,7 +56,7 @@ def exact_cuda(device: torch.device) -> Iterator[None]:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
     matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")
     try:
         with warnings.catch_warnings(), nullcontext() if device.index is None else torch.cuda.device(device):
             warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")

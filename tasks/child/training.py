@@ -121,13 +121,12 @@ def reproducible_arithmetic(device: torch.device = CPU) -> Iterator[None]:
     a sixth of the time.
     """
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     flushes = float(torch.tensor(1e-38) * 0.01) == 0.0
     memory: Any = torch.utils.deterministic  # whose attribute torch's stubs do not know
     fills = memory.fill_uninitialized_memory
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms loads torch's compiler: one second more
     memory.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
     try:
@@ -135,6 +134,6 @@ def reproducible_arithmetic(device: torch.device = CPU) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(deterministic)
         memory.fill_uninitialized_memory = fills
         torch.set_flush_denormal(flushes)

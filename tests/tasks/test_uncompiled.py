@@ -1,4 +1,4 @@
-"""Optimizers of our own do not load torch's compiler, and are exempt from it where somebody else has."""
+"""Training does not load torch's compiler, and optimizers of our own are exempt from it where somebody else has."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from harness.tasks.uncompiled import _light
 
 EXEMPT = (Optimizer.add_param_group, Optimizer.zero_grad, Optimizer.state_dict, Optimizer.load_state_dict)
 TRAINING = """
-import copy, sys
+import sys
 import torch
 from harness import LearnedOptimizer, RuleOptimizer
+from harness.tasks.child.convnet import ConvNet
+from harness.tasks.child.training import reproducible_arithmetic
 from harness.tasks.optimizer.signs import sign_optimizer
+with reproducible_arithmetic():
+    ConvNet(8, channels=3, classes=10, seed=0)
+    assert "sympy" not in sys.modules
 weight = torch.nn.Parameter(torch.ones(3))
 for optimizer in (
     RuleOptimizer([weight], "m + noise"),
