@@ -73,7 +73,7 @@ def test_a_search_and_the_command_line_know_the_word(extended: Path, tmp_path: P
     assert r"\hat{m}^{3}" in shown.stdout
     space = ("--space", "cubes", "--blocks", "1", "--operands", "g,g4,m", "--unary", "id,cube", "--binary", "mul,mid")
     searched = ("run", "--searcher", "random", *space, "--protocol", "toy-quadratic", "--children", "4", "--quiet")
-    done = run(extended, "-m", "harness", *searched, "--results", str(tmp_path))
+    done = run(extended, "-m", "harness", *searched, "--workers", "1", "--results", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "cubes" in done.stdout
 

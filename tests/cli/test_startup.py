@@ -67,9 +67,9 @@ def test_what_trains_nothing_imports_nothing_that_trains(commands: list[list[str
 
 
 def test_boards_import_neither_torch_nor_the_statistics_that_they_do_not_use(tmp_path: Path) -> None:
-    run = ["run", "--searcher", "random", "--protocol", "toy-quadratic", "--children", "2", "--seeds", "0-1", "--quiet"]
+    run = ["run", "--searcher", "random", "--protocol", "toy-quadratic", "--children", "2", "--seeds", "0-1"]
     results = ["--results", str(tmp_path)]
-    assert app([*run, *results], standalone_mode=False) in (None, 0)
+    assert app([*run, "--workers", "1", "--quiet", *results], standalone_mode=False) in (None, 0)
     shown = imported([["runs", *results], ["leaderboard", *results], ["leaderboard", "--rules", *results]])
     assert shown & (TRAINING - {"scipy", "sqlite3"} | {"scipy.stats", "scipy.optimize"}) == set()
 

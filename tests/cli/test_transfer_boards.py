@@ -37,7 +37,7 @@ def test_it_shows_transfers_and_nothing_else(store: str) -> None:
 def test_a_store_without_transfers_says_how_to_get_some(tmp_path: Path) -> None:
     folder = str(tmp_path)
     run = ("run", "--searcher", "random", "--protocol", "toy-quadratic", "--children", "2", "--seeds", "0", "--quiet")
-    assert invoke(*run, "--results", folder).exit_code == 0
+    assert invoke(*run, "--workers", "1", "--results", folder).exit_code == 0
     assert EMPTY in invoke("leaderboard", "--transfer", "--results", folder).stdout
     assert EMPTY in invoke("leaderboard", "--transfer", "--format", "md", "--results", folder).stdout
 
