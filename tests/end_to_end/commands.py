@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from harness.cli.main import app
 from harness.race.store.ledger import Ledger
 
 PATIENCE_SECONDS = 600  # it ends what hangs; no test is decided by how long something takes
@@ -33,6 +36,13 @@ def harness(*arguments: str, results: Path) -> tuple[str, str]:
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return out, err
+
+
+def here(*arguments: str, results: Path) -> tuple[str, str]:
+    """The same in this process, which has loaded torch: for what a test needs beside the command that it is about."""
+    done = CliRunner().invoke(app, [*arguments, "--results", str(results)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout, done.stderr
 
 
 def dumps(results: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = ("run", "--protocol", "toy-quadratic", "--children", "3", "--seeds", "0", "--results", "results")
+RUN = ("run", "--protocol", "toy-quadratic", "--children", "3", "--seeds", "0", "--results", "results", "--workers")
 TASKS = "raise SystemExit('tasks.py was imported')\n"
 SEARCHERS = "raise SystemExit('searchers.py was imported')\n"
 
@@ -33,7 +33,7 @@ def script() -> str:
 
 @pytest.mark.parametrize(
     "options",
-    [("--searcher", "rl"), ("--searcher", "searchers.gp:GeneticProgramming"), ("--searcher", "tpe", "--workers", "2")],
+    [("1", "--searcher", "rl"), ("1", "--searcher", "searchers.gp:GeneticProgramming"), ("2", "--searcher", "tpe")],
     ids=["rl", "former name", "two workers"],
 )
 def test_a_run_imports_neither(project: Path, options: tuple[str, ...]) -> None:
@@ -43,7 +43,7 @@ def test_a_run_imports_neither(project: Path, options: tuple[str, ...]) -> None:
 
 
 def test_the_command_imports_neither(project: Path) -> None:
-    done = inside(project, [script(), *RUN, "--searcher", "random"])
+    done = inside(project, [script(), *RUN, "1", "--searcher", "random"])
     assert done.returncode == 0, done.stderr
     assert "Leaderboard" in done.stdout
 
@@ -54,7 +54,7 @@ def test_the_projects_own_modules_are_imported_by_their_names(project: Path) -> 
     code = "import tasks, searchers; from harness import RuleOptimizer; print(tasks.NAME, searchers.Mine.__module__)"
     done = inside(project, [sys.executable, "-c", code])
     assert (done.returncode, done.stdout) == (0, "ours harness.searchers.random_search\n"), done.stderr
-    done = inside(project, [sys.executable, "-m", "harness", *RUN, "--searcher", "searchers:Mine"])
+    done = inside(project, [sys.executable, "-m", "harness", *RUN, "1", "--searcher", "searchers:Mine"])
     assert done.returncode == 0, done.stderr
     assert "searchers:Mine seed 0: 3 of 3 children" in done.stderr
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from commands import dumps, harness, stand
+from commands import dumps, harness, here, stand
 
 CHILD = ("--protocol", "tiny_child:PROTOCOL", "--data", "tiny_child:images", "--workers", "1")
 CANDIDATES = ("torch:AdamW(weight_decay=0)", "torch:Adam", "m * exp(g2)", "torch:adafactor")
@@ -35,7 +35,7 @@ def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rules_of(folder: Path) -> list[dict]:
-    shown, _ = harness("leaderboard", "--rules", "--format", "json", results=folder)
+    shown, _ = here("leaderboard", "--rules", "--format", "json", results=folder)
     (board,) = json.loads(shown)["rules_boards"]
     assert board["figure"] == "test"
     assert "torch" in board["environment"]
@@ -51,11 +51,11 @@ def test_candidates_stand_beside_rules_on_the_board(confirmed: Path) -> None:
     assert (adam["means"], adam["complexity"], adam["known"]) == (None, None, "")
     assert adam["paired"] is not None
     assert {one["learning_rate"] for one in adam["retrainings"]} <= {1e-3, 1e-2, 1e-1}
-    runs, _ = harness("runs", results=confirmed)
+    runs, _ = here("runs", results=confirmed)
     assert "confirms 11 candidates" in " ".join(runs.split())
-    table, _ = harness("leaderboard", "--rules", "--format", "csv", results=confirmed)
+    table, _ = here("leaderboard", "--rules", "--format", "csv", results=confirmed)
     assert {row["known"] or row["rule"] for row in csv.DictReader(table.splitlines())} == found.keys()
-    page, _ = harness("leaderboard", "--rules", "--format", "md", results=confirmed)
+    page, _ = here("leaderboard", "--rules", "--format", "md", results=confirmed)
     assert "torch AdamW(weight_decay=0.0)" in page
 
 
@@ -65,22 +65,22 @@ def test_a_killed_confirmation_goes_on_to_the_same_ledger(confirmed: Path, tmp_p
     process.communicate()
     harness(*CONFIRM, results=tmp_path)
     assert sorted(dumps(tmp_path)) == sorted(dumps(confirmed))
-    _, said = harness(*CONFIRM, results=tmp_path)
+    _, said = here(*CONFIRM, results=tmp_path)
     assert "2 of 2 runs are already finished" in said
 
 
 def test_it_is_exported_and_imported_whole(confirmed: Path, tmp_path: Path) -> None:
-    harness("export", "--to", str(tmp_path / "files"), results=confirmed)
-    harness("import", str(tmp_path / "files"), results=tmp_path / "other")
+    here("export", "--to", str(tmp_path / "files"), results=confirmed)
+    here("import", str(tmp_path / "files"), results=tmp_path / "other")
     assert sorted(dumps(tmp_path / "other")) == sorted(dumps(confirmed))
     assert rules_of(tmp_path / "other") == rules_of(confirmed)
-    harness("export", "--format", "csv", "--to", str(tmp_path / "tables"), results=confirmed)
+    here("export", "--format", "csv", "--to", str(tmp_path / "tables"), results=confirmed)
     with (tmp_path / "tables" / "trials.csv").open() as file:
         assert {row["rule"] for row in csv.DictReader(file)} >= NAMES
 
 
 def test_the_report_has_a_card_and_the_command_for_each(confirmed: Path, tmp_path: Path) -> None:
-    harness("report", "--to", str(tmp_path / "report.html"), results=confirmed)
+    here("report", "--to", str(tmp_path / "report.html"), results=confirmed)
     page = (tmp_path / "report.html").read_text()
     for wanted in ("<code>torch Adafactor</code>", "beta2_decay=-0.8"):
         assert wanted in page, wanted

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import PATIENCE_SECONDS, STANDING, harness
+from commands import PATIENCE_SECONDS, STANDING, harness, here
 
 from harness.tasks.learned.lstm import Architecture
 from harness.tasks.learned.problem import ALL
@@ -93,12 +93,12 @@ def test_a_file_is_a_candidate_of_confirmations_and_transfers(tmp_path: Path, mo
     text = f"learned:file(path='{file}')"
     child = ("--protocol", "tiny_child:PROTOCOL", "--data", "tiny_child:images", "--workers", "2")
     harness("confirm", "--candidate", text, *child, "--seeds", "0", results=tmp_path / "results")
-    board, _ = harness("leaderboard", "--rules", "--format", "json", results=tmp_path / "results")
+    board, _ = here("leaderboard", "--rules", "--format", "json", results=tmp_path / "results")
     (found,) = [each for each in json.loads(board)["rules_boards"][0]["rules"] if "learned" in each["rule"]]
     assert found["tokens"] == f"learned:file(path='{file}';weights='{weights.hash}')"
     transfer = ("transfer", "--rules", f"sgd,{text}", "--workloads", "rosenbrock", "--seeds", "0", "--workers", "1")
-    harness(*transfer, results=tmp_path / "results")
-    board, _ = harness("leaderboard", "--transfer", "--format", "csv", results=tmp_path / "results")
+    here(*transfer, results=tmp_path / "results")
+    board, _ = here("leaderboard", "--transfer", "--format", "csv", results=tmp_path / "results")
     assert f"learned file(path='{file}')" in board
     file.unlink()
     process = started("-m", "harness", *transfer, "--results", str(tmp_path / "results"))

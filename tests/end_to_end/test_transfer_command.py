@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import commands
 import pytest
 from commands import PATIENCE_SECONDS, dumps
 
@@ -18,8 +19,9 @@ SUPPORT = Path(__file__).parents[1] / "support"
 sys.path.insert(0, str(SUPPORT))
 from gated_lines import EPOCHS, GATED, OTHER  # noqa: E402
 
-CANDIDATES = "adam,torch:SGD(momentum=0.9,nesterov=True),sign(m)"
+CANDIDATES = "adam,nos:AddSign(alpha=3),sign(m)"
 TRANSFER = ("--rules", CANDIDATES, "--workloads", "gated_lines:GATED", "--seeds", "0-1")
+OF_TORCH = ("--rules", "adam,torch:SGD(momentum=0.9,nesterov=True)", *TRANSFER[2:])  # each process takes a second more
 FUNNEL = ("--rules", f"{CANDIDATES},sgd", "--workloads", "gated_lines:GATED", "--seeds", "0-1", "--funnel", "1,3,6")
 
 
@@ -44,6 +46,13 @@ def finished(results: Path, *arguments: str) -> tuple[str, str]:
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return out, err
+
+
+def here(results: Path, *arguments: str) -> tuple[str, str]:
+    """The same in this process: what is not killed itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATED_JOURNAL", str(results.with_suffix(".journal")))
+        return commands.here("transfer", *arguments, results=results)
 
 
 def epochs(results: Path) -> list[str]:
@@ -76,15 +85,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("plain") / "results"
     board, said = finished(results, *TRANSFER, "--workers", "1")
     assert "transferring 3 candidates to gated v1, which reads no data; 2 seeds" in said
-    assert "torch SGD(momentum=0.9, nesterov=True)" in board
+    assert "nos AddSign(alpha=3.0)" in board
     assert checkpoints(results) == []
     return results
 
 
+@pytest.fixture(scope="module")
+def undisturbed_of_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("torch") / "results"
+    board, _ = here(results, *OF_TORCH, "--workers", "1")
+    assert "torch SGD(momentum=0.9, nesterov=True)" in board
+    return results
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_transfer_killed_anywhere_goes_on_to_the_same_ledger(undisturbed: Path, tmp_path: Path, workers: int) -> None:
+def test_a_transfer_killed_anywhere_goes_on_to_the_same_ledger(
+    undisturbed: Path, undisturbed_of_torch: Path, tmp_path: Path, workers: int
+) -> None:
     results, most = tmp_path / "results", 0
-    command = (*TRANSFER, "--workers", str(workers), "--oversubscribe")
+    transfer, undisturbed = (OF_TORCH, undisturbed_of_torch) if workers == 1 else (TRANSFER, undisturbed)
+    command = (*transfer, "--workers", str(workers), "--oversubscribe")
     kills = (1, EPOCHS + 3) if workers == 1 else (4, 9)
     for count in kills:
         kill_after(results, count, tmp_path / "leaves", *command)
@@ -99,7 +119,7 @@ def test_a_transfer_killed_anywhere_goes_on_to_the_same_ledger(undisturbed: Path
 
 def test_a_funnel_killed_anywhere_promotes_the_same_candidates_from_their_checkpoints(tmp_path: Path) -> None:
     plain, killed, bare = tmp_path / "plain", tmp_path / "killed", tmp_path / "bare"
-    _, said = finished(plain, *FUNNEL, "--workers", "1")
+    _, said = here(plain, *FUNNEL, "--workers", "1")
     assert "gated, epoch 1: 2 of 4 candidates go on: " in said
     assert "gated, epoch 3: 1 of 2 candidates go on: " in said
     assert "one in 3 goes on: the highest mean validation scores over all seeds" in said
@@ -147,7 +167,7 @@ def test_several_workloads_end_on_one_board(tmp_path: Path) -> None:
     board, said = finished(results, *both, "--workers", "1")
     assert f"{GATED.name} v1, which reads no data, {OTHER.name} v1, which reads no data; 1 seed" in said
     assert board.index("gated: ") < board.index("other: ")
-    again, said = finished(results, *both, "--workers", "1")
+    again, said = here(results, *both, "--workers", "1")
     assert "2 of 2 runs are already finished" in said
     assert again == board
     told = [json.loads(each.splitlines()[0]) for each in dumps(results)]
