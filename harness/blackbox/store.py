@@ -81,6 +81,16 @@ class Store:
         head, _ = _read(path)
         return cls(folder, head["pins"], head["steps"])
 
+    def check(self) -> None:
+        """Read every file, so that a run of something else stops the contest before it begins.
+
+        Raises:
+            LedgerError: a file is damaged, or belongs to another contest.
+        """
+        for first, path in self._files():
+            self._part(path, first)
+        self.aside()
+
     def missing(self, count: int) -> Iterator[tuple[int, int]]:
         """Yield (first, number) of functions below ``count`` without a run, each within a block, until there is none.
 

@@ -12,19 +12,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
-from pydantic import ValidationError
-
 from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
-from harness.blackbox.store import ASIDE, Runs, Store
+from harness.blackbox.store import Store
 from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
-from harness.board.blackbox.summary import Ran, summary
 from harness.errors import LedgerError, ProtocolError, check_choice, message
-from harness.files import check_place, locked, write_whole
+from harness.files import check_place, locked
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
 from harness.library.blackbox.functions import Chosen, opened
+from harness.library.blackbox.kept import check_kept, summarized
 from harness.library.boards import BlackboxBoard
 from harness.library.live import counting
 from harness.library.racing import stopped
@@ -161,6 +159,10 @@ def contested(
     if asked.root is not None and not any(each.fingerprint for each in chosen):
         announce(f"functions_root is not used: no file is read for {', '.join(each.label for each in chosen)}")
     jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
+    contests = {job.conditions.stem: job.conditions for job in jobs}
+    for stem, shared in contests.items():
+        due = [(job.store, job.count) for job in jobs if job.conditions.stem == stem]
+        check_kept(results / FOLDER / stem, shared, due)
     total = sum(job.left for job in jobs)
     if total:
         check_place(results / FOLDER / f"{jobs[0].conditions.stem}.json")
@@ -176,7 +178,7 @@ def contested(
             if job.left:
                 with _locked(results, job):
                     _complete(job, report=told)
-        return [_summarized(results, each) for each in dict.fromkeys(job.conditions.stem for job in jobs)]
+        return [summarized(results / FOLDER / stem, shared) for stem, shared in contests.items()]
 
 
 def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int]:
@@ -233,42 +235,6 @@ def _complete(job: _Job, *, report: Callable[[int], None]) -> None:
         job.store.add(run(job.contest, own, first=first, count=number, report=report), made)
         each = (perf_counter() - began) / number
         size = max(1, min(BLOCK, math.ceil(PART_SECONDS / max(each, 1e-6))))
-
-
-def _summarized(results: Path, stem: str) -> Record:
-    """Write and return the record of all entrants that have runs under some conditions."""
-    folder, found = results / FOLDER / stem, list[tuple[Conditions, Ran]]()
-    for each in sorted(folder.iterdir()):
-        store = Store.found(each) if each.is_dir() else None
-        runs = None if store is None else store.runs()
-        if store is not None and runs is not None and len(runs.values):
-            found.append(_ran(store, runs))
-    record = summary(found[0][0], [ran for _, ran in found])
-    path, content = folder.with_name(f"{stem}.json"), bytes(record)
-    if not path.is_file() or path.read_bytes() != content:
-        write_whole(path, content)
-    return record
-
-
-def _ran(store: Store, runs: Runs) -> tuple[Conditions, Ran]:
-    """Return an entrant with its runs, and under what conditions they were made.
-
-    Raises:
-        LedgerError: files are damaged, or one is missing.
-    """
-    try:
-        conditions = Conditions.model_validate(store.pins["conditions"])
-        method, label = Method.model_validate(store.pins["method"]), str(store.pins["label"])
-    except (KeyError, ValidationError) as cause:
-        what, hint = f"runs in {store.folder}", "Restore a copy, or delete them and run the contest again"
-        raise LedgerError(
-            message(what, expected="files that harness blackbox wrote", got="damaged ones", hint=hint)
-        ) from cause
-    aside = store.aside()
-    if aside is None and (conditions.dimensions == 1 or method.side_by_side):  # else its time alone would be unknown
-        hint = f"Run the contest with {label} again, or delete the folder"
-        raise LedgerError(message(f"runs in {store.folder}", expected=f"a file {ASIDE}", got="none", hint=hint))
-    return conditions, Ran(label, method, runs, aside)
 
 
 def _locked(results: Path, job: _Job) -> AbstractContextManager[None]:

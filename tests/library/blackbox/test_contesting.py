@@ -6,6 +6,7 @@ import inspect
 import json
 import pickle
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -313,6 +314,61 @@ def test_a_missing_run_apart_from_the_contest_is_one_line_and_is_made_up_for(
     assert again.labels == whole.labels
 
 
+def of(results: Path, entrant: str) -> Path:
+    """The folder of an entrant's runs in the only contest."""
+    (found,) = (path for path in (results / FOLDER).glob("*/*/") if entrant in path.name)
+    return found
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 5}])
+@pytest.mark.parametrize("named", [["random", HALVING], ["random"]])
+def test_runs_of_another_contest_are_refused_whoever_is_named(
+    tmp_path: Path, change: dict[str, int], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, others = tmp_path / "ours", tmp_path / "others"
+    for results, more in ((ours, {}), (others, change)):
+        harness.blackbox(BOWLS, ["random", HALVING], results=results, **QUIET | more)
+    before, done = file(ours).read_bytes(), killed_after(99, monkeypatch)
+    shutil.rmtree(of(ours, "Halving"))
+    shutil.copytree(of(others, "Halving"), file(ours).with_suffix("") / of(others, "Halving").name)
+    with pytest.raises(LedgerError) as caught:
+        harness.blackbox(BOWLS, named, results=ours, **QUIET | {"count": 9})
+    assert str(caught.value) == (
+        f"runs in {of(ours, 'Halving')}: expected runs of this contest, got those of another contest. "
+        "Move the folder to where it belongs, or delete it."
+    )
+    assert (file(ours).read_bytes(), done) == (before, [])
+
+
+def test_runs_of_another_entrant_are_refused(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, ["random", HALVING], results=tmp_path, **QUIET)
+    before = file(tmp_path).read_bytes()
+    for path in of(tmp_path, "Halving").iterdir():
+        shutil.copy(path, of(tmp_path, "random"))
+    for entrants in ("random", HALVING):
+        with pytest.raises(LedgerError) as caught:
+            harness.blackbox(BOWLS, entrants, results=tmp_path, **QUIET)
+        assert str(caught.value).startswith(
+            f"runs in {of(tmp_path, 'random')}: expected runs of the entrant that the folder is named after, got those "
+            f"of {HALVING}. "
+        )
+    assert file(tmp_path).read_bytes() == before
+
+
+def test_one_file_of_another_contest_is_refused_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contesting, "PART_SECONDS", 0.0)  # a function a part
+    for results, seed in ((tmp_path / "ours", 0), (tmp_path / "others", 1)):
+        harness.blackbox(BOWLS, "random", results=results, seed=seed, **QUIET)
+    name = "000003-000003.npz"
+    shutil.copy(of(tmp_path / "others", "random") / name, of(tmp_path / "ours", "random") / name)
+    done = killed_after(99, monkeypatch)
+    with pytest.raises(LedgerError, match=f"{name}: expected a run of this contest, got one of another contest"):
+        harness.blackbox(BOWLS, ["random", HALVING], results=tmp_path / "ours", **QUIET | {"count": 9})
+    assert done == []
+
+
 def test_the_same_entrant_is_run_by_one_process_at_a_time(tmp_path: Path) -> None:
     harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
     (lock,) = (tmp_path / LOCK_FOLDER).glob("blackbox-*-random-*.lock")
@@ -329,7 +385,7 @@ def test_a_contest_that_is_done_writes_nothing(tmp_path: Path, monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    for module in ("harness.library.blackbox.contesting", "harness.blackbox.store"):
+    for module in ("harness.library.blackbox.kept", "harness.blackbox.store"):
         monkeypatch.setattr(f"{module}.write_whole", refuse)
     assert harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET).labels == ["random"]
 
