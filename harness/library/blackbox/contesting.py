@@ -73,7 +73,8 @@ def blackbox(
         The board of all entrants that were run under these conditions, in this call or before.
 
     Raises:
-        HarnessError: an argument is wrong, files are missing, or an optimizer breaks its contract.
+        HarnessError: an argument is wrong, files are missing, an optimizer breaks its contract, or the results folder
+            has a record with functions whose runs are elsewhere.
         KeyboardInterrupt: after Ctrl-C; parts that are done are kept.
 
     Example:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.blackbox.store import ASIDE, Store
-from harness.board.blackbox.record import Conditions, Method, Record
+from harness.board.blackbox.record import Conditions, Method, Record, read
 from harness.board.blackbox.summary import Ran, summary
 from harness.errors import LedgerError, message
 from harness.files import write_whole
@@ -18,7 +18,10 @@ Due = Sequence[tuple[Store, int]]
 
 
 def check_kept(folder: Path, conditions: Conditions, due: Due) -> None:
-    """Check all runs of a contest before any is added.
+    """Check all runs of a contest, and that its record can be made again without losing any, before any is added.
+
+    A record is made from the runs alone. A published one has none beside it: it would shrink to what is run now. Of an
+    entrant with some runs, those that are missing may be among those that are due.
 
     Args:
         folder: of the contest's runs; the record is beside it.
@@ -26,11 +29,31 @@ def check_kept(folder: Path, conditions: Conditions, due: Due) -> None:
         due: who is to run.
 
     Raises:
-        LedgerError: files are damaged, or of another contest or entrant.
+        LedgerError: files are damaged or of another contest, or the record has an entrant without runs, or with more
+            functions than its runs will have.
     """
     stores = {store.folder: store for store, _, _ in _stores(folder, conditions)}
     for store in (stores | {store.folder: store for store, _ in due}).values():
         store.check()
+    path = _record(folder)
+    if path.is_file():
+        _check_record(path, folder, conditions, due)
+
+
+def _check_record(path: Path, folder: Path, conditions: Conditions, due: Due) -> None:
+    what, known = f"record {path}", read(path)
+    if known.conditions != conditions:
+        hint = "Move the file away, or name another folder with --results"
+        raise LedgerError(message(what, expected="one of this contest", got="one of another contest", hint=hint))
+    counts = {store.folder: count for store, count in due}
+    for each in known.entrants:
+        store = Store(folder / each.method.folder, {}, conditions.steps)
+        gaps = store.gaps(each.count)
+        there = each.count - sum(number for _, number in gaps)
+        if not there or any(first + number > counts.get(store.folder, 0) for first, number in gaps):
+            got = f"those of {there:,} of the {each.count:,} functions of {each.label}"
+            hint = "Name another folder with --results, or delete the record to begin anew"
+            raise LedgerError(message(what, expected="all runs that it was made from", got=got, hint=hint))
 
 
 def summarized(folder: Path, conditions: Conditions) -> Record:

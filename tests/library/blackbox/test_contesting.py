@@ -314,6 +314,57 @@ def test_a_missing_run_apart_from_the_contest_is_one_line_and_is_made_up_for(
     assert again.labels == whole.labels
 
 
+def published(results: Path, count: int = 7) -> Path:
+    """Hold a contest of two entrants, and leave its record only, as results are published."""
+    harness.blackbox(BOWLS, ["random", HALVING], results=results, **QUIET | {"count": count})
+    path = file(results)
+    shutil.rmtree(path.with_suffix(""))
+    return path
+
+
+@pytest.mark.parametrize("entrants", ["random", ["random", HALVING]])
+def test_a_record_whose_runs_are_elsewhere_is_not_replaced_and_nothing_is_computed(
+    tmp_path: Path, entrants: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = published(tmp_path)
+    before, done = path.read_bytes(), killed_after(99, monkeypatch)
+    with pytest.raises(LedgerError) as caught:
+        harness.blackbox(BOWLS, entrants, results=tmp_path, **QUIET)
+    assert str(caught.value) == (
+        f"record {path}: expected all runs that it was made from, got those of 0 of the 7 functions of random. "
+        "Name another folder with --results, or delete the record to begin anew."
+    )
+    assert (path.read_bytes(), done) == (before, [])
+    path.unlink()
+    assert harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET).labels == ["random"]
+
+
+def test_a_record_with_more_functions_than_there_will_be_runs_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contesting, "PART_SECONDS", 0.0)  # a function a part
+    harness.blackbox(BOWLS, ["random", HALVING], results=tmp_path, **QUIET)
+    before = without_times(file(tmp_path))
+    (last,) = (path for path in (tmp_path / FOLDER).rglob("000006-*.npz") if "Halving" in path.parent.name)
+    last.unlink()
+    for entrants, count in ((HALVING, 6), ("random", 7)):
+        with pytest.raises(LedgerError, match=r"got those of 6 of the 7 functions of small_functions:Halving\. Name"):
+            harness.blackbox(BOWLS, entrants, results=tmp_path, **QUIET | {"count": count})
+        assert without_times(file(tmp_path)) == before
+    harness.blackbox(BOWLS, HALVING, results=tmp_path, **QUIET)  # which runs the missing one again
+    assert without_times(file(tmp_path)) == before
+
+
+def test_a_record_of_another_contest_in_the_place_of_this_one_is_not_replaced(tmp_path: Path) -> None:
+    harness.blackbox(BOWLS, "random", results=tmp_path / "other", seed=1, **QUIET)
+    path = published(tmp_path)
+    content = file(tmp_path / "other").read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match=r"expected one of this contest, got one of another contest\. Move the file"):
+        harness.blackbox(BOWLS, "random", results=tmp_path, **QUIET)
+    assert path.read_bytes() == content
+
+
 def of(results: Path, entrant: str) -> Path:
     """The folder of an entrant's runs in the only contest."""
     (found,) = (path for path in (results / FOLDER).glob("*/*/") if entrant in path.name)
