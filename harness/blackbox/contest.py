@@ -336,9 +336,11 @@ def _competed(
 
 
 def _shaped(method: Method, asked: object, shape: tuple[int, int]) -> Points:
-    found = np.asarray(asked, dtype=np.float64)
+    expected = f"points of shape {shape}"
+    with method.answering(expected):
+        found = np.asarray(asked, dtype=np.float64)
     if found.shape != shape:
-        raise _refused(method, f"points of shape {shape}", f"shape {found.shape}")
+        raise _refused(method, expected, f"shape {found.shape}")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_functions import Bowls, Broken, Few, Flat, Fleet, Halving, Outside, Raising, Small, Undrawn
+from small_functions import Bowls, Broken, Few, Flat, Fleet, Halving, Outside, Ragged, Raising, Small, Undrawn, Wordy
 
 from harness.blackbox.contest import BLOCK, GRID, TIMED, Contest, Method, aside_due, run, run_aside
 from harness.errors import DataError, HarnessError, SearcherError
@@ -166,6 +166,8 @@ def test_progress_counts_every_value_that_was_told() -> None:
     [
         (Outside, Bowls, SearcherError, "box optimizer it: expected points in [0, 1], got ["),
         (Flat, Bowls, SearcherError, "expected points of shape (1, 2), got shape (2,)"),
+        (Ragged, Bowls, SearcherError, "box optimizer it: expected points of shape (1, 2), got ValueError: setting an"),
+        (Wordy, Bowls, SearcherError, "expected points of shape (2, 2), got ValueError: could not convert string to"),
         (Raising, Bowls, SearcherError, "KeyError in small_functions.py, line"),
         (
             Small,

@@ -199,6 +199,24 @@ class Flat(Halving):
         return super().ask(count)[0]
 
 
+class Ragged(Halving):
+    """Asks for points of unequal lengths."""
+
+    def ask(self, count: int) -> Points:  # noqa: ARG002
+        return [[0.5], [0.5, 0.3]]  # type: ignore[return-value]
+
+
+class Wordy(Halving):
+    """Asks for a word; it can also optimize many functions at once."""
+
+    def ask(self, count: int = 1) -> Points:  # noqa: ARG002
+        return "abc"  # type: ignore[return-value]
+
+    @staticmethod
+    def side_by_side(dimensions: int, *, seeds: Sequence[int]) -> Wordy:
+        return Wordy(dimensions, seed=seeds[0])
+
+
 class Raising(Halving):
     """Cannot be told."""
 
