@@ -31,6 +31,7 @@ BLOCK = 100
 """How many functions are drawn at once; the draws depend on it."""
 TIMED = 3  # functions apart from the contest, on which every proposal is timed alone
 GRID = 51  # points of a function that is shown
+ROUNDING = 1e-9  # of a minimum, or of 1 if that is more; ours are passed by 1e-14 at most
 Report = Callable[[int], None]
 """Called with the number of values that were told since the last call."""
 ASKED = "points of the unit box, and to be told their values"
@@ -157,7 +158,6 @@ def run(contest: Contest, method: Method, *, first: int, count: int, report: Rep
     number, start = divmod(first, BLOCK)
     functions = contest.draw("functions", BLOCK, number)
     rows = _Rows(contest.family, functions, BLOCK, slice(start, start + count))
-    minima = rows.minima()
     seeds = [derive_seed(contest.seed, "contest", "optimizer", each) for each in range(first, first + count)]
     team: _Team
     if side_by_side(contest, method):
@@ -165,7 +165,7 @@ def run(contest: Contest, method: Method, *, first: int, count: int, report: Rep
     else:
         team = _OneByOne(method, contest.dimensions, seeds)
     _, values = _competed(contest, rows, team, first=first, report=report)
-    return Part(first, values, minima, team.seconds)
+    return Part(first, values, rows.minima, team.seconds)
 
 
 def run_aside(contest: Contest, method: Method, *, report: Report = lambda _: None) -> Aside:
@@ -190,20 +190,29 @@ def run_aside(contest: Contest, method: Method, *, report: Report = lambda _: No
     return Aside(team.seconds, curves, points[:, :kept, 0], told[:, :kept])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some consecutive functions of those that were drawn at once."""
+def lowest(minima: Values) -> Values:
+    """Return the least values, (functions,), that functions with these minima may have, for reasons of rounding."""
+    return minima - ROUNDING * np.maximum(1.0, np.abs(minima))
 
-    family: FunctionFamily
-    functions: Functions
-    drawn: int
-    rows: slice
+
+class _Rows:
+    """Some consecutive functions of those that were drawn at once.
+
+    Attributes:
+        rows: which of them.
+        minima: the least value of each, (functions,); NaN where it is not known.
+    """
+
+    def __init__(self, family: FunctionFamily, functions: Functions, drawn: int, rows: slice) -> None:
+        self.family, self.functions, self.drawn, self.rows = family, functions, drawn, rows
+        self.minima = self._minima()
+        self._lowest = lowest(self.minima)
 
     def evaluate(self, points: Points) -> Values:
         """Return the values, (functions,), of a point for each; the other functions are asked for the first one's.
 
         Raises:
-            DataError: a value is not a finite number.
+            DataError: a value is not a finite number, or is below the least one.
         """
         every = np.repeat(points[:1], self.drawn, axis=0)
         every[self.rows] = points
@@ -215,20 +224,27 @@ class _Rows:
         own = values[self.rows]
         if not np.isfinite(own).all():
             raise DataError(message(what, expected=expected, got=own[~np.isfinite(own)][0], hint=FAMILY))
+        below = np.flatnonzero(own < self._lowest)
+        if below.size:
+            place = below[0]
+            expected = f"no value below the minimum {float(self.minima[place])} that they declare"
+            raise DataError(message(what, expected=expected, got=float(own[place]), hint=FAMILY))
         return own
 
-    def minima(self) -> Values:
+    def _minima(self) -> Values:
         """Return the least value of each function, (functions,); NaN where it is not known.
 
         Raises:
-            DataError: there is not one for each function.
+            DataError: there is not one for each function, or one is infinite.
         """
-        what, expected = f"functions {self.family.name}", f"minima of shape ({self.drawn},), or None"
+        what, expected = f"functions {self.family.name}", f"finite minima of shape ({self.drawn},), or None"
         with outside(self.family, what, expected=expected, hint=FAMILY, error=DataError):
             known = self.functions.minima
             found = np.full(self.drawn, np.nan) if known is None else np.array(known, dtype=np.float64)
         if found.shape != (self.drawn,):
             raise DataError(message(what, expected=expected, got=f"shape {found.shape}", hint=FAMILY))
+        if np.isinf(found).any():
+            raise DataError(message(what, expected=expected, got=found[np.isinf(found)][0], hint=FAMILY))
         return found[self.rows]
 
 

@@ -73,7 +73,10 @@ class Functions(Protocol):
 
     @property
     def minima(self) -> Values | None:
-        """The least value of each function, (functions,), where it is known; None where it is not."""
+        """The least value of each function, (functions,), where it is known; None where it is not.
+
+        A contest ends where a value is lower by more than rounding.
+        """
 
     def evaluate(self, points: Points) -> Values:
         """Return the values (functions,) of points (functions, dimensions) in [0, 1], one for each function.

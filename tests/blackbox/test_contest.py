@@ -8,9 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_functions import Bowls, Broken, Few, Flat, Fleet, Halving, Outside, Ragged, Raising, Small, Undrawn, Wordy
+from small_functions import (
+    Boastful,
+    Bowls,
+    Broken,
+    Few,
+    Flat,
+    Fleet,
+    Halving,
+    Infinite,
+    Knowing,
+    Outside,
+    Ragged,
+    Raising,
+    Rounded,
+    Small,
+    Undrawn,
+    Wordy,
+)
 
-from harness.blackbox.contest import BLOCK, GRID, TIMED, Contest, Method, aside_due, run, run_aside
+from harness.blackbox.contest import BLOCK, GRID, TIMED, Contest, Method, aside_due, lowest, run, run_aside
 from harness.errors import DataError, HarnessError, SearcherError
 from harness.seeds import derive_seed
 
@@ -181,7 +198,14 @@ def test_progress_counts_every_value_that_was_told() -> None:
             DataError,
             "functions bowls: expected 100 that can be drawn, got KeyError in small_functions",
         ),
-        (Halving, Few, DataError, "functions bowls: expected minima of shape (100,), or None, got shape (3,)"),
+        (Halving, Few, DataError, "functions bowls: expected finite minima of shape (100,), or None, got shape (3,)"),
+        (
+            Halving,
+            Infinite,
+            DataError,
+            "functions bowls: expected finite minima of shape (100,), or None, got inf. Fix",
+        ),
+        (Halving, Boastful, DataError, "functions bowls: expected no value below the minimum 5."),
         (Halving, Broken, DataError, "functions bowls: expected finite values of shape (100,), got nan"),
     ],
 )
@@ -190,3 +214,17 @@ def test_a_broken_contract_is_one_line(factory: Any, family: Any, kind: type[Har
         run(replace(CONTEST, family=family()), Method("it", factory, {}), first=0, count=2)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_value_may_be_below_the_minimum_by_rounding_and_no_more() -> None:
+    part = run(replace(CONTEST, family=Rounded()), Method("it", Knowing, {}), first=0, count=1)
+    assert (part.values < part.minima).all()
+    for wrong, value in ((0.0, -1e-8), (-1e6, -1e6 - 1e-2)):
+        least, exact = lowest(np.array([wrong])), np.array([wrong])
+        assert value < least < exact
+    assert np.isnan(lowest(np.array([np.nan])))
+
+
+def test_apart_from_the_contest_a_value_below_the_minimum_is_one_line_too() -> None:
+    with pytest.raises(DataError, match=r"expected no value below the minimum \d"):
+        run_aside(replace(CONTEST, family=Boastful(), variant="1"), HALVING)

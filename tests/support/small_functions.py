@@ -106,6 +106,40 @@ class Few(Bowls):
         return made
 
 
+class Boastful(Bowls):
+    """Bowls that declare a minimum far above their least value."""
+
+    too_high: ClassVar[float] = 5.0
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:
+        made = super().draw(seed, count, variant=variant)
+        return Declared(made.centres, made.least, known=True, too_high=self.too_high)
+
+
+class Rounded(Boastful):
+    """Bowls whose minimum is declared a rounding error too high."""
+
+    too_high = 1e-12
+
+
+class Infinite(Boastful):
+    """Bowls whose minimum is infinite."""
+
+    too_high = np.inf
+
+
+class Declared(SomeBowls):
+    """Bowls that declare another least value than they have."""
+
+    def __init__(self, centres: Points, least: Values, *, known: bool, too_high: float) -> None:
+        super().__init__(centres, least, known=known)
+        self.too_high = too_high
+
+    @property
+    def minima(self) -> Values:
+        return self.least + self.too_high
+
+
 class NoVariants:
     """No family: it does not say what it has."""
 
@@ -222,6 +256,13 @@ class Raising(Halving):
 
     def tell(self, points: Points, values: Values) -> None:  # noqa: ARG002
         raise KeyError("told")
+
+
+class Knowing(Halving):
+    """Asks for the first bowl's centre, which it has looked up."""
+
+    def ask(self, count: int) -> Points:
+        return np.repeat(Bowls.drawn[-1].centres[:1], count, axis=0)
 
 
 class Small(Halving):

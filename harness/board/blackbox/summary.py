@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.blackbox.contest import Aside
+from harness.blackbox.contest import Aside, lowest
 from harness.blackbox.store import Runs
 from harness.board.blackbox.record import Conditions, Curve, Entrant, Method, Pair, Record, Trajectory, digest
 from harness.board.statistics import CONFIDENCE, paired_t, sign_flip, student
@@ -68,7 +68,11 @@ def summary(conditions: Conditions, ran: Sequence[Ran]) -> Record:
 def _so_far(runs: Runs, *, regret: bool) -> Array:
     """Return the minimum so far, or the regret, (functions, steps)."""
     least: Array = np.minimum.accumulate(runs.values, axis=1)
-    return np.maximum(least - runs.minima[:, None], 0.0) if regret else least  # a minimum is known up to rounding
+    if not regret:
+        return least
+    above: Array = least - runs.minima[:, None]
+    wrong = least < lowest(runs.minima)[:, None]  # the minimum is: then its regrets below zero stay to be seen
+    return np.where(wrong, above, np.maximum(above, 0.0))
 
 
 def _labels(ran: Sequence[Ran]) -> list[str]:

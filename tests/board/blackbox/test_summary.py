@@ -38,6 +38,8 @@ def test_where_every_minimum_is_known_the_figure_is_the_regret() -> None:
     assert found.entrants[0].curve.mean[-1] == pytest.approx(0.25)
     below = replace(runs, runs=replace(runs.runs, minima=np.array(WORST) + 1e-15))
     assert summary(conditions(), [below]).entrants[0].curve.mean[-1] == 0.0
+    wrong = replace(runs, runs=replace(runs.runs, minima=np.array(WORST) + 0.25))
+    assert summary(conditions(), [wrong]).entrants[0].curve.mean[-1] == pytest.approx(-0.25), "stays to be seen"
     unknown = replace(runs, runs=replace(runs.runs, minima=np.array([*WORST[:7], np.nan])))
     assert not summary(conditions(), [unknown]).regret
     assert not summary(conditions(), [runs, ran("cmaes", BEST)]).regret

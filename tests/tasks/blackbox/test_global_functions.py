@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
+from harness.blackbox.contest import lowest
 from harness.tasks.blackbox.global_functions import Branin, GoldsteinPrice, Hartmann3, Hartmann6
 from harness.tasks.blackbox.placed import PlacedFamily
 
@@ -87,4 +88,5 @@ def test_every_placed_function_reaches_its_minimum_in_the_box(family: type[Place
         inside = ((points >= 0) & (points <= 1)).all(1)
         reached[inside] = np.minimum(reached, functions.evaluate(points))[inside]
     assert functions.minima == pytest.approx(reached, abs=1e-9)
+    assert (reached >= lowest(functions.minima)).all(), "a contest would refuse it"
     assert len(np.unique(functions.evaluate(np.full((300, family.own.dimensions), 0.3)))) == 300
