@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.blackbox.record import Conditions, Entrant, Numbers
-from harness.board.comparison import Comparison
+from harness.board.comparison import Comparison, seeds_needed
 from harness.board.statistics import Estimate
 
 
@@ -53,6 +53,17 @@ class Problem:
     def figure(self) -> str:
         """What figures are."""
         return "regret" if self.regret else "minimum so far"
+
+    @property
+    def few(self) -> bool:
+        """Whether some pair has too few functions to be compared."""
+        return any(pair.pairs < seeds_needed(len(self.results)) for pair in self.pairs)
+
+    @property
+    def to_compare(self) -> str:
+        """How many functions that takes, in words, as the board's note and the report both say it."""
+        entrants = len(self.results)
+        return f"with {entrants} entrants it takes {seeds_needed(entrants)} functions to compare every pair"
 
     def of(self, label: str) -> Result | None:
         """Return an optimizer's result."""

@@ -179,7 +179,12 @@ def _notes(board: BlackboxBoard) -> Iterator[str]:
         if any(not one.compared for one in each.results):
             yield (
                 f"{plain(each.label)}: underpowered. Fewer than {LEAST_PAIRS} functions can show no difference, "
-                "however large; raise --count."
+                f"however large{f'; {each.to_compare}' if each.few else ''}. Raise --count."
+            )
+        elif each.few:
+            yield (
+                f"{plain(each.label)}: few functions. {each.to_compare.capitalize()}; with fewer a difference can go "
+                "unseen, however large. Raise --count."
             )
 
 

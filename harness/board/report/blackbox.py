@@ -84,11 +84,13 @@ def _described(each: Entrant) -> str:
 
 def blackbox_verdict(board: BlackboxBoard) -> Verdict:
     """Say which entrant is shown to be best where, and to whom the first place is open."""
-    best, open_to, short = dict[str, str](), list[str](), list[str]()
+    best, open_to, short, hardly = dict[str, str](), list[str](), list[str](), list[str]()
     for each in board.problems:
         first = [one.label for one in each.results if one.places[0] == 1]
         if any(not one.compared for one in each.results):
             short.append(each.label)
+        elif each.few:
+            hardly.append(f"on {plain(each.label)} {each.to_compare}")
         if len(each.results) > 1 and each.results[0].places == (1, 1):
             best[each.label] = each.results[0].label
         elif len(each.results) > 1:
@@ -96,6 +98,8 @@ def blackbox_verdict(board: BlackboxBoard) -> Verdict:
     found = [f"The first place is open {'; '.join(open_to)}."] if open_to else []
     if short:
         found.append(f"Underpowered, with fewer than {LEAST_PAIRS} functions: {listed(short)}.")
+    if hardly:
+        found.append(f"Few functions: {'; '.join(hardly)}.")
     because = " ".join(found)
     if best:
         told = "; ".join(f"on {plain(problem)} {plain(label)}" for problem, label in best.items())

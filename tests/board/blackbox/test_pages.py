@@ -11,6 +11,7 @@ from rich.console import Console
 from harness.board.blackbox import pages
 from harness.board.blackbox.judging import board
 from harness.board.blackbox.summary import summary
+from harness.board.comparison import pairs_needed
 from harness.board.terminal import show_page
 
 THREE = {"random": WORST, "cmaes": BEST, "rnn(cell='dnc')": MIDDLE}
@@ -86,6 +87,28 @@ def test_notes_tell_of_workers_different_counts_and_too_few_functions() -> None:
     for words in ("Simulated workers", "different numbers of functions", "underpowered"):
         assert words in told
     assert pages.notes(board([])) == ()
+
+
+def test_a_note_says_how_many_functions_so_many_pairs_take() -> None:
+    """With seven functions p is at least 2/2⁷, ten times which is above 5%, however large the differences."""
+    ends = {f"entrant {place}": [place / 4 + each for each in MIDDLE[:7]] for place in range(5)}
+    few = board([record(ends)])
+    assert not any(pair.different for pair in few.problems[0].pairs)
+    assert pairs_needed(10) == 9
+    assert pages.notes(few)[-1] == (
+        "gp/2: few functions. With 5 entrants it takes 9 functions to compare every pair; with fewer a difference can "
+        "go unseen, however large. Raise --count."
+    )
+    enough = board([record({name: [*values, values[0], values[1]] for name, values in ends.items()})])
+    assert all(pair.different for pair in enough.problems[0].pairs)
+    assert not any("to compare every pair" in note for note in pages.notes(enough))
+    fewest = board([record({name: values[:5] for name, values in ends.items()})])
+    assert pages.notes(fewest)[-1] == (
+        "gp/2: underpowered. Fewer than 6 functions can show no difference, however large; with 5 entrants it takes 9 "
+        "functions to compare every pair. Raise --count."
+    )
+    alone = board([record({"a": MIDDLE[:5]})])
+    assert not any("to compare every pair" in note for note in pages.notes(alone)), "there is none"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from contests import BEST, MIDDLE, STEPS, WORST, record
 from typer.testing import CliRunner
 
 from harness.board.blackbox.judging import board
+from harness.board.comparison import pairs_needed
 from harness.board.report.blackbox import MOST_STEPS, blackbox_verdict
 from harness.board.report.charts import charts
 from harness.board.report.document import report
@@ -32,6 +33,17 @@ def test_the_answer_names_who_is_best_and_to_whom_the_first_place_is_open() -> N
         "Underpowered, with fewer than 6 functions: svm."
     )
     assert blackbox_verdict(board([second])).answer == "No optimizer is shown to be the best on any functions."
+
+
+def test_the_answer_says_where_functions_are_too_few_for_so_many_pairs() -> None:
+    ends = {f"entrant {place}": [place / 4 + each for each in MIDDLE[:7]] for place in range(5)}
+    told = blackbox_verdict(board([record(ends)]))
+    assert told.answer == "No optimizer is shown to be the best on any functions."
+    assert told.because.endswith(
+        f"Few functions: on gp/2 with 5 entrants it takes {pairs_needed(10)} functions to compare every pair."
+    )
+    enough = {name: [*values, values[0], values[1]] for name, values in ends.items()}
+    assert blackbox_verdict(board([record(enough)])).because == ""
 
 
 def test_curves_are_means_with_the_interval_of_the_mean() -> None:
