@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.blackbox.contracts import Points, Values
 from harness.limits import Range
+from harness.searchers.box import arguments
 from harness.searchers.box.blas import on_one_thread
 from harness.searchers.quiet import quiet
 from harness.seeds import derive_seed
@@ -41,14 +42,17 @@ class OptunaPoints:
 
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
+        count = arguments.asked(count)
         return np.array([self._point() for _ in range(count)]).reshape(count, len(self._names))
 
     def tell(self, points: Points, values: Values) -> None:
         """Tell Optuna the values, (count,), of points, (count, dimensions)."""
+        points, values = arguments.told(points, values, len(self._names))
         with quiet():
             for point, value in zip(points, values, strict=True):
                 waiting = self._asked.get(point.tobytes())
-                assert waiting, "only points that were asked for are told, once each"
+                if not waiting:
+                    raise arguments.never_asked(point)
                 self._study.tell(waiting.pop(0), float(value))
 
     def _point(self) -> Points:

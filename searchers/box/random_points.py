@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.blackbox.contracts import Points, Values
+from harness.searchers.box import arguments
 from harness.seeds import derive_seed
 
 
@@ -24,7 +25,8 @@ class RandomPoints:
 
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
-        return self._rng.random((count, self._dimensions))
+        return self._rng.random((arguments.asked(count), self._dimensions))
 
     def tell(self, points: Points, values: Values) -> None:
-        """Do nothing: there is nothing to learn."""
+        """Do nothing but check them: there is nothing to learn."""
+        arguments.told(points, values, self._dimensions)

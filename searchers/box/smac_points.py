@@ -18,6 +18,7 @@ import numpy as np
 from harness.blackbox.contracts import Points, Values
 from harness.errors import SettingError, message
 from harness.limits import Range
+from harness.searchers.box import arguments
 from harness.seeds import derive_seed
 
 if TYPE_CHECKING:  # it is of an extra, and takes seconds to load
@@ -91,16 +92,19 @@ class SmacPoints:
 
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
+        count = arguments.asked(count)
         return np.array([self._point() for _ in range(count)]).reshape(count, len(self._names))
 
     def tell(self, points: Points, values: Values) -> None:
         """Tell SMAC the values, (count,), of points, (count, dimensions)."""
         from smac.runhistory import TrialValue
 
+        points, values = arguments.told(points, values, len(self._names))
         with _quiet():
             for point, value in zip(points, values, strict=True):
                 waiting = self._asked.get(point.tobytes())
-                assert waiting, "only points that were asked for are told, once each"
+                if not waiting:
+                    raise arguments.never_asked(point)
                 self._smac.tell(waiting.pop(0), TrialValue(cost=float(value)), save=False)
 
     def _point(self) -> Points:

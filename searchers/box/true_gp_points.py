@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.blackbox.contracts import Points, Values
 from harness.limits import Range
+from harness.searchers.box import arguments
 from harness.searchers.box.blas import on_one_thread
 from harness.searchers.box.expected_improvement import Improvement, highest
 from harness.searchers.box.gaussian_process import GaussianProcess, Kernel
@@ -54,13 +55,17 @@ class TrueGpPoints:
     @on_one_thread
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions), each chosen beside those before it."""
+        count = arguments.asked(count)
         return np.array([self._point() for _ in range(count)]).reshape(count, len(self._middle))
 
     @on_one_thread
     def tell(self, points: Points, values: Values) -> None:
         """Learn the values, (count,), of points, (count, dimensions)."""
+        points, values = arguments.told(points, values, len(self._middle))
         for point, value in zip(points, values, strict=True):
-            place = next(place for place, each in enumerate(self._pending) if np.array_equal(each, point))
+            place = next((place for place, each in enumerate(self._pending) if np.array_equal(each, point)), None)
+            if place is None:
+                raise arguments.never_asked(point)
             known = self._pending.pop(place)
             self._process.add(known, float(value))
             if value < self._best:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 
 from harness.blackbox.contracts import Points, Values
+from harness.searchers.box import arguments
 from harness.searchers.box.learned.architecture import MOST_WORKERS, Architecture, Cell
 from harness.settings import Range
 
@@ -53,16 +54,19 @@ class RnnPoints:
         weights: str = "",
     ) -> None:
         del seed
+        self._dimensions = dimensions
         self.weights, self._steps = _opened(dimensions, 1, cell=cell, loss=loss, parallel=parallel, weights=weights)
         self._results: deque[tuple[Points, float]] = deque()
         self._last: Points | None = None
 
     def ask(self, count: int) -> Points:
         """Return points, (count, dimensions)."""
-        return np.concatenate([self._point() for _ in range(count)])
+        found = [self._point() for _ in range(arguments.asked(count))]
+        return np.concatenate([np.empty((0, self._dimensions)), *found])
 
     def tell(self, points: Points, values: Values) -> None:
         """Keep the values, (count,), of points, (count, dimensions), for the next steps."""
+        points, values = arguments.told(points, values, self._dimensions)
         for point, value in zip(points, values, strict=True):
             self._results.append((point[None].copy(), float(value)))
 
@@ -85,7 +89,7 @@ class RnnPoints:
     ) -> RnnSideBySide:
         """Return the network for many functions; the settings are those of one."""
         _, steps = _opened(dimensions, len(seeds), cell=cell, loss=loss, parallel=parallel, weights=weights)
-        return RnnSideBySide(steps)
+        return RnnSideBySide(steps, len(seeds))
 
     def _point(self) -> Points:
         if self._results:
@@ -101,10 +105,11 @@ class RnnSideBySide:
 
     Args:
         steps: the network's.
+        count: how many functions.
     """
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    def __init__(self, steps: Steps, count: int) -> None:
+        self._steps, self._count = steps, count
         self._points: Points | None = None
         self._values: Values | float = 0.0
 
@@ -115,7 +120,7 @@ class RnnSideBySide:
 
     def tell(self, values: Values) -> None:
         """Learn the values, (functions,), of the points that were asked for last."""
-        self._values = values
+        self._values = arguments.told_values(values, self._count)
 
 
 def _opened(
