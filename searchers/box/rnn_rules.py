@@ -39,7 +39,7 @@ class BoxRnn(BoxSearch):
         SettingError: there are no such weights, or they have another hash.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class RnnPoints:
             the harness.
     """
 
-    version = 1
+    version = 2
     libraries = ("numpy", "torch")
 
     def __init__(
