@@ -31,13 +31,13 @@ Make = Callable[..., LearnedWeights]
 TWO = Architecture(dimensions=2)
 HASHES = {
     "dnc-oi-1.safetensors": "913c1b80d3fb8d28",
-    "dnc-oi-2.safetensors": "b6afe587793c9373",
+    "dnc-oi-2.safetensors": "ec1d483036b08135",
     "dnc-oi-3.safetensors": "c8cecf61aacaf9cc",
     "dnc-oi-4.safetensors": "d6af450fdc247d1c",
     "dnc-oi-5.safetensors": "16056087d3f67755",
     "dnc-oi-6.safetensors": "e50ffd52d4cf2a33",
     "lstm-oi-1.safetensors": "e85ab636dcee978f",
-    "lstm-oi-2.safetensors": "39f098356c2bb14f",
+    "lstm-oi-2.safetensors": "36dcd8dce0e50e3d",
     "lstm-oi-3.safetensors": "a65a2b0fad99c82a",
     "lstm-oi-4.safetensors": "8a153293e458a053",
     "lstm-oi-5.safetensors": "5851882ed541033d",
