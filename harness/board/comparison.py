@@ -127,9 +127,9 @@ def seeds_needed(searchers: int) -> int:
     return pairs_needed(math.comb(searchers, 2))
 
 
-def to_compare(searchers: int, noun: str = "searchers") -> str:
+def to_compare(searchers: int, noun: str = "searchers", over: str = "shared seeds") -> str:
     """Return ``seeds_needed`` in words, as a board's note and its report both say it."""
-    return f"with {searchers} {noun} it takes {seeds_needed(searchers)} shared seeds to compare every pair"
+    return f"with {searchers} {noun} it takes {seeds_needed(searchers)} {over} to compare every pair"
 
 
 def detectable(spread: float, *, pairs: int, comparisons: int = 1) -> float | None:

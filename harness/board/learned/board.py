@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.comparison import Comparison as Pair
+from harness.board.comparison import seeds_needed, to_compare
 from harness.board.learned.record import Conditions, Entrant
 from harness.board.statistics import Estimate
 from harness.contracts import Candidate
@@ -24,7 +25,7 @@ class Result:
         log: mean of log10 of the final f, on which the candidates are compared.
         diverged: on how many problems the final f is not finite.
         places: the best and the worst place that the tests leave open.
-        compared: whether there are enough problems to compare it with another candidate.
+        compared: whether there are enough problems for so many candidates to differ significantly.
     """
 
     label: str
@@ -51,7 +52,8 @@ class Problems:
         label: the name, with what sets it apart from others of that name.
         conditions: what all candidates share.
         results: by the mean of log10 of the final f, the best first.
-        pairs: comparisons of every two candidates, in −log10 of the final f, so that more is better.
+        pairs: comparisons of every two candidates, in −log10 of the final f, so that more is better; without corrected
+            p where there are too few problems for any to be significant.
         divisor: what values are divided by besides, as a paper may have them; 1 for nothing.
     """
 
@@ -60,6 +62,16 @@ class Problems:
     results: tuple[Result, ...]
     pairs: tuple[Pair, ...]
     divisor: int
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether there are several candidates, and so few problems that no two can differ significantly."""
+        return len(self.results) > 1 and self.conditions.count < seeds_needed(len(self.results))
+
+    @property
+    def to_compare(self) -> str:
+        """How many problems it takes, as the board's note and its report both say it."""
+        return to_compare(len(self.results), "candidates", "problems")
 
     def of(self, label: str) -> Result | None:
         """Return a candidate's result."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from harness.board.comparison import compare, places
+from harness.board.comparison import compare, places, seeds_needed
 from harness.board.learned.board import LearnedBoard, Problems, Result
 from harness.board.learned.record import LARGEST, Comparison, Entrant
-from harness.board.statistics import LEAST_PAIRS, Estimate, bootstrapped
+from harness.board.statistics import Estimate, bootstrapped
 from harness.candidates import NamedOptimizer
 from harness.seeds import derive_seed
 
@@ -49,8 +50,10 @@ def _problems(comparison: Comparison, label: str) -> Problems:
     logs = {name: np.log10(_clipped(each)) for name, each in labelled.items()}
     worths = {name: dict(enumerate((-values).tolist())) for name, values in logs.items()}
     pairs = compare(worths, seed=derive_seed(0, "board", "learned", "pairs"))
+    enough = comparison.conditions.count >= seeds_needed(len(labelled))
+    if not enough:  # even the least p that so few problems can give is above 5% after Holm's correction
+        pairs = tuple(replace(pair, adjusted=None) for pair in pairs)
     placed = places(list(labelled), pairs)
-    count = comparison.conditions.count
     results = [
         Result(
             label=name,
@@ -61,7 +64,7 @@ def _problems(comparison: Comparison, label: str) -> Problems:
             log=bootstrapped(logs[name].tolist(), seed=derive_seed(0, "board", "learned", "log")),
             diverged=sum(value is None for value in each.finals),
             places=placed[name],
-            compared=count >= LEAST_PAIRS,
+            compared=enough,
         )
         for name, each in labelled.items()
     ]

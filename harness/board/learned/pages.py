@@ -10,7 +10,7 @@ from harness.board.learned.board import LearnedBoard, Problems, Result
 from harness.board.learned.record import HIGH, LOW
 from harness.board.page import SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
 from harness.board.searches.pages import spanned
-from harness.board.statistics import CONFIDENCE, LEAST_PAIRS, Estimate
+from harness.board.statistics import CONFIDENCE, Estimate
 from harness.board.wording import adjusted_chance, listed, plain
 
 EMPTY = "No comparisons yet. `harness learn compare` compares learned optimizers with rules and torch's optimizers."
@@ -126,10 +126,10 @@ def _notes(board: LearnedBoard) -> Iterator[str]:
         ended = [one.label for one in each.results if one.label not in failed and one.entrant.rate in _ends(each)]
         if ended:
             yield f"{plain(each.label)}: λ of {listed(ended)} is at an end of those tried; a better one may lie beyond."
-        if each.conditions.count < LEAST_PAIRS:
+        if each.underpowered:
             yield (
-                f"{plain(each.label)}: underpowered. Fewer than {LEAST_PAIRS} problems can show no difference, however "
-                "large; raise --count."
+                f"{plain(each.label)}: underpowered. {each.to_compare.capitalize()}; fewer can show no difference, "
+                "however large. Raise --count."
             )
 
 

@@ -13,7 +13,6 @@ from harness.board.learned.record import Comparison, Values
 from harness.board.report.answers import Verdict, better
 from harness.board.report.colours import Mark, candidate_marks
 from harness.board.report.commands import Provenance, comparing
-from harness.board.statistics import LEAST_PAIRS
 from harness.board.wording import listed, plain
 
 Json = dict[str, object]
@@ -74,9 +73,9 @@ def learned_verdict(board: LearnedBoard) -> Verdict:
     """Say which candidate is shown to be best where, and how each learned optimizer stands among the others."""
     best = {each.label: each.results[0].label for each in board.problems if _alone(each)}
     found = [text for each in board.problems for text in _standings(each)]
-    short = [each.label for each in board.problems if each.conditions.count < LEAST_PAIRS]
+    short = [f"on {plain(each.label)}, {each.to_compare}" for each in board.problems if each.underpowered]
     if short:
-        found.append(f"Underpowered, with fewer than {LEAST_PAIRS} problems: {listed(short)}.")
+        found.append(f"Underpowered: {'; '.join(short)}.")
     because = " ".join(found)
     if best:
         told = "; ".join(f"on {plain(problems)} {plain(label)}" for problems, label in best.items())

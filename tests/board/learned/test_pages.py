@@ -76,9 +76,25 @@ def test_a_λ_at_an_end_or_without_a_finite_value_is_noted() -> None:
 
 def test_few_problems_are_underpowered() -> None:
     few = comparison({"adam": MIDDLE[:5], "sgd": WORST[:5]})
-    assert "Fewer than 6 problems can show no difference" in shown(few, width=500)
+    said = "With 2 candidates it takes 6 problems to compare every pair; fewer can show no difference, however large."
+    assert f"quadratic: underpowered. {said} Raise --count." in shown(few, width=500)
     assert [row[0] for row in table("f after", few)] == ["underpowered", "underpowered"]
     assert "underpowered" not in shown(comparison({"adam": MIDDLE, "sgd": WORST}))
+
+
+def test_the_more_candidates_the_more_problems_it_takes() -> None:
+    scales = {name: 10.0**place for place, name in enumerate(("adam", "sgd", "momentum", "rmsprop", "addsign"))}
+    few, enough = (
+        comparison({name: [end * scale for end in MIDDLE[:1] * count] for name, scale in scales.items()})
+        for count in (8, 9)
+    )
+    assert "With 5 candidates it takes 9 problems to compare every pair" in shown(few, width=500)
+    assert {row[0] for row in table("f after", few)} == {"underpowered"}
+    assert {row[-1] for row in table("pairs", few)} == {"underpowered"}
+    assert "underpowered" not in shown(enough, width=500)
+    assert [row[0] for row in table("f after", enough)] == ["1", "2", "3", "4", "5"]
+    alone = comparison({"adam": MIDDLE[:2]})
+    assert "underpowered" not in shown(alone, width=500)
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -29,7 +29,7 @@ def test_the_answer_names_who_is_best_and_how_learned_optimizers_stand() -> None
     assert told.because == (
         "On quadratic lstm is shown to be better than sgd and worse than adam. "
         "On mnist lstm is shown to be neither better nor worse than any other. "
-        "Underpowered, with fewer than 6 problems: art."
+        "Underpowered: on art, with 2 candidates it takes 6 problems to compare every pair."
     )
     assert learned_verdict(board([second])).answer == "No optimizer is shown to be the best on any problems."
 
