@@ -59,16 +59,20 @@ def locked(path: Path, what: str, *, hint: str, error: type[HarnessError]) -> It
         error: the class of the error to raise.
 
     Raises:
-        HarnessError: another process does it, or the folder cannot be written to.
+        HarnessError: another process does it, or the file cannot be created.
     """
     from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire(blocking=False)
-    except Timeout as cause:
-        got = "another process running this already"
-        raise error(message(what, expected="no other process", got=got, hint=hint)) from cause
+        try:
+            lock = FileLock(path).acquire(blocking=False)
+        except Timeout as cause:
+            # filelock also waits where a folder is there and yet no file can be created, as in /proc, because some file
+            # systems say so for a moment. Then this raises the true reason.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+            got = "another process running this already"
+            raise error(message(what, expected="no other process", got=got, hint=hint)) from cause
     except OSError as cause:
         got, advice = cause.strerror or str(cause), "Check the path and its permissions"
         raise error(message(what, expected="a folder to write to", got=got, hint=advice)) from cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import AbstractContextManager
@@ -64,6 +65,25 @@ def test_a_lock_lets_one_in_at_a_time_and_says_who_is_there(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(LedgerError, match="work: expected a folder to write to"), hold(tmp_path / "file" / "one"):
         pytest.fail("held in no folder")
+
+
+def test_a_lock_that_cannot_be_created_is_not_taken_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def without_new_files(path: os.PathLike[str] | str, flags: int, *more: int, **named: int | None) -> int:
+        if flags & os.O_CREAT and os.fspath(path).startswith(str(tmp_path)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # as in /proc
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", without_new_files)
+    said = "work: expected a folder to write to, got No such file or directory. Check the path and its permissions."
+    with (
+        pytest.raises(LedgerError, match=re.escape(said)),
+        locked(tmp_path / "one", "work", hint="Wait", error=LedgerError),
+    ):
+        pytest.fail("held without a file")
 
 
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:
