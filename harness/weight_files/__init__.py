@@ -195,7 +195,7 @@ def save_unfinished(path: Path, numbers: Mapping[str, object], states: Mapping[s
 
 
 def load_unfinished(
-    path: Path, plan: Mapping[str, object], names: Sequence[str], parts: Sequence[str]
+    path: Path, plan: Mapping[str, object], names: Sequence[str], parts: Sequence[str], *, options: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[States]]:
     """Return the numbers that ``save_unfinished`` wrote, and the arrays of each part by their names.
 
@@ -204,6 +204,8 @@ def load_unfinished(
         plan: what the numbers' entry ``plan`` must equal.
         names: of the numbers.
         parts: of the state.
+        options: the options that decide entries of the plan, for messages. If several entries differ, the first of
+            these is named, because it may decide others.
 
     Raises:
         SettingError: the file is damaged, or holds a training of another plan.
@@ -223,9 +225,12 @@ def load_unfinished(
         got, hint = f"a damaged file ({type(cause).__name__})", "Delete it to train from the beginning"
         raise SettingError(message(what, expected="what harness wrote", got=got, hint=hint)) from cause
     if theirs != plan:
-        name, other, ours = _difference(theirs, plan)
+        order = [*options]
+        differing = [*_differences(theirs, plan)]
+        name, other, ours = min(differing, key=lambda each: order.index(each[0]) if each[0] in options else len(order))
         hint = "Resume it with the options that it began with, or delete the file"
-        raise SettingError(message(what, expected=f"{name} {ours}", got=other, hint=hint))
+        expected = f"{options.get(name, name)} {_said(ours)}"
+        raise SettingError(message(what, expected=expected, got=_said(other), hint=hint))
     states: list[States] = [
         {name.partition("/")[2]: array for name, array in arrays.items() if name.partition("/")[0] == part}
         for part in parts
@@ -241,15 +246,19 @@ def _content(text: str, arrays: States) -> str:
     return found.hexdigest()
 
 
-def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, object, object]:
-    """Return the name and the values of the first entry in which two plans differ."""
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, object, object]]:
+    """Yield the names and the values of the entries in which two plans differ."""
     for name in {**one, **other}:
         theirs, ours = one.get(name), other.get(name)
-        if theirs != ours:
-            if isinstance(theirs, dict) and isinstance(ours, dict):
-                return _difference(theirs, ours)
-            return name, theirs, ours
-    return "plan", one, other
+        if isinstance(theirs, dict) and isinstance(ours, dict):
+            yield from _differences(theirs, ours)
+        elif theirs != ours:
+            yield name, theirs, ours
+
+
+def _said(value: object) -> object:
+    """Return a value for a message: ``none`` for what was not given."""
+    return "none" if value in (None, "") else value
 
 
 def _described(array: Any) -> tuple[str, tuple[int, ...]]:

@@ -16,6 +16,22 @@ from harness.weight_files import load_unfinished, save_unfinished
 
 State = dict[str, Tensor]
 NUMBERS = ("batch", "drawn", "skipped", "waited", "best", "trials", "seconds", "threads", "going_on", "ahead_batch")
+OPTIONS = {
+    "problems": "--problems",
+    "data": "--data",
+    "preset": "--preset",
+    "seed": "--seed",
+    "draws": "--batches",
+    "batch": "--problems-at-once",
+    "coordinates": "--coordinates",
+    "held_out": "--held-out",
+    "every": "--every",
+    "patience": "--patience",
+    "rate": "--rate",
+    "rates": "--rates",
+    "decay": "--decay",
+}
+"""The options of ``harness learn optimizer`` by the entries of a plan; each before those that it decides, too."""
 STATES = ("current", "best_weights", "ahead", "ahead_best")
 
 
@@ -69,7 +85,7 @@ class Partial:
         new = cls(path, json.loads(json.dumps(plan)), threads)
         if not path.exists():
             return new
-        numbers, arrays = load_unfinished(path, new.plan, NUMBERS, STATES)
+        numbers, arrays = load_unfinished(path, new.plan, NUMBERS, STATES, options=OPTIONS)
         states = [{name: torch.from_numpy(array) for name, array in state.items()} for state in arrays]
         kept: dict[str, Any] = numbers | dict(zip(STATES, states, strict=True))
         return cls(path, new.plan, **kept)

@@ -91,7 +91,7 @@ def test_an_unfinished_training_of_another_schedule_is_refused(tmp_path: Path) -
         to.unlink()
         learned(to, problems_at_once=3)
     assert unfinished.exists()
-    with pytest.raises(HarnessError, match="expected batch 4, got 3"):
+    with pytest.raises(HarnessError, match="expected --problems-at-once 4, got 3"):
         learned(to, problems_at_once=4)
 
 

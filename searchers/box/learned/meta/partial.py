@@ -15,6 +15,18 @@ from harness.weight_files import load_unfinished, save_unfinished
 
 State = dict[str, Tensor]
 NUMBERS = ("batch", "skipped", "waited", "best", "seconds", "threads")
+OPTIONS = {
+    "dimensions": "--dimensions",
+    "cell": "--cell",
+    "loss": "--loss",
+    "parallel": "--parallel",
+    "seed": "--seed",
+    "batches": "--batches",
+    "draws": "--draws",
+    "rate": "--rate",
+    "start": "--start with the hash",
+}
+"""The options of ``harness learn searcher`` by the entries of a plan."""
 STATES = ("current", "best")
 
 
@@ -56,7 +68,7 @@ class Partial:
         new = cls(path, json.loads(json.dumps(plan)), threads)
         if not path.exists():
             return new
-        numbers, states = load_unfinished(path, new.plan, NUMBERS, STATES)
+        numbers, states = load_unfinished(path, new.plan, NUMBERS, STATES, options=OPTIONS)
         current, best = ({name: torch.from_numpy(array) for name, array in state.items()} for state in states)
         return cls(path, new.plan, **numbers, current=current, best_weights=best)
 

@@ -134,8 +134,12 @@ def test_it_learns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seed": 1}, "expected seed 1, got 0"),
-        ({"schedule": replace(TINY, draws=9)}, "expected draws 9, got 6"),
+        ({"seed": 1}, "expected --seed 1, got 0"),
+        ({"schedule": replace(TINY, draws=9)}, "expected --batches 9, got 6"),
+        ({"schedule": replace(TINY, batch=9)}, "expected --problems-at-once 9, got"),
+        ({"schedule": replace(TINY, rates=1, rate=0.01)}, "expected --rate 0.01, got none"),
+        ({"schedule": replace(TINY, decay=COSINE)}, "expected --decay cosine, got none"),
+        ({"schedule": shortened(TINY, 1)}, "expected --batches 1, got 6"),
     ],
 )
 def test_an_unfinished_training_of_other_options_is_refused(tmp_path: Path, change: dict, said: str) -> None:

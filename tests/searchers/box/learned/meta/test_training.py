@@ -195,17 +195,19 @@ def test_gradients_that_are_not_finite_are_left_out_and_counted(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seed": 1}, "expected seed 1, got 3"),
-        ({"loss": "ei"}, "expected loss ei, got oi"),
-        ({"schedule": replace(TINY, batches=9)}, "expected batches 9, got 8"),
-        ({"architecture": Architecture(dimensions=3, hidden=5)}, "expected dimensions 3, got 2"),
+        ({"seed": 1}, "expected --seed 1, got 3"),
+        ({"schedule": replace(TINY, draws=9)}, "expected --draws 9, got"),
+        ({"schedule": replace(TINY, rate=0.1)}, "expected --rate 0.1, got"),
+        ({"loss": "ei"}, "expected --loss ei, got oi"),
+        ({"schedule": replace(TINY, batches=9)}, "expected --batches 9, got 8"),
+        ({"architecture": Architecture(dimensions=3, hidden=5)}, "expected --dimensions 3, got 2"),
         (
             {
                 "start": LearnedWeights(
                     Header(architecture=PLAN.architecture, loss="oi"), Network(PLAN.architecture, seed=3)
                 )
             },
-            "expected start",
+            "expected --start with the hash [0-9a-f]+, got none",
         ),
         ({"environment": "torch 9"}, "expected environment torch 9, got"),
     ],
