@@ -88,9 +88,11 @@ def check_choice(
         HarnessError: of class ``error``.
     """
     known = sorted(choices)
-    if got in known:
+    if isinstance(got, str) and got in known:
         return got
     expected, advice = "one of " + ", ".join(known), hint or "Choose one of these"
+    if not isinstance(got, str):  # from Python
+        raise error(message(what, expected=expected, got=repr(got), hint=advice))
     near = difflib.get_close_matches(got, known, n=1, cutoff=0.5)
     if len(known) > MOST_NAMED:
         expected = f"one of {len(known):,} names"

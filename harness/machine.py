@@ -40,7 +40,7 @@ def check_device(name: str) -> None:
     """
     from harness.contracts import CPU  # not needed to print a line
 
-    kind, colon, index = name.partition(":")
+    kind, colon, index = name.partition(":") if isinstance(name, str) else ("", "", "")
     numbered = index.isdecimal() and len(index) <= _MOST_DIGITS
     if name != CPU and (kind != "cuda" or (colon and not numbered)):
         expected = "cpu, or cuda if there is a GPU"

@@ -9,8 +9,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import Protocol, SupportsIndex, TypeVar, runtime_checkable
+from typing import Protocol, SupportsIndex, TypeVar, cast, runtime_checkable
 
 from harness.board.rules import known
 from harness.candidates import NamedOptimizer
@@ -206,6 +207,75 @@ def _whole(what: str, given: object, hint: str) -> int:
     raise ProtocolError(message(what, expected="a whole number", got=repr(given), hint=hint))
 
 
+def number(what: str, given: object, *, least: float, most: float) -> float:
+    """Return a number of a range.
+
+    Raises:
+        ProtocolError: the argument is none.
+    """
+    if isinstance(given, bool) or not isinstance(given, Real):
+        hint = f"Give one from {least:g} to {most:g}"
+        raise ProtocolError(message(what, expected="a number", got=repr(given), hint=hint))
+    check_range(what, cast(float, given), least=least, most=most, error=ProtocolError)
+    return float(given)
+
+
+def text(what: str, given: object, *, expected: str, hint: str) -> str:
+    """Return a text.
+
+    Raises:
+        ProtocolError: the argument is none.
+    """
+    if not isinstance(given, str):
+        raise ProtocolError(message(what, expected=expected, got=repr(given), hint=hint))
+    return given
+
+
+def texts(what: str, given: str | Iterable[str], *, hint: str) -> list[str]:
+    """Return one text or several as a list.
+
+    Raises:
+        ProtocolError: the argument is neither.
+    """
+    several = [given] if isinstance(given, str | bytes) or not isinstance(given, Iterable) else list(given)
+    return [text(what, each, expected="names", hint=hint) for each in several]
+
+
+def by_name(what: str, given: Given | Mapping[str, Given]) -> dict[str, Given]:
+    """Return values by name; a value alone is that of ``""``, for all names.
+
+    Raises:
+        ProtocolError: a name is no text.
+    """
+    if not isinstance(given, Mapping):
+        return {"": given}
+    hint = "Write {name: value}"
+    return {text(f"{what}: a name", name, expected="a text", hint=hint): value for name, value in given.items()}
+
+
+def path(what: str, given: str | os.PathLike[str]) -> Path:
+    """Return the path of a file or folder.
+
+    Raises:
+        SettingError: the argument is none.
+    """
+    if isinstance(given, str | os.PathLike):
+        written: str | bytes = os.fspath(given)
+        if isinstance(written, str) and written and "\0" not in written:
+            return Path(written)
+    hint = "Give a text or a pathlib.Path"
+    raise SettingError(message(what, expected="the path of a file or folder", got=repr(given), hint=hint))
+
+
+def path_or_none(what: str, given: str | os.PathLike[str] | None) -> Path | None:
+    """Return the path of a file or folder; None for None.
+
+    Raises:
+        SettingError: the argument is neither.
+    """
+    return None if given is None else path(what, given)
+
+
 def data(given: str | Dataset) -> str | Dataset:
     """Return a data set or its name, checked.
 
@@ -299,10 +369,11 @@ def folder(given: ResultsLike) -> Path:
     """
     if isinstance(given, Kept):
         return given.results
-    if not isinstance(given, str | os.PathLike):
+    try:
+        return path("results", given)
+    except SettingError as cause:
         hint = "Name the folder, or give the board that a race returned"
-        raise LedgerError(message("results", expected="a folder", got=repr(given), hint=hint))
-    return Path(given)
+        raise LedgerError(message("results", expected="a folder", got=repr(given), hint=hint)) from cause
 
 
 def place(given: ResultsLike | None) -> Path:

@@ -99,7 +99,7 @@ def confirm(
             board=board,
             unfinished=unfinished,
             data=None if data is None else arguments.data(data),
-            data_root=None if data_root is None else Path(data_root),
+            data_root=arguments.path_or_none("data_root", data_root),
             workers=arguments.workers(workers, device=device),
             cluster=cluster,
             device=device,

@@ -63,7 +63,7 @@ def export(
     """
     folder = arguments.folder(results)
     check_choice("format", format, FORMATS, error=SettingError)
-    place = folder / EXPORT if to is None else Path(to)
+    place = folder / EXPORT if to is None else arguments.path("to", to)
     with Ledger.read(folder) as ledger:
         archives = _read(ledger, _chosen(ledger.rows(), tuple(runs), folder), watch)
         if format == "csv":

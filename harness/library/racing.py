@@ -101,7 +101,7 @@ def race(
         seeds=arguments.seeds(seeds),
         results=arguments.place(results),
         data=arguments.data(data),
-        data_root=None if data_root is None else Path(data_root),
+        data_root=arguments.path_or_none("data_root", data_root),
         workers=slots,
         cluster=cluster,
         device=device,

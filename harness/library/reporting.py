@@ -78,7 +78,7 @@ def report(
         'report.html'
     """
     folder = arguments.folder(results)
-    path = folder / REPORT if to is None else Path(to)
+    path = folder / REPORT if to is None else arguments.path("to", to)
     learned = stored(folder) if board is None else []
     blackbox = contests(folder) if board is None else []
     if (learned or blackbox) and not Ledger.exists(folder):

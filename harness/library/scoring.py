@@ -6,7 +6,6 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from harness.contracts import CPU, Dataset, Outcome, Status, TaskProtocol
 from harness.errors import SettingError, SpaceError, check_choice, message
@@ -61,7 +60,7 @@ class Scorer:
     ) -> None:
         check_device(device)
         self.protocol: TaskProtocol = arguments.protocol(protocol)
-        root = None if data_root is None else Path(data_root)
+        root = arguments.path_or_none("data_root", data_root)
         factory, self.data = task_and_data(self.protocol, arguments.data(data), root, device=device, announce=announce)
         known = inspect.signature(factory).parameters
         for name in options:

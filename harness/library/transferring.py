@@ -84,13 +84,13 @@ def transfer(
     place = arguments.place(results)
     asked = Asked(
         rules=arguments.listed(rules),
-        workloads=[workloads] if isinstance(workloads, str) else list(workloads),
+        workloads=arguments.texts("workloads", workloads, hint="`harness ls workloads` lists them"),
         seeds=arguments.seeds(seeds),
         mini=mini,
         funnel=tuple(funnel),
         board=board,
-        data=dict(data) if isinstance(data, Mapping) else {"": data},
-        data_root=dict(data_root) if isinstance(data_root, Mapping) else {} if data_root is None else {"": data_root},
+        data=arguments.by_name("data", data),
+        data_root={} if data_root is None else arguments.by_name("data_root", data_root),
     )
     machines = Machines(arguments.workers(workers, device=device), cluster, device)
     try:
@@ -173,7 +173,7 @@ def _workloads(asked: Asked, announce: Announce) -> tuple[Workload, ...]:
     for name, protocol in protocols.items():
         root = asked.data_root.get(name, asked.data_root.get(""))
         chosen = arguments.data(asked.data.get(name, asked.data.get("", "auto")))
-        place = None if root is None else Path(root)
+        place = arguments.path_or_none("data_root", root)
         found.append(Workload(name=name, protocol=protocol, data=chosen, root=place))
     return tuple(found)
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import torch
 from torch import Tensor
@@ -104,7 +104,7 @@ class LearnedOptimizer(Uncompiled):
         rate = settings["lr"]
         if not isinstance(rate, Real) or isinstance(rate, bool):
             raise SettingError(message("lr", expected="a number", got=repr(rate), hint="Give a number from 0"))
-        check_range("lr", float(rate), least=0.0, most=sys.float_info.max)
+        check_range("lr", cast(float, rate), least=0.0, most=sys.float_info.max)
         if settings["kind"] is not None:
             check_choice("kind", str(settings["kind"]), self.weights.networks)
         if not isinstance(settings["maximize"], bool):

@@ -22,7 +22,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 
-from harness.errors import check_choice
+from harness.errors import SettingError, check_choice, message
 from harness.limits import Count, Label, Length, Line
 from harness.seeds import derive_seed
 from harness.tasks.learned.lstm import Architecture, CoordinateLstm
@@ -125,7 +125,10 @@ def load(source: str | os.PathLike[str]) -> LearnedWeights:
     Raises:
         SettingError: there is no such default or file, or the file is not one that ``save`` wrote.
     """
-    text = os.fspath(source)
+    if not isinstance(source, str | os.PathLike):
+        hint = "Give a name such as quadratic, or a file"
+        raise SettingError(message("learned optimizer", expected="a name or a file", got=repr(source), hint=hint))
+    text = os.fsdecode(source)
     if not text.endswith(SUFFIX) and os.sep not in text:
         hint = f"Name a file as *{SUFFIX}"
         return _kept(defaults()[check_choice("learned optimizer", text, defaults(), hint=hint)])

@@ -13,7 +13,7 @@ from distributed import LocalCluster
 
 import harness
 from harness.board.transfer.plan import every, sized
-from harness.errors import DataError, ProtocolError, RegistryError
+from harness.errors import DataError, ProtocolError, RegistryError, SettingError
 from harness.race.progress import Progress
 from harness.race.store.ledger import Ledger
 from harness.registry import Kind, register
@@ -130,6 +130,12 @@ def test_workloads_have_data_of_their_own(tmp_path: Path, monkeypatch: pytest.Mo
         harness.transfer("adam", ["lines"], seeds=1, data=given | {}, data_root={"lm": "x"}, **QUIET)
     with pytest.raises(DataError, match="expected a name, or a data set"):
         harness.transfer("adam", ["lines"], seeds=1, data={"lines": 3}, **QUIET)  # type: ignore[dict-item]
+    wrong: dict[str, Any] = {"data_root": 3}
+    with pytest.raises(SettingError, match="data_root: expected the path of a file or folder, got 3"):
+        harness.transfer("adam", ["lines"], seeds=1, **wrong, **QUIET)
+    for other in (3, [3]):
+        with pytest.raises(ProtocolError, match="workloads: expected names, got 3"):
+            harness.transfer("adam", other, seeds=1, **QUIET)  # type: ignore[arg-type]
 
 
 def test_every_workload_is_checked_before_any_child_trains(tmp_path: Path) -> None:

@@ -87,11 +87,11 @@ def blackbox(
     asked = Asked(
         problems=[problems] if isinstance(problems, str) or not isinstance(problems, Iterable) else list(problems),
         entrants=_listed(entrants),
-        count=dict(count) if isinstance(count, Mapping) else {"": count},
+        count=arguments.by_name("count", count),
         seed=seed,
         steps=steps,
         workers=workers_simulated,
-        root=None if functions_root is None else Path(functions_root),
+        root=arguments.path_or_none("functions_root", functions_root),
     )
     try:
         found = contested(place, asked, announce=tell if progress else _silent, watched=watching(quiet=not progress))

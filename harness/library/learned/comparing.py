@@ -22,7 +22,7 @@ from harness.library import arguments
 from harness.library.arguments import CandidateLike, ResultsLike
 from harness.library.boards import LearnedBoard
 from harness.library.learned.candidates import MOST_NAMED, entrants
-from harness.library.learned.families import Chosen, Family, opened
+from harness.library.learned.families import HINT, Chosen, Family, opened
 from harness.library.live import counting
 from harness.library.racing import stopped
 from harness.machine import announce as tell
@@ -88,14 +88,15 @@ def compare_learned(
         ['nag', 'sgd']
     """
     place = arguments.place(results)
+    sets: dict[str, DataLike] = arguments.by_name("data", data)
     asked = Asked(
-        problems=[problems] if isinstance(problems, str) else list(problems),
+        problems=arguments.texts("problems", problems, hint=HINT),
         candidates=arguments.listed(candidates, "candidates"),
         count=count,
         seed=seed,
         steps=steps,
-        data=dict(data) if isinstance(data, Mapping) else {"": data},
-        data_root=dict(data_root) if isinstance(data_root, Mapping) else {} if data_root is None else {"": data_root},
+        data={name: arguments.data(each) for name, each in sets.items()},
+        data_root={} if data_root is None else arguments.by_name("data_root", data_root),
         board=board,
         device=device,
     )
@@ -197,7 +198,7 @@ def compared(
         steps=None if asked.steps is None else arguments.whole("steps", asked.steps, least=1, most=MOST_STEPS),
         board=None if asked.board is None else arguments.whole("board", asked.board, least=1),
     )
-    places = {name: Path(each) for name, each in asked.data_root.items()}
+    places = {name: arguments.path("data_root", each) for name, each in asked.data_root.items()}
     chosen = opened(asked.problems, data=asked.data, root=places, announce=announce)
     named = [
         entrants(asked.candidates, each.family.name, results=results, board=asked.board, announce=announce)

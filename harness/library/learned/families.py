@@ -14,6 +14,7 @@ from harness.race.conditions import Announce, holding
 from harness.registry import AUTO, CALLS, Kind, check_call, load
 
 NO_INPUTS = "none"
+HINT = "Name some, such as quadratic; `harness ls problems` lists them"
 NEEDED = ("name", "version", "inputs", "variants", "kinds", "architecture", "schedule")  # of a family's class
 
 
@@ -146,9 +147,11 @@ def named(text: str) -> tuple[str, str]:
     """Read ``NAME`` or ``NAME/VARIANT``.
 
     Raises:
+        ProtocolError: the argument is no text.
         RegistryError: there is no such family or variant.
     """
-    name, slash, variant = text.strip().partition("/")
+    written = arguments.text("problems", text, expected="names", hint=HINT)
+    name, slash, variant = written.strip().partition("/")
     known = [each for each in family_class(name).variants if each]
     if slash and not known:
         what, hint = f"variant of problems {name}", f"Write {name}: it has no variants"
@@ -180,8 +183,7 @@ def opened(
     """
     asked = list(dict.fromkeys(map(named, texts)))
     if not asked:
-        hint = "Name some, such as quadratic; `harness ls problems` lists them"
-        raise ProtocolError(message("problems", expected="at least one", got="none", hint=hint))
+        raise ProtocolError(message("problems", expected="at least one", got="none", hint=HINT))
     names = list(dict.fromkeys(name for name, _ in asked))
     reading = [name for name in names if family_class(name).inputs != NO_INPUTS]
     for option, given in {"data": data, "data_root": root}.items():

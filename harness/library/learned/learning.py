@@ -142,10 +142,11 @@ def learn_optimizer(
         (6, 384, 0)
     """
     tell: Announce = announce_here if progress else lambda _: None
+    place = arguments.path("to", to)
     try:
         return learned(
             trainable(on),
-            Path(to),
+            place,
             seed=seed,
             preset=preset,
             changes=Changes(
@@ -160,7 +161,7 @@ def learn_optimizer(
                 decay=decay,
             ),
             data=arguments.data(data),
-            data_root=None if data_root is None else Path(data_root),
+            data_root=arguments.path_or_none("data_root", data_root),
             threads=threads,
             device=device,
             quiet=not progress,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.errors import ProtocolError, check_choice, check_range, message
+from harness.errors import ProtocolError, check_choice, message
 from harness.library import arguments
 
 NO_DECAY = "none"
@@ -60,10 +60,7 @@ class Changes:
             if given is not None:
                 object.__setattr__(self, name, arguments.whole(name, given, least=least, most=most))
         if self.rate is not None:
-            if isinstance(self.rate, bool) or not isinstance(self.rate, int | float):
-                hint = "Give one such as 0.003"
-                raise ProtocolError(message("rate", expected="a number", got=repr(self.rate), hint=hint))
-            check_range("rate", self.rate, least=LEAST_RATE, most=MOST_RATE, error=ProtocolError)
+            object.__setattr__(self, "rate", arguments.number("rate", self.rate, least=LEAST_RATE, most=MOST_RATE))
             if self.rates is not None:
                 hint = "Leave out one of them"
                 raise ProtocolError(message("rates", expected="none where a rate is given", got=self.rates, hint=hint))
@@ -79,7 +76,7 @@ class Changes:
         if self.batches is not None:
             schedule = shortened(schedule, self.batches)
         if self.rate is not None:
-            schedule = replace(schedule, rates=1, rate=float(self.rate))
+            schedule = replace(schedule, rates=1, rate=self.rate)
         asked = {
             "batch": self.problems_at_once,
             "coordinates": self.coordinates,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts import CPU
-from harness.errors import SettingError, check_choice, check_range, message
+from harness.errors import SettingError, check_choice, message
 from harness.library import arguments
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
@@ -168,13 +168,14 @@ def learn_searcher(
         batches=batches,
         draws=draws,
         rate=rate,
-        start=None if start is None else Path(start),
+        start=arguments.path_or_none("start", start),
         device=device,
         threads=threads,
     )
+    place = arguments.path("to", to)
     try:
         return learned(
-            dimensions, Path(to), asked, quiet=not progress, announce=announce_here if progress else lambda _: None
+            dimensions, place, asked, quiet=not progress, announce=announce_here if progress else lambda _: None
         )
     except Stopped:
         raise KeyboardInterrupt(f"nothing is lost: call it again with to={str(to)!r} to resume") from None
@@ -259,8 +260,7 @@ def _plans(dimensions: Sequence[int], asked: Asked) -> list[Any]:
         if value is not None
     }
     if asked.rate is not None:
-        check_range("rate", asked.rate, least=LEAST_RATE, most=1)
-        given["rate"] = float(asked.rate)
+        given["rate"] = arguments.number("rate", asked.rate, least=LEAST_RATE, most=1)
     seed = arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED)
     parallel = arguments.whole("parallel", asked.parallel, least=0, most=architecture.MOST_WORKERS)
     device, gpu = training.device_of(asked.device)
@@ -294,7 +294,7 @@ def _dimensions(given: int | str | Iterable[int]) -> tuple[int, ...]:
     what, most = "dimensions", importlib.import_module(ARCHITECTURE).MOST_DIMENSIONS
     hint = "Write a number, such as 2, or several, such as 1-6"
     if not isinstance(given, str):
-        several = given if isinstance(given, Iterable) else [given]
+        several = given if isinstance(given, Iterable) and not isinstance(given, bytes) else [given]
         found = [arguments.whole(what, each, least=1, most=most) for each in several]
     else:
         found = []

@@ -267,6 +267,8 @@ def test_an_entrant_that_is_named_twice_counts_once(tmp_path: Path, capsys: pyte
         (BOWLS, ["small_functions:Unversioned"], {}, HarnessError, "expected a version that is a whole number from 1"),
         (BOWLS, ["small_functions:Small"], {}, HarnessError, "expected one that can be made for dimensions: 2"),
         (BOWLS, ["random"], {"count": 0}, ProtocolError, "count: expected 1 to 100000, got 0"),
+        (BOWLS, ["random"], {"count": {1: 3}}, ProtocolError, "count: a name: expected a text, got 1"),
+        (BOWLS, ["random"], {"functions_root": 5}, SettingError, "functions_root: expected the path of a file"),
         (BOWLS, ["random"], {"count": {"": 2, "cmaes": 1}}, ProtocolError, "entrant of count: expected one of random"),
         (
             BOWLS,

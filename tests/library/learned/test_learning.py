@@ -138,13 +138,21 @@ def test_a_path_that_no_candidate_can_have_is_not_shown_as_one(tmp_path: Path) -
         ({"rate": float("nan")}, "rate: expected 1e-09 to 10.0, got nan"),
         ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
         ({"rate": 0.1, "rates": 2}, "rates: expected none where a rate is given, got 2"),
+        ({"rate": 10**400}, "rate: expected 1e-09 to 10.0, got 1000"),
+        ({"on": 3}, "problems: expected names, got 3. Name some, such as quadratic"),
+        ({"to": 3}, "to: expected the path of a file or folder, got 3"),
+        ({"to": ""}, "to: expected the path of a file or folder, got ''"),
+        ({"data_root": 3}, "data_root: expected the path of a file or folder, got 3"),
+        ({"preset": None}, "preset: expected one of deepmind, paper, got None"),
+        ({"device": 3}, "device: expected cpu, or cuda if there is a GPU, got 3"),
+        ({"decay": 3}, "decay: expected one of cosine, none, got 3"),
         ({"decay": "cosin"}, "decay: .*Did you mean 'cosine'"),
         ({"device": "tpu"}, "device: expected cpu, or cuda if there is a GPU, got 'tpu'"),
     ],
 )
 def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict, said: str) -> None:
     with pytest.raises(HarnessError, match=said) as refused:
-        learned(tmp_path / "w.safetensors", **options)
+        learned(**{"to": tmp_path / "w.safetensors", **options})
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -300,7 +301,9 @@ def test_a_state_for_other_shapes_is_refused(weights: LearnedWeights) -> None:
         ({"lr": -1.0}, "lr: expected 0.0 to"),
         ({"lr": float("nan")}, "lr: expected"),
         ({"lr": float("inf")}, "lr: expected"),
+        ({"lr": 10**400}, "lr: expected 0.0 to"),
         ({"lr": "fast"}, "lr: expected a number"),
+        ({"kind": 3}, "kind: expected one of all, got '3'"),
         ({"kind": "convolution"}, "kind: expected one of all"),
         ({"maximize": "yes"}, "maximize: expected True or False"),
     ],
@@ -310,6 +313,13 @@ def test_settings_out_of_range_are_refused(weights: LearnedWeights, options: dic
         LearnedOptimizer(parameters(), weights, **options)
     with pytest.raises(SettingError, match=said):
         LearnedOptimizer([{"params": parameters(), **options}], weights)
+
+
+@pytest.mark.parametrize("given", [3, None, ["quadratic"]])
+def test_weights_that_are_neither_a_name_nor_a_file_are_refused(given: Any) -> None:
+    with pytest.raises(SettingError, match="learned optimizer: expected a name or a file, got") as refused:
+        LearnedOptimizer(parameters(), given)
+    assert "\n" not in str(refused.value)
 
 
 def test_options_of_a_group_that_change_nothing_are_refused(weights: LearnedWeights) -> None:
