@@ -81,6 +81,8 @@ def confirm(
     options.check_device(device)
     if own and not nominated_of_each(own, top=top, finals=finals) and not finals:
         options.tell_unused({"--unfinished": unfinished}, "without --top, only the rules named by hand are confirmed")
+        if protocol is not None and data is not None:
+            options.tell_unused({"--board": board is not None}, "it decides --protocol and --data, and both are given")
     slots = options.worker_count(workers, device=device, oversubscribe=oversubscribe, used=cluster is None)
     scoring = None if protocol is None else named(protocol)
     if cluster is not None:

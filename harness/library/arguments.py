@@ -268,11 +268,7 @@ def path(what: str, given: str | os.PathLike[str]) -> Path:
 
 
 def path_or_none(what: str, given: str | os.PathLike[str] | None) -> Path | None:
-    """Return the path of a file or folder; None for None.
-
-    Raises:
-        SettingError: the argument is neither.
-    """
+    """Return the path of a file or folder, checked; None for None."""
     return None if given is None else path(what, given)
 
 
@@ -342,11 +338,16 @@ def candidate(given: CandidateLike) -> Candidate:
     return known.candidate(given) if isinstance(given, str) else rule(given)
 
 
-def top_of(given: Sequence[CandidateLike], what: str) -> tuple[int, list[CandidateLike]]:
+def top_of(given: Sequence[CandidateLike], what: str, *, board: int | None = None) -> tuple[int, list[CandidateLike]]:
     """Return how many of the best confirmed rules are asked for, and the other candidates, unread.
 
+    Args:
+        given: candidates and ``top:N``.
+        what: what they are, for messages.
+        board: number of the rules' board from which ``top:N`` takes them; None if none is named.
+
     Raises:
-        ProtocolError: the number is none, or is given twice.
+        ProtocolError: a number is none, or ``top:N`` is given twice, or a board without it.
     """
     texts = [each for each in given if isinstance(each, str) and each.strip().startswith(TOP)]
     if len(texts) > 1:
@@ -358,6 +359,9 @@ def top_of(given: Sequence[CandidateLike], what: str) -> tuple[int, list[Candida
             hint = f"Write it like {TOP}5"
             raise ProtocolError(message(what, expected=f"a number from 1 after {TOP}", got=repr(text), hint=hint))
         top = int(number)
+    if board is not None and not top:
+        expected, hint = f"none without {TOP}N", f"Leave it out, or add the best rules of that board, such as {TOP}3"
+        raise ProtocolError(message("board", expected=expected, got=board, hint=hint))
     return top, [each for each in given if each not in texts]
 
 

@@ -12,7 +12,7 @@ from harness.board.transfer.plan import Plan, Workload, best_confirmed, distinct
 from harness.board.transfer.promotion import at_rung, funnel
 from harness.board.transfer.training import Machines, train
 from harness.contracts import CPU, Candidate, Dataset
-from harness.errors import ProtocolError, RuleSyntaxError, check_choice, check_range, message
+from harness.errors import ProtocolError, RuleSyntaxError, check_choice, message
 from harness.library import TRANSFER_SEEDS, arguments
 from harness.library.arguments import CandidateLike, ResultsLike, SeedsLike
 from harness.library.boards import TransferBoard, transfer_boards
@@ -133,12 +133,12 @@ def transferred(
         Stopped: the follower asked to stop; completed children are kept.
     """
     places = _workloads(asked, announce)
-    top, own = _read(asked.rules)
-    check_range("board", 1 if asked.board is None else asked.board, least=1, error=ProtocolError)
+    board = None if asked.board is None else arguments.whole("board", asked.board, least=1)
+    top, own = _read(asked.rules, board)
     if top:
         Ledger.read(results).close()  # raises if there is no store, so that none is created
     with Ledger.open(results) as ledger:
-        best = best_confirmed(ledger, top=top, board=asked.board) if top else []
+        best = best_confirmed(ledger, top=top, board=board) if top else []
         candidates = distinct([*own, *best])
         _tell_repeated([*own, *best], announce)
         found = funnel(asked.funnel, candidates, asked.seeds) if asked.funnel else None
@@ -178,13 +178,13 @@ def _workloads(asked: Asked, announce: Announce) -> tuple[Workload, ...]:
     return tuple(found)
 
 
-def _read(rules: Sequence[CandidateLike]) -> tuple[int, list[Candidate]]:
+def _read(rules: Sequence[CandidateLike], board: int | None) -> tuple[int, list[Candidate]]:
     """Return how many of the best confirmed rules are asked for, and the other candidates.
 
     Raises:
-        HarnessError: a text is neither, or there is none.
+        HarnessError: a text is neither, or there is none, or a board is named that nothing is taken from.
     """
-    top, others = arguments.top_of(rules, "rules")
+    top, others = arguments.top_of(rules, "rules", board=board)
     own = [arguments.candidate(each) for each in others]
     if not own and not top:
         hint = f"Name some, such as adam, torch:AdamW, or {arguments.TOP}5 for the best confirmed ones"

@@ -104,3 +104,10 @@ def test_a_rule_as_a_candidate_is_the_rule(tmp_path) -> None:
     assert Ledger.read(tmp_path).rows() == before
     said = invoke("confirm", "--candidate", "m * exp(g2)", "--candidate", "exp(g2) * m", *arguments)
     assert "'exp(g2) * m' is the same function as 'm * exp(g2)'" in said
+
+
+def test_a_board_that_decides_nothing_is_said_to_be_unused(searched) -> None:
+    hand = ("confirm", "--rule", "g", "--board", "1", *CONFIRM[3:], searched)
+    told = "--board is not used: it decides --protocol and --data, and both are given"
+    assert told in invoke(*hand, "--protocol", "toy-quadratic", "--data", "auto")
+    assert told not in invoke(*hand, "--protocol", "toy-quadratic")

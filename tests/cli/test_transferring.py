@@ -97,6 +97,10 @@ def _rule(text: str) -> Any:
         (("--rules", "", "--workloads", "toy-quadratic"), "rules: expected at least one, got none"),
         (("--rules", "top:0", "--workloads", "toy-quadratic"), "a number from 1 after top:"),
         (("--rules", "top:3,top:4", "--workloads", "toy-quadratic"), "top: once"),
+        (
+            ("--rules", "adam", "--workloads", "toy-quadratic", "--board", "3"),
+            "board: expected none without top:N, got 3",
+        ),
         (("--rules", "top:3", "--workloads", "toy-quadratic"), "expected a ledger, got none"),
         (("--rules", "adam", "--workloads", ","), "workloads: expected at least one"),
         (("--rules", "adam", "--workloads", "table-signs"), "one that looks outcomes up"),

@@ -37,7 +37,7 @@ def entrants(
     Raises:
         HarnessError: there is none, or one of them cannot be read.
     """
-    top, others = arguments.top_of(given, "candidates")
+    top, others = arguments.top_of(given, "candidates", board=board)
     found = [_named(each, family) for each in others]
     if top:
         with Ledger.read(results) as ledger:

@@ -91,6 +91,10 @@ def test_repeated_names_count_once(tmp_path: Path) -> None:
         (("--problems", "quadratic", "--candidates", "sgd", "--count", "3000"), "count: expected 1 to 2000"),
         (("--problems", "quadratic", "--candidates", "sgd", "--data", "mnist=a"), "data of problems"),
         (
+            ("--problems", "quadratic", "--candidates", "sgd", "--board", "3"),
+            "board: expected none without top:N, got 3",
+        ),
+        (
             ("--problems", "quadratic", "--candidates", "learned:file(path='no.safetensors')"),
             "weights in no.safetensors",
         ),

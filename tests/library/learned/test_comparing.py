@@ -172,6 +172,7 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
         ("quadratic", ["sgd"], {"steps": 0}, ProtocolError, "steps: expected 1 to 10000, got 0"),
         ("quadratic", ["sgd"], {"seed": -1}, ProtocolError, "seed: expected 0"),
         ("quadratic", ["sgd"], {"board": 0}, ProtocolError, "board: expected at least 1"),
+        ("quadratic", ["sgd"], {"board": 3}, ProtocolError, "board: expected none without top:N, got 3. Leave it out"),
         (
             "quadratic",
             ["sgd"],
