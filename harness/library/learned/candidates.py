@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,15 +12,19 @@ from harness.board.transfer.plan import best_confirmed
 from harness.board.wording import formula
 from harness.candidates import NamedOptimizer
 from harness.contracts import Candidate, Rule
-from harness.errors import ProtocolError, message
+from harness.errors import HarnessError, ProtocolError, message
 from harness.library import arguments
 from harness.library.arguments import CandidateLike
 from harness.race.conditions import Announce
 from harness.race.store.ledger import Ledger
+from harness.space.notation.parser import NAMES
+from harness.space.vocabulary import ALL_OPERANDS
+from harness.space.zoo import BARE_NAME, ZOO
 
 LSTM = "lstm"
 ALIASES = {"nag": "torch:SGD(momentum=0.9,nesterov=True)", "rmsprop": "torch:RMSprop"}
 """Names of [L2L]'s baselines. Its RMSProp is torch's; the known rule of that name is another one."""
+TOP_NUMBER = re.compile(r"([A-Za-z]+):?([0-9]+)")
 MOST_NAMED = 200  # characters of a candidate's name
 
 
@@ -60,8 +66,33 @@ def _named(given: CandidateLike, family: str) -> tuple[str, Candidate]:
         return LSTM, arguments.candidate(f"learned:{family.replace('-', '_')}")
     if text in ALIASES:
         return text, arguments.candidate(ALIASES[text])
-    candidate = arguments.candidate(given)
+    try:
+        candidate = arguments.candidate(given)
+    except HarnessError as cause:
+        meant = _meant(text, family)
+        if not meant:
+            raise
+        what, expected = "candidates", "a name, a formula or an optimizer"
+        hint = f"Did you mean {meant!r}"
+        raise ProtocolError(message(what, expected=expected, got=repr(given), hint=hint)) from cause
     return _label(candidate), candidate
+
+
+def _meant(text: str, family: str) -> str:
+    """Return which of a comparison's own names a text is meant to be; empty if none is near, or a rule is nearer."""
+    numbered = TOP_NUMBER.fullmatch(text)
+    if numbered and _close(numbered[1].lower(), [arguments.TOP.rstrip(":")]):
+        return f"{arguments.TOP}{numbered[2]}"
+    named = f"learned:{family.replace('-', '_')}"
+    own = {LSTM: LSTM, **{name: name for name in ALIASES}, "learned": named, "top": f"{arguments.TOP}3"}
+    if text in NAMES or not BARE_NAME.fullmatch(text):
+        return ""
+    return own.get(_close(text.lower(), [*ZOO, *ALL_OPERANDS, *own]), "")
+
+
+def _close(text: str, names: Sequence[str]) -> str:
+    """Return the nearest of some names, or nothing."""
+    return next(iter(difflib.get_close_matches(text, names, n=1, cutoff=0.6)), "")
 
 
 def _label(candidate: Candidate) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.board.rules.known import candidate, known_optimizers
+from harness.errors import HarnessError
 from harness.library.learned.candidates import entrants
 
 
@@ -38,3 +39,39 @@ def test_the_known_rule_rmsprop_is_another_candidate() -> None:
         ("rmsprop", candidate("torch:RMSprop").key),
         ("rule rmsprop", rule.key),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("lstmm", "lstm"),
+        ("LSTM", "lstm"),
+        ("lst", "lstm"),
+        ("nagg", "nag"),
+        ("nga", "nag"),
+        ("rmsprp", "rmsprop"),
+        ("learned", "learned:quadratic"),
+        ("lerned", "learned:quadratic"),
+        ("learnd:quadratic", "learned"),
+        ("learned:quadratik", "quadratic"),
+        ("top", "top:3"),
+        ("top5", "top:5"),
+        ("Top:5", "top:5"),
+        ("tops:5", "top:5"),
+        ("powersgn", "powersign"),
+        ("adm", "adam"),
+        ("sqrtt", "sqrt"),
+    ],
+)
+def test_a_near_miss_names_what_is_meant(text: str, meant: str) -> None:
+    with pytest.raises(HarnessError) as refused:
+        named(text)
+    assert f"Did you mean '{meant}'?" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["g * foo", "neg", "drop3", "something", "learned:file", "a:3"])
+def test_what_is_near_to_none_of_them_keeps_its_own_message(text: str) -> None:
+    with pytest.raises(HarnessError) as refused:
+        named(text)
+    assert str(refused.value).partition(":")[0] != "candidates"
