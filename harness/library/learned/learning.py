@@ -18,7 +18,7 @@ from harness.contracts import CPU, Dataset
 from harness.library import arguments
 from harness.library.learned.families import Problems, trainable
 from harness.library.learned.schedules import NO_DECAY, Changes
-from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
+from harness.library.learned.training_file import alone, check_ending, check_file, reporting, silent, thread_count
 from harness.library.live import counting
 from harness.library.racing import STOPPING, stopping
 from harness.machine import announce as announce_here
@@ -198,8 +198,9 @@ def learned(
     architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
     if preset != PAPER and architecture == on.factory.architecture:
         announce(f"preset {preset} is the same as {PAPER} for {on.name}, whose gradients are read as they are")
+    check_ending(to, weights.SUFFIX)
     partial: Path = training.partial_of(to)
-    check_file(to, partial, weights.SUFFIX)
+    check_file(to, partial)
     count, gpu = thread_count(threads), training.described(device)
     if not on.reads_data and (data != AUTO or data_root is not None):
         announce(f"data is not used: problems {on.label} read none")
@@ -221,7 +222,7 @@ def learned(
     schedule = changes.of(on.factory.schedule, training.shortened)
     plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
     with alone(to, partial):
-        check_file(to, partial, weights.SUFFIX)  # another process may have ended meanwhile
+        check_file(to, partial)  # another process may have ended meanwhile
         unfinished = training.unfinished(plan, to=to, threads=count)
         if unfinished.drawn:
             announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")

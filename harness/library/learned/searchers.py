@@ -130,7 +130,8 @@ def learn_searcher(
     Args:
         dimensions: of the box: a number, several, or a text such as ``"1-6"``. Each has a network of its own.
         to: the file to write, whose name ends in ``.safetensors``; or a folder, for files such as
-            ``lstm-oi-3.safetensors``, of which those that are there already are kept.
+            ``lstm-oi-3.safetensors``, of which those that are there already are kept. A new folder's name has no
+            ending, so that a mistyped file is not taken for one.
         cell: ``lstm``, or ``dnc``, which has a memory besides.
         loss: ``oi``, the observed improvement, or ``oi-whole``, the same with its whole gradient; ``ei``, the expected
             improvement; or ``sum``, all values.
@@ -203,11 +204,15 @@ def learned(
     if alone_in_file and len(plans) > 1:
         hint = "Name a folder, or train for one number of dimensions"
         raise SettingError(message(f"file {to}", expected="a folder for several files", got="one file", hint=hint))
+    if to.suffix and not alone_in_file and not to.is_dir():
+        expected = f"a name that ends in {weights.SUFFIX}, or a folder"
+        hint = "Add the ending, or make the folder first"
+        raise SettingError(message(f"file {to}", expected=expected, got=to.name, hint=hint))
     files = [to if alone_in_file else to / weights.file_name(plan.architecture, plan.loss) for plan in plans]
     threads = 1 if asked.threads == "auto" and asked.device != CPU else thread_count(asked.threads)
     for plan, file in zip(plans, files, strict=True):  # before hours of training
         if alone_in_file or not _kept(plan, file):
-            check_file(file, importlib.import_module(TRAINING).partial_of(file), weights.SUFFIX)
+            check_file(file, importlib.import_module(TRAINING).partial_of(file))
     return tuple(
         _one(plan, file, threads=threads, keeps=not alone_in_file, quiet=quiet, announce=announce, signals=signals)
         for plan, file in zip(plans, files, strict=True)
@@ -230,7 +235,7 @@ def _one(
     with alone(to, partial):
         if keeps and _kept(plan, to):
             return _learned(to, weights.read(to), None)
-        check_file(to, partial, weights.SUFFIX)
+        check_file(to, partial)
         unfinished = training.unfinished(plan, to=to, threads=threads)
         if unfinished.batch:
             announce(f"resuming {partial}: {unfinished.batch:,} batches are done")

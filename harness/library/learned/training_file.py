@@ -15,11 +15,15 @@ from harness.machine import cores
 MOST_THREADS = 1_024
 
 
-def check_file(to: Path, partial: Path, suffix: str) -> None:
-    """Raise unless the file can be written, and is new or has an unfinished training."""
+def check_ending(to: Path, suffix: str) -> None:
+    """Raise unless a file of weights has the ending of such files."""
     if to.suffix != suffix:
-        hint = "Add the ending"
-        raise SettingError(message(f"file {to}", expected=f"a name that ends in {suffix}", got=to.name, hint=hint))
+        hint, got = "Add the ending", to.name or str(to)
+        raise SettingError(message(f"file {to}", expected=f"a name that ends in {suffix}", got=got, hint=hint))
+
+
+def check_file(to: Path, partial: Path) -> None:
+    """Raise unless the file can be written, and is new or has an unfinished training."""
     check_place(to)
     if to.exists() and not partial.exists():
         hint = "Choose another name, or delete it"

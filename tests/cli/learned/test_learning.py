@@ -45,6 +45,7 @@ def test_the_options_of_the_schedule_reach_the_file(tmp_path: Path) -> None:
         (("--problems", "quadratics"), "Did you mean 'quadratic'?"),
         (("--problems", "quadratic/relu"), "Write quadratic: it has no variants."),
         (("--to", "w.pt"), "expected a name that ends in .safetensors, got w.pt"),
+        (("--to", "."), "file .: expected a name that ends in .safetensors, got .. Add the ending."),
         (("--to", "old.safetensors"), "expected a new file, got one that exists already"),
         (("--to", "damaged.safetensors"), "got a damaged file (SafetensorError). Delete it"),
         (("--seed", "-1"), "seed: expected 0 to"),

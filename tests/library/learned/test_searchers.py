@@ -128,6 +128,15 @@ def test_mistakes_earn_one_line_and_leave_nothing(tmp_path: Path, options: dict[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_ending_is_refused_unless_a_folder_has_it_already(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"a name that ends in .safetensors, or a folder, got v1.2. Add the ending"):
+        learned(1, tmp_path / "v1.2")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "v1.2").mkdir()
+    (found,) = learned(1, tmp_path / "v1.2")
+    assert found.path == tmp_path / "v1.2" / "lstm-oi-1.safetensors"
+
+
 def test_a_training_may_begin_with_the_weights_of_a_file(tmp_path: Path) -> None:
     (first,) = learned(2, tmp_path / "w.safetensors")
     (second,) = learned(2, tmp_path / "v.safetensors", cell="dnc", start=first.path)
