@@ -72,6 +72,7 @@ class CmaEsPoints(OptunaPoints):
     """
 
     version = 1
+    libraries = ("cmaes", "numpy", "optuna")
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         from optuna.samplers import CmaEsSampler
@@ -93,6 +94,7 @@ class ParzenPoints(OptunaPoints):
     """
 
     version = 1
+    libraries = ("numpy", "optuna")
 
     def __init__(
         self,
@@ -126,6 +128,7 @@ class EstimatedGpPoints(OptunaPoints):
     """
 
     version = 1
+    libraries = ("numpy", "optuna", "scipy", "torch")
 
     def __init__(
         self, dimensions: int, *, seed: int, startup: Annotated[int, Range(0, 100_000)] = 10, exact: bool = True

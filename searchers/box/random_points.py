@@ -18,6 +18,7 @@ class RandomPoints:
     """
 
     version = 1
+    libraries = ("numpy",)
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         self._dimensions = dimensions

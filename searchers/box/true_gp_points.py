@@ -34,6 +34,7 @@ class TrueGpPoints:
     """
 
     version = 1
+    libraries = ("numpy", "scipy")
 
     def __init__(
         self,
