@@ -55,6 +55,15 @@ def test_the_comparisons_of_learned_optimizers_are_not_stale() -> None:
     assert pictures.LEADERBOARD.read_text(encoding="utf-8") == written, "stale: run `python results/publish.py`"
 
 
+def test_no_two_candidates_of_a_picture_have_one_colour() -> None:
+    colours = loaded(RESULTS / "learned" / "pictures.py")._colours
+    file = "learned file(path='{}.safetensors')".format
+    shown = [[file("a"), "adam", "sgd"], ["sgd", file("c"), file("b"), "adam", "nag"]]
+    drawn = list(colours(shown))
+    assert [len({colour[label] for label in labels}) for colour, labels in zip(drawn, shown, strict=True)] == [3, 5]
+    assert drawn[0]["sgd"] == drawn[1]["sgd"]
+
+
 def test_the_contests_of_black_box_optimizers_are_not_stale() -> None:
     pictures = loaded(RESULTS / "blackbox" / "pictures.py")
     found, page = pictures.board(), pictures.HERE / pictures.LEADERBOARD

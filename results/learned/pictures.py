@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,15 +41,29 @@ def document(found: LearnedBoard) -> str:
 
 def pictures(found: LearnedBoard) -> Iterator[tuple[str, Figure]]:
     """All pictures by file name: one for each family and variant."""
-    names = sorted({each.label for problems in found.problems for each in problems.results})
-    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
-    for problems in found.problems:
+    labels = [[each.label for each in problems.results] for problems in found.problems]
+    for problems, colours in zip(found.problems, _colours(labels), strict=True):
         yield f"{problems.label.replace('/', '-')}.svg", _curves(problems, colours)
+
+
+def _colours(labels: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
+    """A colour for every label of every picture: no two of a picture share one, and names have theirs in all pictures.
+
+    Weights in files, which few pictures have, take the colours that the names leave.
+    """
+    names = sorted({label for each in labels for label in each if not _file(label)})
+    for each in labels:
+        files = sorted(label for label in each if _file(label))
+        yield dict(zip(names + files, COLOURS[: len(names) + len(files)], strict=True))
+
+
+def _file(label: str) -> re.Match[str] | None:
+    return re.search(r"([^/']+)\.safetensors", label)
 
 
 def _short(label: str) -> str:
     """Return a name for a picture; of weights in a file, the file's."""
-    file = re.search(r"([^/']+)\.safetensors", label)
+    file = _file(label)
     return f"LSTM {file[1]}" if file else label[:LONGEST]
 
 
