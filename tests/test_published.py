@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import ModuleType
 
 import pytest
 
 import harness
+from harness.blackbox.store import Store
+from harness.board.blackbox.record import read as contest
 from harness.board.rules.truth import SEEDS, file_of, is_known, plan_of
 from harness.board.tables import bundle
 from harness.race.runs import RunState
@@ -57,8 +60,7 @@ def test_the_comparisons_of_learned_optimizers_are_not_stale() -> None:
 
 def test_no_two_candidates_of_a_picture_have_one_colour() -> None:
     colours = loaded(RESULTS / "learned" / "pictures.py")._colours
-    file = "learned file(path='{}.safetensors')".format
-    shown = [[file("a"), "adam", "sgd"], ["sgd", file("c"), file("b"), "adam", "nag"]]
+    shown = [["lstm a", "adam", "sgd"], ["sgd", "lstm c", "lstm b", "adam", "nag"]]
     drawn = list(colours(shown))
     assert [len({colour[label] for label in labels}) for colour, labels in zip(drawn, shown, strict=True)] == [3, 5]
     assert drawn[0]["sgd"] == drawn[1]["sgd"]
@@ -189,3 +191,21 @@ def test_the_folder_of_tables_holds_parts_and_truths_alone() -> None:
     parts_of = {part.file_name for table in TABLES.values() for part in parts([table], range(table.replicates))}
     truths = {file_of(table, seed) for table in TABLES.values() for seed in SEEDS}
     assert {path.name for path in (RESULTS / "tables").iterdir() if path.is_file()} == parts_of | truths
+
+
+@pytest.mark.parametrize("archive", sorted((RESULTS / "blackbox" / "runs").glob("*.zip")), ids=lambda path: path.name)
+def test_runs_of_slow_entrants_are_those_of_the_record_and_can_be_extended(archive: Path, tmp_path: Path) -> None:
+    record = contest(RESULTS / "blackbox" / f"{archive.stem}.json")
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path)
+    folders = list((tmp_path / archive.stem).iterdir())
+    assert len(folders) >= 3
+    for folder in folders:
+        store = Store.found(folder)
+        assert store is not None
+        assert store.pins["conditions"] == record.conditions.model_dump()
+        (entrant,) = [each for each in record.entrants if each.method.folder == folder.name]
+        runs = store.runs()
+        assert len(runs.values) == entrant.count
+        best = runs.values.min(1) - (runs.minima if record.regret else 0.0)
+        assert entrant.curve.mean[-1] == pytest.approx(best.mean(), rel=1e-4)

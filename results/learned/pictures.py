@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,14 +56,8 @@ def _colours(labels: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
         yield dict(zip(names + files, COLOURS[: len(names) + len(files)], strict=True))
 
 
-def _file(label: str) -> re.Match[str] | None:
-    return re.search(r"([^/']+)\.safetensors", label)
-
-
-def _short(label: str) -> str:
-    """Return a name for a picture; of weights in a file, the file's."""
-    file = _file(label)
-    return f"LSTM {file[1]}" if file else label[:LONGEST]
+def _file(label: str) -> bool:
+    return label.startswith("lstm ")
 
 
 def _curves(problems: Problems, colours: dict[str, str]) -> Figure:
@@ -76,7 +69,7 @@ def _curves(problems: Problems, colours: dict[str, str]) -> Figure:
     for each in problems.results:
         curve, steps = each.entrant.curve, range(problems.conditions.steps + 1)
         width = 2.0 if not each.tuned else 1.1
-        style = {"color": colours[each.label], "linewidth": width, "label": _short(each.label)}
+        style = {"color": colours[each.label], "linewidth": width, "label": each.label[:LONGEST]}
         left.plot(steps, [_plotted(value) for value in curve.median], **style)
         right.plot(steps, [_plotted(value) for value in curve.mean], **style)
         if not each.tuned:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from harness.seeds import derive_seed
 
 SMALLEST = float(np.finfo(np.float32).tiny)
 DIVISORS = {"quadratic": 10}  # [L2L] sums over ten equations; figures for a mean over them are a tenth
+FAMILY, IN_A_FILE = "learned", "file"  # of candidates that are weights in a file
 SHOWN_DIGITS = 6  # of a hash of weights, where two have one name
 
 
@@ -91,12 +93,20 @@ def _mean(each: Entrant) -> Estimate:
 
 def _labels(entrants: Sequence[Entrant]) -> list[str]:
     """Return the candidates' names; where one name stands for several, with the weights' hash or a number."""
-    times, found = Counter(each.name for each in entrants), list[str]()
-    for number, each in enumerate(entrants, 1):
-        label = each.name
+    names = [_name(each) for each in entrants]
+    times, found = Counter(names), list[str]()
+    for number, (label, each) in enumerate(zip(names, entrants, strict=True), 1):
         if times[label] > 1:
             own = each.read
             weights = own.options.get("weights") if isinstance(own, NamedOptimizer) else None
             label += f" {str(weights)[:SHOWN_DIGITS]}" if weights else f" {number}"
         found.append(label)
     return found
+
+
+def _name(entrant: Entrant) -> str:
+    """Return the candidate's name; of weights in a file, which would fill the board with a path, ``lstm FILE``."""
+    own = entrant.read
+    if isinstance(own, NamedOptimizer) and (own.family, own.name) == (FAMILY, IN_A_FILE):
+        return f"lstm {Path(str(own.options['path'])).stem}"
+    return entrant.name

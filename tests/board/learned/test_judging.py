@@ -80,6 +80,17 @@ def test_names_are_told_apart() -> None:
     assert {each.divisor for each in found.problems} == {1}
 
 
+def test_weights_in_a_file_are_called_by_the_file() -> None:
+    def of(folder: str, weights: str) -> str:
+        return f"learned:file(path='{folder}/mine-2.safetensors';weights='{weights}')"
+
+    name = "learned file(path='some/where/mine-2.safetensors')"
+    one = comparison({"lstm": BEST}).with_entrant(entrant(name, MIDDLE, record=of("some/where", "0123456789abcdef")))
+    assert board([one]).labels == ("lstm", "lstm mine-2")
+    two = one.with_entrant(entrant("learned file(…)", WORST, record=of("else/where", "fedcba9876543210")))
+    assert board([two]).labels == ("lstm", "lstm mine-2 012345", "lstm mine-2 fedcba")
+
+
 def test_revisions_and_processors_are_named_once() -> None:
     made = Comparison(conditions=conditions())
     for name, commit in (("adam", "a"), ("sgd", "b"), ("momentum", "a")):

@@ -23,7 +23,7 @@ for value in range(13):  # ten are random first in some
 """
 
 
-@pytest.mark.parametrize("name", sorted(set(entries(Kind.BOX_OPTIMIZER)) - {"smac"}))  # an extra's, with a test of its own
+@pytest.mark.parametrize("name", sorted(set(entries(Kind.BOX_OPTIMIZER)) - {"smac"}))  # an extra, tested elsewhere
 def test_none_needs_a_package_that_it_does_not_name(name: str) -> None:
     others = set(LIBRARIES) - set(load(Kind.BOX_OPTIMIZER, name).libraries) - {"numpy"}
     subprocess.run([sys.executable, "-P", "-c", WITHOUT, name, *others], check=True, timeout=300)
