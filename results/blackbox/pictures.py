@@ -50,6 +50,11 @@ def pictures(found: BlackboxBoard) -> Iterator[tuple[str, Figure]]:
             yield f"{name}-trajectories.svg", _trajectories(problem)
 
 
+def _short(label: str) -> str:
+    """Return a name for a picture, without the path of weights."""
+    return re.sub(r", weights='[^']*'", "", label)[:LONGEST]
+
+
 def _curves(problem: Problem, labels: Sequence[str]) -> Figure:
     """Mean of the figure by step with the 95% interval of the mean."""
     from publish import panels  # which calls this module
@@ -59,7 +64,7 @@ def _curves(problem: Problem, labels: Sequence[str]) -> Figure:
     for each in problem.results:
         mark, curve = marks[each.label], each.entrant.curve
         colour, dashes = COLOURS[mark.colour].light, [int(length) / 2 for length in mark.dashes.split()]
-        axes.plot(steps, curve.mean, color=colour, linestyle=(0, dashes) if dashes else "-", label=each.label[:LONGEST])
+        axes.plot(steps, curve.mean, color=colour, linestyle=(0, dashes) if dashes else "-", label=_short(each.label))
         if curve.margin is not None:
             ends = [(mean - margin, mean + margin) for mean, margin in zip(curve.mean, curve.margin, strict=True)]
             lows = [
@@ -99,7 +104,7 @@ def _trajectory(upper: Axes, lower: Axes, problem: Problem, each: Result) -> Non
     values, run = problem.shown[0], each.entrant.trajectories[0]
     upper.plot([at / (len(values) - 1) for at in range(len(values))], values, color="#0072B2", linewidth=1.4)
     upper.plot(run.points, run.values, "x", color="#009E73", markersize=4)
-    upper.set_title(each.label[:LONGEST], loc="left", fontsize=9)
+    upper.set_title(_short(each.label), loc="left", fontsize=9)
     lower.plot(run.points, range(1, len(run.points) + 1), color="#D55E00", linewidth=0.9, marker=".", markersize=2.5)
     lower.invert_yaxis()
     lower.set_ylabel("step")

@@ -66,6 +66,8 @@ class OptunaPoints:
 class CmaEsPoints(OptunaPoints):
     """CMA-ES (Hansen and Ostermeier 2001) from the middle of the box, with Optuna's first step size of 1/6.
 
+    Points that are asked before a first value is told are uniform, as Optuna has it.
+
     Args:
         dimensions: of the box.
         seed: decides every draw.
@@ -118,7 +120,8 @@ class ParzenPoints(OptunaPoints):
 class EstimatedGpPoints(OptunaPoints):
     """A Gaussian process with a Matérn kernel whose numbers are estimated, and its expected improvement.
 
-    Expected improvement is averaged over what points without a value may have.
+    From Optuna 5 on, expected improvement is averaged over what points without a value may have; earlier versions take
+    a value for them, or disregard them.
 
     Args:
         dimensions: of the box.

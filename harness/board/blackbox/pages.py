@@ -19,6 +19,7 @@ MOMENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 MOST_MOMENTS = 6  # steps whose values a terminal has room for
 MOST_PAIRS = 21  # whose numbers a page lists; more are in the report and in JSON
 MOST_PROBLEMS = 4  # whose places one table has room for
+NETWORK = "rnn"
 LEAST_SECONDS = 1e-9  # of a proposal: no clock tells less
 BAND = f"{LOW:.0%} to {HIGH:.0%}"
 BETTER, WORSE, OPEN, SELF = "<", ">", "·", ""
@@ -158,7 +159,7 @@ def _notes(board: BlackboxBoard) -> Iterator[str]:
     )
     yield (
         "Draws of a Gaussian process depend on the order of queries. Pairs share the random numbers that a draw is "
-        "made of, and not the function itself, so pairing gains little there; the tests hold."
+        "made of, and not the function itself, so pairing helps less there than elsewhere; the tests hold."
     )
     yield (
         "Time of a proposal: asking for a point and telling its value, without evaluating it, for one function alone; "
@@ -170,6 +171,14 @@ def _notes(board: BlackboxBoard) -> Iterator[str]:
             "Simulated workers: as many points are out at once. Their durations are exponential, and results are told "
             "in the order in which they finish; a step is a result."
         )
+    for each in board.problems:
+        for one in each.results:
+            trained = _trained_for(one.entrant.method)
+            if trained not in (None, each.conditions.workers):
+                yield (
+                    f"{plain(each.label)}: {one.label} was trained for points of which {trained} are out at once, and "
+                    f"{each.conditions.workers} are here, with which it does worse."
+                )
     if any(len({one.entrant.count for one in each.results}) > 1 for each in board.problems):
         yield (
             "Where entrants have different numbers of functions, their means are over different functions, and only "
@@ -186,6 +195,12 @@ def _notes(board: BlackboxBoard) -> Iterator[str]:
                 f"{plain(each.label)}: few functions. {each.to_compare.capitalize()}; with fewer a difference can go "
                 "unseen, however large. Raise --count."
             )
+
+
+def _trained_for(method: Method) -> int | None:
+    """Return how many points were out at once when a network was trained; None for other methods."""
+    parallel = method.settings.get("parallel")
+    return max(parallel, 1) if method.name == NETWORK and type(parallel) is int else None
 
 
 def moments(steps: int) -> Sequence[int]:

@@ -89,6 +89,16 @@ def test_notes_tell_of_workers_different_counts_and_too_few_functions() -> None:
     assert pages.notes(board([])) == ()
 
 
+def test_a_note_says_where_a_network_was_trained_for_another_number_of_workers() -> None:
+    def told(workers: int, parallel: int) -> str:
+        network = ran("rnn", BEST, settings={"parallel": parallel})
+        return " ".join(pages.notes(board([summary(conditions(workers=workers), [network, ran("random", WORST)])])))
+
+    assert all("was trained for" not in told(*same) for same in ((1, 0), (1, 1), (5, 5)))
+    assert "rnn was trained for points of which 5 are out at once, and 1 are here" in told(1, 5)
+    assert "rnn was trained for points of which 1 are out at once, and 5 are here" in told(5, 0)
+
+
 def test_a_note_says_how_many_functions_so_many_pairs_take() -> None:
     """With seven functions p is at least 2/2⁷, ten times which is above 5%, however large the differences."""
     ends = {f"entrant {place}": [place / 4 + each for each in MIDDLE[:7]] for place in range(5)}
