@@ -1,9 +1,10 @@
-"""A digest of how this process computes: equal digests mean equal scores, whatever the processor and libraries.
+"""A digest of how this process computes, which a task pins beside the names of processor features and libraries.
 
 The names in a record cannot reveal all differences in rounding. Processors with the same vector width can take
 different branches of a BLAS library, and variables such as ``MKL_CBWR`` or ``NUMBA_CPU_NAME`` choose among them
 silently. So a task does a small fixed computation with the same code that its children train with, and pins the bits of
-the result.
+the result. The digest does not reveal all, either: last bits of a toy differed between AVX2 and AVX-512 where it was
+equal. Only environments that are equal in every name count as one.
 """
 
 from __future__ import annotations
