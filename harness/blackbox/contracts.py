@@ -32,8 +32,8 @@ class BoxOptimizer(Protocol):
     points, and it never sees a clock. Its class has a ``version``, a whole number that changes when its points do.
 
     A contest writes down what else the points depend on, where the factory says so: ``libraries``, the names of the
-    packages that it computes with, and ``fingerprint(dimensions, **settings)``, a static method that returns a digest
-    of the files that it reads, such as weights.
+    packages that it computes with (a few usual ones if it names none), and ``fingerprint(dimensions, **settings)``, a
+    static method that returns a digest of the files that it reads, such as weights.
     """
 
     def ask(self, count: int) -> Points:

@@ -176,8 +176,8 @@ def _notes(board: BlackboxBoard) -> Iterator[str]:
             trained = _trained_for(one.entrant.method)
             if trained not in (None, each.conditions.workers):
                 yield (
-                    f"{plain(each.label)}: {one.label} was trained for points of which {trained} are out at once, and "
-                    f"{each.conditions.workers} are here, with which it does worse."
+                    f"{plain(each.label)}: {one.label} was trained with {trained} out at once, and "
+                    f"{each.conditions.workers} are here, which it was not trained for."
                 )
     if any(len({one.entrant.count for one in each.results}) > 1 for each in board.problems):
         yield (

@@ -94,9 +94,9 @@ def test_a_note_says_where_a_network_was_trained_for_another_number_of_workers()
         network = ran("rnn", BEST, settings={"parallel": parallel})
         return " ".join(pages.notes(board([summary(conditions(workers=workers), [network, ran("random", WORST)])])))
 
-    assert all("was trained for" not in told(*same) for same in ((1, 0), (1, 1), (5, 5)))
-    assert "rnn was trained for points of which 5 are out at once, and 1 are here" in told(1, 5)
-    assert "rnn was trained for points of which 1 are out at once, and 5 are here" in told(5, 0)
+    assert all("was trained with" not in told(*same) for same in ((1, 0), (1, 1), (5, 5)))
+    assert "rnn was trained with 5 out at once, and 1 are here" in told(1, 5)
+    assert "rnn was trained with 1 out at once, and 5 are here" in told(5, 0)
 
 
 def test_a_note_says_how_many_functions_so_many_pairs_take() -> None:
