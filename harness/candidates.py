@@ -138,7 +138,7 @@ def _literal(node: ast.expr, what: str) -> Option:
         return _option(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError) as cause:
         expected = "a finite number, True, False, None, a word in quotes (letters, digits, ._/-) or a tuple of these"
-        hint = "Write the value itself: nothing is evaluated"
+        hint = "Write the value itself: nothing is evaluated; a file with another name must be renamed"
         raise SettingError(message(what, expected=expected, got=ast.unparse(node), hint=hint)) from cause
 
 

@@ -124,12 +124,12 @@ def check_range(
     if (least is None or got >= least) and (most is None or got <= most):
         return
     if most is None:
-        expected = f"at least {least}"
+        expected, hint = f"at least {least}", f"Give {least} or more"
     elif least is None:
-        expected = f"at most {most}"
+        expected, hint = f"at most {most}", f"Give {most} or less"
     else:
-        expected = f"{least} to {most}"
-    raise error(message(what, expected=expected, got=got, hint="Change the value"))
+        expected, hint = f"{least} to {most}", f"Give a value from {least} to {most}"
+    raise error(message(what, expected=expected, got=got, hint=hint))
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def outside(
     expected: str,
     hint: str,
     error: type[HarnessError],
-    passing: tuple[type[HarnessError], ...] = (),
+    passing: tuple[type[Exception], ...] = (),
 ) -> Iterator[None]:
     """Report what code of other people raises in one line that says where; an error of our own code passes as it is.
 
@@ -157,7 +157,7 @@ def outside(
     """
     try:
         yield
-    except Exception as cause:  # it may raise anything
+    except (Exception, SystemExit) as cause:  # it may raise anything, and end the program as if all were well
         while isinstance(code, functools.partial):
             code = code.func
         named = code if hasattr(code, "__qualname__") else type(code)

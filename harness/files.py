@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import HarnessError, message
+from harness.errors import HarnessError, LedgerError, message
 
 
 def unicode_text(text: str) -> str:
@@ -46,6 +46,43 @@ def check_place(path: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as cause:
         raise _unwritable(path, cause) from cause
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder.
+
+    Raises:
+        LedgerError: that cannot be known, since a folder on the way cannot be read, or the name is too long.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as cause:
+        raise _unreadable(path, cause) from cause
+    return True
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder whose names match a pattern, by name; none if there is no folder.
+
+    Raises:
+        LedgerError: the folder cannot be read; ``glob`` would find nothing in it.
+    """
+    if not exists(folder):
+        return []
+    try:
+        os.scandir(folder).close()
+    except NotADirectoryError:
+        return []
+    except OSError as cause:
+        raise _unreadable(folder, cause) from cause
+    return sorted(folder.glob(pattern))
+
+
+def _unreadable(path: Path, cause: OSError) -> LedgerError:
+    hint, got = "Allow reading it, or name another folder", cause.strerror or cause
+    return LedgerError(message(str(path), expected="a file or folder that can be read", got=got, hint=hint))
 
 
 @contextmanager

@@ -242,7 +242,7 @@ def load(kind: Kind, name: str) -> Any:
     what = f"{_called(kind)} {name!r}"
     try:
         loaded = getattr(importlib.import_module(module_name), attribute)
-    except Exception as cause:  # a module of other people may raise anything
+    except (Exception, SystemExit) as cause:  # a module of other people may raise anything
         if not isinstance(cause, ImportError | AttributeError | ValueError | TypeError) and path.startswith("harness."):
             raise
         told, hint = raised(cause), "Check the spelling and that the package is installed"

@@ -88,7 +88,8 @@ class Setting:
         return self.check(value)
 
     def _refusal(self, got: str) -> SettingError:
-        return SettingError(message(f"setting {self.name}", expected=self.allowed, got=got, hint="Change the value"))
+        hint = f"Give {self.allowed}"
+        return SettingError(message(f"setting {self.name}", expected=self.allowed, got=got, hint=hint))
 
 
 def declared(factory: Callable[..., object]) -> dict[str, Setting]:
@@ -156,8 +157,16 @@ def parse(factory: Callable[..., object], texts: Sequence[str]) -> dict[str, Val
 
 
 def complete(factory: Callable[..., object], given: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the settings with every default filled in, as a record needs them, since defaults may change."""
-    defaults = {name: each.default for name, each in declared(factory).items() if each.default is not None}
+    """Return the settings with every default filled in, as a record needs them, since defaults may change.
+
+    Raises:
+        SettingError: a default is one that could not be given, such as an infinite number, which no record can hold.
+    """
+    known = declared(factory)
+    try:
+        defaults = {name: each.check(each.default) for name, each in known.items() if each.default is not None}
+    except SettingError as cause:
+        raise SettingError(f"a default is not allowed: {cause}") from cause
     return {**defaults, **given}
 
 

@@ -30,6 +30,11 @@ def test_what_others_raise_is_told_with_their_own_line_even_if_a_library_of_thei
     assert isinstance(caught.value.__cause__, json.JSONDecodeError)
 
 
+def test_the_end_of_the_program_is_no_answer_and_is_told_like_anything_raised() -> None:
+    with pytest.raises(SearcherError, match=r"got SystemExit in test_errors\.py, line [0-9]+: 0"), call(theirs):
+        raise SystemExit(0)
+
+
 @pytest.mark.parametrize("ours", [Rule, Rule.parse("g"), functools.partial(Rule.parse, "g")])
 def test_what_our_own_code_raises_is_a_fault_of_ours_and_passes(ours: object) -> None:
     with pytest.raises(KeyError), call(ours):

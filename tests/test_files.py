@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, LedgerError
-from harness.files import check_place, locked, write_whole
+from harness.files import check_place, exists, locked, matching, write_whole
 
 
 def test_a_file_is_made_with_its_folders_and_replaced(tmp_path: Path) -> None:
@@ -103,3 +103,26 @@ def test_a_place_is_refused_beforehand_if_a_file_could_not_be_written_there(tmp_
             check_place(place)
         with pytest.raises(HarnessError, match="expected a place that can be written"):
             write_whole(place, b"")
+
+
+def test_what_cannot_be_known_of_a_path_is_one_line(tmp_path: Path) -> None:
+    assert not exists(tmp_path / "none")
+    assert exists(tmp_path)
+    assert matching(tmp_path / "none", "*") == []
+    (tmp_path / "b.json").touch()
+    (tmp_path / "a.json").touch()
+    assert [path.name for path in matching(tmp_path, "*.json")] == ["a.json", "b.json"]
+    assert matching(tmp_path / "a.json", "*") == []
+    with pytest.raises(LedgerError, match="expected a file or folder that can be read, got File name too long"):
+        exists(tmp_path / ("a" * 300))
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_path: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("harness.files.os.scandir", denied)
+    with pytest.raises(LedgerError, match=r"got Permission denied\. Allow reading it"):
+        matching(tmp_path, "*")

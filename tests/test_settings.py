@@ -121,3 +121,11 @@ def test_a_setting_of_another_type_is_the_authors_fault() -> None:
 
     with pytest.raises(SettingError, match="setting sizes: expected a parameter annotated"):
         declared(odd)
+
+
+@pytest.mark.parametrize("default", [float("inf"), float("nan")])
+def test_a_default_that_no_record_can_hold_is_refused_before_anything_runs(default: float) -> None:
+    def factory(space: object, *, seed: int, limit: float = default) -> None: ...
+
+    with pytest.raises(SettingError, match="a default is not allowed: setting limit: expected a finite number"):
+        complete(factory, {})

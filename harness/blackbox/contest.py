@@ -31,6 +31,7 @@ BLOCK = 100
 """How many functions are drawn at once; the draws depend on it."""
 TIMED = 3  # functions apart from the contest, on which every proposal is timed alone
 GRID = 51  # points of a function that is shown
+LARGEST = 1e100  # of a value's size; the squares of larger ones, of which intervals are made, could be infinite
 ROUNDING = 1e-9  # of a minimum, or of 1 if that is more; ours are passed by 1e-14 at most
 Report = Callable[[int], None]
 """Called with the number of values that were told since the last call."""
@@ -218,12 +219,15 @@ class _Rows:
         every[self.rows] = points
         what, expected = f"functions {self.family.name}", f"finite values of shape ({self.drawn},)"
         with outside(self.family, what, expected=expected, hint=FAMILY, error=DataError):
-            values = np.asarray(self.functions.evaluate(every), dtype=np.float64)
+            values = _numbers(self.functions.evaluate(every))
         if values.shape != (self.drawn,):
             raise DataError(message(what, expected=expected, got=f"shape {values.shape}", hint=FAMILY))
         own = values[self.rows]
         if not np.isfinite(own).all():
             raise DataError(message(what, expected=expected, got=own[~np.isfinite(own)][0], hint=FAMILY))
+        large = np.abs(own) > LARGEST
+        if large.any():
+            raise DataError(message(what, expected=f"values of ±{LARGEST:g} at most", got=own[large][0], hint=FAMILY))
         below = np.flatnonzero(own < self._lowest)
         if below.size:
             place = below[0]
@@ -354,10 +358,22 @@ def _competed(
 def _shaped(method: Method, asked: object, shape: tuple[int, int]) -> Points:
     expected = f"points of shape {shape}"
     with method.answering(expected):
-        found = np.asarray(asked, dtype=np.float64)
+        found = _numbers(asked)
     if found.shape != shape:
         raise _refused(method, expected, f"shape {found.shape}")
     return found
+
+
+def _numbers(given: object) -> NDArray[np.float64]:
+    """Return numbers in float64.
+
+    Raises:
+        TypeError: they are complex, texts, masked or no numbers, of which a conversion would leave something out.
+    """
+    found = np.asarray(given)
+    if isinstance(given, np.ma.MaskedArray) or found.dtype.kind not in "fiu":
+        raise TypeError(f"{type(given).__name__} of {found.dtype}, where real numbers were due")
+    return found.astype(np.float64)
 
 
 def _inside(method: Method, points: Points) -> Points:

@@ -16,7 +16,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.blackbox.contest import BLOCK, GRID, TIMED, Aside, Part
+from harness.blackbox.contest import BLOCK, GRID, LARGEST, TIMED, Aside, Part, lowest
 from harness.errors import LedgerError, message
 from harness.files import write_whole
 
 FORMAT, SCHEMA = "harness blackbox runs", 1
 SUFFIX, ASIDE = ".npz", "aside.npz"
 MOST_BYTES = 1 << 28  # of a file
-DAMAGE = (zipfile.BadZipFile, zlib.error, MemoryError, RecursionError)
+MOST_MADE = 200  # characters of where a part came from
+DAMAGE = (zipfile.BadZipFile, zlib.error, MemoryError, RuntimeError)  # the last: what zip cannot unpack, and recursion
 HINT = "Restore a copy, or delete it and run the contest again"
 Made = Mapping[str, str]
 """Where a part came from: the revision and the processor."""
@@ -151,6 +152,9 @@ class Store:
         self._agree(path, arrays["curves"], (TIMED, GRID if shown else 0))
         for name in ("points", "values"):
             self._agree(path, arrays[name], (TIMED, self.steps if shown else 0))
+        _check_numbers(path, arrays, known=("curves", "values"))
+        if not ((arrays["points"] >= 0) & (arrays["points"] <= 1)).all():
+            raise _refused(path, "points in [0, 1]", "others")
         return Aside(**arrays)
 
     def runs(self) -> Runs:
@@ -197,6 +201,9 @@ class Store:
         self._agree(path, arrays["values"], (count, self.steps))
         for name in ("minima", "seconds"):
             self._agree(path, arrays[name], (count,))
+        _check_numbers(path, arrays, known=("values",))
+        if np.isinf(arrays["minima"]).any() or (arrays["values"] < lowest(arrays["minima"])[:, None]).any():
+            raise _refused(path, "values from the functions' minima on", "others")
         if head["first"] != first:
             raise _refused(path, f"functions from {first} on", f"those from {head['first']} on")
         return head, arrays
@@ -226,20 +233,28 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
             arrays = {name: file[name] for name in names}
-        if head["format"] != FORMAT or not isinstance(head["schema"], int):
+        if head["format"] != FORMAT or type(head["schema"]) is not int or head["schema"] < 1:
             raise ValueError("another file")
         if head["schema"] > SCHEMA:
             expected, got = f"schema {SCHEMA}", f"schema {head['schema']}"
             raise LedgerError(message(_what(path), expected=expected, got=got, hint="Update the harness to read it"))
         if not (isinstance(head["pins"], dict) and isinstance(head["steps"], int) and isinstance(head["first"], int)):
             raise ValueError("another file")
-        if not all(isinstance(each, str) for each in head["made"].values()):
+        if not all(isinstance(each, str) and len(each) <= MOST_MADE for each in head["made"].values()):
             raise ValueError("another file")
     except OSError as cause:
         raise _refused(path, "a file that harness blackbox wrote", cause.strerror or str(cause)) from cause
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, *DAMAGE) as cause:
         raise _refused(path, "a file that harness blackbox wrote", "a damaged file") from cause
     return head, arrays
+
+
+def _check_numbers(path: Path, arrays: Mapping[str, NDArray[np.float64]], *, known: Sequence[str]) -> None:
+    """Raise unless values and times are numbers that a contest can have."""
+    if not all((np.abs(arrays[name]) <= LARGEST).all() for name in known):  # NaN is not
+        raise _refused(path, f"values of ±{LARGEST:g} at most", "others")
+    if not ((arrays["seconds"] >= 0) & np.isfinite(arrays["seconds"])).all():
+        raise _refused(path, "times from 0 s on", "others")
 
 
 def _run_length(done: NDArray[np.bool_], first: int) -> int:

@@ -88,5 +88,5 @@ def _verdict(promise: Callable[[], str]) -> tuple[bool, str]:
         return True, promise()
     except Broken as breach:
         return False, str(breach)
-    except Exception as error:  # code under test may raise anything at all, and that is the finding
+    except (Exception, SystemExit) as error:  # code under test may raise anything at all, and that is the finding
         return False, f"raised {raised(error)}"

@@ -390,6 +390,6 @@ def place(given: ResultsLike | None) -> Path:
 
 
 def _listed(given: Iterable[Given], what: str) -> list[Given]:
-    if isinstance(given, Iterable):
+    if isinstance(given, Iterable) and not isinstance(given, Mapping):  # of which the names alone would be read
         return list(given)
     raise SettingError(message(what, expected="a list", got=repr(given), hint=f"Give a list of {what}"))

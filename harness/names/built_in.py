@@ -23,7 +23,7 @@ BUILT_IN: dict[Kind, dict[str, Registered]] = {
         ),
         "rl": Registered(
             "harness.searchers.rl.agent:ReinforcementLearning",
-            "an LSTM controller trained by policy gradients, the method of Neural Optimizer Search",
+            "an LSTM controller after Neural Optimizer Search; the presets icml2017 and arxiv2 are the papers' own",
             "[NOS] §3.2, protocol §4",
         ),
         "gp": Registered(

@@ -6,14 +6,15 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError, create_model
 
 from harness.contracts import YOUNGER, ChildProtocol, Metric, Outcome, Status, TaskProtocol
-from harness.errors import LedgerError, message
+from harness.errors import HarnessError, LedgerError, message
 from harness.files import unicode_text
 from harness.limits import LABEL, MOST_COUNTED
 
@@ -88,6 +89,20 @@ def told(error: ValidationError) -> tuple[str, str]:
             return f"at least {'one' if least == 1 else least} in {where}", str(given or "none")
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{expected} in {where}", repr(first["input"])
+
+
+@contextmanager
+def stating(what: str, *, hint: str, error: type[HarnessError]) -> Iterator[None]:
+    """Report in one line what other people's code states of itself and a record cannot hold.
+
+    Raises:
+        HarnessError: of class ``error``.
+    """
+    try:
+        yield
+    except ValidationError as cause:
+        expected, got = told(cause)
+        raise error(message(what, expected=expected, got=got, hint=hint)) from cause
 
 
 def read_record(path: Path, kind: type[Read], *, what: str, command: str, hint: str, most_bytes: int) -> Read:

@@ -19,7 +19,7 @@ from harness.space.words import WORDS
 
 T = TypeVar("T")
 
-EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1, where y or |x| is below 1 (``with_epsilon``)
+EPSILON = 1e-8  # ε in x/(y+ε) and log(|x|+ε), protocol §1, unless y or x is a number of 1 or more, or a sign
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,21 @@ class WeightFiles:
         if got != promised:
             raise self.refused(path, f"content with the hash {got} instead of {promised}")
 
+    def check_free(self, path: Path, hash: str) -> None:
+        """Raise if a training that ended would replace a file with other weights, which somebody put there meanwhile.
+
+        Raises:
+            SettingError: there is one.
+        """
+        try:
+            free = not path.exists() or self.described(path, dict)[1] == hash
+        except SettingError:
+            free = False
+        if not free:
+            hint = "Move it away and run the same command again: the training is saved"
+            what, got = f"file {path}", "one with other content"
+            raise SettingError(message(what, expected="no other file", got=got, hint=hint))
+
     def refused(self, path: Path, got: object) -> SettingError:
         """Return the error of a file that is not what was written."""
         hint = f"Write one with {self.command}, or restore a copy"

@@ -60,10 +60,13 @@ class BoxRnn(BoxSearch):
         wanted = Architecture(dimensions=dimensions, cell=cell, parallel=parallel)
         found = find(wanted, loss, weights, below=True)
         inner = found.header.architecture.dimensions
-        if weights and hash != found.hash:
+        if (weights or hash) and hash != found.hash:
             hint = f"Add hash={found.hash} to the settings, so that the record says which weights ran"
-            expected = f"the hash of weights of {inner} dimensions beside it"
-            raise SettingError(message(f"weights in {weights}", expected=expected, got=hash or "none", hint=hint))
+            what, expected = f"weights in {weights}", f"the hash of weights of {inner} dimensions beside it"
+            if not weights:
+                hint = "Give weights= their file beside it, or leave hash out for those that ship"
+                what, expected = "hash of weights", f"{found.hash}, that of the weights that ship"
+            raise SettingError(message(what, expected=expected, got=hash or "none", hint=hint))
 
         def make() -> BoxOptimizer:
             return RnnPoints(inner, seed=seed, cell=cell, loss=loss, parallel=parallel, weights=weights)

@@ -266,7 +266,8 @@ def learned_optimizer(text: str) -> LearnedCandidate:
     Raises:
         SettingError: there are no such weights.
     """
-    name, given = call(text)
+    written, bracket, rest = text.partition("(")
+    name, given = call(f"{written.replace('-', '_')}{bracket}{rest}")  # neural-art, as the family is called
     for option in given:
         check_choice(f"candidate {FAMILY}:{name}, option", option, ("path",) if name == "file" else ())
     weights = _weights(name, given)

@@ -65,7 +65,8 @@ class Problems(Protocol):
             step: from 0; it decides the examples, so that all optimizers see the same.
 
         Returns:
-            Values (problems,) and gradients (problems, parameters); not finite where f is not.
+            Values (problems,) from 0 on, since comparisons take logarithms, and gradients (problems, parameters); not
+            finite where f is not.
         """
 
 

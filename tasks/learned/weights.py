@@ -131,7 +131,8 @@ def load(source: str | os.PathLike[str]) -> LearnedWeights:
     text = os.fsdecode(source)
     if not text.endswith(SUFFIX) and os.sep not in text:
         hint = f"Name a file as *{SUFFIX}"
-        return _kept(defaults()[check_choice("learned optimizer", text, defaults(), hint=hint)])
+        written = text.replace("_", "-")  # as candidates write it
+        return _kept(defaults()[check_choice("learned optimizer", written, defaults(), hint=hint)])
     return read(Path(text))
 
 

@@ -77,7 +77,7 @@ class RuleOptimizer(Uncompiled):
         lr: λ, at least 0. A tensor that broadcasts against every parameter trains stacked children, each with its own
             λ; schedulers need a number.
         betas: decays of the running means of g, g² and g³, each in [0, 1).
-        eps: ε of ``log|x|``, ``x/(y+ε)``, ADAM and RMSProp.
+        eps: ε of ``log|x|``, ``x/(y+ε)``, ADAM and RMSProp; not used where y or x is a number of 1 or more, or a sign.
         noise_sigma: standard deviation of ``noise``.
         weight_decay: decoupled weight decay, as in AdamW: each step first multiplies the weights by ``1 − lr ·
             weight_decay``.

@@ -122,6 +122,15 @@ def rewritten(path: Path, head: dict[str, object] | None = None, **arrays: np.nd
         ({}, {"values": np.zeros((2, 3))}, "expected float64 of shape (2, 4), got float64 of shape (2, 3)"),
         ({}, {"seconds": np.zeros(2, dtype=np.int64)}, "got int64 of shape (2,)"),
         ({}, {"minima": np.array([{}, {}], dtype=object)}, "a damaged file"),
+        ({"schema": 0}, {}, "a damaged file"),
+        ({"schema": True}, {}, "a damaged file"),
+        ({"made": {"commit": "a" * 201}}, {}, "a damaged file"),
+        ({}, {"values": np.full((2, 4), np.nan)}, "expected values of ±1e+100 at most, got others"),
+        ({}, {"values": np.full((2, 4), -1e200)}, "expected values of ±1e+100 at most, got others"),
+        ({}, {"seconds": np.array([0.5, -1.0])}, "expected times from 0 s on, got others"),
+        ({}, {"seconds": np.array([0.5, np.nan])}, "expected times from 0 s on, got others"),
+        ({}, {"minima": np.array([0.0, np.inf])}, "expected values from the functions' minima on, got others"),
+        ({}, {"minima": np.array([0.0, 1.5])}, "expected values from the functions' minima on, got others"),
     ],
 )
 def test_a_changed_file_is_one_line(
@@ -144,3 +153,20 @@ def test_files_whose_names_contradict_each_other_are_one_line(tmp_path: Path, na
     (made.folder / name).write_bytes(b"")
     with pytest.raises(LedgerError, match="expected functions that no other file has in its name"):
         made.gaps(9)
+
+
+def test_every_byte_that_is_turned_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    made.add(part(0, 2), MADE)
+    (path,) = made.folder.iterdir()
+    whole, runs = path.read_bytes(), made.runs()
+    refused = 0
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            found = made.runs()
+        except LedgerError:
+            refused += 1
+        else:
+            assert found.values.tolist() == runs.values.tolist()
+    assert refused > len(whole) / 6

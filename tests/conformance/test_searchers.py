@@ -150,3 +150,13 @@ def test_an_unknown_name_is_an_error_of_the_user() -> None:
 def test_a_factory_that_cannot_be_called_is_refused_before_any_check() -> None:
     with pytest.raises(RegistryError, match=r"to call, got an unexpected keyword argument 'seed'"):
         check_searcher(lambda space: space)
+
+
+def test_a_searcher_that_ends_the_program_fails_its_checks() -> None:
+    class Leaves(broken.Sound):
+        def ask(self, count: int):  # noqa: ARG002
+            raise SystemExit(0)
+
+    (check,) = run_checks(titled([searcher.counts], subject(Leaves)))
+    assert not check.passed
+    assert "SystemExit" in check.detail

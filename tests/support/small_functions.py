@@ -140,6 +140,34 @@ class Declared(SomeBowls):
         return self.least + self.too_high
 
 
+class Unborn(Bowls):
+    """Bowls of no version."""
+
+    version = 0
+
+
+class Pointlike(Bowls):
+    """Bowls of no dimensions."""
+
+    variants: ClassVar[Mapping[str, FunctionVariant]] = {"": FunctionVariant(summary="flat", dimensions=0)}
+
+
+class Steep(Bowls):
+    """Bowls whose values are finite, and their squares are not."""
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:
+        made = super().draw(seed, count, variant=variant)
+        made.least[:] = 1e200
+        return made
+
+
+class Leaving(Bowls):
+    """Bowls that end the program as if all were well."""
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:  # noqa: ARG002
+        raise SystemExit(0)
+
+
 class NoVariants:
     """No family: it does not say what it has."""
 
@@ -279,3 +307,30 @@ class Unversioned:
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
         """Make nothing."""
+
+
+class Lettered(Halving):
+    """It names a package where names of packages are due."""
+
+    libraries = "numpy"
+
+
+class Aged(Halving):
+    """Its version is larger than any record holds."""
+
+    version = 10**30
+
+
+class Garrulous(Halving):
+    """What it says of its files is longer than any record holds."""
+
+    @staticmethod
+    def fingerprint(_dimensions: int, **_settings: object) -> str:
+        return "a" * 1000
+
+
+class Imaginary(Halving):
+    """It asks for complex points."""
+
+    def ask(self, count: int) -> Points:
+        return super().ask(count) + 0j

@@ -74,6 +74,53 @@ class PicturedBowls(Bowls):
     inputs = "images"
 
 
+@dataclass(frozen=True, slots=True)
+class _Odd(SomeBowls):
+    raising: bool = False
+    narrow: bool = False
+
+    def evaluate(self, weights: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        if self.raising:
+            raise ValueError("boo")
+        values, gradients = SomeBowls.evaluate(self, weights, step)
+        return (values[:, None] if self.narrow else values - 100), gradients
+
+
+class Raising(Bowls):
+    """Bowls that raise."""
+
+    odd: ClassVar[Mapping[str, bool]] = {"raising": True}
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> SomeBowls:
+        made = super().draw(seed, count, variant=variant)
+        return _Odd(made.scales, made.targets, **self.odd)
+
+
+class Narrow(Raising):
+    """Bowls whose values have another shape."""
+
+    odd = {"narrow": True}  # noqa: RUF012
+
+
+class Negative(Raising):
+    """Bowls that lie below zero."""
+
+    odd = {}  # noqa: RUF012
+
+
+class Undrawn(Bowls):
+    """Bowls that are nothing."""
+
+    def draw(self, seed: int, count: int, *, variant: str = "") -> None:  # type: ignore[override]  # noqa: ARG002
+        return None
+
+
+class Unborn(Bowls):
+    """Bowls of no version."""
+
+    version = 0
+
+
 class NoVariants:
     """No family: it does not say what it reads."""
 

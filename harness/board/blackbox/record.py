@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from harness.files import matching
 from harness.limits import Count, Label, Length, Line, Positive, Range
 from harness.race.validation import Part, read_record
 from harness.settings import Value
@@ -245,7 +246,7 @@ def stored(results: Path) -> Sequence[Record]:
     Raises:
         LedgerError: one of them cannot be read.
     """
-    return in_order([read(path) for path in sorted((results / FOLDER).glob("*.json"))])
+    return in_order([read(path) for path in matching(results / FOLDER, "*.json")])
 
 
 def in_order(records: Sequence[Record]) -> Sequence[Record]:

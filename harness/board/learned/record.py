@@ -26,6 +26,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from harness.contracts import Candidate
 from harness.errors import HarnessError
+from harness.files import matching
 from harness.limits import Count, Label, Length, Line, Positive
 from harness.race.store.rows import candidate_from
 from harness.race.validation import Part, read_record
@@ -220,7 +221,7 @@ def stored(results: Path) -> Sequence[Comparison]:
     Raises:
         LedgerError: one of them cannot be read.
     """
-    found = [read(path) for path in sorted((results / FOLDER).glob("*.json"))]
+    found = [read(path) for path in matching(results / FOLDER, "*.json")]
     return sorted((each for each in found if each.candidates), key=_order)
 
 

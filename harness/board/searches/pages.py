@@ -22,7 +22,7 @@ from harness.board.wording import (
 )
 from harness.race.protocols import guessing
 
-EMPTY = "No runs yet. `harness run --searcher random` makes one and ends with its leaderboard."
+EMPTY = "No searches yet. `harness run --searcher random` makes one and ends with its leaderboard."
 
 
 def page(board: Board, number: int = 0) -> Page:

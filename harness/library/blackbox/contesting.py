@@ -12,11 +12,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
-from harness.blackbox.contest import BLOCK, TIMED, Contest, aside_due, run, run_aside, side_by_side
-from harness.blackbox.store import Store
+from harness.blackbox.contest import BLOCK, FAMILY, TIMED, Contest, aside_due, run, run_aside, side_by_side
+from harness.blackbox.store import MOST_MADE, Store
 from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
-from harness.errors import LedgerError, ProtocolError, check_choice, message
+from harness.errors import DataError, LedgerError, ProtocolError, RegistryError, check_choice, message
 from harness.files import check_place, locked
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
@@ -30,10 +30,10 @@ from harness.machine import announce as tell
 from harness.race.conditions import Announce
 from harness.race.provenance import commit, processor
 from harness.race.store.ledger import LOCK_FOLDER
+from harness.race.validation import stating
 
 MOST_FUNCTIONS, MOST_STEPS, MOST_WORKERS = 100_000, 10_000, 1_000
 PART_SECONDS = 30.0  # that a part should take, since a kill loses one
-MOST_HARDWARE = 200  # characters
 Watch = Callable[[int, int], None]
 PathLike = str | os.PathLike[str]
 
@@ -207,18 +207,19 @@ def _job(results: Path, asked: Asked, chosen: Chosen, entrant: Entrant, count: i
     contest = Contest(
         family=chosen.family, variant=chosen.variant, seed=asked.seed, steps=asked.steps, workers=asked.workers
     )
-    conditions = Conditions(
-        functions=chosen.name,
-        variant=chosen.variant,
-        version=chosen.family.version,
-        fingerprint=chosen.fingerprint,
-        dimensions=contest.dimensions,
-        seed=asked.seed,
-        steps=asked.steps,
-        workers=asked.workers,
-        block=BLOCK,
-        environment={"contest": "1", "numpy": metadata.version("numpy")},
-    )
+    with stating(f"functions {chosen.label}", hint=FAMILY, error=DataError):
+        conditions = Conditions(
+            functions=chosen.name,
+            variant=chosen.variant,
+            version=chosen.family.version,
+            fingerprint=chosen.fingerprint,
+            dimensions=contest.dimensions,
+            seed=asked.seed,
+            steps=asked.steps,
+            workers=asked.workers,
+            block=BLOCK,
+            environment={"contest": "1", "numpy": metadata.version("numpy")},
+        )
     method = entrant.method(contest)
     pins = {"conditions": conditions.model_dump(), "method": method.model_dump(), "label": entrant.label}
     store = Store(results / FOLDER / conditions.stem / method.folder, pins, asked.steps)
@@ -227,7 +228,7 @@ def _job(results: Path, asked: Asked, chosen: Chosen, entrant: Entrant, count: i
 
 def _complete(job: _Job, *, report: Callable[[int], None]) -> None:
     """Run what is missing, part by part; parts get as long as they may be lost."""
-    made, own = {"commit": commit(), "hardware": processor()[:MOST_HARDWARE]}, job.entrant.run()
+    made, own = {"commit": commit(), "hardware": processor()[:MOST_MADE]}, job.entrant.run()
     if job.aside_left:
         job.store.add_aside(run_aside(job.contest, own, report=report), made)
     size = BLOCK if side_by_side(job.contest, own) else 1
@@ -257,6 +258,9 @@ def watching(*, quiet: bool) -> Callable[[], AbstractContextManager[Watch]]:
 
 
 def _listed(given: EntrantLike | Iterable[EntrantLike]) -> list[EntrantLike]:
+    if isinstance(given, Mapping):  # whose names alone would be read
+        hint = 'Write ("rnn", {"cell": "dnc"}) for one with settings, and a list of such for several'
+        raise RegistryError(message("entrants", expected="a list", got=repr(given), hint=hint))
     pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
     if pair or isinstance(given, str) or callable(given) or not isinstance(given, Iterable):
         return [cast(EntrantLike, given)]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from harness import settings
-from harness.blackbox.contest import Contest, side_by_side
+from harness.blackbox.contest import FIX, Contest, side_by_side
 from harness.blackbox.contest import Method as Run
 from harness.board.blackbox.record import Method, digest
 from harness.candidates import call
 from harness.errors import ProtocolError, RegistryError, SearcherError, SettingError, message
 from harness.race.conditions import Announce
+from harness.race.validation import stating
 from harness.registry import Kind, check_call, load, name_of
 from harness.settings import Value
 
@@ -52,18 +53,23 @@ class Entrant:
             HarnessError: it cannot be made for functions of so many dimensions, or files that it reads are missing.
         """
         own, fingerprint = self.run(), ""
+        libraries = getattr(self.factory, "libraries", LIBRARIES)
+        if isinstance(libraries, str) or not _texts(libraries):
+            expected, hint = 'libraries that are names of packages, as in ("numpy", "torch")', FIX
+            raise SearcherError(message(f"box optimizer {self.label}", expected=expected, got=libraries, hint=hint))
         own.build(contest.dimensions, seed=0)
         if hasattr(self.factory, "fingerprint"):
             with own.answering("one that says what it reads"):
                 fingerprint = str(self.factory.fingerprint(contest.dimensions, **self.settings))
-        return Method(
-            name=self.name,
-            version=self.factory.version,  # type: ignore[attr-defined]
-            settings=dict(self.settings),
-            fingerprint=fingerprint,
-            environment={name: _version(name) for name in getattr(self.factory, "libraries", LIBRARIES)},
-            side_by_side=side_by_side(contest, own),
-        )
+        with stating(f"box optimizer {self.label}", hint=FIX, error=SearcherError):
+            return Method(
+                name=self.name,
+                version=self.factory.version,  # type: ignore[attr-defined]
+                settings=dict(self.settings),
+                fingerprint=fingerprint,
+                environment={name: _version(name) for name in libraries},
+                side_by_side=side_by_side(contest, own),
+            )
 
 
 def entrants(given: Sequence[EntrantLike], *, announce: Announce) -> list[Entrant]:
@@ -105,6 +111,10 @@ def _entrant(given: EntrantLike) -> Entrant:
     differing = {key: value for key, value in sorted(chosen.items()) if defaults.get(key) != value}
     told = ", ".join(f"{key}={value!r}" for key, value in differing.items())
     return Entrant(_label(f"{name}({told})" if told else name), name, factory, {**defaults, **chosen})
+
+
+def _texts(given: object) -> bool:
+    return isinstance(given, Iterable) and all(isinstance(each, str) and each for each in given)
 
 
 def _label(text: str) -> str:

@@ -93,4 +93,9 @@ def made(name: str, root: Path | None = None) -> FunctionFamily:
     if missing or not isinstance(found.variants, Mapping) or not found.variants:
         got = f"one without {', '.join(missing)}" if missing else repr(found.variants)
         raise RegistryError(message(what, expected=expected, got=got, hint=FAMILY))
+    for variant, each in found.variants.items():
+        stated = getattr(each, "dimensions", None), getattr(each, "summary", None)
+        if not (isinstance(variant, str) and type(stated[0]) is int and stated[0] >= 1 and isinstance(stated[1], str)):
+            expected = "variants by name, each with a summary and dimensions, a whole number from 1"
+            raise RegistryError(message(what, expected=expected, got=f"{variant!r}: {each!r}", hint=FAMILY))
     return found

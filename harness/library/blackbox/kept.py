@@ -11,7 +11,7 @@ from harness.blackbox.store import ASIDE, Store
 from harness.board.blackbox.record import Conditions, Method, Record, read
 from harness.board.blackbox.summary import Ran, summary
 from harness.errors import LedgerError, message
-from harness.files import write_whole
+from harness.files import exists, matching, write_whole
 
 Due = Sequence[tuple[Store, int]]
 """The entrants that are to run, each with how many functions it is to have."""
@@ -36,7 +36,7 @@ def check_kept(folder: Path, conditions: Conditions, due: Due) -> None:
     for store in (stores | {store.folder: store for store, _ in due}).values():
         store.check()
     path = _record(folder)
-    if path.is_file():
+    if exists(path):
         _check_record(path, folder, conditions, due)
 
 
@@ -92,7 +92,7 @@ def _stores(folder: Path, conditions: Conditions) -> Iterator[tuple[Store, Metho
     Raises:
         LedgerError: files are damaged, or of another contest or entrant.
     """
-    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for each in matching(folder, "*"):
         store = Store.found(each) if each.is_dir() else None
         if store is None:
             continue

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from harness.board.learned import judging
 from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, Entrant, finals, finite, read
 from harness.contracts import CPU, Candidate, Dataset
-from harness.errors import LedgerError, message
-from harness.files import check_place, locked, write_whole
+from harness.errors import DataError, LedgerError, message
+from harness.files import check_place, exists, locked, write_whole
 from harness.library import arguments
 from harness.library.arguments import CandidateLike, ResultsLike
 from harness.library.boards import LearnedBoard
 from harness.library.learned.candidates import MOST_NAMED, entrants
-from harness.library.learned.families import HINT, Chosen, Family, opened
+from harness.library.learned.families import HINT, Chosen, Family, answering, opened
 from harness.library.live import counting
 from harness.library.racing import stopped
 from harness.machine import announce as tell
@@ -205,7 +205,10 @@ def compared(
         for each in chosen
     ]
     module = cast(Comparing, importlib.import_module(MODULE))
-    jobs = [_job(module, each, asked, own) for each, own in zip(chosen, named, strict=True)]
+    jobs = list[_Job]()
+    for each, own in zip(chosen, named, strict=True):
+        with answering(each.label, each.family):
+            jobs.append(_job(module, each, asked, own))
     held = [_held(results, job.conditions) for job in jobs]
     left = [
         [each for each in job.candidates if not comparison.done(each[1])]
@@ -220,7 +223,11 @@ def compared(
             done += steps
             watch(done, total)
 
-        return [_complete(module, results, job, report=count) for job in jobs]
+        made = list[Comparison]()
+        for each, job in zip(chosen, jobs, strict=True):
+            with answering(each.label, each.family):
+                made.append(_complete(module, results, job, report=count))
+        return made
 
 
 def _job(module: Comparing, chosen: Chosen, asked: Asked, candidates: Sequence[tuple[str, Candidate]]) -> _Job:
@@ -249,7 +256,7 @@ def _job(module: Comparing, chosen: Chosen, asked: Asked, candidates: Sequence[t
 def _held(results: Path, conditions: Conditions) -> Comparison:
     """Return the comparison that the results folder holds under these conditions, or one without candidates."""
     path = results / FOLDER / conditions.file
-    if not path.exists():
+    if not exists(path):
         return Comparison(conditions=conditions)
     found = read(path)
     if found.conditions != conditions:
@@ -270,6 +277,10 @@ def _complete(module: Comparing, results: Path, job: _Job, *, report: Callable[[
             if comparison.done(candidate):
                 continue
             found = module.compare(candidate, job.setting, report=report)
+            if (found.values < 0).any():
+                what, got = f"values of problems {job.conditions.name}", f"{np.nanmin(found.values):.6g} by {name}"
+                hint = "Add a constant to f: candidates are compared by its logarithm"
+                raise DataError(message(what, expected="none below 0", got=got, hint=hint))
             entrant = Entrant(
                 name=name,
                 candidate=str(candidate),

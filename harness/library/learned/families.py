@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.contracts import Dataset
-from harness.errors import ProtocolError, RegistryError, check_choice, message
+from harness.errors import DataError, HarnessError, ProtocolError, RegistryError, check_choice, message, outside
 from harness.library import arguments
 from harness.race.conditions import Announce, holding
 from harness.registry import AUTO, CALLS, Kind, check_call, load
@@ -58,6 +59,11 @@ class Chosen:
     variant: str
     family: Family
 
+    @property
+    def label(self) -> str:
+        """Family and variant as users write them."""
+        return f"{self.name}/{self.variant}" if self.variant else self.name
+
 
 class FamilyClass(Protocol):
     """What makes a family, before its data is loaded; torch reads the architecture and the schedule."""
@@ -106,6 +112,20 @@ class Problems:
         """
         what = f"data of problems {self.label}"
         return holding(self.factory.inputs, name, root, what=what, announce=announce)
+
+
+def answering(label: str, family: object, *passing: type[Exception]) -> AbstractContextManager[None]:
+    """Report in one line what a family of other people raises, or what its problems make the harness raise.
+
+    Args:
+        label: the problems as users write them.
+        family: the family or what makes it.
+        passing: errors that are no fault of it, besides those that users cause.
+    """
+    expected, hint = "problems that can be drawn, started and evaluated", "Fix the family; its contract is Family"
+    hint = f"{hint} in harness.tasks.learned.problem"
+    passed: tuple[type[Exception], ...] = (HarnessError, *passing)
+    return outside(family, f"problems {label}", expected=expected, hint=hint, error=DataError, passing=passed)
 
 
 def trainable(text: str) -> Problems:

@@ -16,7 +16,7 @@ from typing import Any
 from harness.candidates import WORD
 from harness.contracts import CPU, Dataset
 from harness.library import arguments
-from harness.library.learned.families import Problems, trainable
+from harness.library.learned.families import Problems, answering, trainable
 from harness.library.learned.schedules import NO_DECAY, Changes
 from harness.library.learned.training_file import alone, check_ending, check_file, reporting, silent, thread_count
 from harness.library.live import counting
@@ -195,47 +195,50 @@ def learned(
     seed = arguments.whole("seed", seed, least=0, most=arguments.MOST_SEED)
     check_device(device)
     training, weights = importlib.import_module(TRAINING), importlib.import_module(WEIGHTS)
-    architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
-    if preset != PAPER and architecture == on.factory.architecture:
-        announce(f"preset {preset} is the same as {PAPER} for {on.name}, whose gradients are read as they are")
-    check_ending(to, weights.SUFFIX)
-    partial: Path = training.partial_of(to)
-    check_file(to, partial)
-    count, gpu = thread_count(threads), training.described(device)
-    if not on.reads_data and (data != AUTO or data_root is not None):
-        announce(f"data is not used: problems {on.label} read none")
-    chosen = on.dataset(data, data_root, announce=announce)
-    header = weights.Header(
-        problems=on.label,
-        problems_version=on.factory.version,
-        data=chosen.name if on.reads_data else "",
-        fingerprint=chosen.fingerprint if on.reads_data else "",
-        preset=preset,
-        seed=seed,
-        commit=commit(),
-        environment=", ".join(
-            [f"torch {metadata.version('torch')}", platform.system(), processor(), *filter(None, [gpu])]
-        ),
-        architecture=architecture,
-        kinds=tuple(on.factory.kinds),
-    )
-    schedule = changes.of(on.factory.schedule, training.shortened)
-    plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
-    with alone(to, partial):
-        check_file(to, partial)  # another process may have ended meanwhile
-        unfinished = training.unfinished(plan, to=to, threads=count)
-        if unfinished.drawn:
-            announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
-            if unfinished.threads != count:
-                announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
-        family = on.factory(chosen)
-        showing = nullcontext(silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
-        with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
-            try:
-                report = reporting(show, stop.is_set)
-                found = training.train(family, plan, unfinished, to=to, report=report, device=device)
-            except training.StoppedTraining:
-                raise Stopped from None
+    with answering(on.label, on.factory, Stopped, training.StoppedTraining):
+        architecture = importlib.import_module(LSTM).preset(on.factory.architecture, preset)
+        if preset != PAPER and architecture == on.factory.architecture:
+            announce(f"preset {preset} is the same as {PAPER} for {on.name}, whose gradients are read as they are")
+        check_ending(to, weights.SUFFIX)
+        partial: Path = training.partial_of(to)
+        check_file(to, partial)
+        count, gpu = thread_count(threads), training.described(device)
+        if not on.reads_data and (data != AUTO or data_root is not None):
+            announce(f"data is not used: problems {on.label} read none")
+        chosen = on.dataset(data, data_root, announce=announce)
+        header = weights.Header(
+            problems=on.label,
+            problems_version=on.factory.version,
+            data=chosen.name if on.reads_data else "",
+            fingerprint=chosen.fingerprint if on.reads_data else "",
+            preset=preset,
+            seed=seed,
+            commit=commit(),
+            environment=", ".join(
+                [f"torch {metadata.version('torch')}", platform.system(), processor(), *filter(None, [gpu])]
+            ),
+            architecture=architecture,
+            kinds=tuple(on.factory.kinds),
+        )
+        schedule = changes.of(on.factory.schedule, training.shortened)
+        plan = training.Plan(header=header, schedule=schedule, variant=on.variant)
+        with alone(to, partial):
+            check_file(to, partial)  # another process may have ended meanwhile
+            unfinished = training.unfinished(plan, to=to, threads=count)
+            if unfinished.drawn:
+                announce(f"resuming {partial}: {unfinished.drawn:,} batches are done")
+                if unfinished.threads != count:
+                    announce(f"it goes on with the {unfinished.threads} threads that it began with, for the same bits")
+            family = on.factory(chosen)
+            showing = (
+                nullcontext(silent) if quiet else counting(f"learning {on.label}, batches", begun=unfinished.drawn)
+            )
+            with stopping(signals, announce, after="this batch of problems") as stop, showing as show:
+                try:
+                    report = reporting(show, stop.is_set)
+                    found = training.train(family, plan, unfinished, to=to, report=report, device=device)
+                except training.StoppedTraining:
+                    raise Stopped from None
     return _learned(found, to)
 
 

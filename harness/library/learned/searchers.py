@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.contracts import CPU
 from harness.errors import SettingError, check_choice, message
+from harness.files import exists
 from harness.library import arguments
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
@@ -319,7 +320,7 @@ def _dimensions(given: int | str | Iterable[int]) -> tuple[int, ...]:
 def _kept(plan: Any, file: Path) -> bool:
     """Whether a file has the weights that a plan leads to, so that it need not be trained again."""
     weights, training = importlib.import_module(WEIGHTS), importlib.import_module(TRAINING)
-    if not file.exists() or training.partial_of(file).exists():
+    if not exists(file) or exists(training.partial_of(file)):
         return False
     header = weights.read(file).header
     return bool((header.architecture, header.loss, header.seed) == (plan.architecture, plan.loss, plan.seed))

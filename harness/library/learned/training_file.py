@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingError, message
-from harness.files import check_place, locked
+from harness.files import check_place, exists, locked
 from harness.library.live import Count
 from harness.machine import cores
 
@@ -25,7 +25,7 @@ def check_ending(to: Path, suffix: str) -> None:
 def check_file(to: Path, partial: Path) -> None:
     """Raise unless the file can be written, and is new or has an unfinished training."""
     check_place(to)
-    if to.exists() and not partial.exists():
+    if exists(to) and not exists(partial):
         hint = "Choose another name, or delete it"
         raise SettingError(message(f"file {to}", expected="a new file", got="one that exists already", hint=hint))
 

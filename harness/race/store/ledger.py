@@ -93,6 +93,8 @@ class Ledger:
         path = folder / FILE_NAME
         if not cls.exists(folder):
             hint = "Name the folder with --results, or start a run there"
+            if (folder / "blackbox").is_dir() or (folder / "learned").is_dir():
+                hint = "`harness report` shows the contests or comparisons that it holds; for runs, name another folder"
             raise LedgerError(message(f"results folder {folder}", expected="a ledger", got="none", hint=hint))
         ledger = cls(folder, None)
         with guarded(path), ledger._reading() as connection:

@@ -76,7 +76,9 @@ class Rollout:
     def evaluate(self) -> tuple[Tensor, Tensor]:
         """Return value (problems,) and gradient (problems, parameters) at the present weights."""
         if self._next is None:
-            self._next = self._problems.evaluate(self.weights, self.steps)
+            value, gradient = self._next = self._problems.evaluate(self.weights, self.steps)
+            if value.shape != self.weights.shape[:1] or gradient.shape != self.weights.shape:
+                raise ValueError(f"values of shape {tuple(value.shape)}, gradients of shape {tuple(gradient.shape)}")
         return self._next
 
     def step(self) -> None:

@@ -30,7 +30,7 @@ from harness.tasks.learned.meta.partial import Partial
 from harness.tasks.learned.meta.rates import rates
 from harness.tasks.learned.meta.rollout import Rollout, accumulate
 from harness.tasks.learned.problem import NO_DECAY, Family, Schedule, placed, sent
-from harness.tasks.learned.weights import Header, LearnedWeights, fresh, put, save, tensors
+from harness.tasks.learned.weights import FILES, Header, LearnedWeights, fresh, put, save, tensors
 from harness.weight_files import Progress as Progress
 from harness.weight_files import Report
 from harness.weight_files import StoppedTraining as StoppedTraining
@@ -322,6 +322,7 @@ def train(
     place = checked(device)
     with arithmetic(partial.threads, place):
         trained = MetaTraining(family, plan, partial=partial, report=report, device=place).run()
+    FILES.check_free(to, trained.weights.hash)
     save(trained.weights, to)
     partial.delete()
     return trained

@@ -89,6 +89,7 @@ class RosenbrockTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "device": "cpu",
             ARITHMETIC: self._digest,
+            **({"decays": "over the horizon"} if self.protocol.horizon else {}),  # once they ended with every rung
         }
 
     def _sample(self) -> Iterator[Tensor | float]:
@@ -188,7 +189,7 @@ class Descent:
             rate,
             seed=seed,
             noise_sigma=protocol.noise_sigma,
-            total_steps=protocol.epochs * protocol.train_examples,
+            total_steps=(protocol.horizon or protocol.epochs) * protocol.train_examples,
         )
         if epsilon is not None:
             _set_epsilon(self._optimizer, epsilon)

@@ -159,6 +159,23 @@ def test_lstm_has_the_default_weights_of_the_family_and_is_recorded_with_their_h
         ("quadratic", ["top:0"], {}, ProtocolError, "candidates: expected a number from 1 after top:"),
         ("quadratic", ["top:3"], {}, LedgerError, "expected a ledger, got none"),
         (BOWLS, ["lstm"], {}, HarnessError, "candidate learned:bowls"),
+        ("small_problems:Raising", ["sgd"], {}, DataError, "got ValueError in small_problems.py, line "),
+        (
+            "small_problems:Undrawn",
+            ["sgd"],
+            {},
+            DataError,
+            "problems small_problems:Undrawn: expected problems that can",
+        ),
+        (
+            "small_problems:Narrow",
+            ["sgd"],
+            {},
+            DataError,
+            "Narrow: expected problems that can be drawn, started and",
+        ),
+        ("small_problems:Unborn", ["sgd"], {}, DataError, "problems small_problems:Unborn: expected"),
+        ("quadratic", {"sgd": {}}, {}, HarnessError, "candidates: expected a list, got {'sgd': {}}"),
         ("quadratic", ["sgd"], {"count": 0}, ProtocolError, "count: expected 1 to 2000, got 0"),
         ("quadratic", ["sgd"], {"count": 2.5}, ProtocolError, "count: expected a whole number, got 2.5"),
         ("quadratic", 3, {}, HarnessError, "candidates: expected a list, got 3"),
@@ -276,3 +293,9 @@ def test_the_report_shows_comparisons_with_and_without_runs(tmp_path: Path) -> N
     file(tmp_path).write_bytes(b"")
     with pytest.raises(LedgerError, match="comparison in"):
         harness.report(tmp_path)
+
+
+def test_values_below_zero_are_refused_since_logarithms_are_compared(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected none below 0, got -[0-9.]+ by sgd\. Add a constant to f"):
+        harness.compare_learned("small_problems:Negative", ["sgd"], results=tmp_path, **QUIET)
+    assert not (tmp_path / FOLDER).exists()

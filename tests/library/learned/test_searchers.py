@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 import harness
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SettingError
 from harness.library.learned.searchers import LearnedSearcher
 from harness.searchers.box.learned.meta import training
 from harness.searchers.box.learned.meta.partial import Partial
@@ -82,6 +82,22 @@ def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
     (again,) = learned(1, tmp_path)
     assert again.path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [first.path.name]
+
+
+def test_a_file_that_somebody_put_there_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "delete", lambda _: None)
+        (first,) = learned(1, tmp_path)
+    own = first.path.read_bytes()
+    for other in (b"mine", learned(2, tmp_path)[0].path.read_bytes()):
+        first.path.write_bytes(other)
+        with pytest.raises(SettingError, match=r"expected no other file, got one with other content\. Move it away"):
+            learned(1, tmp_path)
+        assert first.path.read_bytes() == other
+    first.path.unlink()
+    assert learned(1, tmp_path)[0].path.read_bytes() == own
 
 
 @pytest.mark.parametrize(

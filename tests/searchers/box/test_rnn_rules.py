@@ -105,6 +105,11 @@ def test_weights_of_ones_own_go_into_the_record_by_their_hash(trained: Path, giv
         BoxRnn(SPACE, seed=0, weights=str(trained), hash=given)
 
 
+def test_a_hash_of_other_weights_than_those_that_ship_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"hash of weights: expected \w{16}, that of the weights that ship, got abc"):
+        BoxRnn(SPACE, seed=0, hash="abc")
+
+
 def test_its_settings_are_read_without_loading_torch() -> None:
     assert list(declared(load(Kind.SEARCHER, TARGET))) == [
         "batch",

@@ -90,3 +90,7 @@ def test_a_mistake_earns_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SettingError, match=said) as refused:
         candidate(wrong)
     assert "\n" not in str(refused.value)
+
+
+def test_a_family_with_a_hyphen_is_written_either_way() -> None:
+    assert candidate("learned:neural-art") == candidate("learned:neural_art")

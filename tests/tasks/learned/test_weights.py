@@ -253,3 +253,8 @@ def test_who_interrupts_while_a_file_is_written_finds_the_old_one_and_nothing_el
         save(weights, tmp_path / "w.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
     assert (tmp_path / "w.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["neural-art", "neural_art"])
+def test_a_default_has_its_family_s_name_or_that_of_its_candidate(name: str) -> None:
+    assert load(name).header.problems == "neural-art"

@@ -31,7 +31,7 @@ from harness.searchers.box.learned.meta.partial import Partial
 from harness.searchers.box.learned.meta.repeated import Repeated
 from harness.searchers.box.learned.meta.rollout import Batch, unroll
 from harness.searchers.box.learned.network import Network
-from harness.searchers.box.learned.weights import Header, LearnedWeights, save
+from harness.searchers.box.learned.weights import FILES, Header, LearnedWeights, save
 from harness.seeds import derive_seed
 from harness.weight_files import Progress as Progress
 from harness.weight_files import Report
@@ -360,6 +360,7 @@ def train(plan: Plan, partial: Partial, *, to: Path, report: Report = lambda _: 
     """
     with arithmetic(partial.threads):
         trained = MetaTraining(plan, partial=partial, report=report).run()
+    FILES.check_free(to, trained.weights.hash)
     save(trained.weights, to)
     partial.delete()
     return trained

@@ -207,3 +207,13 @@ def test_it_keeps_every_promise_of_a_task() -> None:
 def test_protocols_that_make_no_sense_are_refused(change: dict[str, Any], what: str) -> None:
     with pytest.raises(ProtocolError, match=f"{what} of protocol 'rosenbrock': expected"):
         RosenbrockTask(replace(ROSENBROCK, **change))
+
+
+def test_the_rung_of_a_funnel_is_the_beginning_of_the_whole_training() -> None:
+    rule = Rule.parse("ld * g")
+    whole = Descent(BRIEF, rule, 1e-3, None, seed=0).end()
+    rung = replace(BRIEF, epochs=BRIEF.epochs - 1, horizon=BRIEF.epochs)
+    assert Descent(rung, rule, 1e-3, None, seed=0).end().losses == whole.losses[:-1]
+    assert Descent(replace(rung, horizon=0), rule, 1e-3, None, seed=0).end().losses != whole.losses[:-1]
+    assert RosenbrockTask(rung).environment["decays"] == "over the horizon"
+    assert "decays" not in RosenbrockTask(BRIEF).environment
