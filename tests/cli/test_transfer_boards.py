@@ -29,7 +29,7 @@ def test_it_shows_transfers_and_nothing_else(store: str) -> None:
     assert shown.exit_code == 0
     assert "toy-quadratic: final validation score" in shown.stdout
     assert "underpowered" in shown.stdout
-    assert "No runs yet" in invoke("leaderboard", "--results", store).stdout, "a transfer is no search"
+    assert "No searches yet" in invoke("leaderboard", "--results", store).stdout, "a transfer is no search"
     assert "No confirmed rules yet" in invoke("leaderboard", "--rules", "--results", store).stdout
     assert shown.stdout == invoke("leaderboard", "--transfer", "--watch", "--results", store).stdout
 
