@@ -89,7 +89,6 @@ class RosenbrockTask:
             "cpu capability": torch.backends.cpu.get_cpu_capability(),
             "device": "cpu",
             ARITHMETIC: self._digest,
-            **({"decays": "over the horizon"} if self.protocol.horizon else {}),  # once they ended with every rung
         }
 
     def _sample(self) -> Iterator[Tensor | float]:

@@ -215,5 +215,4 @@ def test_the_rung_of_a_funnel_is_the_beginning_of_the_whole_training() -> None:
     rung = replace(BRIEF, epochs=BRIEF.epochs - 1, horizon=BRIEF.epochs)
     assert Descent(rung, rule, 1e-3, None, seed=0).end().losses == whole.losses[:-1]
     assert Descent(replace(rung, horizon=0), rule, 1e-3, None, seed=0).end().losses != whole.losses[:-1]
-    assert RosenbrockTask(rung).environment["decays"] == "over the horizon"
-    assert "decays" not in RosenbrockTask(BRIEF).environment
+    assert RosenbrockTask(rung).environment == RosenbrockTask(BRIEF).environment, "the rungs of a funnel are one board"
