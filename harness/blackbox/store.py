@@ -152,7 +152,7 @@ class Store:
         self._agree(path, arrays["curves"], (TIMED, GRID if shown else 0))
         for name in ("points", "values"):
             self._agree(path, arrays[name], (TIMED, self.steps if shown else 0))
-        _check_numbers(path, arrays, known=("curves", "values"))
+        _check_numbers(path, arrays, values=("curves", "values"))
         if not ((arrays["points"] >= 0) & (arrays["points"] <= 1)).all():
             raise _refused(path, "points in [0, 1]", "others")
         return Aside(**arrays)
@@ -201,7 +201,7 @@ class Store:
         self._agree(path, arrays["values"], (count, self.steps))
         for name in ("minima", "seconds"):
             self._agree(path, arrays[name], (count,))
-        _check_numbers(path, arrays, known=("values",))
+        _check_numbers(path, arrays, values=("values",))
         if np.isinf(arrays["minima"]).any() or (arrays["values"] < lowest(arrays["minima"])[:, None]).any():
             raise _refused(path, "values from the functions' minima on", "others")
         if head["first"] != first:
@@ -249,9 +249,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
     return head, arrays
 
 
-def _check_numbers(path: Path, arrays: Mapping[str, NDArray[np.float64]], *, known: Sequence[str]) -> None:
+def _check_numbers(path: Path, arrays: Mapping[str, NDArray[np.float64]], *, values: Sequence[str]) -> None:
     """Raise unless values and times are numbers that a contest can have."""
-    if not all((np.abs(arrays[name]) <= LARGEST).all() for name in known):  # NaN is not
+    if not all((np.abs(arrays[name]) <= LARGEST).all() for name in values):  # NaN is not
         raise _refused(path, f"values of ±{LARGEST:g} at most", "others")
     if not ((arrays["seconds"] >= 0) & np.isfinite(arrays["seconds"])).all():
         raise _refused(path, "times from 0 s on", "others")

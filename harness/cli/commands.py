@@ -132,29 +132,33 @@ def loaded(name: str) -> Any:
         target = alone
     command = typer.main.get_command(target)
     _illustrate(command, (name,))
+    _refuse_empty_paths(command)
     return command
 
 
-def _refuse_empty(parameter: Any) -> None:
-    """Refuse an empty path, as an unset variable of the shell gives, which would mean the current folder."""
-    convert = parameter.type.convert
+def _refuse_empty_paths(command: Any) -> None:
+    """Refuse empty paths, as an unset variable of the shell gives, which would mean the current folder."""
+    for parameter in command.params:
+        if getattr(parameter.type, "name", "") == "path":
+            parameter.type.convert = _filled(parameter.opts[0], parameter.type.convert)
+    for each in getattr(command, "commands", {}).values():
+        _refuse_empty_paths(each)
 
+
+def _filled(option: str, convert: Any) -> Any:
     def converted(value: Any, *context: Any) -> Any:
         if value == "":
-            what, hint = f"option {parameter.opts[0]}", "Give one, or leave the option out; . is the current folder"
+            what, hint = f"option {option}", "Give one, or leave the option out; . is the current folder"
             raise SettingError(message(what, expected="the path of a file or folder", got="an empty one", hint=hint))
         return convert(value, *context)
 
-    parameter.type.convert = converted
+    return converted
 
 
 def _illustrate(command: Any, path: tuple[str, ...]) -> None:
     """Show examples below the help of a command and of those in its group, each in one unbroken line."""
     from harness.cli.terminal.examples import examples
 
-    for parameter in command.params:
-        if getattr(parameter.type, "name", "") == "path":
-            _refuse_empty(parameter)
     command.short_help = (command.help or "").partition("\n")[0]
     command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in examples(path))])  # \b: never wrapped
     for name, each in getattr(command, "commands", {}).items():

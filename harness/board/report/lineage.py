@@ -60,6 +60,6 @@ def _told(
         searcher = factory(header.space, seed=header.seed, **check(factory, header.settings))
         history = ledger.archive(header.identity).entries
         return origins(header, history, searcher, indexes=indexes, watch=watch), ""
-    except Exception as error:  # a searcher may be anyone's code, and whatever it raises must not fail the report
+    except (Exception, SystemExit) as error:  # whatever a searcher of somebody raises must not fail the report
         kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
         return {}, f"{header.name} could not be replayed: {kind}{error}"

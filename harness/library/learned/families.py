@@ -62,7 +62,7 @@ class Chosen:
     @property
     def label(self) -> str:
         """Family and variant as users write them."""
-        return f"{self.name}/{self.variant}" if self.variant else self.name
+        return _label(self.name, self.variant)
 
 
 class FamilyClass(Protocol):
@@ -96,7 +96,7 @@ class Problems:
     @property
     def label(self) -> str:
         """Family and variant as users write them."""
-        return f"{self.name}/{self.variant}" if self.variant else self.name
+        return _label(self.name, self.variant)
 
     @property
     def reads_data(self) -> bool:
@@ -112,6 +112,10 @@ class Problems:
         """
         what = f"data of problems {self.label}"
         return holding(self.factory.inputs, name, root, what=what, announce=announce)
+
+
+def _label(name: str, variant: str) -> str:
+    return f"{name}/{variant}" if variant else name
 
 
 def answering(label: str, family: object, *passing: type[Exception]) -> AbstractContextManager[None]:

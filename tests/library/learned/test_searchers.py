@@ -72,12 +72,17 @@ def test_in_a_folder_complete_files_are_kept_and_those_of_another_seed_refused(t
     assert not (tmp_path / "lstm-oi-3.safetensors").exists()
 
 
+def untidied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LearnedSearcher:
+    """A training that ended and was killed before it deleted the file that it resumes from."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "delete", lambda _: None)
+        return learned(1, folder)[0]
+
+
 def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(Partial, "delete", lambda _: None)
-        (first,) = learned(1, tmp_path)
+    first = untidied(tmp_path, monkeypatch)
     before = first.path.read_bytes()
     (again,) = learned(1, tmp_path)
     assert again.path.read_bytes() == before
@@ -87,9 +92,7 @@ def test_a_training_that_ended_but_was_killed_before_it_tidied_up_is_ended(
 def test_a_file_that_somebody_put_there_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(Partial, "delete", lambda _: None)
-        (first,) = learned(1, tmp_path)
+    first = untidied(tmp_path, monkeypatch)
     own = first.path.read_bytes()
     for other in (b"mine", learned(2, tmp_path)[0].path.read_bytes()):
         first.path.write_bytes(other)
