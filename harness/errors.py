@@ -10,7 +10,7 @@ import difflib
 import functools
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MOST_NAMED = 30  # choices that a message lists
@@ -116,20 +116,21 @@ def check_range(
     most: float | None = None,
     error: type[HarnessError] = SettingError,
 ) -> None:
-    """Raise unless ``least <= got <= most``; None means no bound.
+    """Raise unless ``least <= got <= most``; None means no bound. What is no number is in no range.
 
     Raises:
         HarnessError: of class ``error``.
     """
-    if (least is None or got >= least) and (most is None or got <= most):
-        return
+    with suppress(TypeError):
+        if (least is None or got >= least) and (most is None or got <= most):
+            return
     if most is None:
         expected, hint = f"at least {least}", f"Give {least} or more"
     elif least is None:
         expected, hint = f"at most {most}", f"Give {most} or less"
     else:
         expected, hint = f"{least} to {most}", f"Give a value from {least} to {most}"
-    raise error(message(what, expected=expected, got=got, hint=hint))
+    raise error(message(what, expected=expected, got=repr(got) if isinstance(got, str) else got, hint=hint))
 
 
 @contextmanager

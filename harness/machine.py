@@ -42,7 +42,7 @@ def check_device(name: str) -> None:
 
     kind, colon, index = name.partition(":") if isinstance(name, str) else ("", "", "")
     numbered = index.isdecimal() and len(index) <= _MOST_DIGITS
-    if name != CPU and (kind != "cuda" or (colon and not numbered)):
+    if not isinstance(name, str) or (name != CPU and (kind != "cuda" or (colon and not numbered))):
         expected = "cpu, or cuda if there is a GPU"
         raise SettingError(message("device", expected=expected, got=repr(name), hint="Name one of these"))
 

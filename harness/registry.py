@@ -89,7 +89,7 @@ def register(kind: str, name: str, found: object) -> None:
     kinds = {each.value.removesuffix("s"): each for each in Kind}
     chosen = kinds[check_choice("kind", kind, kinds, error=RegistryError)]
     what = f"{kind} {name!r}"
-    if not re.fullmatch(r"[\w.+-]+", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
         hint = "Choose another name"
         raise RegistryError(message(what, expected="letters, digits, and - + . _", got=repr(name), hint=hint))
     if name not in _HERE[chosen] and name in entries(chosen):

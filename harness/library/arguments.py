@@ -9,9 +9,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
 from pathlib import Path
-from typing import Protocol, SupportsIndex, TypeVar, cast, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from harness.board.rules import known
 from harness.candidates import NamedOptimizer
@@ -28,6 +27,7 @@ from harness.errors import (
     check_range,
     message,
 )
+from harness.library import plain
 from harness.machine import check_device, cores, workers_of_gpu
 from harness.race.engines.engine import GUARD
 from harness.race.protocols import Budget, named
@@ -168,9 +168,9 @@ def seeds(given: SeedsLike) -> tuple[int, ...]:
     if isinstance(given, int) and not isinstance(given, bool):
         check_range("seeds: how many", given, least=1, most=10_000, error=ProtocolError)
         return tuple(range(given))
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ProtocolError(message(what, expected="a number of seeds, or seeds", got=repr(given), hint=hint))
-    found = [_whole(what, each, hint) for each in given]
+    found = [plain.integer(what, each, hint) for each in given]
     for each in found:
         check_range("seeds: a seed", each, least=0, most=MOST_SEED, error=ProtocolError)
     if not found:
@@ -184,92 +184,10 @@ def budget(children: int, proposals: int | None) -> Budget:
     Raises:
         ProtocolError: an argument is not a whole number, or is out of range.
     """
-    trained = _whole("children", children, "Write a number, such as 100")
+    trained = plain.integer("children", children, "Write a number, such as 100")
     if proposals is None:
         return Budget.of(trained)
-    return Budget(trained, _whole("proposals", proposals, "Write a number, or leave it out"))
-
-
-def whole(what: str, given: object, *, least: int, most: int | None = None) -> int:
-    """Return a whole number of a range.
-
-    Raises:
-        ProtocolError: the argument is none.
-    """
-    found = _whole(what, given, "Write a number, such as 100")
-    check_range(what, found, least=least, most=most, error=ProtocolError)
-    return found
-
-
-def _whole(what: str, given: object, hint: str) -> int:
-    if isinstance(given, SupportsIndex) and not isinstance(given, bool):  # numpy's integers, too
-        return given.__index__()
-    raise ProtocolError(message(what, expected="a whole number", got=repr(given), hint=hint))
-
-
-def number(what: str, given: object, *, least: float, most: float) -> float:
-    """Return a number of a range.
-
-    Raises:
-        ProtocolError: the argument is none.
-    """
-    if isinstance(given, bool) or not isinstance(given, Real):
-        hint = f"Give one from {least:g} to {most:g}"
-        raise ProtocolError(message(what, expected="a number", got=repr(given), hint=hint))
-    check_range(what, cast(float, given), least=least, most=most, error=ProtocolError)
-    return float(given)
-
-
-def text(what: str, given: object, *, expected: str, hint: str) -> str:
-    """Return a text.
-
-    Raises:
-        ProtocolError: the argument is none.
-    """
-    if not isinstance(given, str):
-        raise ProtocolError(message(what, expected=expected, got=repr(given), hint=hint))
-    return given
-
-
-def texts(what: str, given: str | Iterable[str], *, hint: str) -> list[str]:
-    """Return one text or several as a list.
-
-    Raises:
-        ProtocolError: the argument is neither.
-    """
-    several = [given] if isinstance(given, str | bytes) or not isinstance(given, Iterable) else list(given)
-    return [text(what, each, expected="names", hint=hint) for each in several]
-
-
-def by_name(what: str, given: Given | Mapping[str, Given]) -> dict[str, Given]:
-    """Return values by name; a value alone is that of ``""``, for all names.
-
-    Raises:
-        ProtocolError: a name is no text.
-    """
-    if not isinstance(given, Mapping):
-        return {"": given}
-    hint = "Write {name: value}"
-    return {text(f"{what}: a name", name, expected="a text", hint=hint): value for name, value in given.items()}
-
-
-def path(what: str, given: str | os.PathLike[str]) -> Path:
-    """Return the path of a file or folder.
-
-    Raises:
-        SettingError: the argument is none.
-    """
-    if isinstance(given, str | os.PathLike):
-        written: str | bytes = os.fspath(given)
-        if isinstance(written, str) and written and "\0" not in written:
-            return Path(written)
-    hint = "Give a text or a pathlib.Path"
-    raise SettingError(message(what, expected="the path of a file or folder", got=repr(given), hint=hint))
-
-
-def path_or_none(what: str, given: str | os.PathLike[str] | None) -> Path | None:
-    """Return the path of a file or folder, checked; None for None."""
-    return None if given is None else path(what, given)
+    return Budget(trained, plain.integer("proposals", proposals, "Write a number, or leave it out"))
 
 
 def data(given: str | Dataset) -> str | Dataset:
@@ -374,7 +292,7 @@ def folder(given: ResultsLike) -> Path:
     if isinstance(given, Kept):
         return given.results
     try:
-        return path("results", given)
+        return plain.path("results", given)
     except SettingError as cause:
         hint = "Name the folder, or give the board that a race returned"
         raise LedgerError(message("results", expected="a folder", got=repr(given), hint=hint)) from cause

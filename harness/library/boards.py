@@ -35,7 +35,7 @@ from harness.board.transfer import pages as transfer_pages
 from harness.board.transfer.judging import header_of as transfer_header
 from harness.board.transfer.judging import transfer_boards as judged_transfers
 from harness.errors import LedgerError, check_choice, message
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.arguments import ResultsLike
 from harness.library.columns import Columns
 from harness.race.runs import Judged, RunRecord
@@ -349,7 +349,7 @@ def transfer_board(results: ResultsLike, number: int | None = None) -> TransferB
     if number is None and len(found) > 1:
         got, hint = f"{len(found)} boards", f"Choose a number from 1 to {len(found)}"
         raise LedgerError(message("transfers", expected="a single board", got=got, hint=hint))
-    if number is not None and not 1 <= number <= len(found):
+    if number is not None and not 1 <= plain.integer("number", number, "Write one, such as 1") <= len(found):
         hint = "`harness leaderboard --transfer` shows the numbers"
         expected = f"a number from 1 to {len(found)}"
         raise LedgerError(message("board of transfers", expected=expected, got=number, hint=hint))

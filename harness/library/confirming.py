@@ -13,7 +13,7 @@ from harness.board.rules.plan import planned
 from harness.board.searches.judging import comparables
 from harness.contracts import CPU, Candidate, Dataset, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, check_range, message
-from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments
+from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments, plain
 from harness.library.arguments import CandidateLike, ProtocolLike, ResultsLike, SeedsLike
 from harness.library.boards import Board, RulesBoard, rules_boards
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread
@@ -92,14 +92,14 @@ def confirm(
         headers = retrained(
             place,
             own,
-            top=top,
-            finals=finals,
+            top=plain.whole_or_none("top", top, least=0),
+            finals=plain.flag("finals", finals),
             seeds=arguments.seeds(seeds),
             protocol=None if protocol is None else arguments.protocol(protocol),
-            board=board,
-            unfinished=unfinished,
+            board=plain.whole_or_none("board", board, least=1),
+            unfinished=plain.flag("unfinished", unfinished),
             data=None if data is None else arguments.data(data),
-            data_root=arguments.path_or_none("data_root", data_root),
+            data_root=plain.path_or_none("data_root", data_root),
             workers=arguments.workers(workers, device=device),
             cluster=cluster,
             device=device,

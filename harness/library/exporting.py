@@ -12,7 +12,7 @@ from harness.board.csv_tables import tables
 from harness.board.tables import bundle
 from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
 from harness.files import write_whole
-from harness.library import EXPORT, arguments
+from harness.library import EXPORT, arguments, plain
 from harness.library.arguments import ResultsLike, RuleLike
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
 from harness.race.store.archive_reading import check_course, decode
@@ -62,10 +62,11 @@ def export(
         True
     """
     folder = arguments.folder(results)
+    named, watch = plain.texts("runs", runs, hint="`harness runs` lists them"), plain.callback("watch", watch)
     check_choice("format", format, FORMATS, error=SettingError)
-    place = folder / EXPORT if to is None else arguments.path("to", to)
+    place = folder / EXPORT if to is None else plain.path("to", to)
     with Ledger.read(folder) as ledger:
-        archives = _read(ledger, _chosen(ledger.rows(), tuple(runs), folder), watch)
+        archives = _read(ledger, _chosen(ledger.rows(), tuple(named), folder), watch)
         if format == "csv":
             return [_written(place / name, content) for name, content in tables(archives).items()]
         if format == "bundle":
@@ -122,8 +123,8 @@ def import_runs(
         >>> done.taken, done.held, done.refused
         (2, 0, ())
     """
-    several = [sources] if isinstance(sources, str | os.PathLike) else sources
-    paths = list(dict.fromkeys(path for source in several for path in files(Path(source))))
+    several, watch = plain.paths("sources", sources), plain.callback("watch", watch)
+    paths = list(dict.fromkeys(path for source in several for path in files(source)))
     place, taken, held = arguments.folder(results), 0, 0
     refused: list[HarnessError] = []
     ledger: Ledger | None = None  # not created for files that are all rejected
@@ -160,6 +161,7 @@ def export_rule(rule: RuleLike, format: str = "torch", *, name: str = "") -> str
     """
     check_choice("format", format, RULE_FORMATS, error=SettingError)
     parsed = arguments.rule(rule)
+    name = plain.text("name", name, expected="a text", hint="Write the name of a class, such as Mine")
     if name and format != "torch":
         raise SettingError(message("--name", expected="--format torch with it", got=format, hint="Leave it out"))
     match format:

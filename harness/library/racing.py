@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.contracts import CPU, Dataset, TaskProtocol
-from harness.library import CHILDREN, SEEDS, arguments
+from harness.library import CHILDREN, SEEDS, arguments, plain
 from harness.library.arguments import ProtocolLike, ResultsLike, SearcherLike, SeedsLike, SpaceLike
 from harness.library.boards import Board, boards
 from harness.library.live import Live
@@ -101,12 +101,12 @@ def race(
         seeds=arguments.seeds(seeds),
         results=arguments.place(results),
         data=arguments.data(data),
-        data_root=arguments.path_or_none("data_root", data_root),
+        data_root=plain.path_or_none("data_root", data_root),
         workers=slots,
         cluster=cluster,
         device=device,
-        asynchronous=asynchronous,
-        replay=replay,
+        asynchronous=plain.flag("asynchronous", asynchronous),
+        replay=plain.flag("replay", replay),
         reference=protocol if isinstance(protocol, str) and ":" in protocol else "",
     )
     tell, follow = heard(progress)
@@ -169,7 +169,13 @@ def run(
 
 
 def heard(progress: ProgressLike) -> tuple[Announce, Follow]:
-    """Return what receives messages for the user, and what follows the runs."""
+    """Return what receives messages for the user, and what follows the runs.
+
+    Raises:
+        ProtocolError: the progress is neither a truth value nor a function.
+    """
+    if not callable(progress) or isinstance(progress, type):
+        progress = plain.flag("progress", progress)
     tell: Announce = announce if progress is True else _silent
     watch = progress if callable(progress) else None
     return tell, followed(quiet=progress is not True, announce=tell, watch=watch)

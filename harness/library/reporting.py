@@ -15,7 +15,7 @@ from harness.board.report.document import report as compose
 from harness.board.report.lineage import lineage
 from harness.board.report.page import render
 from harness.files import check_place, unicode_text, write_whole
-from harness.library import REPORT, arguments
+from harness.library import REPORT, arguments, plain
 from harness.library.arguments import ResultsLike
 from harness.race.store.ledger import Ledger
 
@@ -78,7 +78,10 @@ def report(
         'report.html'
     """
     folder = arguments.folder(results)
-    path = folder / REPORT if to is None else arguments.path("to", to)
+    board = plain.whole_or_none("board", board, least=1)
+    replay = None if replay is None else plain.flag("replay", replay)
+    counting = plain.callback("counting", counting)
+    path = folder / REPORT if to is None else plain.path("to", to)
     learned = stored(folder) if board is None else []
     blackbox = contests(folder) if board is None else []
     if (learned or blackbox) and not Ledger.exists(folder):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from harness.contracts import CPU, Dataset, Outcome, Status, TaskProtocol
 from harness.errors import SettingError, SpaceError, check_choice, message
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.arguments import ProtocolLike, RuleLike
 from harness.machine import check_device
 from harness.race import protocols
@@ -60,7 +60,7 @@ class Scorer:
     ) -> None:
         check_device(device)
         self.protocol: TaskProtocol = arguments.protocol(protocol)
-        root = arguments.path_or_none("data_root", data_root)
+        root, announce = plain.path_or_none("data_root", data_root), plain.callback("announce", announce)
         factory, self.data = task_and_data(self.protocol, arguments.data(data), root, device=device, announce=announce)
         known = inspect.signature(factory).parameters
         for name in options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from harness.board.tables.opening import Table, opened
 from harness.board.wording import formula
 from harness.contracts import Outcome, Rule, TaskProtocol
 from harness.errors import SettingError, check_range
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.arguments import RuleLike
 from harness.library.columns import Columns
 from harness.space.grammar import Space
@@ -30,7 +31,7 @@ _OUTCOMES: dict[str, type] = {
 # fmt: on
 
 
-def table(name: str) -> RuleTable:
+def table(name: str | os.PathLike[str]) -> RuleTable:
     """Open a table of outcomes: what every function of a small space earned on real children.
 
     Args:
@@ -80,7 +81,9 @@ class RuleTable:
             SpaceError: the table does not hold the rule.
             SettingError: there is no such replicate.
         """
-        check_range(f"table {self.name}, replicate", replicate, least=0, most=self.replicates - 1, error=SettingError)
+        what = f"table {self.name}, replicate"
+        replicate = plain.integer(what, replicate, "Give one, such as 0")
+        check_range(what, replicate, least=0, most=self.replicates - 1, error=SettingError)
         return self._table.outcome(arguments.rule(rule), replicate)
 
     def score(self, rule: RuleLike, replicate: int) -> float:

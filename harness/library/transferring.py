@@ -13,7 +13,7 @@ from harness.board.transfer.promotion import at_rung, funnel
 from harness.board.transfer.training import Machines, train
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import ProtocolError, RuleSyntaxError, check_choice, message
-from harness.library import TRANSFER_SEEDS, arguments
+from harness.library import TRANSFER_SEEDS, arguments, plain
 from harness.library.arguments import CandidateLike, ResultsLike, SeedsLike
 from harness.library.boards import TransferBoard, transfer_boards
 from harness.library.racing import ProgressLike, heard, stopped
@@ -84,13 +84,13 @@ def transfer(
     place = arguments.place(results)
     asked = Asked(
         rules=arguments.listed(rules),
-        workloads=arguments.texts("workloads", workloads, hint="`harness ls workloads` lists them"),
+        workloads=plain.texts("workloads", workloads, hint="`harness ls workloads` lists them"),
         seeds=arguments.seeds(seeds),
-        mini=mini,
-        funnel=tuple(funnel),
+        mini=plain.flag("mini", mini),
+        funnel=plain.integers("funnel", funnel, "Write epochs, such as (10, 30)"),
         board=board,
-        data=arguments.by_name("data", data),
-        data_root={} if data_root is None else arguments.by_name("data_root", data_root),
+        data=plain.by_name("data", data),
+        data_root={} if data_root is None else plain.by_name("data_root", data_root),
     )
     machines = Machines(arguments.workers(workers, device=device), cluster, device)
     try:
@@ -133,7 +133,7 @@ def transferred(
         Stopped: the follower asked to stop; completed children are kept.
     """
     places = _workloads(asked, announce)
-    board = None if asked.board is None else arguments.whole("board", asked.board, least=1)
+    board = None if asked.board is None else plain.whole("board", asked.board, least=1)
     top, own = _read(asked.rules, board)
     if top:
         Ledger.read(results).close()  # raises if there is no store, so that none is created
@@ -173,7 +173,7 @@ def _workloads(asked: Asked, announce: Announce) -> tuple[Workload, ...]:
     for name, protocol in protocols.items():
         root = asked.data_root.get(name, asked.data_root.get(""))
         chosen = arguments.data(asked.data.get(name, asked.data.get("", "auto")))
-        place = arguments.path_or_none("data_root", root)
+        place = plain.path_or_none("data_root", root)
         found.append(Workload(name=name, protocol=protocol, data=chosen, root=place))
     return tuple(found)
 

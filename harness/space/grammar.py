@@ -211,7 +211,14 @@ class Space:
         return rule
 
     def sample(self, rng: np.random.Generator) -> Rule:
-        """Draw and return a rule; every rule of the space is equally likely."""
+        """Draw and return a rule; every rule of the space is equally likely.
+
+        Raises:
+            SpaceError: the generator is none of numpy's.
+        """
+        if not isinstance(rng, np.random.Generator):
+            hint = "Give numpy.random.default_rng(seed)"
+            raise SpaceError(message("sample", expected="a generator of numpy", got=repr(rng), hint=hint))
         tokens: list[str] = []
         for number in range(self.blocks):
             start = number * len(SLOTS)
@@ -236,6 +243,7 @@ class Space:
         Raises:
             SpaceError: it is not; the message names the block and the constraint or word.
         """
+        _check_kind(rule)
         if len(rule.blocks) != self.blocks:
             raise SpaceError(
                 message(
@@ -249,7 +257,12 @@ class Space:
             self._check_block(number, block)
 
     def contains(self, rule: Rule) -> bool:
-        """Whether the rule is in the space."""
+        """Whether the rule is in the space.
+
+        Raises:
+            SpaceError: it is no ``Rule``.
+        """
+        _check_kind(rule)
         try:
             self.check(rule)
         except SpaceError:
@@ -275,7 +288,10 @@ class Space:
             SpaceError: a field is missing, unknown or wrong.
         """
         fields = ("edition", "blocks", "operands", "unary", "binary", *SWITCHES)
-        wrong = sorted(set(spec) ^ set(fields))
+        if not isinstance(spec, Mapping):
+            expected, hint = "the fields " + ", ".join(fields), "Store what Space.spec returns"
+            raise SpaceError(message("space", expected=expected, got=repr(spec), hint=hint))
+        wrong = sorted(map(str, set(spec) ^ set(fields)))
         words = {name: spec.get(name) for name in ("operands", "unary", "binary")}
         wrong += [name for name, chosen in words.items() if name not in wrong and not isinstance(chosen, list | tuple)]
         edition = spec.get("edition")
@@ -386,6 +402,17 @@ class Space:
         if broken:
             switch, expected, got = broken
             raise SpaceError(message(place, expected=expected, got=got, hint=f"Change it, or switch off {switch}"))
+
+
+def _check_kind(rule: object) -> None:
+    """Raise unless it is a rule.
+
+    Raises:
+        SpaceError: it is none.
+    """
+    if not isinstance(rule, Rule):
+        hint = "Read a text with harness.Rule.parse, or a name with harness.space.zoo.resolve"
+        raise SpaceError(message("rule", expected="a Rule", got=repr(rule), hint=hint))
 
 
 def _rule(tokens: Sequence[str]) -> Rule:

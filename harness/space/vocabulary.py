@@ -202,7 +202,7 @@ def subset(kind: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, 
     Raises:
         SpaceError: nothing is chosen, or a name is neither a word of the edition nor a group.
     """
-    if isinstance(names, str):
+    if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
         raise SpaceError(
             message(f"{kind} subset", expected="a sequence of names", got=repr(names), hint="Put the names in a tuple")
         )

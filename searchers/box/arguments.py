@@ -8,10 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.blackbox.contracts import Points, Values
-from harness.errors import SearcherError, message
+from harness.errors import SearcherError, SettingError, message
 
 ASK, TELL = "ask of a box optimizer", "tell of a box optimizer"
 HINT = "Call it as BoxOptimizer in harness.blackbox.contracts says"
+
+
+def sized(dimensions: int) -> int:
+    """Return how many dimensions the box has.
+
+    Raises:
+        SettingError: it is no whole number from 1.
+    """
+    found = _whole(dimensions)
+    if found < 1:
+        hint = "Give the number of coordinates of a point, such as 6"
+        raise SettingError(message("dimensions", expected="a whole number from 1", got=repr(dimensions), hint=hint))
+    return found
 
 
 def asked(count: int) -> int:
@@ -20,10 +33,7 @@ def asked(count: int) -> int:
     Raises:
         SearcherError: it is no whole number from 0.
     """
-    try:
-        found = operator.index(count)
-    except TypeError:
-        found = -1
+    found = _whole(count)
     if found < 0:
         raise SearcherError(message(ASK, expected="a whole number of points from 0", got=repr(count), hint=HINT))
     return found
@@ -59,6 +69,16 @@ def never_asked(point: Points) -> SearcherError:
     """Return the error of a point that was not asked for, or was told more often than it was asked for."""
     expected = "points that were asked for, each told once for each time"
     return SearcherError(message(TELL, expected=expected, got=np.array2string(point, precision=4), hint=HINT))
+
+
+def _whole(given: object) -> int:
+    """Return a whole number; −1 for what is none."""
+    if isinstance(given, bool | type):
+        return -1
+    try:
+        return operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
 
 
 def _finite(name: str, given: object) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ class OptunaPoints:
     def __init__(self, dimensions: int, *, seed: int, sampler: Callable[[int], optuna.samplers.BaseSampler]) -> None:
         import optuna
 
-        self._names = [f"x{number + 1:03d}" for number in range(dimensions)]  # Optuna sorts them
+        self._names = [f"x{number + 1:03d}" for number in range(arguments.sized(dimensions))]  # Optuna sorts them
         self._box: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in self._names
         }

@@ -21,7 +21,7 @@ class RandomPoints:
     libraries = ("numpy",)
 
     def __init__(self, dimensions: int, *, seed: int) -> None:
-        self._dimensions = dimensions
+        self._dimensions = arguments.sized(dimensions)
         self._rng = np.random.default_rng(derive_seed(seed, "box", "random"))
 
     def ask(self, count: int) -> Points:

@@ -64,6 +64,7 @@ class SmacPoints:
         startup: Annotated[int | None, Range(1, 100_000)] = None,
         retrain: Annotated[int, Range(1, 100_000)] = 8,
     ) -> None:
+        dimensions = arguments.sized(dimensions)
         if importlib.util.find_spec("smac") is None:
             hint = "Install it with pip install 'optimizer-harness[blackbox]'"
             raise SettingError(message("optimizer 'smac'", expected="the package smac", got="none", hint=hint))

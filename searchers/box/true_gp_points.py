@@ -45,6 +45,7 @@ class TrueGpPoints:
         deviation: Annotated[float, Range(1e-6, 1e6)] = DEVIATION,
         fantasies: Annotated[int, Range(1, 1_000)] = 16,
     ) -> None:
+        dimensions = arguments.sized(dimensions)
         self._process = GaussianProcess(Kernel(lengthscale=lengthscale, deviation=deviation), dimensions)
         self._middle = np.full(dimensions, 0.5)
         self._best, self._best_point = np.inf, self._middle

@@ -211,7 +211,7 @@ def _numbers(name: str, value: object) -> list[float]:
         return list(value.detach().cpu().double().flatten().tolist())
     try:
         return [float("" if isinstance(value, str) else value)]  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+    except (TypeError, ValueError, RuntimeError, NotImplementedError, OverflowError):
         raise SettingError(message(name, expected="a number", got=repr(value), hint="Give a number from 0")) from None
 
 

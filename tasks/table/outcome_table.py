@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,20 +68,20 @@ class OutcomeTable:
             raise DataError(message(what, expected="a complete table", got=got, hint=archive.HINT)) from cause
 
     @staticmethod
-    def path_of(name: str) -> Path:
+    def path_of(name: str | os.PathLike[str]) -> Path:
         """Return the file of a table that ships with the harness; a name that ends in ``.npz`` is already a path.
 
         Raises:
             DataError: no table has that name.
         """
-        if name.endswith(SUFFIX):
+        if isinstance(name, os.PathLike) or (isinstance(name, str) and name.endswith(SUFFIX)):
             return Path(name)
         known = [path.stem for path in sorted(FOLDER.glob(f"*{SUFFIX}"))]
         check_choice("table", name, known, error=DataError, hint=f"Choose one, or name a file that ends in {SUFFIX}")
         return FOLDER / f"{name}{SUFFIX}"
 
     @classmethod
-    def shipped(cls, name: str) -> OutcomeTable:
+    def shipped(cls, name: str | os.PathLike[str]) -> OutcomeTable:
         """Read and return a table that ships with the harness, or another one by its path.
 
         Raises:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import harness
-from harness.errors import DataError, SettingError, SpaceError
+from harness.errors import DataError, ProtocolError, SettingError, SpaceError
 from harness.library.tables import RuleTable
+from harness.tasks.table.outcome_table import FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,13 @@ def test_what_a_table_does_not_hold_is_one_clear_line(broad: RuleTable) -> None:
         broad.score("g * m + v", 0)
     with pytest.raises(SettingError, match="table broad, replicate: expected 0 to 2, got 3"):
         broad.score("g", 3)
+    for replicate in (1.0, True, "0", np.zeros(1)):
+        with pytest.raises(ProtocolError, match="table broad, replicate: expected a whole number, got "):
+            broad.score("g", replicate)  # type: ignore[arg-type]
+
+
+def test_a_table_is_named_by_a_text_or_a_path() -> None:
+    assert harness.table(FOLDER / "broad.npz").optimum == harness.table("broad").optimum
+    for name in (3, None, True, b"broad"):
+        with pytest.raises(DataError, match="table: expected one of adaptive, broad, signs, got "):
+            harness.table(name)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@ import itertools
 import json
 import pickle
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,6 +171,27 @@ def test_a_rule_outside_the_space_is_told_why(text: str, problem: str) -> None:
             refuse(rule)
 
 
+@pytest.mark.parametrize("given", ["g m id id mul", None, 3, ("g", "m")])
+def test_what_is_no_rule_is_not_called_outside_the_space(given: Any) -> None:
+    space = Space.of(blocks=1)
+    for refuse in (space.contains, space.check, space.encode):
+        with pytest.raises(SpaceError, match=r"rule: expected a Rule, got .*harness\.Rule\.parse"):
+            refuse(given)
+
+
+@pytest.mark.parametrize("given", [0, None, np.random])
+def test_a_rule_is_drawn_by_a_generator_of_numpy(given: Any) -> None:
+    with pytest.raises(SpaceError, match=r"sample: expected a generator of numpy, got .*default_rng\(seed\)"):
+        Space.of().sample(given)
+
+
+@pytest.mark.parametrize("kind", ["operand", "unary", "binary"])
+@pytest.mark.parametrize("given", [3, True, {"g": 1}, object()])
+def test_a_subset_is_a_sequence_of_names(kind: str, given: Any) -> None:
+    with pytest.raises(SpaceError, match=f"{kind} subset: expected a sequence of names, got "):
+        Space.of(**{"operands" if kind == "operand" else kind: given})
+
+
 @pytest.mark.parametrize(
     ("array", "problem"),
     [
@@ -219,6 +241,11 @@ def test_a_damaged_spec_is_one_clear_line(change: dict[str, object]) -> None:
     with pytest.raises(SpaceError) as caught:
         Space.from_spec({**Space.of().spec(), **change})
     assert "\n" not in str(caught.value)
+    for wrong in (3, "icml2017", None, [("blocks", 1)]):
+        with pytest.raises(SpaceError, match="space: expected the fields edition, blocks"):
+            Space.from_spec(wrong)  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match="something wrong with 3"):
+        Space.from_spec({**Space.of().spec(), 3: 4})  # type: ignore[dict-item]
     with pytest.raises(SpaceError, match="something wrong with blocks"):
         Space.from_spec({name: value for name, value in Space.of().spec().items() if name != "blocks"})
 

@@ -185,8 +185,11 @@ def decode(path: Path) -> list[Course]:
         found = [_course(path, json.loads(head), json.loads(course)) for head, course in pairs]
     except (ValueError, KeyError, TypeError, IndexError) as cause:
         _wrong(path, "two lines for each run", f"{type(cause).__name__}: {cause}")
-    if len(found) != head["runs"]:
-        _wrong(path, f"{head['runs']} runs", len(found))
+    promised = head.get("runs")
+    if not isinstance(promised, int):
+        _wrong(path, "a number of runs in its first line", "none" if promised is None else repr(promised))
+    if len(found) != promised:
+        _wrong(path, f"{promised} runs", len(found))
     return found
 
 

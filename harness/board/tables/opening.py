@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,7 +77,7 @@ class Table(Protocol):
         """Return a rule's mean score on fresh seeds, given the rule or its key."""
 
 
-def path_of(name: str) -> Path:
+def path_of(name: str | os.PathLike[str]) -> Path:
     """Return the file of a table that ships with the harness; a name that ends in ``.npz`` is already a path.
 
     Raises:
@@ -86,7 +87,7 @@ def path_of(name: str) -> Path:
     return path
 
 
-def opened(name: str) -> Table:
+def opened(name: str | os.PathLike[str]) -> Table:
     """Read a table that ships with the harness, or another one by its path.
 
     Raises:

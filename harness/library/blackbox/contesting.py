@@ -18,7 +18,7 @@ from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.errors import DataError, LedgerError, ProtocolError, RegistryError, check_choice, message
 from harness.files import check_place, locked
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
 from harness.library.blackbox.functions import Chosen, opened
@@ -83,18 +83,18 @@ def blackbox(
         >>> board.problems[0].figure, sorted(board.labels)
         ('regret', ['cmaes', 'random'])
     """
-    place = arguments.place(results)
+    place, shown = arguments.place(results), plain.flag("progress", progress)
     asked = Asked(
         problems=[problems] if isinstance(problems, str) or not isinstance(problems, Iterable) else list(problems),
         entrants=_listed(entrants),
-        count=arguments.by_name("count", count),
+        count=plain.by_name("count", count),
         seed=seed,
         steps=steps,
         workers=workers_simulated,
-        root=arguments.path_or_none("functions_root", functions_root),
+        root=plain.path_or_none("functions_root", functions_root),
     )
     try:
-        found = contested(place, asked, announce=tell if progress else _silent, watched=watching(quiet=not progress))
+        found = contested(place, asked, announce=tell if shown else _silent, watched=watching(quiet=not shown))
     except KeyboardInterrupt:
         raise stopped(place) from None
     return board_of(found, place)
@@ -150,15 +150,15 @@ def contested(
     """
     asked = replace(
         asked,
-        seed=arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
-        steps=arguments.whole("steps", asked.steps, least=1, most=MOST_STEPS),
-        workers=arguments.whole("workers_simulated", asked.workers, least=1, most=MOST_WORKERS),
+        seed=plain.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
+        steps=plain.whole("steps", asked.steps, least=1, most=MOST_STEPS),
+        workers=plain.whole("simulated workers", asked.workers, least=1, most=MOST_WORKERS),
     )
     named = entrants(asked.entrants, announce=announce)
     counts = _counts(asked.count, named)
     chosen = opened(asked.problems, asked.root)
     if asked.root is not None and not any(each.fingerprint for each in chosen):
-        announce(f"functions_root is not used: no file is read for {', '.join(each.label for each in chosen)}")
+        announce(f"the folder of functions is not used: no file is read for {', '.join(each.label for each in chosen)}")
     jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
     contests = {job.conditions.stem: job.conditions for job in jobs}
     for stem, shared in contests.items():
@@ -198,7 +198,7 @@ def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int
         what, hint = f"count of {name}" if name else "count", "Give each entrant one number"
         if name in found:
             raise ProtocolError(message(what, expected="one", got=f"{found[name]} and {number}", hint=hint))
-        found[name] = arguments.whole(what, number, least=1, most=MOST_FUNCTIONS)
+        found[name] = plain.whole(what, number, least=1, most=MOST_FUNCTIONS)
     default = found.get("", 100)
     return {each.label: found.get(each.label, found.get(each.name, default)) for each in named}
 

@@ -18,7 +18,7 @@ from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, 
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import DataError, LedgerError, message
 from harness.files import check_place, exists, locked, write_whole
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.arguments import CandidateLike, ResultsLike
 from harness.library.boards import LearnedBoard
 from harness.library.learned.candidates import MOST_NAMED, entrants
@@ -87,21 +87,21 @@ def compare_learned(
         >>> [result.label for result in board.problems[0].results]
         ['nag', 'sgd']
     """
-    place = arguments.place(results)
-    sets: dict[str, DataLike] = arguments.by_name("data", data)
+    place, shown = arguments.place(results), plain.flag("progress", progress)
+    sets: dict[str, DataLike] = plain.by_name("data", data)
     asked = Asked(
-        problems=arguments.texts("problems", problems, hint=HINT),
+        problems=plain.texts("problems", problems, hint=HINT),
         candidates=arguments.listed(candidates, "candidates"),
         count=count,
         seed=seed,
         steps=steps,
         data={name: arguments.data(each) for name, each in sets.items()},
-        data_root={} if data_root is None else arguments.by_name("data_root", data_root),
+        data_root={} if data_root is None else plain.by_name("data_root", data_root),
         board=board,
         device=device,
     )
     try:
-        found = compared(place, asked, announce=tell if progress else _silent, watched=watching(quiet=not progress))
+        found = compared(place, asked, announce=tell if shown else _silent, watched=watching(quiet=not shown))
     except KeyboardInterrupt:
         raise stopped(place) from None
     return board_of(found, place)
@@ -193,12 +193,12 @@ def compared(
     check_device(asked.device)
     asked = replace(
         asked,
-        count=arguments.whole("count", asked.count, least=1, most=MOST_PROBLEMS),
-        seed=arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
-        steps=None if asked.steps is None else arguments.whole("steps", asked.steps, least=1, most=MOST_STEPS),
-        board=None if asked.board is None else arguments.whole("board", asked.board, least=1),
+        count=plain.whole("count", asked.count, least=1, most=MOST_PROBLEMS),
+        seed=plain.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED),
+        steps=None if asked.steps is None else plain.whole("steps", asked.steps, least=1, most=MOST_STEPS),
+        board=None if asked.board is None else plain.whole("board", asked.board, least=1),
     )
-    places = {name: arguments.path("data_root", each) for name, each in asked.data_root.items()}
+    places = {name: plain.path("data_root", each) for name, each in asked.data_root.items()}
     chosen = opened(asked.problems, data=asked.data, root=places, announce=announce)
     named = [
         entrants(asked.candidates, each.family.name, results=results, board=asked.board, announce=announce)

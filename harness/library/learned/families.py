@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from harness.contracts import Dataset
 from harness.errors import DataError, HarnessError, ProtocolError, RegistryError, check_choice, message, outside
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.race.conditions import Announce, holding
 from harness.registry import AUTO, CALLS, Kind, check_call, load
 
@@ -174,7 +174,7 @@ def named(text: str) -> tuple[str, str]:
         ProtocolError: the argument is no text.
         RegistryError: there is no such family or variant.
     """
-    written = arguments.text("problems", text, expected="names", hint=HINT)
+    written = plain.text("problems", text, expected="names", hint=HINT)
     name, slash, variant = written.strip().partition("/")
     known = [each for each in family_class(name).variants if each]
     if slash and not known:

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.candidates import WORD
 from harness.contracts import CPU, Dataset
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.learned.families import Problems, answering, trainable
 from harness.library.learned.schedules import NO_DECAY, Changes
 from harness.library.learned.training_file import alone, check_ending, check_file, reporting, silent, thread_count
@@ -141,8 +141,9 @@ def learn_optimizer(
         >>> len(learned.trials), learned.examples, learned.skipped
         (6, 384, 0)
     """
-    tell: Announce = announce_here if progress else lambda _: None
-    place = arguments.path("to", to)
+    shown = plain.flag("progress", progress)
+    tell: Announce = announce_here if shown else lambda _: None
+    place = plain.path("to", to)
     try:
         return learned(
             trainable(on),
@@ -161,10 +162,10 @@ def learn_optimizer(
                 decay=decay,
             ),
             data=arguments.data(data),
-            data_root=arguments.path_or_none("data_root", data_root),
+            data_root=plain.path_or_none("data_root", data_root),
             threads=threads,
             device=device,
-            quiet=not progress,
+            quiet=not shown,
             announce=tell,
         )
     except Stopped:
@@ -192,7 +193,7 @@ def learned(
         HarnessError: an argument is wrong, data is missing, the file exists, or it cannot be written.
         Stopped: the user asked to stop; the training is saved.
     """
-    seed = arguments.whole("seed", seed, least=0, most=arguments.MOST_SEED)
+    seed = plain.whole("seed", seed, least=0, most=arguments.MOST_SEED)
     check_device(device)
     training, weights = importlib.import_module(TRAINING), importlib.import_module(WEIGHTS)
     with answering(on.label, on.factory, Stopped, training.StoppedTraining):

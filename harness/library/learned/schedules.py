@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import ProtocolError, check_choice, message
-from harness.library import arguments
+from harness.library import plain
 
 NO_DECAY = "none"
 DECAYS = (NO_DECAY, "cosine")  # as harness.tasks.learned.problem has them
@@ -58,9 +58,9 @@ class Changes:
         ):
             given = getattr(self, name)
             if given is not None:
-                object.__setattr__(self, name, arguments.whole(name, given, least=least, most=most))
+                object.__setattr__(self, name, plain.whole(name.replace("_", " "), given, least=least, most=most))
         if self.rate is not None:
-            object.__setattr__(self, "rate", arguments.number("rate", self.rate, least=LEAST_RATE, most=MOST_RATE))
+            object.__setattr__(self, "rate", plain.number("rate", self.rate, least=LEAST_RATE, most=MOST_RATE))
             if self.rates is not None:
                 hint = "Leave out one of them"
                 raise ProtocolError(message("rates", expected="none where a rate is given", got=self.rates, hint=hint))

@@ -16,7 +16,7 @@ from typing import Any
 from harness.contracts import CPU
 from harness.errors import SettingError, check_choice, message
 from harness.files import exists
-from harness.library import arguments
+from harness.library import arguments, plain
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
 from harness.library.racing import STOPPING, stopping
@@ -170,15 +170,13 @@ def learn_searcher(
         batches=batches,
         draws=draws,
         rate=rate,
-        start=arguments.path_or_none("start", start),
+        start=plain.path_or_none("start", start),
         device=device,
         threads=threads,
     )
-    place = arguments.path("to", to)
+    place, shown = plain.path("to", to), plain.flag("progress", progress)
     try:
-        return learned(
-            dimensions, place, asked, quiet=not progress, announce=announce_here if progress else lambda _: None
-        )
+        return learned(dimensions, place, asked, quiet=not shown, announce=announce_here if shown else lambda _: None)
     except Stopped:
         raise KeyboardInterrupt(f"nothing is lost: call it again with to={str(to)!r} to resume") from None
 
@@ -261,14 +259,14 @@ def _plans(dimensions: Sequence[int], asked: Asked) -> list[Any]:
     training, architecture = importlib.import_module(TRAINING), importlib.import_module(ARCHITECTURE)
     check_choice("loss", asked.loss, importlib.import_module(LOSSES).LOSSES)
     given: dict[str, float] = {
-        name: arguments.whole(name, value, least=1, most=most)
+        name: plain.whole(name, value, least=1, most=most)
         for name, value, most in (("batches", asked.batches, MOST_BATCHES), ("draws", asked.draws, MOST_DRAWS))
         if value is not None
     }
     if asked.rate is not None:
-        given["rate"] = arguments.number("rate", asked.rate, least=LEAST_RATE, most=1)
-    seed = arguments.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED)
-    parallel = arguments.whole("parallel", asked.parallel, least=0, most=architecture.MOST_WORKERS)
+        given["rate"] = plain.number("rate", asked.rate, least=LEAST_RATE, most=1)
+    seed = plain.whole("seed", asked.seed, least=0, most=arguments.MOST_SEED)
+    parallel = plain.whole("parallel", asked.parallel, least=0, most=architecture.MOST_WORKERS)
     device, gpu = training.device_of(asked.device)
     environment = [f"torch {metadata.version('torch')}", platform.system(), processor(), *filter(None, [gpu])]
     start = asked.start and importlib.import_module(WEIGHTS).read(asked.start)
@@ -301,7 +299,7 @@ def _dimensions(given: int | str | Iterable[int]) -> tuple[int, ...]:
     hint = "Write a number, such as 2, or several, such as 1-6"
     if not isinstance(given, str):
         several = given if isinstance(given, Iterable) and not isinstance(given, bytes) else [given]
-        found = [arguments.whole(what, each, least=1, most=most) for each in several]
+        found = [plain.whole(what, each, least=1, most=most) for each in several]
     else:
         found = []
         for part in given.split(","):
@@ -309,8 +307,8 @@ def _dimensions(given: int | str | Iterable[int]) -> tuple[int, ...]:
             ends = [first, last] if dash else [first]
             if not all(end.isascii() and end.isdecimal() and len(end) < 5 for end in ends):
                 raise SettingError(message(what, expected="a list such as 1-6 or 1,3", got=repr(given), hint=hint))
-            low, high = (arguments.whole(what, int(end), least=1, most=most) for end in (ends[0], ends[-1]))
-            arguments.whole(f"{what}: the last of {part.strip()}", high, least=low, most=most)
+            low, high = (plain.whole(what, int(end), least=1, most=most) for end in (ends[0], ends[-1]))
+            plain.whole(f"{what}: the last of {part.strip()}", high, least=low, most=most)
             found += range(low, high + 1)
     if not found:
         raise SettingError(message(what, expected="at least one", got="none", hint=hint))

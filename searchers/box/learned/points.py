@@ -54,7 +54,7 @@ class RnnPoints:
         weights: str = "",
     ) -> None:
         del seed
-        self._dimensions = dimensions
+        self._dimensions = dimensions = arguments.sized(dimensions)
         self.weights, self._steps = _opened(dimensions, 1, cell=cell, loss=loss, parallel=parallel, weights=weights)
         self._results: deque[tuple[Points, float]] = deque()
         self._last: Points | None = None

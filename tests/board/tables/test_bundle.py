@@ -97,6 +97,10 @@ def fewer(lines: list[dict[str, object]]) -> None:
     del lines[1:3]
 
 
+def uncounted(lines: list[dict[str, object]]) -> None:
+    del lines[0]["runs"]
+
+
 def outside(lines: list[dict[str, object]]) -> None:
     rules = lines[2]["rules"]
     assert isinstance(rules, list)
@@ -121,6 +125,7 @@ def renamed(lines: list[dict[str, object]]) -> None:
         (newer, "expected schema 1, got schema 2, written by a newer harness. Upgrade this program."),
         (another, "expected a bundle that `harness export --format bundle` wrote, got something else."),
         (fewer, "expected 9 runs, got 8."),
+        (uncounted, "expected a number of runs in its first line, got none."),
         (outside, "by numbers below 6,480"),
         (unpaired, "expected two lines for each run"),
         (short, "a batch, a rule and a source for each proposal"),

@@ -51,7 +51,7 @@ def test_the_options_of_the_schedule_reach_the_file(tmp_path: Path) -> None:
         (("--seed", "-1"), "seed: expected 0 to"),
         (("--threads", "x"), "threads: expected auto or a number from 1 to 1,024, got 'x'"),
         (("--batches", "0"), "batches: expected 1 to"),
-        (("--problems-at-once", "0"), "problems_at_once: expected 1 to"),
+        (("--problems-at-once", "0"), "problems at once: expected 1 to"),
         (("--rate", "0"), "rate: expected 1e-09 to 10.0, got 0"),
         (
             ("--rate", "0.1", "--rates", "2"),

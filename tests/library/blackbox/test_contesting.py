@@ -189,7 +189,7 @@ def test_entrants_whose_names_begin_with_the_same_200_characters_are_two(
 def test_a_folder_that_nothing_is_read_from_is_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given: dict[str, Any] = {"functions_root": tmp_path, "results": tmp_path / "results", "count": 1, "steps": 1}
     harness.blackbox([BOWLS, f"{BOWLS}/1"], "random", **given)
-    assert f"functions_root is not used: no file is read for {BOWLS}, {BOWLS}/1" in capsys.readouterr().err
+    assert f"the folder of functions is not used: no file is read for {BOWLS}, {BOWLS}/1" in capsys.readouterr().err
     (tmp_path / "height.txt").write_text("1")
     harness.blackbox([BOWLS, "small_functions:Filed"], "random", **given)
     assert "is not used" not in capsys.readouterr().err
@@ -286,7 +286,7 @@ def test_an_entrant_that_is_named_twice_counts_once(tmp_path: Path, capsys: pyte
         (BOWLS, ["random"], {"count": {"random": 2.5}}, ProtocolError, "count of random: expected a whole number"),
         (BOWLS, ["random"], {"steps": 0}, ProtocolError, "steps: expected 1 to 10000, got 0"),
         (BOWLS, ["random"], {"seed": -1}, ProtocolError, "seed: expected 0"),
-        (BOWLS, ["random"], {"workers_simulated": 0}, ProtocolError, "workers_simulated: expected 1 to 1000, got 0"),
+        (BOWLS, ["random"], {"workers_simulated": 0}, ProtocolError, "simulated workers: expected 1 to 1000, got 0"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_leaves_nothing(

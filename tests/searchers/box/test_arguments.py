@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import SearcherError
+from harness.errors import SearcherError, SettingError
 from harness.registry import BUILT_IN, Kind, load
 from harness.searchers.box.learned.points import RnnPoints
 
@@ -93,3 +93,15 @@ def test_side_by_side_a_network_checks_its_values() -> None:
             many.tell(values)
     many.tell([0.0, 1.0, 2.0])
     assert many.ask().shape == (3, 2)
+
+
+@each_optimizer
+@pytest.mark.parametrize("dimensions", [0, -1, 2.0, "2", None, True, int])
+def test_a_box_of_no_whole_number_of_dimensions_is_one_line(name: str, dimensions: Any) -> None:
+    built(name)  # or skipped
+    with pytest.raises(SettingError) as caught:
+        load(Kind.BOX_OPTIMIZER, name)(dimensions, seed=0)
+    assert str(caught.value) == (
+        f"dimensions: expected a whole number from 1, got {dimensions!r}. "
+        "Give the number of coordinates of a point, such as 6."
+    )
