@@ -21,12 +21,17 @@ def _reciprocal(number: float) -> float:
     return 1.0 / number if number else math.inf
 
 
+def _falling(number: float) -> float:
+    """Return 1/x as a score, of which less is better: below the pole nothing is better, and so it is 1."""
+    return 1.0 if number <= 0.0 else 1.0 / number
+
+
 FORMULAS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
     "x": (lambda figure: figure, lambda score: score),
     "x / 100": (lambda figure: figure / 100.0, lambda score: score * 100.0),
     "1 - x": (lambda figure: 1.0 - figure, lambda score: 1.0 - score),
-    "1 / x": (_reciprocal, _reciprocal),
-    "1 / (1 + x)": (lambda figure: _reciprocal(1.0 + figure), lambda score: _reciprocal(score) - 1.0),
+    "1 / x": (_falling, _reciprocal),
+    "1 / (1 + x)": (lambda figure: _falling(1.0 + figure), lambda score: _reciprocal(score) - 1.0),
     "exp(-x)": (
         lambda figure: 1.0 if figure < 0.0 else math.exp(-figure),
         lambda score: -math.log(score) if score else math.inf,

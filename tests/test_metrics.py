@@ -22,7 +22,7 @@ def test_a_score_gives_back_the_figure_that_it_follows_from(formula: str, score:
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-@given(figures=st.tuples(st.floats(-1e6, 1e6), st.floats(1.0, 1e6), st.floats(1.0, 1e6)))
+@given(figures=st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)))
 def test_every_score_lies_within_0_and_1_and_more_is_better(formula: str, figures: tuple[float, float, float]) -> None:
     metric = Metric("made up", score=formula)
     assert 0.0 <= metric.scored(figures[0]) <= 1.0
@@ -35,6 +35,11 @@ def test_a_score_of_nothing_is_a_figure_beyond_all() -> None:
     for formula in ("1 / x", "1 / (1 + x)", "exp(-x)"):
         assert Metric("loss", score=formula).figure(0.0) == math.inf
         assert Metric("loss", score=formula).scored(math.inf) == 0.0
+
+
+def test_what_lies_beyond_the_pole_is_no_worse_than_at_it() -> None:
+    for formula in ("1 / x", "1 / (1 + x)", "exp(-x)"):
+        assert [Metric("loss", score=formula).scored(figure) for figure in (-0.5, -1.0, -2.0)] == [1.0] * 3
 
 
 def test_where_the_task_alone_can_say_no_figure_is_made_up() -> None:

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import scipy  # which loads its parts when they are first used
@@ -29,8 +29,11 @@ class Comparison:
         first: label of one entrant.
         second: label of the other.
         test: the test of the differences, first minus second; None if they share no seed.
-        adjusted: its p after Holm's correction; None if the pair is underpowered and so left out of the correction.
+        adjusted: its p after Holm's correction; None if the pair is underpowered or repeated, and so left out of the
+            correction.
         detectable: the minimum detectable effect (see ``detectable``); None if no difference can be detected.
+        repeated: whether each of the two has the same figure on all its seeds, so that all pairs are one pair, which
+            was counted again and again.
     """
 
     first: str
@@ -38,6 +41,7 @@ class Comparison:
     test: PairedTest | None = None
     adjusted: float | None = None
     detectable: float | None = None
+    repeated: bool = False
 
     @property
     def pairs(self) -> int:
@@ -51,7 +55,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """``different``, ``not separated``, or ``underpowered`` if there are too few shared seeds to tell."""
+        """``different``, ``not separated``, or ``underpowered`` if too few shared seeds, or equal ones, cannot tell."""
         if self.adjusted is None:
             return "underpowered"
         return "different" if self.different else "not separated"
@@ -66,29 +70,37 @@ class Comparison:
         return replace(self, first=self.second, second=self.first, test=test)
 
 
-def compare(figures: Mapping[str, Mapping[int, float]], *, seed: int) -> tuple[Comparison, ...]:
+def compare(
+    figures: Mapping[str, Mapping[int, float]], *, seed: int, repeated: Collection[str] = ()
+) -> tuple[Comparison, ...]:
     """Compare every entrant with every other, pairing by seed.
 
     Args:
         figures: each entrant's figure by seed, keyed by the entrant's label.
         seed: seed of the resampling.
+        repeated: entrants of which all seeds are one piece of evidence, since nothing about them is random.
 
     Returns:
         One comparison for each pair, in the order of ``figures``.
     """
-    found = []
+    found, tests = [], math.comb(len(figures), 2)
     for first, second in itertools.combinations(figures, 2):
         common = sorted(figures[first].keys() & figures[second].keys())
         differences = [figures[first][each] - figures[second][each] for each in common]
-        test = paired(differences, seed=seed) if differences else None
-        found.append(Comparison(first=first, second=second, test=test))
+        test = paired(differences, seed=seed, tests=tests) if differences else None
+        twice = first in repeated and second in repeated
+        found.append(Comparison(first=first, second=second, test=test, repeated=twice))
     return corrected(found)
 
 
 def corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """Return comparisons of all pairs with Holm's correction, and with what each could detect."""
     found = list(comparisons)
-    tests = {place: each.test for place, each in enumerate(found) if each.test and not each.test.underpowered}
+    tests = {
+        place: each.test
+        for place, each in enumerate(found)
+        if each.test and not each.test.underpowered and not each.repeated
+    }
     adjusted = holm([test.p for test in tests.values()])
     for (place, test), chance in zip(tests.items(), adjusted, strict=True):
         effect = detectable(test.spread or 0.0, pairs=test.pairs, comparisons=len(tests))

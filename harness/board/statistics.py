@@ -19,7 +19,8 @@ LEAST_VALUES = 3  # for a bootstrap: two values have three means, whose range co
 ROUNDING = 1e-12  # relative to the values; values that differ by less are equal
 MOST_PAIRS = 20  # for the exact test, which goes through all 2ⁿ choices of signs
 LEAST_PAIRS = 6  # for a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
-FLIPS = 19_999  # choices of signs drawn when there are too many to go through
+FLIPS = 19_999  # choices of signs drawn when there are too many to go through; more for many tests
+FLIPS_A_TEST = 200  # drawn for each test that Holm's correction covers, so that its smallest p is 40 times below 5%
 FLIPS_AT_ONCE = 10_000
 DOT_AT_ONCE = 8_192  # numbers multiplied; from 10,000 on, threads share the work and slow each other on a busy machine
 NEGLIGIBLE = 1e-40  # a probability that changes no score
@@ -93,18 +94,19 @@ def bootstrapped(values: Sequence[float], *, seed: int) -> Estimate:
     return Estimate(mean, float(found.low), float(found.high), count)
 
 
-def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
+def sign_flip(differences: Sequence[float], *, seed: int = 0, tests: int = 1) -> float:
     """Two-sided sign-flip test of paired differences: the share of the 2ⁿ choices of signs with as large a mean.
 
     Under the null hypothesis each difference is as likely to have either sign (Fisher 1935, §21). The smallest p that n
     pairs can give is 2/2ⁿ; a difference of 0 flips to itself. Up to 20 pairs, all choices are counted: each sum of one
     half of the differences is compared with the sorted sums of the other half, which takes 2 × 2ⁿᐟ² numbers instead of
-    2ⁿ. Beyond that, 19,999 choices are drawn, and the observed signs count as one more (Phipson & Smyth 2010), so p is
-    never 0.
+    2ⁿ. Beyond that, 19,999 choices are drawn, or 200 for each of more than 100 tests, and the observed signs count as
+    one more (Phipson & Smyth 2010), so p is never 0.
 
     Args:
         differences: one a pair, at least one, finite.
         seed: seed of the draw.
+        tests: how many tests p will be corrected for; a p that is too coarse survives no correction.
 
     Returns:
         p in (0, 1].
@@ -121,12 +123,12 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> float:
         some, others = _signed_sums(values[:half]), np.sort(_signed_sums(values[half:]))
         above = int((len(others) - np.searchsorted(others, size - some)).sum())
         return above / 2.0 ** (len(values) - 1)  # as many lie below −size: flipping all signs changes no size
-    rng, reached = np.random.default_rng(seed), 1
-    for first in range(0, FLIPS, FLIPS_AT_ONCE):
-        shape = (min(FLIPS_AT_ONCE, FLIPS - first), len(values))
+    rng, reached, flips = np.random.default_rng(seed), 1, max(FLIPS, FLIPS_A_TEST * tests - 1)
+    for first in range(0, flips, FLIPS_AT_ONCE):
+        shape = (min(FLIPS_AT_ONCE, flips - first), len(values))
         signs = 2 * rng.integers(2, size=shape, dtype=np.int8) - 1
         reached += int((np.abs(signs @ values) >= size).sum())
-    return reached / (FLIPS + 1)
+    return reached / (flips + 1)
 
 
 def _signed_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,14 +169,15 @@ class PairedTest:
         return self.pairs < LEAST_PAIRS
 
 
-def paired(differences: Sequence[float], *, seed: int) -> PairedTest:
+def paired(differences: Sequence[float], *, seed: int, tests: int = 1) -> PairedTest:
     """Test paired differences against zero.
 
     Args:
         differences: one a pair, at least one, finite.
         seed: seed of the interval's resampling and, beyond 20 pairs, of the drawn signs.
+        tests: how many tests p will be corrected for.
     """
-    p = sign_flip(differences, seed=derive_seed(seed, "signs"))
+    p = sign_flip(differences, seed=derive_seed(seed, "signs"), tests=tests)
     spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else None
     return PairedTest(bootstrapped(differences, seed=derive_seed(seed, "interval")), spread, p)
 

@@ -132,7 +132,7 @@ def targets(protocol: TaskProtocol) -> tuple[float, ...]:
     if protocol.name in entries(Kind.PROTOCOL):
         with suppress(HarnessError):
             known = registered(protocol.name).targets
-    return known or tuple(protocol.chance + part * (1 - protocol.chance) for part in (0.25, 0.5, 0.75))
+    return known or tuple(round(protocol.chance + part * (1 - protocol.chance), 12) for part in (0.25, 0.5, 0.75))
 
 
 def guessing(protocol: TaskProtocol) -> float:

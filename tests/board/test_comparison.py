@@ -77,6 +77,21 @@ def test_without_a_shared_seed_there_is_no_test() -> None:
     assert found.turned().turned() == found
 
 
+def test_pairs_of_what_never_changes_are_left_out_of_the_correction() -> None:
+    still = {name: dict.fromkeys(range(8), mean) for name, mean in (("a", 0.5), ("b", 0.6))}
+    found = compare(still | figures(8, c=0.1), seed=0, repeated=["a", "b"])
+    assert [each.repeated for each in found] == [True, False, False]
+    assert [each.adjusted for each in found] == [None, 2 * 2 / 2**8, 2 * 2 / 2**8]
+    assert found[0].turned().repeated
+    assert places(["a", "b", "c"], found) == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
+
+
+def test_many_entrants_can_be_told_apart_on_many_seeds() -> None:
+    found = compare(figures(21, **{f"e{place}": float(place) for place in range(47)}), seed=0)
+    assert len(found) == 1_081
+    assert all(each.different for each in found)
+
+
 def test_a_comparison_turned_round_is_the_other_way_round() -> None:
     (found,) = compare(figures(8, a=0.9, b=0.6), seed=0)
     turned = found.turned()

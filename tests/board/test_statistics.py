@@ -199,6 +199,12 @@ def test_sign_flip_is_exact_to_twenty_pairs_and_drawn_beyond() -> None:
             sign_flip(bad)
 
 
+def test_more_signs_are_drawn_for_more_tests() -> None:
+    """The smallest p of 19,999 draws survives no correction for 1,001 tests, however different the entrants are."""
+    assert sign_flip([0.01] * 25, tests=100) == 1 / 20_000
+    assert sign_flip([0.01] * 25, tests=1_035) * 1_035 == pytest.approx(1 / 200)
+
+
 def test_drawn_signs_agree_with_all_of_them() -> None:
     # a difference of 0 flips to itself, so 20 pairs and a zero have the exact p of the 20; its standard error over
     # 19,999 draws is at most 0.0036, and a miss of 5 of them has odds below 1 in a million

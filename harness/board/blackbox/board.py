@@ -19,7 +19,7 @@ class Result:
         entrant: its record.
         final: mean of the last figure over functions, with its interval.
         places: the best and the worst place that the tests leave open.
-        compared: whether it has enough functions to be compared.
+        compared: whether it has enough functions in common with any other to be compared.
     """
 
     label: str

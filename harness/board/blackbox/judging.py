@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.board.blackbox.board import BlackboxBoard, Problem, Result
 from harness.board.blackbox.record import Entrant, Pair, Record
 from harness.board.comparison import Comparison, corrected, places
-from harness.board.statistics import LEAST_PAIRS, Estimate, PairedTest
+from harness.board.statistics import Estimate, PairedTest
 
 
 def board(records: Sequence[Record]) -> BlackboxBoard:
@@ -43,7 +43,7 @@ def _problem(record: Record, label: str) -> Problem:
             entrant=each,
             final=_final(each),
             places=placed[each.label],
-            compared=each.count >= LEAST_PAIRS,
+            compared=any(pair.adjusted is not None for pair in pairs if each.label in (pair.first, pair.second)),
         )
         for each in record.entrants
     ]

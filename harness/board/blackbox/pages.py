@@ -22,7 +22,7 @@ MOST_PROBLEMS = 4  # whose places one table has room for
 NETWORK = "rnn"
 LEAST_SECONDS = 1e-9  # of a proposal: no clock tells less
 BAND = f"{LOW:.0%} to {HIGH:.0%}"
-BETTER, WORSE, OPEN, SELF = "<", ">", "·", ""
+BETTER, WORSE, OPEN, UNTESTED, SELF = "<", ">", "·", "?", ""
 INTERVAL = f"{CONFIDENCE:.0%} interval"
 
 
@@ -120,8 +120,10 @@ def of_problem(each: Problem) -> Iterator[TableText]:
 def matrix(each: Problem) -> TableText:
     """Return who is shown to be better than whom, a character for each pair; no rows for fewer than three entrants."""
     labels = [one.label for one in each.results]
+    untested = f", {UNTESTED} too few functions in common" * any(pair.adjusted is None for pair in each.pairs)
     return TableText(
-        f"{plain(each.label)}: {BETTER} lower than the entrant of that column, {WORSE} higher, {OPEN} not separated",
+        f"{plain(each.label)}: {BETTER} lower than the entrant of that column, {WORSE} higher, {OPEN} not separated"
+        + untested,
         (Column(""), Column("entrant", code=True), *(Column(str(place)) for place in range(1, len(labels) + 1))),
         tuple(
             (f"{place}", label, *(sign(each, label, other) for other in labels))
@@ -136,7 +138,9 @@ def sign(each: Problem, label: str, other: str) -> str:
     pair = each.pair(label, other)
     if pair is None:
         return SELF
-    if pair.test is None or not pair.different:
+    if pair.test is None or pair.adjusted is None:
+        return UNTESTED
+    if not pair.different:
         return OPEN
     return BETTER if pair.test.difference.mean > 0 else WORSE
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.board.comparison import Comparison as Pair
 from harness.board.learned.board import LearnedBoard, Problems, Result
 from harness.board.learned.record import HIGH, LOW
-from harness.board.page import SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
+from harness.board.page import FEW_SEEDS, SHOWN_DIGITS, Column, Page, TableText, made_by, sign_flips
 from harness.board.searches.pages import spanned
 from harness.board.statistics import CONFIDENCE, Estimate
 from harness.board.wording import adjusted_chance, listed, plain
@@ -115,6 +115,11 @@ def _notes(board: LearnedBoard) -> Iterator[str]:
         f"Pairs: {sign_flips(counts)} sign-flip tests over problems, of log10 of the final f, with Holm's correction "
         "over the pairs of one family of problems. Places: the range that these tests leave open. A problem that "
         "diverged counts with the largest number of float32."
+    )
+    few = min(counts) < FEW_SEEDS
+    yield (
+        f"Intervals: {CONFIDENCE:.0%}, of means over problems, by the BCa bootstrap"
+        + (", which is too narrow for so few problems." if few else ".")
     )
     yield "Mean and median can order the candidates differently from the places: the hardest problems decide the mean."
     if any(each.divisor > 1 for each in board.problems):

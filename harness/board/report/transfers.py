@@ -46,7 +46,7 @@ def transfer_verdict(board: TransferBoard) -> Verdict:
     judged = [each for each in board.workloads if each.results]
     if not judged:
         return Verdict("No candidate has trained to the end yet.", _unfinished(board))
-    best = {each.label: each.results[0].label for each in judged if _alone(each)}
+    best = {each.label: winner for each in judged if (winner := _alone(each))}
     mean = ""
     if board.across is not None:
         lowest, several = board.across.ranks[0].mean, len(board.across.workloads)
@@ -68,8 +68,9 @@ def transfer_verdict(board: TransferBoard) -> Verdict:
     return Verdict("No optimizer is shown to be the best on any workload.", f"{mean}{more}".strip())
 
 
-def _alone(each: Workload) -> bool:
-    return len(each.results) > 1 and each.results[0].places == (1, 1)
+def _alone(each: Workload) -> str:
+    """Return who is shown to be ahead of all others, whose means over other seeds may be higher; empty for nobody."""
+    return next((one.label for one in each.results if len(each.results) > 1 and one.places == (1, 1)), "")
 
 
 def _unfinished(board: TransferBoard) -> str:

@@ -176,7 +176,8 @@ def _retraining(
     if test is None and tested and outcome.status is not Status.OK:
         test = protocol.chance  # a failure was not tested: it scores chance
     examples = protocol.count("train_examples")
-    reached = [] if target is None else [epoch for epoch, score in enumerate(outcome.curve, 1) if score >= target]
+    scores = _trained(outcome.status, outcome.curve)
+    reached = [] if target is None else [epoch for epoch, score in enumerate(scores, 1) if score >= target]
     return Retraining(
         seed=seed,
         status=outcome.status,
@@ -189,6 +190,11 @@ def _retraining(
         sweep=outcome.sweep,
         curve=outcome.curve,
     )
+
+
+def _trained(status: Status, curve: Sequence[float]) -> Sequence[float]:
+    """Return the scores by epoch, without the chance by which a failure ends: it reached nothing there."""
+    return curve if status is Status.OK else curve[:-1]
 
 
 def _rule(
@@ -226,7 +232,10 @@ def _rule(
         paired=paired,
         diverged=sum(each.status is Status.DIVERGED for each in retrainings),
         errors=sum(each.status is Status.ERROR for each in retrainings),
-        reached=sum(target is not None and max(each.curve, default=-math.inf) >= target for each in retrainings),
+        reached=sum(
+            target is not None and max(_trained(each.status, each.curve), default=-math.inf) >= target
+            for each in retrainings
+        ),
         target_examples=median if math.isfinite(median) else None,
         means=None if node is None else state(node),
         complexity=None if node is None else sum(1 for _ in node.walk()),
@@ -244,7 +253,7 @@ def _compared(retrained: Mapping[str, Sequence[Retraining]], best: str) -> dict[
         common = {each.seed: _figure(each) - reference[each.seed] for each in own if each.seed in reference}
         if key != best and common:
             pairs[key] = common
-    chances = {key: statistics.sign_flip(list(own.values())) for key, own in pairs.items()}
+    chances = {key: statistics.sign_flip(list(own.values()), tests=len(pairs)) for key, own in pairs.items()}
     adjusted = dict(zip(chances, holm(list(chances.values())), strict=True))
     return {
         key: Paired(

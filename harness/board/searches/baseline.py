@@ -84,7 +84,8 @@ def _gather(draws: _Draws, record: Judged) -> None:
     whole = zip(results.rules[:gap], results.scores[:gap], results.charged[:gap], strict=True)
     charged = {rule: score for rule, score, counts in whole if counts}
     draws.scores |= charged
-    if record.state is RunState.FINISHED and len(charged) < record.header.budget.children:
+    budget = record.header.budget
+    if record.state is RunState.FINISHED and len(charged) < budget.children and len(results) < budget.proposals:
         draws.all_there_is = True
 
 

@@ -59,9 +59,10 @@ A board over a table, whose truth is known, has more (protocol §5)::
       "tie_set": {"share": [float], "held", "reached", "median"}}                       # the median; shares of them
 
 **CSV** has one line per entrant, which starts with its board's columns, and after a board's entrants one line per
-reference, whose places are empty; settings, environment and targets are JSON in their cells. The columns of regret are
-there if a board is over a table; ``ties_held`` and ``ties_reached`` are shares of seeds. Schema 1 took places from
-overlapping intervals of Student's t; everything else is the same.
+reference, whose places are empty, as are those of an entrant that never searched (JSON says ``searched``); settings,
+environment and targets are JSON in their cells. The columns of regret are there if a board is over a table;
+``ties_held`` and ``ties_reached`` are shares of seeds. Schema 1 took places from overlapping intervals of Student's t;
+everything else is the same.
 """
 
 from __future__ import annotations
@@ -306,8 +307,8 @@ def _line(number: int, board: Board, row: Row) -> Json:
         "version": row.version,
         "settings": json.dumps(dict(row.settings), sort_keys=True),
         "async": str(row.asynchronous).lower(),
-        "place_best": row.places[0],
-        "place_worst": row.places[1],
+        "place_best": row.places[0] if row.searched else "",
+        "place_worst": row.places[1] if row.searched else "",
         "children": row.children,
         "proposals": row.proposals,
         "duplicates": row.duplicates,

@@ -27,6 +27,7 @@ from harness.race.store.tables import named
 from harness.seeds import derive_seed
 
 FALSE_ALARM = 0.01  # probability that correct outcomes fail, for each test
+LEAST_TESTED = 3  # entries for a test of bias
 
 
 def check_rebuilt(table: Table, path: Path, folder: Path) -> None:
@@ -113,7 +114,8 @@ class Retraining:
     Attributes:
         entries: the retrained entries, at least one.
         difference: mean of the score here minus the score in the table, with its interval.
-        p: p of the paired t test of these differences; None for one entry.
+        p: p of the paired t test of these differences; None for one or two entries: two counts of thousandths are often
+            equal, and would be called certain.
         size: root mean square of the differences.
         noise: the same between two seeds: √2 times the standard deviation of the table's noise.
         spearman: rank correlation; None where one side has no variance.
@@ -192,7 +194,7 @@ def compared(entries: Sequence[Retrained], *, spread: float) -> Retraining:
     return Retraining(
         tuple(entries),
         estimate(differences),
-        paired_t(differences) if len(differences) > 1 else None,
+        paired_t(differences) if len(differences) >= LEAST_TESTED else None,
         float(np.sqrt(np.mean(np.square(differences)))),
         float(np.sqrt(2)) * spread,
         correlations(held, here)[1],

@@ -21,6 +21,7 @@ from harness.board.tables.opening import Table
 from harness.contracts import Rule, Status
 
 Scores = NDArray[np.float64]
+DIGITS = 12  # of a mean score
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def true_rules(table: Table) -> tuple[TrueRule, ...]:
     fresh, own = table.fresh, table.own
     inside = sorted((own.places[key], place) for place, key in enumerate(fresh.keys) if key in own.places)
     scores = fresh.scores[[place for _, place in inside]]
-    means = scores.mean(axis=1)
+    means = np.round(scores.mean(axis=1), DIGITS)  # sums of equal scores in another order are equal
     order = np.argsort(-means, kind="stable").tolist()
     chances = [paired_t((scores[each] - scores[order[0]]).tolist()) for each in order[1:]]
     found = []

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from harness.board.transfer.board import Across, MeanRank, Profile, Workload
 
+DIGITS = 12  # of mean scores; below, sums in another order differ
 MOST_RATIO = 4.0  # up to which AlgoPerf integrates a profile
 
 
@@ -63,7 +64,7 @@ def _common(workloads: Sequence[Workload], labels: Sequence[str]) -> tuple[list[
     for least in range(1, len(workloads) + 1):
         compared = [label for label in labels if finished[label] >= least]
         common = [each for each in workloads if all(each.of(label) for label in compared)]
-        if compared and len(compared) * len(common) >= len(best[0]) * len(best[1]):
+        if len(compared) > 1 and len(compared) * len(common) >= len(best[0]) * len(best[1]):
             best = compared, common
     return best
 
@@ -71,7 +72,7 @@ def _common(workloads: Sequence[Workload], labels: Sequence[str]) -> tuple[list[
 def _ranks(workloads: Sequence[Workload], labels: Sequence[str]) -> tuple[MeanRank, ...]:
     columns = []
     for each in workloads:
-        means = [result.figure.mean for label in labels if (result := each.of(label))]
+        means = [round(result.figure.mean, DIGITS) for label in labels if (result := each.of(label))]
         columns.append([sum(other > mean for other in means) + (means.count(mean) + 1) / 2 for mean in means])
     rows = zip(labels, zip(*columns, strict=True), strict=True)
     found = [MeanRank(label=label, mean=sum(ranks) / len(ranks), ranks=ranks) for label, ranks in rows]

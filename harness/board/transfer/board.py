@@ -206,7 +206,12 @@ class Workload:
     @property
     def underpowered(self) -> bool:
         """Whether there are several results, but too few seeds to tell any two of them apart."""
-        return bool(self.comparisons) and not any(each.compared for each in self.results)
+        return bool(self.comparisons) and not any(each.compared for each in self.results) and not self.deterministic
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether seeds change nothing for any of several candidates, so that more of them are no evidence."""
+        return bool(self.comparisons) and all(each.repeated for each in self.comparisons)
 
     @property
     def unit(self) -> str:

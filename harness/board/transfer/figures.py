@@ -11,6 +11,8 @@ from harness.contracts import Metric
 
 LINEAR = ("", "x", "1 - x")  # formulas whose figures lie in [0, 1]; "" stands for the score itself
 NEVER = "never"
+DIGITS = 4  # at most, of a figure
+STEPS = 4  # to other scores: a figure is rounded, too
 
 
 def figure(metric: Metric, score: float) -> float:
@@ -30,11 +32,22 @@ def better(metric: Metric) -> str:
 
 
 def written(metric: Metric, score: float) -> str:
-    """Write a score as a figure: to three decimals if it lies in [0, 1], else to four digits."""
+    """Write a score as a figure: to three decimals if it lies in [0, 1], else to four digits, or to those it holds.
+
+    Of a loss near 0, a score near 1 holds few digits, and of one below 10⁻¹⁶ none.
+    """
     found = figure(metric, score)
     if metric.score in LINEAR:
         return f"{found:.3f}"
-    return "∞" if found == math.inf else f"{found:z#.4g}".removesuffix(".")
+    if found == math.inf:
+        return "∞"
+    lower = score - STEPS * math.ulp(score)
+    finest = abs(figure(metric, lower) - found) / STEPS  # by how much the next score's figure differs
+    if abs(found) < finest:
+        return f"below {finest:.0e}"
+    held = math.log10(abs(found) / finest) if found and 0.0 < finest < math.inf else DIGITS
+    digits = max(1, min(DIGITS, int(held)))
+    return f"{found:z#.{digits}g}".removesuffix(".").replace(".e", "e")
 
 
 def ends(metric: Metric, estimate: Estimate) -> tuple[float, float] | None:

@@ -171,21 +171,24 @@ def _trained(records: Sequence[RunRecord]) -> Trained:
 def _workload(column: Column, candidates: Mapping[str, Candidate], labels: Mapping[str, str]) -> Workload:
     longest = header_of(max(column.runs, key=lambda each: each.header.protocol.epochs))
     funnel = longest.transfer.funnel
+    last = funnel.rungs[-1] if funnel else longest.protocol.epochs
+    tested = _tested([each for seeds in column.trained.get(last, {}).values() for each in seeds.values()])
+    chance = longest.protocol.chance if tested else None
     children = {
-        epochs: {key: [_child(*each) for each in sorted(seeds.items())] for key, seeds in own.items()}
+        epochs: {key: [_child(*each, chance=chance) for each in sorted(seeds.items())] for key, seeds in own.items()}
         for epochs, own in column.trained.items()
     }
-    finished = children.get(funnel.rungs[-1] if funnel else longest.protocol.epochs, {})
+    finished = children.get(last, {})
     adam = adam_of({key: candidates[key] for key in finished})
     targets = targets_of(finished[adam]) if adam else {}
     counted = longest.protocol.count("train_examples") or 0
-    tested = bool(finished) and all(each.test is not None for own in finished.values() for each in own)
     results = [
         _result(labels[key], key, own, tested=tested, targets=targets, counted=counted) for key, own in finished.items()
     ]
     comparisons = compare(
         {each.label: {child.seed: _figure(child, tested) for child in each.children} for each in results},
         seed=derive_seed(0, "transfer", "pairs"),
+        repeated=_repeated(results, tested=tested),
     )
     spans = places([each.label for each in results], comparisons)
     placed = [_placed(each, spans[each.label], comparisons) for each in results]
@@ -206,17 +209,25 @@ def _workload(column: Column, candidates: Mapping[str, Candidate], labels: Mappi
     )
 
 
-def _child(seed: int, outcome: Outcome) -> Child:
+def _tested(outcomes: Sequence[Outcome]) -> bool:
+    """Whether a column has test scores: all that trained to the end have one; a failure need not."""
+    sound = [each for each in outcomes if each.status is Status.OK]
+    return any(each.test is not None for each in outcomes) and all(each.test is not None for each in sound)
+
+
+def _child(seed: int, outcome: Outcome, *, chance: float | None) -> Child:
+    """Return a child; a failure that was not tested scores ``chance`` where others were."""
     sound = outcome.status is Status.OK
+    test = outcome.test if sound or outcome.test is not None else chance
     best = max(outcome.curve) if sound and outcome.curve else outcome.score
     return Child(
         seed=seed,
         status=outcome.status,
         validation=outcome.score,
-        test=outcome.test,
+        test=test,
         best=best,
         best_epoch=outcome.curve.index(best) + 1 if sound and outcome.curve else None,
-        test_at_best=outcome.test_at_best if sound else outcome.test,  # chance in all figures
+        test_at_best=outcome.test_at_best if sound else test,  # chance in all figures
         figures=outcome.figures,
         learning_rate=outcome.learning_rate,
         examples=outcome.examples,
@@ -305,10 +316,16 @@ def _notes(found: Sequence[Column], workloads: Sequence[Workload], summary: Acro
     for each in workloads:
         if len({result.seeds for result in each.results}) > 1:
             yield f"{each.label}: not all candidates have the same seeds. Differences are over common seeds."
-        if _deterministic(each):
+        same = _repeated(each.results, tested=each.tested)
+        if same and len(same) == len(each.results):
             yield (
                 f"{each.label}: every seed gave every candidate the same score, so nothing there is random. More seeds "
-                "add no evidence; the order is that of a single training."
+                "add no evidence; the order is that of a single training, and no pair is tested."
+            )
+        elif same:
+            yield (
+                f"{each.label}: {listed(same)} have the same score on every seed, so their seeds are one training "
+                "each. More seeds add no evidence, and no pair of them is tested."
             )
         if each.results and not each.adam:
             yield f"{each.label}: neither adam nor torch:Adam trained to the end, so there is no target to time."
@@ -331,7 +348,15 @@ def _notes(found: Sequence[Column], workloads: Sequence[Workload], summary: Acro
         )
 
 
-def _deterministic(each: Workload) -> bool:
-    """Whether seeds change nothing, as where a workload has neither random weights nor batches."""
-    figures = [{_figure(child, each.tested) for child in result.children} for result in each.results]
-    return any(len(result.seeds) > 1 for result in each.results) and all(len(own) == 1 for own in figures)
+def _repeated(results: Sequence[Result], *, tested: bool) -> list[str]:
+    """Return candidates for which seeds change nothing, as where a workload has neither random weights nor batches.
+
+    One candidate may have equal scores by accident, or because it always fails; two that train are no accident (**D**).
+    """
+    same = [
+        each
+        for each in results
+        if len(each.children) > 1 and len({_figure(child, tested) for child in each.children}) == 1
+    ]
+    sound = [each for each in same if any(child.status is Status.OK for child in each.children)]
+    return [each.label for each in same] if len(sound) > 1 else []

@@ -165,12 +165,18 @@ def _four(workload: Workload) -> TableText:
         if any(means)
     }
     for name in other_figures(workload):
-        others = [dict(each.figures).get(name) for each in results]
-        columns[plain(name)] = ["" if one is None else f"{one.mean:.4g}" for one in others]
+        columns[plain(name)] = [_other(dict(each.figures).get(name), len(each.children)) for each in results]
     rows = zip(*columns.values(), [each.label for each in results], strict=True)
     title = f"{workload.label}: {titled(metric)} at the end and at the best epoch, means over seeds"
     heads = (*(Column(title, right=True) for title in columns), Column("candidate", code=True))
     return TableText(plain(title), heads, tuple(rows))
+
+
+def _other(mean: Estimate | None, children: int) -> str:
+    """Write the mean of a figure beside the score; children that failed have none, so say how many have one."""
+    if mean is None:
+        return ""
+    return f"{mean.mean:.4g}" + f" ({mean.count} of {children})" * (mean.count < children)
 
 
 def other_figures(workload: Workload) -> tuple[str, ...]:
@@ -269,7 +275,7 @@ def _explained(board: TransferBoard) -> Iterator[str]:
 def _groups(board: TransferBoard) -> Iterator[str]:
     """Explain tie groups, and say where no difference could be shown."""
     tests = [
-        pair.test for each in board.workloads for pair in each.comparisons if pair.test and not pair.test.underpowered
+        pair.test for each in board.workloads for pair in each.comparisons if pair.test and pair.adjusted is not None
     ]
     if tests:
         yield (
@@ -277,7 +283,8 @@ def _groups(board: TransferBoard) -> Iterator[str]:
             f"{sign_flips([test.pairs for test in tests])} two-sided sign-flip test of the differences by seed, at "
             f"{LEVEL:.0%} with Holm's correction over all pairs of a workload."
         )
-    hardly = [each for each in board.workloads if each.comparisons and not each.underpowered and _few(each)]
+    told = [each for each in board.workloads if each.comparisons and not each.deterministic]
+    hardly = [each for each in told if not each.underpowered and _few(each)]
     if hardly:
         most = max(len(each.results) for each in hardly)
         yield f"Few seeds on {listed([each.label for each in hardly])}: {to_compare(most, 'candidates')}."
@@ -292,4 +299,4 @@ def _groups(board: TransferBoard) -> Iterator[str]:
 
 def _few(each: Workload) -> bool:
     """Whether the pairs are too few for every difference to survive Holm's correction."""
-    return max(pair.pairs for pair in each.comparisons) < seeds_needed(len(each.results))
+    return max(pair.pairs for pair in each.comparisons if not pair.repeated) < seeds_needed(len(each.results))

@@ -6,6 +6,7 @@ import pytest
 from contests import BEST, MIDDLE, WORST, conditions, ran, record
 
 from harness.board.blackbox.judging import board
+from harness.board.blackbox.pages import UNTESTED, matrix, sign
 from harness.board.blackbox.summary import summary
 
 
@@ -37,6 +38,16 @@ def test_fewer_than_six_functions_are_not_compared() -> None:
     (problem,) = board([record({"a": BEST[:5], "b": WORST[:5]})]).problems
     assert [each.compared for each in problem.results] == [False, False]
     assert [pair.verdict for pair in problem.pairs] == ["underpowered"]
+
+
+def test_many_functions_are_no_comparison_with_entrants_of_few() -> None:
+    many = [*BEST, *BEST]
+    (problem,) = board([summary(conditions(), [ran("a", many), ran("b", MIDDLE[:3]), ran("c", WORST[:3])])]).problems
+    assert [each.compared for each in problem.results] == [False] * 3
+    assert sign(problem, "a", "b") == UNTESTED
+    assert "? too few functions in common" in matrix(problem).title
+    (other,) = board([record({"a": BEST, "b": MIDDLE, "c": MIDDLE})]).problems
+    assert "too few functions" not in matrix(other).title
 
 
 def test_of_different_functions_the_order_is_that_of_the_tests() -> None:

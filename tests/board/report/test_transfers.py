@@ -51,6 +51,15 @@ def test_the_answer_claims_no_more_than_the_tests_have_shown() -> None:
     assert verdict(started).answer == "No candidate has trained to the end yet."
 
 
+def test_the_best_is_who_is_shown_to_be_and_not_who_had_easier_seeds() -> None:
+    easier = [0.9, 0.91, 0.92, 0.9]
+    told = verdict(
+        transferred({"m": rising(HIGH), "g": rising(LOW)}),
+        transferred({"g": rising(easier)}, seeds=range(8, 12), started=9.0),
+    )
+    assert told.answer == "Shown to be the best: on pictures-mini momentum."
+
+
 def test_curves_are_figures_of_the_mean_score_with_the_middle_half_of_the_seeds() -> None:
     children = [ended(0.2, 0.4, 0.5), ended(0.1, 0.2, 0.25), failed(WORDS, 0.1)]
     made = report(transferred({"g": children}, WORDS))

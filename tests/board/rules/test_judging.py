@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from confirming import confirmed
 
-from harness.board.rules.judging import rules_boards
+from harness.board.rules.judging import _trained, rules_boards
 from harness.board.rules.pages import page
 from harness.board.searches.judging import boards
 from harness.contracts import Status
@@ -101,6 +101,12 @@ def test_examples_are_counted_until_the_target(board, base) -> None:
         named(board, "momentum").reached == 8
     )
     assert (named(board, "sgd").reached, named(board, "sgd").target_examples) == (0, None)
+
+
+def test_the_chance_by_which_a_failure_ends_reaches_no_target() -> None:
+    assert _trained(Status.DIVERGED, (0.05, 0.1)) == (0.05,)
+    assert _trained(Status.DIVERGED, ()) == ()
+    assert _trained(Status.OK, (0.05, 0.1)) == (0.05, 0.1)
 
 
 def test_seeds_that_never_reach_the_target_are_not_left_out_of_the_median(base) -> None:

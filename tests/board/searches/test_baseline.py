@@ -75,6 +75,15 @@ def test_a_run_that_ended_early_left_nothing_to_draw(draws) -> None:
     assert found.curve == pytest.approx((0.2, 0.3, 0.3, 0.3))
 
 
+def test_a_run_that_its_cap_stopped_says_nothing_about_what_is_left(draws, trial) -> None:
+    """As a run of a small budget, in which one duplicate was met, it counted as all that there is to draw."""
+    whole = draws(*(0.1 * n for n in range(1, 9)), budget=LARGE)
+    three = draws(0.8, 0.8, 0.8, budget=Budget(4, 4), seed=1)
+    capped = replace(three, trials=(*three.trials, trial(0.8, 3, rule=three.trials[0].rule, charged=False)))
+    (found,) = references(whole, capped, budget=LARGE)
+    assert (found.seeds, found.evaluations) == ((0,), 8)
+
+
 def test_an_unfinished_run_counts_up_to_its_first_gap(draws) -> None:
     whole = draws(*(0.1 * n for n in range(1, 9)), budget=LARGE, state=RunState.STOPPED)
     gap = replace(whole, trials=(*whole.trials[:5], *whole.trials[6:]))

@@ -80,6 +80,16 @@ def test_known_optimizers_outside_the_space_have_the_place_they_would_have() -> 
     ]
 
 
+def test_sums_of_equal_counts_in_another_order_share_a_place() -> None:
+    rng = np.random.default_rng(2)
+    counts = rng.integers(300, 500, 10) / 1000
+    orders = [counts, counts[::-1], np.sort(counts), np.sort(counts)[::-1], rng.permutation(counts)]
+    assert len({each.mean() for each in orders}) > 1, "as they are added"
+    fresh = np.array(orders)
+    rules = true_rules(table(np.full((5, 3), 0.4), fresh, inside=5))
+    assert [each.place for each in rules] == [1] * 4
+
+
 def test_the_share_of_noise_is_that_of_the_variance() -> None:
     """Its relative standard error is some 4% here; a deviation of 20% has odds below one in a million."""
     rng = np.random.default_rng(1)
@@ -143,6 +153,9 @@ def test_retrained_entries_agree_if_equal_or_within_noise() -> None:
     assert agrees(scores + rng.normal(0, 0.01, 40))
     assert not agrees(scores + rng.normal(0, 0.05, 40))  # far larger than noise, in no direction
     assert not agrees(scores + 0.003 + rng.normal(0, 0.001, 40))  # small, but all one way
+    two = compared([retrained(0.4, 0.401), retrained(0.3, 0.301)], spread=0.01)
+    assert (two.agrees, two.p) == (True, None), "two counts of thousandths are often equal, which is no certainty"
+    assert compared([retrained(0.4, 0.401)] * 3, spread=0.01).p == 0.0
     one = compared([retrained(0.4, 0.4)], spread=0.01)
     assert (one.equal, one.agrees, one.p) == (1, True, None)
     assert compared([retrained(0.1, 0.1, Status.DIVERGED)], spread=0.01).equal == 0

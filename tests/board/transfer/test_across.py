@@ -77,6 +77,21 @@ def test_the_candidates_are_compared_that_give_the_most_results() -> None:
     assert board.across.left_out == ()
 
 
+def test_two_on_one_workload_are_ranked_though_one_finished_many_more() -> None:
+    """More workloads with one candidate alone took the ranks away."""
+    three = {"adam": rising([0.7]), "g": rising([0.6]), "m": rising([0.5])}
+    others = [replace(PICTURES, name=f"p{number}", task=f"p{number}") for number in range(4)]
+    board = judged(transferred(three), *(transferred({"adam": rising([0.7])}, each) for each in others))
+    assert board.across is not None
+    assert (board.across.workloads, len(board.across.ranks)) == (("pictures-mini",), 3)
+
+
+def test_means_that_differ_by_rounding_alone_share_a_rank() -> None:
+    assert sum((0.1, 0.2, 0.3)) / 3 != sum((0.3, 0.2, 0.1)) / 3
+    across = judged(transferred({"g": rising([0.1, 0.2, 0.3], gap=0.0), "m": rising([0.3, 0.2, 0.1], gap=0.0)})).across
+    assert [each.mean for each in across.ranks] == [1.5, 1.5]
+
+
 def test_a_task_counts_once_by_the_column_with_the_most_children() -> None:
     two = {"g": rising([0.7, 0.7]), "m": rising([0.5, 0.5])}
     large = replace(PICTURES, name="pictures")

@@ -9,7 +9,7 @@ from transferring import PICTURES, VALLEY, WORDS, ended, failed, rising, transfe
 
 from harness.board.transfer.figures import ends, estimated, figure, tie_group, written
 from harness.board.transfer.judging import transfer_boards
-from harness.contracts import Status
+from harness.contracts import Metric, Status
 from harness.errors import LedgerError
 from harness.race.header import Transfer
 from harness.race.runs import RunState
@@ -107,6 +107,17 @@ def test_a_child_that_could_not_be_trained_counts_with_chance_too() -> None:
     assert found.test_at_best.mean == pytest.approx((0.1 + 0.49 + 0.49) / 3)
 
 
+def test_a_failure_without_a_test_score_leaves_the_others_theirs() -> None:
+    """One such child turned the figure of a whole column from test to validation."""
+    broken = replace(failed(PICTURES, status=Status.ERROR), test=None, test_at_best=None)
+    workload = only(judged(transferred({"g": [*rising(LOW[:7]), broken], "m": rising(HIGH, gap=0.3)})))
+    assert workload.tested
+    sgd, momentum = workload.of("sgd"), workload.of("momentum")
+    assert (sgd.children[7].test, sgd.children[7].test_at_best) == (0.1, 0.1)
+    assert sgd.figure.mean == pytest.approx((sum(LOW[:7]) - 0.07 + 0.1) / 8)
+    assert momentum.figure.mean == pytest.approx(sum(HIGH) / 8 - 0.3)
+
+
 def test_without_test_scores_validation_is_the_figure() -> None:
     outcomes = [replace(each, test=None, test_at_best=None) for each in rising(HIGH)]
     workload = only(judged(transferred({"g": outcomes, "m": outcomes})))
@@ -133,6 +144,23 @@ def test_the_test_score_plays_no_part_in_any_choice() -> None:
             assert each.figure.mean != again.figure.mean
     assert first.across.workloads == second.across.workloads
     assert first.across.profiles == second.across.profiles
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"),
+    [
+        (2.5, "2.500"),
+        (0.00014, "0.0001400"),
+        (7.033e-10, "7.033e-10"),
+        (4.187e-13, "4.19e-13"),
+        (4.187e-16, "4e-16"),
+        (1e-30, "below 2e-16"),
+        (0.0, "below 2e-16"),
+    ],
+)
+def test_of_a_loss_near_0_no_digit_is_shown_that_the_score_does_not_hold(loss: float, shown: str) -> None:
+    metric = Metric("f", score="1 / (1 + x)")
+    assert written(metric, metric.scored(loss)) == shown
 
 
 def test_figures_are_those_of_the_mean_score_with_the_ends_in_ascending_order() -> None:
@@ -195,6 +223,33 @@ def test_a_workload_in_which_seeds_change_nothing_is_told_as_such() -> None:
     assert told(rising([0.5] * 8), rising([0.6] * 8))
     assert not told(rising([0.5] * 8), rising([*[0.6] * 7, 0.61]))
     assert not told(rising([0.5]), rising([0.6])), "one seed cannot tell"
+
+
+def test_seeds_that_change_nothing_are_no_evidence_whoever_else_draws() -> None:
+    """Ten seeds of one training each called two candidates different, and the one that draws hid the warning."""
+    for last in (rising([0.3] * 10), rising([0.3 + 0.01 * place for place in range(10)])):
+        board = judged(transferred({"g": rising([0.5] * 10), "m": rising([0.6] * 10), "adam": last}, VALLEY))
+        workload = only(board)
+        pairs = {(each.first, each.second): each for each in workload.comparisons}
+        assert pairs["sgd", "momentum"].repeated
+        assert (pairs["sgd", "momentum"].adjusted, pairs["sgd", "momentum"].verdict) == (None, "underpowered")
+        assert pairs["sgd", "momentum"].test.difference.mean == pytest.approx(-0.1), "which is shown all the same"
+    assert pairs["sgd", "adam"].different
+    assert pairs["sgd", "adam"].adjusted == 2 * 2 / 2**10, "of two tests"
+    assert groups(workload) == {"momentum": "1–2", "sgd": "1–2", "adam": "3"}
+    (note,) = [each for each in board.notes if "same score on every seed" in each]
+    assert note.startswith("valley: momentum and sgd have")
+    assert not any("momentum and adam" in each for each in board.notes)
+
+
+def test_what_always_fails_is_no_evidence_beside_what_never_changes() -> None:
+    still = {"g": rising([0.5] * 8), "m": rising([0.6] * 8)}
+    always = [failed(VALLEY) for _ in range(8)]
+    workload = only(judged(transferred(still | {"adam": always}, VALLEY)))
+    assert workload.deterministic
+    assert not workload.underpowered
+    noisy = only(judged(transferred({"g": rising(LOW), "adam": always}, VALLEY)))
+    assert not any(each.repeated for each in noisy.comparisons), "it fails on each seed anew"
 
 
 def test_seeds_of_several_runs_are_one_column() -> None:

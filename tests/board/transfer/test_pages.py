@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from transferring import HOSTILE, rising, transferred
+from transferring import HOSTILE, PICTURES, failed, rising, transferred
 
 from harness.board.terminal import show_page
 from harness.board.transfer import pages as transfer_pages
@@ -31,6 +31,20 @@ def printed(*boards, width: int = 80, encoding: str = "utf-8") -> str:
 def test_a_small_board_is_printed_as_it_was(board) -> None:
     shown = "".join(f"{line.rstrip()}\n" for line in printed(board).splitlines())
     assert shown == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_mean_over_the_children_that_have_a_figure_says_how_many() -> None:
+    """A candidate of which only the best child trained to the end seemed to be the best."""
+    outcomes = {"g": [*rising([0.5], BLEU=35.0), failed(PICTURES), failed(PICTURES)], "m": rising([0.4] * 3, BLEU=30.0)}
+    shown = printed(*transfer_boards(transferred(outcomes)))
+    assert "35 (1 of 3)" in shown
+    assert "30 (" not in shown
+
+
+def test_deterministic_workloads_are_not_told_to_take_more_seeds() -> None:
+    shown = " ".join(printed(*transfer_boards(transferred({"g": rising([0.5] * 8), "m": rising([0.6] * 8)}))).split())
+    assert "no pair is tested" in shown
+    assert "shared seeds to compare every pair" not in shown
 
 
 def test_it_says_what_matters(board) -> None:

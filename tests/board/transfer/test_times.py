@@ -32,6 +32,13 @@ def test_each_seed_has_the_target_with_which_adam_ended() -> None:
     assert (own.reached, own.median) == (3, 300)
 
 
+def test_the_chance_by_which_a_failure_ends_reaches_nothing() -> None:
+    low = [ended(0.05, 0.07, 0.09)] * 3  # below chance, which is 0.1
+    workload, _ = judged({"adam": low, "g": [failed(PICTURES, 0.05)] * 3, "m": [failed(PICTURES, 0.095)] * 3})
+    assert workload.of("sgd").time.needed == (math.inf,) * 3
+    assert workload.of("momentum").time.needed == (100,) * 3, "before it failed"
+
+
 def test_a_median_over_seeds_that_never_reached_it_is_never() -> None:
     outcomes = {"adam": rising([0.6] * 4), "g": [*rising([0.7] * 2), *rising([0.5] * 2)]}
     workload, board = judged(outcomes)
