@@ -6,7 +6,7 @@ The functions below do what the ``harness`` command does; their docstrings say w
 
     board = harness.race(["gp", "random"], protocol="toy-quadratic", children=20, seeds=3, results="results")
     print(board)                                     # in a notebook, just ``board``
-    confirmed = harness.confirm(board, seeds=6)      # retrain the best rules on fresh seeds
+    confirmed = harness.confirm(board, seeds=10)     # retrain the best rules on fresh seeds
     trials = harness.load("results").trials.frame()  # everything, as arrays or pandas DataFrames
     optimizer = harness.RuleOptimizer(model.parameters(), harness.Rule.parse("g * exp(sign(g) * sign(m))"), lr=0.1)
 

@@ -161,7 +161,7 @@ class Outcome:
             dropped are left out.
         curve: validation score after each epoch at the chosen λ.
         message: empty unless status is ERROR.
-        test: the score on examples that no search ever sees (protocol §3); None unless the task was built to confirm
+        test: the score on examples that no search ever sees (protocol §3); None unless the task was built to test
             and has such examples.
         test_at_best: their score at the epoch with the best validation score, the first of several; None unless the
             task measures it.
@@ -381,16 +381,16 @@ class Task(Protocol):
     """What scores rules. Built as ``factory(protocol, data)``; a pure function except for the time it reports.
 
     A factory may have ``version: int`` (1 if absent), which rises when any score moves. A task that has test examples
-    also takes ``test: bool = False``. With ``test=True``, which only confirmations use, it fills ``Outcome.test``, says
+    also takes ``test: bool = False``. With ``test=True``, which searches never use, it fills ``Outcome.test``, says
     so in its environment, and changes no other figure. A task that can train on other devices than the processor takes
     ``device: str = "cpu"``, and names the device in its environment. Its factory may have ``check_device(name)``, which
     raises if that device is missing, and is called before any data is loaded. A task that trains many rules faster
     together than one after another has ``width: int`` (1 if absent), the number it prefers to get at once. A rule's
     outcome does not depend on which rules are beside it.
 
-    A task that trains other candidates than rules takes ``candidates: bool = False``, too, which only a confirmation
-    with such candidates sets. The task then says in its environment what else their scores depend on. A task without
-    this parameter gets only rules.
+    A task that trains other candidates than rules takes ``candidates: bool = False``, too, which only a confirmation or
+    a transfer with such candidates sets. The task then says in its environment what else their scores depend on. A task
+    without this parameter gets only rules.
 
     A task whose children train for long takes ``checkpoints: Path | None = None``: a folder in which it saves a child
     after every epoch, in the file that ``harness.checkpoints.checkpoint`` names, and from which it resumes to the same

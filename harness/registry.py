@@ -68,7 +68,8 @@ def register(kind: str, name: str, found: object) -> None:
     stands for, so with more than one worker a task or data set has to be defined in a module.
 
     Args:
-        kind: ``searcher``, ``task``, ``data``, ``protocol``, ``problem``, ``box_optimizer`` or ``function``.
+        kind: ``searcher``, ``task``, ``data``, ``protocol``, ``problem``, ``candidate``,
+            ``box_optimizer`` or ``function``.
         name: a name that is not taken; a name that was given here before may be given again, as in notebooks.
         found: a factory, as ``harness.contracts`` describes; or a protocol or data set itself.
 

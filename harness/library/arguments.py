@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from harness import plain
 from harness.board.rules import known
 from harness.candidates import NamedOptimizer
 from harness.contracts import CPU, Candidate, Dataset, NamedProtocol, Rule, Searcher, TaskProtocol
@@ -27,7 +28,6 @@ from harness.errors import (
     check_range,
     message,
 )
-from harness.library import plain
 from harness.machine import check_device, cores, workers_of_gpu
 from harness.race.engines.engine import GUARD
 from harness.race.protocols import Budget, named

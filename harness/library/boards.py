@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import plain
 from harness.board.blackbox import board as contests
 from harness.board.blackbox import formats as blackbox_formats
 from harness.board.blackbox import pages as blackbox_pages
@@ -35,7 +36,7 @@ from harness.board.transfer import pages as transfer_pages
 from harness.board.transfer.judging import header_of as transfer_header
 from harness.board.transfer.judging import transfer_boards as judged_transfers
 from harness.errors import LedgerError, check_choice, message
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.columns import Columns
 from harness.race.runs import Judged, RunRecord

@@ -72,7 +72,7 @@ class Columns(Mapping[str, Values]):
         try:
             import pandas
         except ImportError as cause:
-            hint = "Install it: pip install 'optimizer-harness[frames]'"
+            hint = "Install it: pip install -e '.[frames]' where the harness was checked out"
             raise HarnessError(message("frame", expected="pandas", got="none", hint=hint)) from cause
         return pandas.DataFrame(self._columns)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness import plain
 from harness.board.rules.confirming import retrain
 from harness.board.rules.judging import group_of
 from harness.board.rules.known import known_optimizers
@@ -13,7 +14,7 @@ from harness.board.rules.plan import planned
 from harness.board.searches.judging import comparables
 from harness.contracts import CPU, Candidate, Dataset, TaskProtocol
 from harness.errors import LedgerError, ProtocolError, check_range, message
-from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments, plain
+from harness.library import FRESH_SEEDS, MOST_FRESH_SEEDS, TOP, arguments
 from harness.library.arguments import CandidateLike, ProtocolLike, ResultsLike, SeedsLike
 from harness.library.boards import Board, RulesBoard, rules_boards
 from harness.library.racing import ProgressLike, heard, stopped, tell_unread

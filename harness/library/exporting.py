@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import plain
 from harness.board.csv_tables import tables
 from harness.board.tables import bundle
 from harness.errors import HarnessError, LedgerError, SettingError, check_choice, message
 from harness.files import write_whole
-from harness.library import EXPORT, arguments, plain
+from harness.library import EXPORT, arguments
 from harness.library.arguments import ResultsLike, RuleLike
 from harness.race.store.archive import COMPRESSED, SUFFIX, Archive, encode
 from harness.race.store.archive_reading import check_course, decode

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness import plain
 from harness.contracts import CPU, Dataset, TaskProtocol
-from harness.library import CHILDREN, SEEDS, arguments, plain
+from harness.library import CHILDREN, SEEDS, arguments
 from harness.library.arguments import ProtocolLike, ResultsLike, SearcherLike, SeedsLike, SpaceLike
 from harness.library.boards import Board, boards
 from harness.library.live import Live

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import plain
 from harness.board.blackbox.record import stored as contests
 from harness.board.learned.record import stored
 from harness.board.report.document import Report, chosen, sightings
@@ -15,7 +16,7 @@ from harness.board.report.document import report as compose
 from harness.board.report.lineage import lineage
 from harness.board.report.page import render
 from harness.files import check_place, unicode_text, write_whole
-from harness.library import REPORT, arguments, plain
+from harness.library import REPORT, arguments
 from harness.library.arguments import ResultsLike
 from harness.race.store.ledger import Ledger
 

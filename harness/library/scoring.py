@@ -7,9 +7,10 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 
+from harness import plain
 from harness.contracts import CPU, Dataset, Outcome, Status, TaskProtocol
 from harness.errors import SettingError, SpaceError, check_choice, message
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.arguments import ProtocolLike, RuleLike
 from harness.machine import check_device
 from harness.race import protocols

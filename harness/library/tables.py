@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
+from harness import plain
 from harness.board.tables.figures import TrueRule, true_rules
 from harness.board.tables.opening import Table, opened
 from harness.board.wording import formula
 from harness.contracts import Outcome, Rule, TaskProtocol
 from harness.errors import SettingError, check_range
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.arguments import RuleLike
 from harness.library.columns import Columns
 from harness.space.grammar import Space

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import plain
 from harness.board.rules.plan import whole_language
 from harness.board.transfer.plan import Plan, Workload, best_confirmed, distinct, sized, way
 from harness.board.transfer.promotion import at_rung, funnel
 from harness.board.transfer.training import Machines, train
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import ProtocolError, RuleSyntaxError, check_choice, message
-from harness.library import TRANSFER_SEEDS, arguments, plain
+from harness.library import TRANSFER_SEEDS, arguments
 from harness.library.arguments import CandidateLike, ResultsLike, SeedsLike
 from harness.library.boards import TransferBoard, transfer_boards
 from harness.library.racing import ProgressLike, heard, stopped

@@ -36,7 +36,7 @@ class Space:
     ``choices(position)``, are numbered from 0. A rule as integers holds the number of the choice at each position.
 
     Attributes:
-        edition: ``icml2017`` or ``arxiv2``.
+        edition: ``icml2017``, ``arxiv2`` or ``decays``, as ``harness ls spaces`` lists them.
         blocks: n, 1 to 4.
         operands: the operand bank without earlier results, in the edition's order.
         unary: functions of one value.
@@ -99,7 +99,7 @@ class Space:
         """Build and return a space; a subset that is not given contains all words of the edition.
 
         Args:
-            edition: ``icml2017`` or ``arxiv2``.
+            edition: ``icml2017``, ``arxiv2`` or ``decays``, as ``harness ls spaces`` lists them.
             blocks: n, 1 to 4.
             operands: operands by name, or by group (``vocabulary.GROUPS``), in any order.
             unary: unary functions likewise.

@@ -145,7 +145,7 @@ class BoxGp(BoxSearch):
     Args:
         space: the space to search.
         seed: decides every draw.
-        startup: how many random points start the search.
+        startup: how many random points start the search. If not set, at most a quarter of the children of a run.
         batch: how many proposals are scored before the searcher learns from them; it averages over what those that wait
             may score.
     """

@@ -66,7 +66,7 @@ class SmacPoints:
     ) -> None:
         dimensions = arguments.sized(dimensions)
         if importlib.util.find_spec("smac") is None:
-            hint = "Install it with pip install 'optimizer-harness[blackbox]'"
+            hint = "Install it with pip install -e '.[blackbox]' where the harness was checked out"
             raise SettingError(message("optimizer 'smac'", expected="the package smac", got="none", hint=hint))
         from ConfigSpace import ConfigurationSpace, Float
         from smac import HyperparameterOptimizationFacade as Facade

@@ -12,13 +12,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
+from harness import plain
 from harness.blackbox.contest import BLOCK, FAMILY, TIMED, Contest, aside_due, run, run_aside, side_by_side
 from harness.blackbox.store import MOST_MADE, Store
 from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.errors import DataError, LedgerError, ProtocolError, RegistryError, check_choice, message
 from harness.files import check_place, locked
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
 from harness.library.blackbox.functions import Chosen, opened

@@ -13,12 +13,13 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import plain
 from harness.board.learned import judging
 from harness.board.learned.record import FOLDER, Comparison, Conditions, Curve, Entrant, finals, finite, read
 from harness.contracts import CPU, Candidate, Dataset
 from harness.errors import DataError, LedgerError, message
 from harness.files import check_place, exists, locked, write_whole
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.arguments import CandidateLike, ResultsLike
 from harness.library.boards import LearnedBoard
 from harness.library.learned.candidates import MOST_NAMED, entrants

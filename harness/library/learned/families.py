@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness import plain
 from harness.contracts import Dataset
 from harness.errors import DataError, HarnessError, ProtocolError, RegistryError, check_choice, message, outside
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.race.conditions import Announce, holding
 from harness.registry import AUTO, CALLS, Kind, check_call, load
 

@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness import plain
 from harness.candidates import WORD
 from harness.contracts import CPU, Dataset
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.learned.families import Problems, answering, trainable
 from harness.library.learned.schedules import NO_DECAY, Changes
 from harness.library.learned.training_file import alone, check_ending, check_file, reporting, silent, thread_count

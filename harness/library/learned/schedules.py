@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness import plain
 from harness.errors import ProtocolError, check_choice, message
-from harness.library import plain
 
 NO_DECAY = "none"
 DECAYS = (NO_DECAY, "cosine")  # as harness.tasks.learned.problem has them

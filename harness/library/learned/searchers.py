@@ -13,10 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness import plain
 from harness.contracts import CPU
 from harness.errors import SettingError, check_choice, message
 from harness.files import exists
-from harness.library import arguments, plain
+from harness.library import arguments
 from harness.library.learned.training_file import alone, check_file, reporting, silent, thread_count
 from harness.library.live import counting
 from harness.library.racing import STOPPING, stopping

@@ -70,6 +70,6 @@ def _library() -> Any:
     except ModuleNotFoundError as cause:
         if cause.name != MODULE:
             raise
-        hint = "Install it with pip install 'optimizer-harness[blackbox]'"
+        hint = "Install it with pip install -e '.[blackbox]' where the harness was checked out"
         expected = f"{PACKAGE}, which has the table"
         raise RegistryError(message("functions nasbench201", expected=expected, got="none", hint=hint)) from cause

@@ -20,7 +20,7 @@ def check(task: str) -> None:
         RegistryError: it is not.
     """
     if importlib.util.find_spec(NAME) is None:
-        hint = "Install it with pip install 'optimizer-harness[transfer]'"
+        hint = "Install it with pip install -e '.[transfer]' where the harness was checked out"
         raise RegistryError(message(f"task {task!r}", expected=f"{NAME}, which has its network", got="none", hint=hint))
 
 

@@ -108,7 +108,7 @@ def _check_libraries() -> None:
     """Raise unless the libraries of the extra ``transfer`` are installed, rather than after a training of hours."""
     for name, purpose in LIBRARIES.items():
         if find_spec(name) is None:
-            hint = "Install it with pip install 'optimizer-harness[transfer]'"
+            hint = "Install it with pip install -e '.[transfer]' where the harness was checked out"
             raise RegistryError(message("task 'nmt'", expected=f"{name}, {purpose}", got="none", hint=hint))
 
 

@@ -29,7 +29,7 @@ def test_a_missing_package_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
         SmacPoints(2, seed=0)
     assert str(caught.value) == (
         "optimizer 'smac': expected the package smac, got none. "
-        "Install it with pip install 'optimizer-harness[blackbox]'."
+        "Install it with pip install -e '.[blackbox]' where the harness was checked out."
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import harness
+from harness import plain
 from harness.errors import HarnessError, ProtocolError, SettingError, check_range
-from harness.library import plain
 
 SEARCH = {"protocol": "toy-quadratic", "children": 1, "seeds": 1}
 CALLS: dict[str, dict[str, Any]] = {
