@@ -117,6 +117,30 @@ def locked(path: Path, what: str, *, hint: str, error: type[HarnessError]) -> It
         yield
 
 
+@contextmanager
+def waiting(path: Path, what: str, *, error: type[HarnessError]) -> Iterator[None]:
+    """Wait until no other process does the same, by a lock on a file.
+
+    Args:
+        path: the file; it is created, with its folder.
+        what: what is done, for messages.
+        error: the class of the error to raise.
+
+    Raises:
+        HarnessError: the file cannot be created.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path).acquire()
+    except OSError as cause:
+        got, advice = cause.strerror or str(cause), "Check the path and its permissions"
+        raise error(message(what, expected="a folder to write to", got=got, hint=advice)) from cause
+    with lock:
+        yield
+
+
 def _place(path: Path) -> Path:
     place = Path(os.path.realpath(path))  # through links
     if place.exists() and not place.is_file():

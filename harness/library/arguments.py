@@ -50,6 +50,7 @@ CandidateLike = Rule | NamedOptimizer | str
 """A rule, a name from ``harness ls rules``, infix, or tokens."""
 Given = TypeVar("Given")
 MOST_SEED = 2**62
+_TEMPORARY: set[Path] = set()  # folders to remove when Python exits
 TOP = "top:"  # before the number of best confirmed rules to take
 
 
@@ -303,8 +304,19 @@ def place(given: ResultsLike | None) -> Path:
     if given is not None:
         return folder(given)
     made = Path(tempfile.mkdtemp(prefix="harness-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    _TEMPORARY.add(made)
+    atexit.register(_remove, made)
     return made
+
+
+def keep(results: Path) -> None:
+    """Keep a temporary folder when Python exits, since a call that was stopped can go on from it."""
+    _TEMPORARY.discard(results)
+
+
+def _remove(made: Path) -> None:
+    if made in _TEMPORARY:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _listed(given: Iterable[Given], what: str) -> list[Given]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness import plain
@@ -71,7 +72,10 @@ def export(
         if format == "csv":
             return [_written(place / name, content) for name, content in tables(archives).items()]
         if format == "bundle":
-            return [_written(place / f"{folder.resolve().name}{bundle.SUFFIX}", bundle.encode(archives))]
+            whole = list(archives)
+            path = place / f"{folder.resolve().name}{bundle.SUFFIX}"
+            _check_replaced(path, {archive.header.identity for archive in whole})
+            return [_written(path, bundle.encode(whole))]
         found: list[Path] = []
         names: set[str] = set()
         for archive in archives:
@@ -132,10 +136,14 @@ def import_runs(
     with ExitStack() as stack:
         for number, path in enumerate(paths, 1):
             try:
-                for archive in archives_in(path):
-                    ledger = ledger or stack.enter_context(Ledger.open(place))
-                    fresh = ledger.adopt(archive)
-                    taken, held = taken + fresh, held + (not fresh)
+                for read in _readers(path):
+                    try:
+                        archive = read()
+                        ledger = ledger or stack.enter_context(Ledger.open(place))
+                        fresh = ledger.adopt(archive)
+                        taken, held = taken + fresh, held + (not fresh)
+                    except HarnessError as error:  # the other runs of a bundle are none the worse
+                        refused.append(error)
             except HarnessError as error:
                 refused.append(error)
             watch(number, len(paths))
@@ -181,13 +189,24 @@ def archives_in(path: Path) -> Iterator[Archive]:
     Raises:
         LedgerError: it cannot be read, or is not what we wrote.
     """
-    if path.name.endswith(bundle.SUFFIX):
-        for course in bundle.decode(path):
-            archive = course.archive
-            check_course(path, archive)
-            yield archive
-    else:
-        yield decode(path)
+    yield from (read() for read in _readers(path))
+
+
+def _readers(path: Path) -> Iterable[Callable[[], Archive]]:
+    """Return what reads each run of a file, each of which may be refused.
+
+    Raises:
+        LedgerError: the file as a whole cannot be read, or is not what we wrote.
+    """
+    if not path.name.endswith(bundle.SUFFIX):
+        return [partial(decode, path)]
+    return [partial(_checked, path, course) for course in bundle.decode(path)]
+
+
+def _checked(path: Path, course: bundle.Course) -> Archive:
+    archive = course.archive
+    check_course(path, archive)
+    return archive
 
 
 def files(source: Path) -> list[Path]:
@@ -229,6 +248,21 @@ def _read(ledger: Ledger, rows: Sequence[RunRow], watch: Watch) -> Iterator[Arch
     for number, row in enumerate(rows, 1):
         yield ledger.archive(row.identity)
         watch(number, len(rows))
+
+
+def _check_replaced(path: Path, identities: Collection[str]) -> None:
+    """Raise if a bundle would take the place of one with other runs: its name is only that of the results folder.
+
+    Raises:
+        LedgerError: it would, or what is there is no bundle.
+    """
+    if not os.path.exists(path):
+        return
+    lost = [course.run.header.name for course in bundle.decode(path) if course.run.header.identity not in identities]
+    if lost:
+        hint = "Move that file away, or name another folder with --to"
+        got = f"one with {len(lost):,} others, such as {lost[0]}"
+        raise LedgerError(message(f"file {path}", expected="no bundle of other runs", got=got, hint=hint))
 
 
 def _written(path: Path, content: bytes) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -80,8 +81,9 @@ def load(results: ResultsLike) -> Loaded:
         True
     """
     folder = arguments.folder(results)
-    if folder.is_file() or (folder.is_dir() and not Ledger.exists(folder) and files_in(folder)):
-        return Loaded(folder, files=[folder] if folder.is_file() else files_in(folder))
+    single = os.path.isfile(folder)  # which raises nothing, as Path.is_file would
+    if single or (os.path.isdir(folder) and not Ledger.exists(folder) and files_in(folder)):
+        return Loaded(folder, files=[folder] if single else files_in(folder))
     Ledger.read(folder).close()
     return Loaded(folder)
 

@@ -191,7 +191,8 @@ def tell_unread(protocol: TaskProtocol, announce: Announce, *, data: bool, data_
 
 
 def stopped(results: Path) -> KeyboardInterrupt:
-    """Return the exception that a call raises after Ctrl-C."""
+    """Return the exception that a call raises after Ctrl-C; a temporary folder then outlives Python."""
+    arguments.keep(results)
     return KeyboardInterrupt(f"nothing is lost: call it again with results={str(results)!r} to resume")
 
 

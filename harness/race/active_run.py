@@ -57,7 +57,7 @@ class ActiveRun:
         *,
         watch: Callable[[Progress], None],
         stop: StopRequest | None,
-        recorded: Recorded = lambda _: None,
+        recorded: Recorded | None = None,
     ) -> None:
         self.run = run
         self.header = run.header
@@ -217,7 +217,9 @@ class ActiveRun:
             if complete:
                 self.run.complete(complete)
                 self._unflushed = True
-                self._recorded(complete)
+                if self._recorded is not None:  # it deletes what a child could go on from
+                    self._flush()
+                    self._recorded(complete)
             for entry in complete:
                 self.entries[entry.index] = entry
                 self._count(entry, replayed=False)
@@ -225,10 +227,13 @@ class ActiveRun:
 
     def tell(self, indexes: Sequence[int]) -> None:
         """Tell the searcher of completed proposals once they are on disk (law 6)."""
+        self._flush()
+        self.hear([self.entries[index] for index in indexes])
+
+    def _flush(self) -> None:
         if self._unflushed:
             self.run.flush()
             self._unflushed = False
-        self.hear([self.entries[index] for index in indexes])
 
     def hear(self, entries: Sequence[Entry]) -> None:
         """Tell the searcher of entries that are on disk."""

@@ -35,7 +35,7 @@ def search(
     *,
     watch: Callable[[Progress], None] = lambda _: None,
     stop: StopRequest | None = None,
-    recorded: Recorded = lambda _: None,
+    recorded: Recorded | None = None,
 ) -> RunSummary:
     """Run a search to the end of its budget, resuming from what the ledger holds.
 

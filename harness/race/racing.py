@@ -243,7 +243,7 @@ def carry_out(
     *,
     follow: Follow = unfollowed,
     finished: Callable[[RunHeader], None] = lambda _: None,
-    recorded: Callable[[RunHeader, Sequence[Entry]], None] = lambda _header, _entries: None,
+    recorded: Callable[[RunHeader, Sequence[Entry]], None] | None = None,
 ) -> None:
     """Carry out run after run, until all are finished or the follower stops them.
 
@@ -253,7 +253,8 @@ def carry_out(
         ledger: open for writing.
         follow: called to follow the runs.
         finished: called with the header of each run that has finished.
-        recorded: called with a run's header and the proposals whose children have trained, once they are in the ledger.
+        recorded: called with a run's header and the proposals whose children have trained, once they are on the
+            disk.
 
     Raises:
         HarnessError: a searcher or the engine is faulty; completed children are kept.
@@ -261,7 +262,7 @@ def carry_out(
     """
     with follow([header for header, _ in runs]) as following:
         for header, build in runs:
-            told = functools.partial(recorded, header)
+            told = recorded and functools.partial(recorded, header)
             summary = search(header, build(), engine, ledger, watch=following.watch, stop=following.stop, recorded=told)
             if summary.state is not RunState.FINISHED:
                 raise Stopped

@@ -235,13 +235,14 @@ def load_unfinished(
         if _content(metadata["partial"], arrays) != metadata["digest"]:
             raise ValueError("another content than was written")
         written = json.loads(metadata["partial"])
-        theirs, numbers = dict(written["plan"]), {name: written[name] for name in names}
+        theirs = dict(written["plan"])
+        numbers = {name: written[name] for name in names} if theirs == plan else {}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as cause:
         got, hint = f"a damaged file ({type(cause).__name__})", "Delete it to train from the beginning"
         raise SettingError(message(what, expected="what harness wrote", got=got, hint=hint)) from cause
     if theirs != plan:
         order = [*options]
-        differing = [*_differences(theirs, plan)]
+        differing = [*_differences(theirs, plan)] or [("plan", "another one", "as this version writes it")]
         name, other, ours = min(differing, key=lambda each: order.index(each[0]) if each[0] in options else len(order))
         hint = "Resume it with the options that it began with, or delete the file"
         expected = f"{options.get(name, name)} {_said(ours)}"

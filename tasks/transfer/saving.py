@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +16,10 @@ import torch
 
 from harness.errors import EngineError, message
 
-UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError)
+UNREADABLE = (
+    *(OSError, RuntimeError, ValueError, TypeError, KeyError, EOFError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,9 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
+            with zipfile.ZipFile(self.path) as parts:
+                if parts.testzip() is not None:  # torch does not look at the checksums
+                    return None
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
             found: dict[str, Any] = saved["state"]
             return found if saved["environment"] == dict(self.environment) else None

@@ -299,3 +299,19 @@ def test_a_result_that_no_run_wrote_is_one_clear_line(tmp_path, broken):
         connection.execute(f"UPDATE trials SET {broken} WHERE number = 1")
     with pytest.raises(LedgerError, match=r"result in the ledger: expected what a run wrote, got .* restore a copy"):
         Ledger.read(tmp_path).results()
+
+
+def test_what_a_child_could_go_on_from_is_deleted_only_once_its_outcome_is_on_the_disk(tmp_path, monkeypatch):
+    """Checkpoints are. They went after the commit, and the disk was waited for only when all of a batch had trained."""
+    monkeypatch.undo()
+    done = []
+    flush = RunWriter.flush
+
+    def flushed(handle):
+        flush(handle)
+        done.append("flushed")
+
+    monkeypatch.setattr(RunWriter, "flush", flushed)
+    run(tmp_path, header(4), recorded=lambda entries: done.append(len(entries)))
+    assert sum(each for each in done if each != "flushed") >= 4
+    assert all(done[place - 1] == "flushed" for place, each in enumerate(done) if each != "flushed")

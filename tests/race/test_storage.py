@@ -19,6 +19,7 @@ from racing import completed, dump, entry, header, run
 from harness.errors import HarnessError, LedgerError
 from harness.race.runs import RunState
 from harness.race.store import schema
+from harness.race.store.archive_rows import HELD
 from harness.race.store.ledger import FILE_NAME, Ledger
 from harness.race.store.rows import ENTRY_COLUMNS
 
@@ -297,3 +298,35 @@ def test_a_reader_who_may_not_see_the_locks_reads_all_the_same(tmp_path):
     finally:
         (tmp_path / "locks").chmod(0o700)
     assert record.standing == "interrupted"
+
+
+def test_a_new_store_does_not_take_over_the_journal_of_one_that_is_gone(tmp_path):
+    """SQLite would write its commits into the new file, which was damaged at birth or held the other's runs."""
+    journal = tmp_path / f"{FILE_NAME}-wal"
+    journal.write_bytes(b"commits")
+    with pytest.raises(
+        LedgerError, match=r"expected the ledger, or nothing of one, got ledger\.sqlite-wal alone"
+    ) as error:
+        Ledger.open(tmp_path)
+    one_line(error)
+    assert journal.read_bytes() == b"commits"
+    assert not (tmp_path / FILE_NAME).exists()
+    journal.write_bytes(b"")
+    Ledger.open(tmp_path).close()
+
+
+def test_a_link_to_a_store_that_is_not_there_is_no_place_for_a_new_one(tmp_path):
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "unmounted" / "other.sqlite")
+    with pytest.raises(LedgerError, match=r"got a link to .*\. Mount the disk, or delete the link") as error:
+        Ledger.open(tmp_path)
+    one_line(error)
+    assert (tmp_path / FILE_NAME).is_symlink()
+
+
+def test_to_read_a_run_whole_not_all_evaluations_are_gone_through(tmp_path):
+    made = header(3)
+    run(tmp_path, made)
+    with Ledger.open(tmp_path) as store:
+        plan = store._writer.execute(f"EXPLAIN QUERY PLAN {HELD}", ("", "", 0, "", made.identity)).fetchall()
+    assert not any("SCAN evaluations" in str(step) for step in plan)
+    assert any("SEARCH evaluations" in str(step) for step in plan)

@@ -43,7 +43,8 @@ def _problem(record: Record, label: str) -> Problem:
             entrant=each,
             final=_final(each),
             places=placed[each.label],
-            compared=any(pair.adjusted is not None for pair in pairs if each.label in (pair.first, pair.second)),
+            compared=not pairs
+            or any(pair.adjusted is not None for pair in pairs if each.label in (pair.first, pair.second)),
         )
         for each in record.entrants
     ]

@@ -160,9 +160,11 @@ def decode(path: Path) -> list[Course]:
         LedgerError: it cannot be read, is damaged, is of a newer schema, or its table is another one here.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise OSError("no file")
         unpacked = bz2.BZ2Decompressor()
         text = unpacked.decompress(path.read_bytes(), MOST_BYTES)
-        if not unpacked.eof:
+        if not unpacked.eof or unpacked.unused_data:
             _wrong(path, f"at most {MOST_BYTES:,} bytes, and a whole file", "more, or less")
     except (OSError, EOFError, ValueError) as cause:
         got = (cause.strerror if isinstance(cause, OSError) else "") or str(cause)
@@ -171,7 +173,7 @@ def decode(path: Path) -> list[Course]:
     try:
         head = json.loads(first)
         theirs, schema = head["format"], head["schema"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         theirs, schema = None, None
     if theirs != FORMAT or not isinstance(schema, int):
         _wrong(path, "a bundle that `harness export --format bundle` wrote", "something else")
@@ -183,7 +185,7 @@ def decode(path: Path) -> list[Course]:
     try:
         pairs = zip(lines[0:-1:2], lines[1:-1:2], strict=True)
         found = [_course(path, json.loads(head), json.loads(course)) for head, course in pairs]
-    except (ValueError, KeyError, TypeError, IndexError) as cause:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as cause:
         _wrong(path, "two lines for each run", f"{type(cause).__name__}: {cause}")
     promised = head.get("runs")
     if not isinstance(promised, int):
@@ -196,6 +198,8 @@ def decode(path: Path) -> list[Course]:
 def _course(path: Path, head: dict[str, Any], fields: dict[str, Any]) -> Course:
     run = head_of(path, head)
     course = Course(run, fields["batches"], fields["rules"], [SOURCES[letter] for letter in fields["sources"]])
+    if not all(type(each) is int for each in (*course.batches, *course.rules)):
+        raise TypeError("a batch or a rule that is no whole number")
     space = _ours(run.header.protocol).tabled
     if space is None or space != run.header.space:
         _wrong(path, f"the space of {run.header.protocol.name} in {run.header.name}", run.header.space.describe())

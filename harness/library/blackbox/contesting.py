@@ -18,7 +18,7 @@ from harness.blackbox.store import MOST_MADE, Store
 from harness.board.blackbox import judging
 from harness.board.blackbox.record import FOLDER, Conditions, Method, Record
 from harness.errors import DataError, LedgerError, ProtocolError, RegistryError, check_choice, message
-from harness.files import check_place, locked
+from harness.files import check_place, locked, waiting
 from harness.library import arguments
 from harness.library.arguments import ResultsLike
 from harness.library.blackbox.entrants import Entrant, EntrantLike, entrants
@@ -180,7 +180,14 @@ def contested(
             if job.left:
                 with _locked(results, job):
                     _complete(job, report=told)
-        return [summarized(results / FOLDER / stem, shared) for stem, shared in contests.items()]
+        return [_summarized(results, stem, shared) for stem, shared in contests.items()]
+
+
+def _summarized(results: Path, stem: str, shared: Conditions) -> Record:
+    """Make a record anew; another process that ends together waits, or a record without its runs would be the last."""
+    place = results / LOCK_FOLDER / f"{FOLDER}-{shared.identity}.lock"
+    with waiting(place, f"contest in {results / FOLDER / stem}", error=LedgerError):
+        return summarized(results / FOLDER / stem, shared)
 
 
 def _counts(given: Mapping[str, int], named: Sequence[Entrant]) -> dict[str, int]:

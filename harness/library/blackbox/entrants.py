@@ -61,6 +61,10 @@ class Entrant:
         if hasattr(self.factory, "fingerprint"):
             with own.answering("one that says what it reads"):
                 fingerprint = str(self.factory.fingerprint(contest.dimensions, **self.settings))
+        for name, value in self.settings.items():
+            if isinstance(value, str) and not value.isprintable():
+                hint = "Rename the file, or give another value"
+                raise SettingError(message(name, expected="text in Unicode on one line", got=repr(value), hint=hint))
         with stating(f"box optimizer {self.label}", hint=FIX, error=SearcherError):
             return Method(
                 name=self.name,

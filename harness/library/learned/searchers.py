@@ -322,7 +322,8 @@ def _kept(plan: Any, file: Path) -> bool:
     if not exists(file) or exists(training.partial_of(file)):
         return False
     header = weights.read(file).header
-    return bool((header.architecture, header.loss, header.seed) == (plan.architecture, plan.loss, plan.seed))
+    theirs = (header.architecture, header.loss, header.seed, header.start)
+    return bool(theirs == (plan.architecture, plan.loss, plan.seed, plan.began))
 
 
 def _learned(path: Path, weights: Any, seconds: float | None) -> LearnedSearcher:

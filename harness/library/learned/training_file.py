@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,14 @@ def alone(to: Path, partial: Path) -> Iterator[None]:
     """
     path, hint = partial.with_name(f"{partial.name}.lock"), "Wait until it ends, or choose another file"
     with locked(path, f"training for {to}", hint=hint, error=SettingError):
+        for left in partial.parent.glob(f"{glob.escape(partial.name)}.*"):  # of a process that was killed as it saved
+            if left.suffix[1:].isdecimal():
+                left.unlink(missing_ok=True)
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # as on Windows, where a file that is open cannot be deleted
+                path.unlink(missing_ok=True)
 
 
 def thread_count(given: int | str) -> int:

@@ -13,6 +13,11 @@ from harness.race.store.rows import ENTRY_COLUMNS, RUN_COLUMNS, entry_cells, ent
 from harness.race.store.sqlite import transaction
 from harness.race.store.writer import SELECT_ENTRIES, SELECT_RUN, conditions, share
 
+HELD = (  # CROSS JOIN: a run's few keys are looked up, and not all evaluations gone through
+    "SELECT DISTINCT trials.key FROM trials CROSS JOIN evaluations ON evaluations.key = trials.key AND protocol = ? "
+    "AND data = ? AND seed = ? AND environment = ? WHERE run = ?"
+)
+
 
 def stored_archive(connection: sqlite3.Connection, identity: str) -> Archive | None:
     """Return the full record of a run, or None if the store does not have it. Call it within one snapshot."""
@@ -22,8 +27,7 @@ def stored_archive(connection: sqlite3.Connection, identity: str) -> Archive | N
     row = run_from(found)
     entries = tuple(map(entry_from, connection.execute(SELECT_ENTRIES, (identity,))))
     conditions = (row.header.protocol.hash, row.header.data_fingerprint)
-    query = "SELECT key FROM evaluations WHERE protocol = ? AND data = ? AND seed = ? AND environment = ?"
-    held = connection.execute(query, (*conditions, row.header.child_seed, row.header.environment_hash))
+    held = connection.execute(HELD, (*conditions, row.header.child_seed, row.header.environment_hash, identity))
     return Archive(
         header=row.header,
         state=row.state,

@@ -72,6 +72,7 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
             with _store_lock(folder):
                 if not path.exists():
+                    _check_vacant(path)
                     _create(path)
                 writer = sqlite.connect_writer(path)
                 try:
@@ -354,6 +355,21 @@ def _store_lock(folder: Path) -> FileLock:
     """Return the lock for creation and migration by one process at a time; SQLite handles everything else."""
     (folder / LOCK_FOLDER).mkdir(exist_ok=True)
     return FileLock(folder / LOCK_FOLDER / "store.lock", timeout=sqlite.PATIENCE_SECONDS)
+
+
+def _check_vacant(path: Path) -> None:
+    """Raise if a new store would take over the journal of one that is gone, which SQLite would write into it.
+
+    Raises:
+        LedgerError: there is one with commits, or a link to a store that is not there.
+    """
+    what, journal = f"ledger {path}", path.with_name(path.name + "-wal")
+    if path.is_symlink():
+        got, hint = f"a link to {os.readlink(path)}, which is not there", "Mount the disk, or delete the link"
+        raise LedgerError(message(what, expected="a file", got=got, hint=hint))
+    if journal.exists() and journal.stat().st_size > 0:
+        got, hint = f"{journal.name} alone, the journal of one", "Move it to where its ledger is, or delete it"
+        raise LedgerError(message(what, expected="the ledger, or nothing of one", got=got, hint=hint))
 
 
 def _create(path: Path) -> None:

@@ -30,7 +30,7 @@ OUTCOME_COLUMNS = (
 ENTRY_COLUMNS = ("number", "rule", "key", "source", "asked", "told", *OUTCOME_COLUMNS)
 RESULT_COLUMNS = ("number", "rule", "key", "source", "status", "score", "learning_rate", "message")
 Cell = str | int | float | None
-_header_from = functools.lru_cache(maxsize=4096)(RunHeader.from_json)  # boards read the same headers again and again
+_header_from = functools.lru_cache(maxsize=65_536)(RunHeader.from_json)  # boards read the same headers again and again
 
 
 _RATES = {float, type(None)}

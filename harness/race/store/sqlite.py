@@ -78,7 +78,9 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open the file for writing, creating an empty one if there is none, and return the connection."""
-    return sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA fullfsync = 1")  # on macOS, where fsync alone leaves data in the disk's cache
+    return connection
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -90,7 +92,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     try:
         return _opened(path, "mode=ro")
     except sqlite3.OperationalError as cause:
-        journal = path.with_name(path.name + "-wal")
+        place = path.resolve()  # SQLite keeps a journal beside the file, not beside a link to it
+        journal = place.with_name(place.name + "-wal")
         unmerged = journal.exists() and journal.stat().st_size > 0
         if cause.sqlite_errorcode & 0xFF not in _UNREADABLE or unmerged or not path.is_file():
             raise
@@ -150,7 +153,10 @@ def _sqlite_trouble(path: Path, cause: sqlite3.Error) -> str:
 
 
 def _damaged(path: Path, finding: str) -> str:
-    hint = "Restore a copy, or save what is left with: sqlite3 FILE .recover"
+    hint = (
+        "Restore a copy, without the -wal file of another one beside it, or save what is left with: "
+        "sqlite3 FILE .recover"
+    )
     return message(f"ledger {path}", expected="an intact one", got=f"a damaged one: {finding}", hint=hint)
 
 

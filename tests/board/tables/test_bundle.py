@@ -6,6 +6,7 @@ import bz2
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_a_course_that_no_search_can_take_is_not_imported(packed: Path, tmp_path
 
     done = harness.import_runs(written(packed, tmp_path / "f.runs.bz2", free), tmp_path / "new")
     assert "expected an earlier proposal of the same function, got none" in str(done.refused[0])
-    assert not done.taken
+    assert (done.taken, len(done.refused)) == (8, 1), "it keeps none of the others out"
 
 
 def test_a_damaged_bundle_is_one_clear_line(packed: Path, tmp_path: Path) -> None:
@@ -161,3 +162,44 @@ def test_a_damaged_bundle_is_one_clear_line(packed: Path, tmp_path: Path) -> Non
     tampered = bz2.compress(bz2.decompress(content).replace(b'"sources": "t', b'"sources": "s', 1))
     path.write_bytes(tampered)
     assert "expected the checksum of its lines" in str(harness.import_runs(path, tmp_path / "new").refused[0])
+
+
+def test_what_follows_a_bundle_in_its_file_is_not_ignored(packed: Path, tmp_path: Path) -> None:
+    for tail in (packed.read_bytes(), b"more"):
+        (tmp_path / "two.runs.bz2").write_bytes(packed.read_bytes() + tail)
+        done = harness.import_runs(tmp_path / "two.runs.bz2", tmp_path / "new")
+        assert done.taken == 0
+        assert "expected at most" in str(done.refused[0])
+
+
+@pytest.mark.parametrize(("name", "value"), [("rules", 1.5), ("rules", True), ("batches", 1.0)])
+def test_numbers_of_a_bundle_are_whole(packed: Path, tmp_path: Path, name: str, value: object) -> None:
+    def broken(lines: list[dict[str, object]]) -> None:
+        numbers = lines[2][name]
+        assert isinstance(numbers, list)
+        numbers[0] = value
+
+    done = harness.import_runs(written(packed, tmp_path / "b.runs.bz2", broken), tmp_path / "new")
+    (error,) = done.refused
+    assert "expected two lines for each run, got TypeError: a batch or a rule that is no whole number." in str(error)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.runs.bz2")
+    with pytest.raises(LedgerError, match="expected a file that bzip2 can unpack, got no file"):
+        bundle.decode(tmp_path / "p.runs.bz2")
+
+
+def test_a_bundle_of_other_runs_is_not_replaced(tmp_path: Path) -> None:
+    """Its name is that of the results folder, which is mostly ``results``."""
+    one, two, to = tmp_path / "one" / "results", tmp_path / "two" / "results", tmp_path / "to"
+    for seed, results in enumerate((one, two)):
+        harness.run("random", protocol="table-broad", children=3, seeds=[seed], results=results, progress=False)
+    (path,) = harness.export(one, to, format="bundle")
+    before = path.read_bytes()
+    assert harness.export(one, to, format="bundle") == [path]
+    with pytest.raises(LedgerError, match="expected no bundle of other runs, got one with 1 others, such as random"):
+        harness.export(two, to, format="bundle")
+    assert path.read_bytes() == before
+    harness.run("random", protocol="table-broad", children=3, seeds=[0, 1], results=one, progress=False)
+    assert harness.export(one, to, format="bundle") == [path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import pickle
 import shlex
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from small_functions import Bowls, Fleet, Halving, Noted
 from typer.testing import CliRunner
 
@@ -28,6 +29,7 @@ from harness.errors import DataError, HarnessError, LedgerError, ProtocolError, 
 from harness.library.blackbox import contesting
 from harness.library.blackbox.contesting import Asked, contested
 from harness.race.store.ledger import LOCK_FOLDER
+from harness.searchers.box.learned.weights import defaults
 
 BOWLS, HALVING, FLEET = "small_functions:Bowls", "small_functions:Halving", "small_functions:Fleet"
 QUIET: dict[str, Any] = {"progress": False, "count": 7, "steps": 6}
@@ -483,3 +485,34 @@ def test_the_package_of_that_name_can_be_called_and_says_how() -> None:
     assert list(inspect.signature(harness.blackbox).parameters)[:2] == ["problems", "entrants"]
     assert "Call it as ``harness.blackbox(problems, entrants" in (harness.blackbox.__doc__ or "")
     assert pickle.loads(pickle.dumps(harness.blackbox)) is harness.blackbox
+
+
+def test_a_record_is_made_by_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that ended together, the record of the first could come last, without the other's functions."""
+    held = []
+    made = contesting.summarized
+
+    def noted(folder: Path, conditions: Any) -> Any:
+        (path,) = [each for each in (tmp_path / LOCK_FOLDER).iterdir() if "Halving" not in each.name]
+        with pytest.raises(Timeout):
+            FileLock(path).acquire(blocking=False)
+        held.append(path)
+        return made(folder, conditions)
+
+    monkeypatch.setattr(contesting, "summarized", noted)
+    harness.blackbox(BOWLS, HALVING, results=tmp_path, **QUIET)
+    assert len(held) == 1
+
+
+def test_a_file_whose_name_no_record_can_hold_is_one_line_before_anything_runs(tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"w\xff.safetensors")
+    shutil.copy(defaults()["lstm-oi-2.safetensors"], place)
+    with pytest.raises(SettingError, match="weights: expected text in Unicode on one line, got ") as caught:
+        harness.blackbox("branin", ("rnn", {"weights": str(place)}), results=tmp_path / "r", **QUIET)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "r" / FOLDER).exists()
+
+
+def test_one_entrant_alone_is_not_called_underpowered(tmp_path: Path) -> None:
+    board = harness.blackbox(BOWLS, HALVING, results=tmp_path, **QUIET)
+    assert "underpowered" not in str(board)

@@ -209,3 +209,19 @@ def test_two_processes_do_not_train_for_one_file(tmp_path: Path) -> None:
         pytest.raises(HarnessError, match="another process running this already"),
     ):
         learned(2, to)
+
+
+def test_in_a_folder_a_file_that_began_with_other_weights_is_not_kept(tmp_path: Path) -> None:
+    (first,) = learned(1, tmp_path / "w.safetensors", seed=5)
+    (tmp_path / "all").mkdir()
+    learned(1, tmp_path / "all")
+    with pytest.raises(HarnessError, match="expected a new file, got one that exists already"):
+        learned(1, tmp_path / "all", start=first.path)
+
+
+def test_what_a_kill_left_of_a_save_is_deleted(tmp_path: Path) -> None:
+    left = [tmp_path / "w.safetensors.partial.25581", tmp_path / "other.safetensors.partial.7"]
+    for each in left:
+        each.write_bytes(b"half")
+    learned(1, tmp_path / "w.safetensors")
+    assert [each.exists() for each in left] == [False, True]
