@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -157,7 +158,8 @@ def _unwritable(path: Path, cause: OSError) -> HarnessError:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    handle, unborn = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    beginning = os.fsencode(path.name)[:100].decode(errors="ignore")  # a file system limits bytes
+    handle, unborn = tempfile.mkstemp(prefix=f".{beginning}.", dir=path.parent)
     try:
         with open(handle, "wb") as file:
             file.write(content)
@@ -165,7 +167,10 @@ def _replace(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(unborn, 0o666 & ~mask)  # the mode of an ordinary new file; mkstemp's is private
+        mode = 0o666 & ~mask  # that of an ordinary new file; mkstemp's is private
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+        os.chmod(unborn, mode)
         os.replace(unborn, path)
     except BaseException:
         with suppress(OSError):

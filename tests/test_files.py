@@ -126,3 +126,18 @@ def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
     monkeypatch.setattr("harness.files.os.scandir", denied)
     with pytest.raises(LedgerError, match=r"got Permission denied\. Allow reading it"):
         matching(tmp_path, "*")
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    """A report that its owner had made private could be read by all once it was written anew."""
+    path = tmp_path / "private"
+    write_whole(path, b"one")
+    path.chmod(0o600)
+    write_whole(path, b"two")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o600)
+
+
+def test_a_long_name_of_wide_characters_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("統" * 82)  # 246 bytes of at most 255
+    write_whole(path, b"one")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

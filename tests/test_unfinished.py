@@ -17,9 +17,7 @@ def test_a_training_of_another_command_is_not_called_damaged(tmp_path: Path) -> 
     """The message said to delete it, and hours of work with it."""
     path = tmp_path / "w.safetensors.partial"
     save_unfinished(path, {"plan": {"dimensions": 2}, "done": 4}, {"best": {"w": np.zeros(2)}})
-    with pytest.raises(
-        SettingError, match=r"expected --problems quadratic, got none\. Resume it with"
-    ):
+    with pytest.raises(SettingError, match=r"expected --problems quadratic, got none\. Resume it with"):
         load_unfinished(path, {"problems": "quadratic"}, ["batch"], ["best"], options=OPTIONS)
 
 

@@ -16,7 +16,7 @@ from distributed import LocalCluster, Status
 from racing import PINNED, SPACE, dump, fake_outcome, header, run, spec
 
 from harness.errors import DataError, EngineError
-from harness.race.engines import dask
+from harness.race.engines import dask, on_worker
 from harness.race.engines.dask import DaskEngine
 from harness.race.engines.opening import described_at, open_engine
 from harness.race.runs import RunState
@@ -405,3 +405,20 @@ def test_an_interrupt_waits_until_workers_are_started_whichever_thread_hears_it(
         signal.signal(signal.SIGINT, before)
         ended.set()
         older.join()
+
+
+def test_a_worker_keeps_the_tasks_that_it_used_last(monkeypatch):
+    """A cluster outlasts runs, and each task holds its data: none of them was ever let go."""
+    built = []
+
+    class Spec:
+        def build(self):
+            built.append(self)
+            return self
+
+    monkeypatch.setattr(on_worker, "_tasks", {})
+    monkeypatch.setattr(on_worker, "train", lambda task, _rules, *, seed: [(task, seed)])
+    specs = [Spec() for _ in range(on_worker.MOST_TASKS + 1)]
+    for each in (*specs[:-1], specs[0], specs[-1], specs[0], specs[1]):
+        assert on_worker.train_on_worker([], 3, spec=each) == [(each, 3)]
+    assert built == [*specs, specs[1]], "the one that was used longest ago is built again"

@@ -102,6 +102,7 @@ def train(
         if not headers:
             _announce_plan(plan, stages, announce)
         headers += [header for stage in stages for header in stage.headers]
+        keeping.opened(ledger.folder)  # another transfer that ended meanwhile removed the empty folder
         _carry_out(stages, ledger, forgotten=folder if last else None, announce=announce, follow=follow)
         if not last:
             left = [(stage.workload, _promoted(plan, stage, ledger, folder, announce)) for stage in stages]

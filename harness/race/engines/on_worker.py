@@ -14,6 +14,8 @@ from harness.race.engines.engine import TaskSpec, pinned, train, width
 
 OUTCOMES = "harness-outcomes"  # the topic of the events that carry outcomes
 
+MOST_TASKS = 4  # kept at once, with their data: a cluster may outlast many runs
+
 _tasks: dict[TaskSpec, Task] = {}
 _building = threading.Lock()
 
@@ -25,9 +27,11 @@ def train_on_worker(rules: Sequence[Candidate], seed: int, *, spec: TaskSpec) ->
         HarnessError: the task cannot be built here.
     """
     with _building:
-        if spec not in _tasks:
-            _tasks[spec] = spec.build()
-    outcomes = train(_tasks[spec], rules, seed=seed)
+        task = _tasks.pop(spec, None) or spec.build()
+        _tasks[spec] = task  # last, for it was used last
+        while len(_tasks) > MOST_TASKS:
+            del _tasks[next(iter(_tasks))]
+    outcomes = train(task, rules, seed=seed)
     with contextlib.suppress(Exception):  # the result is delivered anyway
         worker = get_worker()
         worker.log_event(OUTCOMES, (worker.get_current_task(), pickle.dumps(outcomes)))
