@@ -285,7 +285,7 @@ def top_of(given: Sequence[CandidateLike], what: str, *, board: int | None = Non
 
 
 def folder(given: ResultsLike) -> Path:
-    """Return the path of a results folder.
+    """Return the path of a results folder, which stays the same if the current folder changes.
 
     Raises:
         LedgerError: the argument does not name a folder.
@@ -293,7 +293,7 @@ def folder(given: ResultsLike) -> Path:
     if isinstance(given, Kept):
         return given.results
     try:
-        return plain.path("results", given)
+        return plain.path("results", given).absolute()
     except SettingError as cause:
         hint = "Name the folder, or give the board that a race returned"
         raise LedgerError(message("results", expected="a folder", got=repr(given), hint=hint)) from cause

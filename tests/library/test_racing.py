@@ -251,3 +251,15 @@ def test_a_run_takes_what_a_race_takes() -> None:
     searcher: Searcher = Mine(Space.of(), seed=0)
     with pytest.raises(RegistryError, match="expected a name or a factory"):
         harness.run(searcher, protocol="toy-quadratic", progress=False)  # type: ignore[arg-type]
+
+
+def test_a_board_knows_its_folder_wherever_the_current_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another folder, a call with the board began a second store, or found none."""
+    monkeypatch.chdir(tmp_path)
+    board = harness.run("random", protocol="toy-quadratic", children=2, seeds=1, results="mine", progress=False)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    again = harness.run("random", protocol="toy-quadratic", children=2, seeds=2, results=board, progress=False)
+    assert again.results == board.results == tmp_path / "mine"
+    assert len(harness.export(board)) == 2
+    assert not list((tmp_path / "other").iterdir())

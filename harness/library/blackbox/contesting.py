@@ -160,6 +160,7 @@ def contested(
     chosen = opened(asked.problems, asked.root)
     if asked.root is not None and not any(each.fingerprint for each in chosen):
         announce(f"the folder of functions is not used: no file is read for {', '.join(each.label for each in chosen)}")
+    results = results.absolute()  # an optimizer may change the current folder
     jobs = [_job(results, asked, each, one, counts[one.label]) for each in chosen for one in named]
     contests = {job.conditions.stem: job.conditions for job in jobs}
     for stem, shared in contests.items():

@@ -55,8 +55,8 @@ class Ledger:
     """A store in a results folder. Use ``open`` to write runs to it and ``read`` to read it."""
 
     def __init__(self, folder: Path, writer: sqlite3.Connection | None) -> None:
-        self.folder = folder
-        self.path = folder / FILE_NAME
+        self.folder = folder.absolute()  # a searcher, or whoever calls, may change the current folder
+        self.path = self.folder / FILE_NAME
         self._writer = writer
 
     @classmethod

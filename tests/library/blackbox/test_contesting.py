@@ -516,3 +516,23 @@ def test_a_file_whose_name_no_record_can_hold_is_one_line_before_anything_runs(t
 def test_one_entrant_alone_is_not_called_underpowered(tmp_path: Path) -> None:
     board = harness.blackbox(BOWLS, HALVING, results=tmp_path, **QUIET)
     assert "underpowered" not in str(board)
+
+
+class Wandering(Halving):
+    """Changes the current folder while it asks."""
+
+    def ask(self, count: int) -> Any:
+        os.chdir("..")
+        return super().ask(count)
+
+
+def test_an_optimizer_that_changes_the_current_folder_takes_no_results_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    board = harness.blackbox(BOWLS, Wandering, results="mine", count=2, steps=2, progress=False)
+    assert len(board.problems) == 1
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json"))[0].startswith("a/b/mine/")
+    assert not (tmp_path / "mine").exists()
+    assert not (tmp_path / "a" / "mine").exists()
