@@ -23,6 +23,9 @@ from harness.tasks.learned.lstm import Architecture
 from harness.tasks.learned.meta.partial import Partial
 from harness.tasks.learned.meta.training import MetaTraining, partial_of
 from harness.tasks.learned.problem import Schedule, Variant
+from harness.tasks.learned.problems.art import NeuralArt
+from harness.tasks.learned.problems.cifar10 import Cifar10
+from harness.tasks.learned.problems.mnist import Mnist
 from harness.tasks.learned.problems.quadratic import Quadratics
 from harness.tasks.learned.weights import read
 
@@ -239,3 +242,27 @@ def test_a_family_reads_the_kind_of_data_that_it_names(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         chosen.dataset("cifar10", tmp_path, announce=lambda _: None)
     assert trainable("quadratic").dataset("auto", None, announce=lambda _: None).fingerprint == "none"
+
+
+def test_the_page_has_the_schedule_of_each_family() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "learned.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    names = ("batches", "problems-at-once", "coordinates", "held-out", "every", "patience", "rates")
+    told = {
+        name: [int(re.sub(r"\D", "", cell)) for cell in line.split("|")[2:6]]
+        for name in names
+        for line in lines
+        if line.startswith(f"| `--{name}` |")
+    }
+    schedules = [kind.schedule for kind in (Quadratics, Mnist, Cifar10, NeuralArt)]
+    assert told == {
+        "batches": [each.draws for each in schedules],
+        "problems-at-once": [each.batch for each in schedules],
+        "coordinates": [each.coordinates for each in schedules],
+        "held-out": [each.held_out for each in schedules],
+        "every": [each.every for each in schedules],
+        "patience": [each.patience for each in schedules],
+        "rates": [each.rates for each in schedules],
+    }
+    (tried,) = [line for line in lines if line.startswith("| batches for each λ tried |")]
+    assert [int(cell) for cell in tried.split("|")[2:6]] == [each.trial for each in schedules]
