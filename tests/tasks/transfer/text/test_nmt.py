@@ -242,6 +242,6 @@ def test_a_text_without_any_words_is_one_line() -> None:
 @pytest.mark.parametrize("library", ["sentencepiece", "sacrebleu"])
 def test_a_missing_library_is_one_line_before_any_training(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    line = rf"^task 'nmt': expected {library}, which .*, got none. Install it with pip install -e '\.\[transfer\]' where "
+    line = rf"^task 'nmt': expected {library}, which .*, got none. Install it with pip install -e '\.\[transfer\]'"
     with pytest.raises(RegistryError, match=line):
         _ = TranslationTask(SMALL_NMT, small_pairs()).environment
