@@ -10,6 +10,7 @@ import numpy as np
 import scipy  # which loads its parts when they are first used
 from numpy.typing import NDArray
 
+from harness.contracts import Status
 from harness.seeds import derive_seed
 
 CONFIDENCE = 0.95
@@ -20,7 +21,7 @@ ROUNDING = 1e-12  # relative to the values; values that differ by less are equal
 MOST_PAIRS = 20  # for the exact test, which goes through all 2ⁿ choices of signs
 LEAST_PAIRS = 6  # for a test that can reach 5%: the smallest p of n pairs is 2/2ⁿ
 FLIPS = 19_999  # choices of signs drawn when there are too many to go through; more for many tests
-FLIPS_A_TEST = 200  # drawn for each test that Holm's correction covers, so that its smallest p is 40 times below 5%
+FLIPS_A_TEST = 200  # drawn for each test that Holm's correction covers, so that corrected p may be small
 FLIPS_AT_ONCE = 10_000
 DOT_AT_ONCE = 8_192  # numbers multiplied; from 10,000 on, threads share the work and slow each other on a busy machine
 NEGLIGIBLE = 1e-40  # a probability that changes no score
@@ -199,6 +200,11 @@ def paired_t(differences: Sequence[float]) -> float:
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return 1.0 if not values.any() else 0.0
     return float(scipy.stats.ttest_1samp(values, 0.0).pvalue)
+
+
+def trained(status: Status, curve: Sequence[float]) -> Sequence[float]:
+    """Return a child's scores by epoch, without the chance by which a failure ends: it reached nothing there."""
+    return curve if status is Status.OK else curve[:-1]
 
 
 def best_so_far(scores: Sequence[float], *, children: int, chance: float) -> NDArray[np.float64]:

@@ -134,7 +134,7 @@ def transferred(
         Stopped: the follower asked to stop; completed children are kept.
     """
     places = _workloads(asked, announce)
-    board = None if asked.board is None else plain.whole("board", asked.board, least=1)
+    board = plain.whole_or_none("board", asked.board, least=1)
     top, own = _read(asked.rules, board)
     if top:
         Ledger.read(results).close()  # raises if there is no store, so that none is created

@@ -67,20 +67,17 @@ class Space:
     def __post_init__(self) -> None:
         words = edition_named(self.edition)
         if isinstance(self.blocks, bool) or not isinstance(self.blocks, int):
-            raise SpaceError(
-                message("blocks", expected="a whole number", got=repr(self.blocks), hint=f"Choose 1 to {MAX_BLOCKS}")
-            )
+            hint = f"Choose 1 to {MAX_BLOCKS}"
+            raise SpaceError(message("blocks", expected="a whole number", got=repr(self.blocks), hint=hint))
         check_range("blocks", self.blocks, least=1, most=MAX_BLOCKS, error=SpaceError)
         object.__setattr__(self, "operands", subset("operand", self.operands, words.operands))
         object.__setattr__(self, "unary", subset("unary", self.unary, words.unary))
         object.__setattr__(self, "binary", subset("binary", self.binary, words.binary))
         for switch in SWITCHES:
-            if not isinstance(getattr(self, switch), bool):
-                raise SpaceError(
-                    message(
-                        switch, expected="true or false", got=repr(getattr(self, switch)), hint="Set it to one of these"
-                    )
-                )
+            given = getattr(self, switch)
+            if not isinstance(given, bool):
+                hint = "Set it to one of these"
+                raise SpaceError(message(switch, expected="true or false", got=repr(given), hint=hint))
         self._constraints.check_possible(self.operands, self.binary)
 
     @classmethod
@@ -154,14 +151,8 @@ class Space:
         for position, pick in enumerate(picks):
             allowed = self._allowed(position, picks)
             if not 0 <= pick < allowed.size or not allowed[pick]:
-                raise SpaceError(
-                    message(
-                        f"prefix at position {position}",
-                        expected=f"a legal choice, 0 to {allowed.size - 1}",
-                        got=pick,
-                        hint="Choose only what the mask allows",
-                    )
-                )
+                expected, hint = f"a legal choice, 0 to {allowed.size - 1}", "Choose only what the mask allows"
+                raise SpaceError(message(f"prefix at position {position}", expected=expected, got=pick, hint=hint))
         return self._allowed(len(picks), picks).copy()
 
     def encode(self, rule: Rule) -> Picks:
@@ -185,14 +176,8 @@ class Space:
         except ValueError:
             picks = np.empty(0)
         if picks.size != self.positions or picks.dtype.kind not in "iu":
-            raise SpaceError(
-                message(
-                    "encoded rule",
-                    expected=f"integers of shape ({self.blocks}, {len(SLOTS)})",
-                    got=f"{picks.dtype} of shape {picks.shape}",
-                    hint="Encode with the same space",
-                )
-            )
+            expected, got = f"integers of shape ({self.blocks}, {len(SLOTS)})", f"{picks.dtype} of shape {picks.shape}"
+            raise SpaceError(message("encoded rule", expected=expected, got=got, hint="Encode with the same space"))
         tokens: list[str] = []
         for position, pick in enumerate(picks.reshape(-1).tolist()):
             choices = self._choices[position]
@@ -245,14 +230,11 @@ class Space:
         """
         _check_kind(rule)
         if len(rule.blocks) != self.blocks:
-            raise SpaceError(
-                message(
-                    "rule",
-                    expected=f"{self.blocks} block{'s' if self.blocks > 1 else ''}",
-                    got=f"{len(rule.blocks)}",
-                    hint="Choose a space with as many blocks",
-                )
+            expected, hint = (
+                f"{self.blocks} block{'s' if self.blocks > 1 else ''}",
+                "Choose a space with as many blocks",
             )
+            raise SpaceError(message("rule", expected=expected, got=len(rule.blocks), hint=hint))
         for number, block in enumerate(rule.blocks):
             self._check_block(number, block)
 
@@ -288,22 +270,16 @@ class Space:
             SpaceError: a field is missing, unknown or wrong.
         """
         fields = ("edition", "blocks", "operands", "unary", "binary", *SWITCHES)
+        expected, hint = "the fields " + ", ".join(fields), "Store what Space.spec returns"
         if not isinstance(spec, Mapping):
-            expected, hint = "the fields " + ", ".join(fields), "Store what Space.spec returns"
             raise SpaceError(message("space", expected=expected, got=repr(spec), hint=hint))
         wrong = sorted(map(str, set(spec) ^ set(fields)))
         words = {name: spec.get(name) for name in ("operands", "unary", "binary")}
         wrong += [name for name, chosen in words.items() if name not in wrong and not isinstance(chosen, list | tuple)]
         edition = spec.get("edition")
         if wrong or not isinstance(edition, str):
-            raise SpaceError(
-                message(
-                    "space",
-                    expected="the fields " + ", ".join(fields),
-                    got="something wrong with " + (", ".join(wrong) or "edition"),
-                    hint="Store what Space.spec returns",
-                )
-            )
+            got = "something wrong with " + (", ".join(wrong) or "edition")
+            raise SpaceError(message("space", expected=expected, got=got, hint=hint))
         rest: dict[str, Any] = {name: spec[name] for name in ("blocks", *SWITCHES)}
         chosen_words: dict[str, Any] = {name: tuple(spec[name]) for name in words}  # type: ignore[arg-type]
         return cls(edition=edition, **chosen_words, **rest)

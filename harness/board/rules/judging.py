@@ -176,7 +176,7 @@ def _retraining(
     if test is None and tested and outcome.status is not Status.OK:
         test = protocol.chance  # a failure was not tested: it scores chance
     examples = protocol.count("train_examples")
-    scores = _trained(outcome.status, outcome.curve)
+    scores = statistics.trained(outcome.status, outcome.curve)
     reached = [] if target is None else [epoch for epoch, score in enumerate(scores, 1) if score >= target]
     return Retraining(
         seed=seed,
@@ -190,11 +190,6 @@ def _retraining(
         sweep=outcome.sweep,
         curve=outcome.curve,
     )
-
-
-def _trained(status: Status, curve: Sequence[float]) -> Sequence[float]:
-    """Return the scores by epoch, without the chance by which a failure ends: it reached nothing there."""
-    return curve if status is Status.OK else curve[:-1]
 
 
 def _rule(
@@ -233,7 +228,7 @@ def _rule(
         diverged=sum(each.status is Status.DIVERGED for each in retrainings),
         errors=sum(each.status is Status.ERROR for each in retrainings),
         reached=sum(
-            target is not None and max(_trained(each.status, each.curve), default=-math.inf) >= target
+            target is not None and max(statistics.trained(each.status, each.curve), default=-math.inf) >= target
             for each in retrainings
         ),
         target_examples=median if math.isfinite(median) else None,

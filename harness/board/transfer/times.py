@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy  # which loads its parts when they are first used
 
-from harness.board.statistics import CONFIDENCE, LEAST_PAIRS
+from harness.board.statistics import CONFIDENCE, LEAST_PAIRS, trained
 from harness.board.transfer.board import Child, TimeToTarget
 from harness.candidates import NamedOptimizer
 from harness.contracts import Candidate, Status
@@ -60,7 +60,7 @@ def time_to_target(
     timed = [each for each in children if each.seed in targets]
     if not timed:
         return None
-    needed = [_epochs(_trained(each), targets[each.seed]) * (examples or 1) for each in timed]
+    needed = [_epochs(trained(each.status, each.curve), targets[each.seed]) * (examples or 1) for each in timed]
     interval = None
     if len(needed) >= LEAST_PAIRS:  # as with the signs of pairs, fewer cannot reach 95%
         interval = scipy.stats.quantile_test(needed, p=0.5).confidence_interval(CONFIDENCE)
@@ -71,11 +71,6 @@ def time_to_target(
         low=None if interval is None else float(interval.low),
         high=None if interval is None else float(interval.high),
     )
-
-
-def _trained(child: Child) -> Sequence[float]:
-    """Return a child's scores by epoch, without the chance by which a failure ends: it reached nothing there."""
-    return child.curve if child.status is Status.OK else child.curve[:-1]
 
 
 def _epochs(curve: Sequence[float], target: float) -> float:

@@ -27,7 +27,7 @@ def train_on_worker(rules: Sequence[Candidate], seed: int, *, spec: TaskSpec) ->
         HarnessError: the task cannot be built here.
     """
     with _building:
-        task = _tasks.pop(spec, None) or spec.build()
+        task = _tasks.pop(spec) if spec in _tasks else spec.build()
         _tasks[spec] = task  # last, for it was used last
         while len(_tasks) > MOST_TASKS:
             del _tasks[next(iter(_tasks))]

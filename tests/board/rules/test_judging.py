@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from confirming import confirmed
 
-from harness.board.rules.judging import _trained, rules_boards
+from harness.board.rules.judging import rules_boards
 from harness.board.rules.pages import page
 from harness.board.searches.judging import boards
+from harness.board.statistics import trained
 from harness.contracts import Status
 from harness.race.protocols import Budget
 from harness.race.runs import RunState
@@ -104,9 +105,9 @@ def test_examples_are_counted_until_the_target(board, base) -> None:
 
 
 def test_the_chance_by_which_a_failure_ends_reaches_no_target() -> None:
-    assert _trained(Status.DIVERGED, (0.05, 0.1)) == (0.05,)
-    assert _trained(Status.DIVERGED, ()) == ()
-    assert _trained(Status.OK, (0.05, 0.1)) == (0.05, 0.1)
+    assert trained(Status.DIVERGED, (0.05, 0.1)) == (0.05,)
+    assert trained(Status.DIVERGED, ()) == ()
+    assert trained(Status.OK, (0.05, 0.1)) == (0.05, 0.1)
 
 
 def test_seeds_that_never_reach_the_target_are_not_left_out_of_the_median(base) -> None:
