@@ -80,10 +80,9 @@ def main() -> None:
     of_learned.LEADERBOARD.write_text(of_learned.document(learned), encoding="utf-8")
     for name, picture in of_learned.pictures(learned):
         _save(picture, name, of_learned.HERE)
-    contests = of_blackbox.board()
-    if contests.problems:
-        (of_blackbox.HERE / of_blackbox.LEADERBOARD).write_text(of_blackbox.document(contests), encoding="utf-8")
-    for name, picture in of_blackbox.pictures(contests):
+    for path, page in of_blackbox.pages():
+        path.write_text(page, encoding="utf-8")
+    for name, picture in of_blackbox.pictures(of_blackbox.board()):
         _save(picture, name, of_blackbox.HERE)
 
 

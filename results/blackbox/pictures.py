@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
+NETWORKS = HERE / "networks"  # contests between trainings alone, without pictures
 LEADERBOARD = "LEADERBOARD.md"
 HEAD = """# Black-box optimizers
 
 Written by `python results/publish.py` from the contests in this folder; do not edit it. What was run, and what it
-shows: see the [README](README.md).
+shows: see the [README]({readme}).
 
 """
 LONGEST = 24  # characters of a name in a picture
@@ -36,9 +37,17 @@ def board(folder: Path = HERE) -> BlackboxBoard:
     return judged(in_order([read(path) for path in sorted(folder.glob("*.json"))]))
 
 
-def document(found: BlackboxBoard) -> str:
-    """``blackbox/LEADERBOARD.md``."""
-    return HEAD + formats.render([found], Format.MD).strip() + "\n"
+def pages() -> Iterator[tuple[Path, str]]:
+    """All pages, by where they belong."""
+    for folder, readme in ((HERE, "README.md"), (NETWORKS, "../README.md")):
+        found = board(folder)
+        if found.problems:
+            yield folder / LEADERBOARD, document(found, readme)
+
+
+def document(found: BlackboxBoard, readme: str = "README.md") -> str:
+    """A ``LEADERBOARD.md``; ``readme`` is where it says what was run."""
+    return HEAD.format(readme=readme) + formats.render([found], Format.MD).strip() + "\n"
 
 
 def pictures(found: BlackboxBoard) -> Iterator[tuple[str, Figure]]:
