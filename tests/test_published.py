@@ -17,6 +17,7 @@ from harness.board.tables import bundle
 from harness.race.runs import RunState
 from harness.race.store.archive_reading import decode
 from harness.race.store.tables import TABLES, TableSpec, outcomes, parts
+from harness.searchers.box.learned.points import RnnPoints
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -210,3 +211,17 @@ def test_runs_of_slow_entrants_are_those_of_the_record(archive: Path, tmp_path: 
         best = runs.values.min(1) - (runs.minima if record.regret else 0.0)
         assert entrant.curve.mean[-1] == pytest.approx(best.mean(), rel=1e-4)
     assert names == {"tpe", "gp-true", "gp", "smac"}
+
+
+def test_contests_of_published_weights_are_of_the_files_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(RESULTS.parent)
+    records = [contest(path) for path in sorted((RESULTS / "blackbox").rglob("*.json"))]
+    entered = [
+        (record.conditions.dimensions, each.method)
+        for record in records
+        for each in record.entrants
+        if each.method.settings.get("weights")
+    ]
+    assert entered
+    for dimensions, method in entered:
+        assert RnnPoints.fingerprint(dimensions, **method.settings) == method.fingerprint
