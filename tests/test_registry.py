@@ -100,6 +100,8 @@ def test_folders_that_are_no_packages_hide_nothing_and_their_modules_are_seen(
 ) -> None:
     """As a plain ``tasks/data/`` is, in many a project."""
     (tmp_path / "searchers" / "rl").mkdir(parents=True)
+    elsewhere = [place for place in sys.path if Path(place).resolve() != ROOT]  # without the checkout's packages
+    monkeypatch.setattr(sys, "path", elsewhere)
     monkeypatch.syspath_prepend(tmp_path)
     name = "searchers.rl.agent:ReinforcementLearning"
     assert target(Kind.SEARCHER, name) == f"harness.{name}"
