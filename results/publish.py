@@ -280,7 +280,10 @@ def grid(
 
 
 def _save(figure: Figure, name: str, folder: Path = PUBLISHED) -> None:
+    from matplotlib import pyplot
+
     figure.savefig(folder / name, metadata={"Date": None, "Creator": None}, facecolor="white")
+    pyplot.close(figure)  # else it keeps them all
 
 
 if __name__ == "__main__":
